@@ -1,0 +1,41 @@
+"""What can go wrong, as one small tree: catch `SoloistError` to catch everything Soloist raises on purpose."""
+
+
+class SoloistError(Exception):
+    """Base of all errors that Soloist raises on purpose; its text is one line meant for the user."""
+
+
+class ConfigError(SoloistError):
+    """A setting that cannot be used: it names the setting, its value and what was expected."""
+
+
+class ModelError(SoloistError):
+    """A model bundle that cannot be loaded, or that does not fit the front end."""
+
+
+class RuntimeMissingError(SoloistError):
+    """A TFLite interpreter or a system library that is not installed."""
+
+
+class SourceError(SoloistError):
+    """Audio that cannot be opened or read."""
+
+
+class SourceLostError(SourceError):
+    """A device that is not there, or that stopped delivering; it may come back."""
+
+
+class ProtocolError(SoloistError):
+    """A message that does not follow protocol version 1.
+
+    Parameters
+    ----------
+    code : str
+        Machine-readable reason, one of the protocol's error codes.
+    message : str
+        What was got and what was expected.
+    """
+
+    def __init__(self, code: str, message: str) -> None:
+        super().__init__(message)
+        self.code = code
