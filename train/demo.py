@@ -53,6 +53,10 @@ class Player:
         Its rate.
     swell : float
         How far, in units of controller 11, a long note starts below its height.
+    onset : float
+        How far, in the same units, a note's first quarter second is lifted: the samples of some bows speak slowly.
+    tone : tuple of (hertz, decibels)
+        Equalizer curve for samples whose colour is off.
     pedal : bool
         Whether a sustain pedal is pressed, anew every half bar.
     amp : bool
@@ -65,6 +69,8 @@ class Player:
     vibrato: float = 0.0
     vibrato_hz: float = 5.4
     swell: float = 0.0
+    onset: float = 0.0
+    tone: tuple[tuple[float, float], ...] = ()
     pedal: bool = False
     amp: bool = False
 
@@ -107,10 +113,13 @@ class Note:
 # The clean guitar, because the amplifier below distorts what it gets: chords then growl as through a real one.
 PLAYERS = {
     "piano": Player(0, 92, gate=0.98, pedal=True),
-    "violin": Player(40, 100, vibrato=24, vibrato_hz=5.8, swell=26),
+    "violin": Player(40, 100, vibrato=24, vibrato_hz=5.8, swell=16, onset=36),
     "flute": Player(73, 98, vibrato=14, vibrato_hz=5.2, swell=20),
     "distorted electric guitar": Player(27, 112, gate=0.97, vibrato=26, vibrato_hz=5.6, amp=True),
-    "clarinet": Player(71, 96, vibrato=4, vibrato_hz=5.0, swell=24),
+    # FluidR3's clarinet has its strongest partials around 2 kHz; a real one is darker.
+    "clarinet": Player(
+        71, 96, vibrato=4, vibrato_hz=5.0, swell=24, tone=((60, 0), (500, 0), (1000, -3), (2000, -11), (3500, -8))
+    ),
     "trumpet": Player(56, 104, gate=0.96, vibrato=14, vibrato_hz=5.3, swell=18),
     "tenor saxophone": Player(66, 104, gate=1.0, vibrato=20, vibrato_hz=4.9, swell=22),
 }
@@ -202,16 +211,16 @@ BASS = ((0, 0, 1.4), (1.5, 0, 0.45), (2, 7, 0.9), (3, 12, 0.45), (3.5, 7, 0.45))
 PLUCKS = (0.5, 1.5, 2, 3.5)
 # Percussion keys of General MIDI, on its brush kit: (key, velocity, beats where it is struck)
 BRUSHES: tuple[tuple[int, int, tuple[float, ...]], ...] = (
-    (36, 78, (0, 2.5)),
-    (38, 62, (1, 3)),
-    (42, 46, (0, 0.5, 1, 1.5, 2, 2.5, 3, 3.5)),
-    (51, 40, (0, 2)),
+    (36, 96, (0, 2.5)),
+    (38, 90, (1, 3)),
+    (42, 74, (0, 0.5, 1, 1.5, 2, 2.5, 3, 3.5)),
+    (51, 66, (0, 2)),
 )
 FILL: tuple[tuple[int, int, tuple[float, ...]], ...] = (
-    (47, 84, (2, 2.25)),
-    (45, 88, (2.75, 3)),
-    (43, 92, (3.25, 3.5)),
-    (38, 90, (3.75,)),
+    (47, 98, (2, 2.25)),
+    (45, 100, (2.75, 3)),
+    (43, 102, (3.25, 3.5)),
+    (38, 104, (3.75,)),
 )
 BASS_PROGRAM, PLUCK_PROGRAM, PAD_PROGRAM, BRUSH_PROGRAM = 33, 24, 89, 40
 
@@ -280,7 +289,8 @@ def expression(track: Track, player: Player, note: Note, start: float, seconds: 
     if player.swell:
         # Short notes sit at their height, long ones breathe: up in the first half, a little back at the end.
         shape = np.sin(np.pi * np.clip(times / seconds * 0.8, 0, 1)) if seconds > 0.5 else np.full_like(times, 0.7)
-        for time, value in zip(times[::2], (127 - player.swell * (1 - shape))[::2], strict=True):
+        lift = player.onset * np.clip(times / 0.28, 0, 1)
+        for time, value in zip(times[::2], (127 - lift - player.swell * (1 - shape))[::2], strict=True):
             track.control(start + time, 11, value)
 
 
@@ -288,14 +298,18 @@ def perform(passage: Passage, player: Player, rng: np.random.Generator) -> Track
     """Play a passage's solo: timing and touch of a person, from a seeded generator."""
     track = Track(player.program)
     for hand, voice in enumerate(passage.voices):
-        for note in notes(voice):
+        line = notes(voice)
+        for i, note in enumerate(line):
             start = note.start * BEAT + (rng.uniform(0.0, 0.012) if note.start % 4 else 0.0)
             seconds = note.beats * BEAT * (0.55 if "'" in note.marks else player.gate)
             velocity = player.velocity + rng.uniform(-5, 5) + (4 if note.start % 2 == 0 else 0) - 16 * hand
             velocity += 14 if ">" in note.marks else 0
+            # A key must be up before it is struck again, or its release would cut the new note.
+            again = next((later.start for later in line[i + 1 :] if set(later.pitches) & set(note.pitches)), np.inf)
+            seconds = min(seconds, again * BEAT - 0.02 - start)
             expression(track, player, note, start, seconds)
-            for i, key in enumerate(note.pitches):
-                track.note(start + 0.006 * i, start + seconds, key, velocity - (6 if i else 0))
+            for string, key in enumerate(note.pitches):
+                track.note(start + 0.006 * string, start + seconds, key, velocity - (6 if string else 0))
     for half in range(2 * len(passage.chords.split()) if player.pedal else 0):
         track.control(half * 2 * BEAT + 0.05, 64, 127)
         track.control((half + 1) * 2 * BEAT - 0.02, 64, 0)
@@ -306,8 +320,9 @@ def accompany(rng: np.random.Generator) -> list[Track]:
     """Play the whole piece's accompaniment: bass, plucked guitar, pad and brushes."""
     bass, pluck, pad = Track(BASS_PROGRAM, 0), Track(PLUCK_PROGRAM, 1), Track(PAD_PROGRAM, 2)
     drums = Track(BRUSH_PROGRAM, 9)
-    pluck.control(0, 7, 88)
-    pad.control(0, 7, 62)
+    bass.control(0, 7, 88)
+    pluck.control(0, 7, 84)
+    pad.control(0, 7, 72)
     bars = [(passage, name) for passage in PIECE for name in passage.chords.split()]
     for bar, (passage, name) in enumerate(bars):
         at = 4 * bar * BEAT
@@ -319,7 +334,7 @@ def accompany(rng: np.random.Generator) -> list[Track]:
         last = bar == len(bars) - 1
         if last:  # the band ends on one, together with the soloist's last note
             bass.note(at, at + 3.5 * BEAT, root, 92)
-            drums.note(at, at + 1, 36, 80)
+            drums.note(at, at + 1, 36, 96)
             drums.note(at, at + 1, 49, 60)
             for i, key in enumerate(voicing):
                 pluck.note(at + 0.03 * i, at + 3.5 * BEAT, key, 78)
@@ -383,29 +398,34 @@ def render(tracks: list[Track], seconds: float, soundfont: Path) -> Audio:
     return mono
 
 
-def equalize(y: Audio, rate: int, curve: dict[float, float]) -> Audio:
-    """Filter with zero phase along a curve of {hertz: decibels}, interpolated over the logarithm of frequency."""
+def equalize(y: Audio, rate: int, *curve: tuple[float, float]) -> Audio:
+    """Filter with zero phase along a curve of (hertz, decibels), interpolated over the logarithm of frequency."""
     hertz = np.maximum(np.fft.rfftfreq(len(y), 1 / rate), 1.0)
-    gain = np.interp(np.log(hertz), np.log(list(curve)), list(curve.values()))
+    gain = np.interp(np.log(hertz), np.log([point for point, _ in curve]), [level for _, level in curve])
     return np.fft.irfft(np.fft.rfft(y) * 10 ** (gain / 20), len(y))
+
+
+# A closed cabinet's response: nothing below its resonance, a presence peak, a steep end at 5 kHz.
+CABINET = (
+    *((30, -50), (70, -12), (110, 1), (400, -3), (1000, -1)),
+    *((2600, 4), (4500, 0), (6500, -18), (9000, -40)),
+)
 
 
 def amplify(y: Audio) -> Audio:
     """Send a clean guitar through an overdriven amplifier and a closed cabinet."""
     over = 4  # the harmonics made by clipping would fold back at the plain rate
-    tight = equalize(y / np.abs(y).max(), RATE, {40: -30, 110: -6, 250: 0, 800: 6, 3000: 4, 9000: -12})
+    tight = equalize(y / np.abs(y).max(), RATE, (40, -30), (110, -6), (250, 0), (800, 6), (3000, 4), (9000, -12))
     hot = np.tanh(28 * soxr.resample(tight, RATE, over * RATE) + 0.25)
     clipped = np.resize(soxr.resample(hot, over * RATE, RATE), len(y))
-    return equalize(
-        clipped, RATE, {30: -50, 70: -12, 110: 1, 400: -3, 1000: -1, 2600: 4, 4500: 0, 6500: -18, 9000: -40}
-    )
+    return equalize(clipped, RATE, *CABINET)
 
 
 def reverberate(y: Audio, rng: np.random.Generator, seconds: float = 0.9, wet: float = 0.22) -> Audio:
     """Place dry sound in a small hall: a decaying noise, its highs dying first, as the room's response."""
     times = np.arange(round(seconds * RATE)) / RATE
     noise = rng.standard_normal(len(times))
-    dark = equalize(noise, RATE, {100: -12, 250: 0, 1500: -2, 4000: -10, 10000: -30})
+    dark = equalize(noise, RATE, (100, -12), (250, 0), (1500, -2), (4000, -10), (10000, -30))
     response = (noise * np.exp(-times * 13.8 / seconds) * 0.3 + dark * np.exp(-times * 6.9 / seconds)) * (times > 0.012)
     response *= wet / np.sqrt(np.sum(response**2))
     size = len(y) + len(response)
@@ -443,7 +463,8 @@ def mix(soundfont: Path) -> tuple[Audio, list[dict[str, float | str]]]:
             dry = render([perform(passage, player, rng)], passage.seconds + TAIL, soundfont)
             # A soloist who hands over stops the instrument; only the room still answers.
             dry *= np.interp(np.arange(len(dry)), np.array([0.02, 0.12]) * RATE + here.stop - here.start, [1, 0])
-            wet = reverberate(amplify(dry) if player.amp else dry, rng)
+            coloured = equalize(dry, RATE, *player.tone) if player.tone else dry
+            wet = reverberate(amplify(coloured) if player.amp else coloured, rng)
             wet *= 10 ** ((SOLO_DB - rms(wet[: here.stop - here.start])) / 20)
             room = min(len(wet), size - here.start)
             solos[here.start : here.start + room] += wet[:room]
