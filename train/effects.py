@@ -1,0 +1,149 @@
+"""What happens to a sound between the instrument and the file: amplifier, room, microphone, mixing desk, codec."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+import pedalboard
+import soxr
+
+from stream.features import SAMPLE_RATE, WINDOW
+
+Array = npt.NDArray[np.float32]
+Rng = np.random.Generator
+
+
+def amplifier(sound: Array, rng: Rng) -> Array:
+    """Drive a clean guitar through a pedal, a valve stage or two and a loudspeaker.
+
+    The stages clip asymmetrically, at four times the sample rate to keep aliases out; between them coupling capacitors
+    take the lows away, and the loudspeaker takes what lies above 3 to 6 kHz.
+
+    Parameters
+    ----------
+    sound : np.ndarray [shape=(n,), dtype=float32]
+        Clean guitar, any level.
+    rng : np.random.Generator
+        Where all choices come from.
+
+    Returns
+    -------
+    np.ndarray [shape=(n,), dtype=float32]
+        Distorted guitar.
+    """
+    sound = level(sound, 1.0)
+    sound = _run([pedalboard.HighpassFilter(rng.uniform(60, 250)), _peak(rng, 400, 1500, 0, 12)], sound)
+    drive = rng.uniform(14, 50)
+    loud = soxr.resample(sound, 1, 4, "MQ")
+    stages = int(rng.integers(1, 4))
+    for _ in range(stages):
+        bias = rng.uniform(0, 0.4)
+        loud = np.tanh(loud * 10 ** (drive / stages / 20) + bias) - np.tanh(bias)
+        loud = pedalboard.HighpassFilter(rng.uniform(20, 150))(loud.astype(np.float32), SAMPLE_RATE * 4)
+    driven = soxr.resample(loud, 4, 1, "MQ")[: len(sound)]
+    cabinet = [
+        pedalboard.HighpassFilter(rng.uniform(50, 120)),
+        _peak(rng, 80, 180, -2, 8),
+        _peak(rng, 300, 800, -10, 3),
+        _peak(rng, 1500, 4000, 0, 10),
+        *[pedalboard.LowpassFilter(rng.uniform(3000, 6500)) for _ in range(int(rng.integers(2, 5)))],
+    ]
+    if rng.random() < 0.3:
+        cabinet.append(pedalboard.Chorus(rng.uniform(0.3, 2), rng.uniform(0.1, 0.4), mix=rng.uniform(0.2, 0.5)))
+    if rng.random() < 0.3:
+        cabinet.append(pedalboard.Delay(rng.uniform(0.08, 0.5), rng.uniform(0, 0.5), rng.uniform(0.1, 0.4)))
+    return _run(cabinet, driven)
+
+
+def room(sound: Array, impulse: Array | None, rng: Rng) -> Array:
+    """Put a sound into a room.
+
+    Parameters
+    ----------
+    sound : np.ndarray [shape=(n,), dtype=float32]
+        Dry sound.
+    impulse : np.ndarray [shape=(m,), dtype=float32] or None
+        Measured impulse response; None for an artificial room.
+    rng : np.random.Generator
+        Where all choices come from.
+
+    Returns
+    -------
+    np.ndarray [shape=(n,), dtype=float32]
+        The sound in the room.
+    """
+    wet = rng.uniform(0.1, 0.9) ** 1.5
+    if impulse is None:
+        size, damping = rng.uniform(0.05, 0.9), rng.uniform(0, 1)
+        return _run([pedalboard.Reverb(size, damping, wet_level=wet * 0.5, dry_level=1 - wet)], sound)
+    impulse = soxr.resample(impulse, 1, rng.uniform(0.75, 1.3), "MQ")
+    decay = np.exp(-np.arange(len(impulse)) / SAMPLE_RATE / rng.uniform(0.15, 3))
+    wet_sound = pedalboard.Convolution((impulse * decay).astype(np.float32), 1.0, SAMPLE_RATE)(sound, SAMPLE_RATE)
+    return level(sound, 1 - wet) + level(wet_sound, wet)
+
+
+def desk(sound: Array, rng: Rng) -> Array:
+    """Equalise and compress as a mixing desk does; parameters and result as for `amplifier`."""
+    chain: list[pedalboard.Plugin] = []
+    if rng.random() < 0.7:
+        chain += [
+            pedalboard.LowShelfFilter(rng.uniform(80, 500), rng.normal(0, 4)),
+            pedalboard.HighShelfFilter(rng.uniform(1500, 6000), rng.normal(0, 5)),
+            _peak(rng, 200, 5000, -8, 8),
+            _peak(rng, 200, 5000, -5, 5),
+        ]
+    if rng.random() < 0.3:
+        chain.append(pedalboard.HighpassFilter(rng.uniform(30, 250)))
+    if rng.random() < 0.35:
+        chain += [pedalboard.LowpassFilter(rng.uniform(3500, 10000)) for _ in range(int(rng.integers(1, 4)))]
+    if rng.random() < 0.35:
+        sound = level(sound, 0.1)
+        chain.append(pedalboard.Compressor(rng.uniform(-35, -15), rng.uniform(2, 8), rng.uniform(1, 30), 150))
+    return _run(chain, sound)
+
+
+def codec(sound: Array, rng: Rng) -> Array:
+    """Encode and decode with a lossy codec; parameters and result as for `amplifier`."""
+    return _run([pedalboard.MP3Compressor(rng.uniform(2, 9.5))], level(sound, 0.15).clip(-1, 1))
+
+
+def noise(rng: Rng) -> Array:
+    """Make a window of noise of random colour, sometimes with mains hum.
+
+    Returns
+    -------
+    np.ndarray [shape=(65536,), dtype=float32]
+        Noise of RMS 1.
+    """
+    spectrum = np.fft.rfft(rng.standard_normal(WINDOW))
+    frequency = np.fft.rfftfreq(WINDOW, 1 / SAMPLE_RATE)
+    slope = rng.uniform(-1.6, 0.3)
+    spectrum *= (np.maximum(frequency, 30) / 1000) ** slope
+    sound = np.fft.irfft(spectrum).astype(np.float32)
+    if rng.random() < 0.15:
+        hum = rng.choice([50, 60]) * np.arange(1, 13)[:, None] * np.arange(WINDOW) / SAMPLE_RATE
+        tones = 10 ** (rng.uniform(-40, 0, (12, 1)) / 20) * np.sin(2 * np.pi * hum)
+        return level(level(sound, 1.0) + level(tones.sum(axis=0).astype(np.float32), rng.uniform(0.5, 3)), 1.0)
+    return level(sound, 1.0)
+
+
+def level(sound: Array, rms: float) -> Array:
+    """Scale a sound to an RMS; silence stays silence."""
+    now = float(np.sqrt(np.mean(np.square(sound), dtype=np.float64)))
+    return sound * np.float32(rms / now) if now > 1e-9 else sound
+
+
+def activity(sound: Array) -> float:
+    """Share of a sound's stretches of 23 ms that are within 35 dB of its loudest one; 0 for silence."""
+    power = np.square(sound[: len(sound) // 512 * 512].reshape(-1, 512)).mean(axis=1)
+    return float(np.mean(power > power.max() * 10**-3.5)) if power.max() > 0 else 0.0
+
+
+def _peak(rng: Rng, low: float, high: float, least: float, most: float) -> pedalboard.Plugin:
+    """One band of an equaliser between `low` and `high` Hz, `least` to `most` dB."""
+    centre = np.exp(rng.uniform(np.log(low), np.log(high)))
+    return pedalboard.PeakFilter(centre, rng.uniform(least, most), rng.uniform(0.4, 2))
+
+
+def _run(chain: list[pedalboard.Plugin], sound: Array) -> Array:
+    return np.asarray(pedalboard.Pedalboard(chain)(sound, SAMPLE_RATE), np.float32) if chain else sound

@@ -1,0 +1,76 @@
+"""Figures of merit: class averages, confusion matrices, calibration."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from train.pack import INSTRUMENTS
+
+Ints = npt.NDArray[np.int64]
+Floats = npt.NDArray[np.floating]
+
+_BINS = 15
+
+
+def confusion(labels: Ints, chosen: Ints, size: int) -> Ints:
+    """Count clips by true label (rows) and chosen label (columns) [shape=(size, size)]."""
+    return np.bincount(labels * size + chosen, minlength=size * size).reshape(size, size)
+
+
+def class_average(labels: Ints, chosen: Ints) -> float:
+    """Mean over the labels that occur of the share that was chosen right."""
+    return float(np.mean([np.mean(chosen[labels == label] == label) for label in np.unique(labels)]))
+
+
+def softmax(logits: Floats, temperature: float) -> Floats:
+    """Probabilities [shape=(n, labels)] of logits divided by a temperature."""
+    scaled = logits / temperature
+    scaled = np.exp(scaled - scaled.max(axis=1, keepdims=True))
+    return np.asarray(scaled / scaled.sum(axis=1, keepdims=True))
+
+
+def calibration_error(labels: Ints, probabilities: Floats) -> float:
+    """Compute the expected calibration error of the best label, in 15 bins of its probability (Guo et al., 2017)."""
+    confidence = probabilities.max(axis=1)
+    right = probabilities.argmax(axis=1) == labels
+    bins = np.minimum((confidence * _BINS).astype(int), _BINS - 1)
+    gaps = [abs(float(right[bins == b].mean() - confidence[bins == b].mean())) for b in np.unique(bins)]
+    shares = [float(np.mean(bins == b)) for b in np.unique(bins)]
+    return float(np.dot(gaps, shares))
+
+
+@dataclass(frozen=True, slots=True)
+class Calibration:
+    """How logits become names: softmax(logits / temperature), and a name needs a probability of `threshold`."""
+
+    temperature: float
+    threshold: float
+
+
+def calibrate(labels: Ints, logits: Floats, accepted: float = 0.9) -> Calibration:
+    """Choose temperature and threshold.
+
+    Parameters
+    ----------
+    labels : np.ndarray [shape=(n,), dtype=int64]
+        True labels of held-out clips, `unknown` among them.
+    logits : np.ndarray [shape=(n, 9)]
+        What the int8 model says.
+    accepted : float
+        Share of the rightly recognized instrument clips that the threshold lets pass.
+
+    Returns
+    -------
+    Calibration
+        The temperature with the highest likelihood, and the threshold.
+    """
+    temperatures = np.exp(np.linspace(np.log(0.3), np.log(5), 120))
+    likelihood = [np.log(softmax(logits, t)[np.arange(len(labels)), labels] + 1e-12).mean() for t in temperatures]
+    temperature = float(temperatures[int(np.argmax(likelihood))])
+    eight = softmax(logits, temperature)[:, : len(INSTRUMENTS)]
+    right = (labels < len(INSTRUMENTS)) & (eight.argmax(axis=1) == labels)
+    threshold = np.quantile(eight[right].max(axis=1), 1 - accepted) if right.any() else 0.5
+    return Calibration(round(temperature, 4), round(float(threshold), 3))
