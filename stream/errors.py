@@ -25,6 +25,14 @@ class SourceLostError(SourceError):
     """A device that is not there, or that stopped delivering; it may come back."""
 
 
+class ConnectionLostError(SoloistError):
+    """There is no connection to the server now."""
+
+
+class RefusedError(SoloistError):
+    """A server that does not let us in; asking again would not help."""
+
+
 class ProtocolError(SoloistError):
     """A message that does not follow protocol version 1.
 

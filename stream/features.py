@@ -132,6 +132,7 @@ class StreamingMel:
     def reset(self) -> None:
         """Forget all frames: the next window shares none with the last."""
         self._end = None
+        self._fresh = 0
 
     def features(self, window: Array, end: int) -> Array:
         """Features of the window that ends at sample `end` of the stream.
@@ -171,7 +172,8 @@ class StreamingMel:
         self._db[-_MARGIN:] = db[-_MARGIN:]
         self._end, self._fresh = end, fresh
         reference = self._db.max()
-        return np.maximum(self._db.T - reference, np.float32(-TOP_DB))
+        features: Array = np.maximum(self._db.T - reference, np.float32(-TOP_DB))
+        return features
 
     def newest(self) -> Array:
         """Frames that the last call of `features` added, for a display.

@@ -1,0 +1,82 @@
+"""From the features of a window to calibrated probabilities."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+from stream.bundle import UNKNOWN, Bundle
+from stream.errors import ModelError
+from stream.features import FRAMES, N_MELS, Array
+from stream.interpreter import Int8Array, Interpreter, Runtime
+
+Probabilities = npt.NDArray[np.float64]
+
+
+class Classifier:
+    """A model bundle in an interpreter.
+
+    Parameters
+    ----------
+    bundle : Bundle
+        What `stream.bundle.load` returned.
+    runtime, threads, delegates
+        As for `stream.interpreter.Interpreter`.
+
+    Raises
+    ------
+    ModelError
+        When the model's tensors do not fit the front end or the bundle's labels.
+    RuntimeMissingError
+        When there is no TFLite interpreter.
+    """
+
+    def __init__(self, bundle: Bundle, *, runtime: Runtime = "auto", threads: int = 1, delegates: bool = True) -> None:
+        self.bundle = bundle
+        self.interpreter = Interpreter(bundle.model, runtime=runtime, threads=threads, delegates=delegates)
+        for name, shape, expected in (
+            ("input", self.interpreter.input.shape, (1, N_MELS, FRAMES, 1)),
+            ("output", self.interpreter.output.shape, (1, len(bundle.labels))),
+        ):
+            if shape != expected:
+                raise ModelError(f"model {bundle.name}: {name} has shape {shape}; expected {expected}")
+        self._named = [i for i, label in enumerate(bundle.labels) if label != UNKNOWN]
+
+    def quantize(self, features: Array) -> Int8Array:
+        """Bring features to the model's integers.
+
+        Parameters
+        ----------
+        features : np.ndarray [shape=(129, 129), dtype=float32]
+            Mel bands by frames, in dB.
+
+        Returns
+        -------
+        np.ndarray [shape=(1, 129, 129, 1), dtype=int8]
+        """
+        tensor = self.interpreter.input
+        steps = features * np.float32(1 / tensor.scale)
+        steps += np.float32(tensor.zero_point)
+        np.rint(steps, out=steps)
+        np.clip(steps, -128, 127, out=steps)
+        return steps.astype(np.int8).reshape(tensor.shape)
+
+    def __call__(self, features: Array) -> Probabilities:
+        """Classify one window.
+
+        Parameters
+        ----------
+        features : np.ndarray [shape=(129, 129), dtype=float32]
+            Mel bands by frames, in dB below the window's maximum.
+
+        Returns
+        -------
+        np.ndarray [shape=(n_instruments,), dtype=float64]
+            Calibrated probability of each instrument, in the bundle's order; what is missing to 1 is `unknown`.
+        """
+        tensor = self.interpreter.output
+        steps = self.interpreter(self.quantize(features))[0].astype(np.float64)
+        logits = (steps - tensor.zero_point) * (tensor.scale / self.bundle.temperature)
+        likelihoods = np.exp(logits - logits.max())
+        probabilities: Probabilities = likelihoods[self._named] / likelihoods.sum()
+        return probabilities

@@ -1,0 +1,122 @@
+"""Files through the live recognizer, as fast as it goes."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+
+from stream.bundle import UNKNOWN
+from stream.classifier import Classifier
+from stream.conversion import Converter
+from stream.errors import SourceError
+from stream.messages import Segment
+from stream.reader import open_sound
+from stream.recognizer import GATE, HOP, Recognizer, Result
+
+_BLOCK_SECONDS: Final = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Timeline:
+    """What is heard in a file."""
+
+    file: str
+    seconds: float
+    """Its length."""
+    label: str
+    """The instrument that is most probable over all windows that are not silent, `unknown` when that one does not
+    pass its threshold, `silence` when every window is silent."""
+    confidence: float
+    """Mean probability of `label`, 0 for silence."""
+    probabilities: dict[str, float]
+    """Mean over the windows that are not silent, one for each of the model's instruments; zeros in silence."""
+    segments: list[Segment]
+    """One after the other from 0 to the end; what the first window hears counts from the beginning."""
+
+
+def classify(
+    path: str | Path,
+    classifier: Classifier,
+    *,
+    hop: float = HOP,
+    lineup: Collection[str] | None = None,
+    gate: float = GATE,
+    channel: int | None = None,
+) -> Timeline:
+    """Recognize what is in a file.
+
+    Parameters
+    ----------
+    path : str or path
+        A file in any format that libsndfile reads, of any length.
+    classifier : Classifier
+    hop, lineup, gate
+        As for `stream.recognizer.Recognizer`.
+    channel : int, optional
+        The one to listen to, counted from 1; the average of all without it.
+
+    Raises
+    ------
+    SourceError
+        When the file cannot be read to its end.
+    ConfigError
+        When an option does not fit the model or the file.
+    """
+    recognizer = Recognizer(classifier, hop=hop, lineup=lineup, gate=gate)
+    windows = 0
+    total = np.zeros(len(recognizer.instruments))
+    segments: list[Segment] = []
+    seconds = 0.0
+    for result, end in _results(path, recognizer, channel):
+        if result.segment is not None:
+            segments.append(result.segment)
+            if result.change is None:
+                seconds = end
+                break
+        if result.label.state in ("unknown", "instrument"):
+            windows += 1
+            total += list(result.label.raw.values())
+    mean = total / max(1, windows)
+    best = int(np.argmax(mean))
+    passes = mean[best] >= classifier.bundle.thresholds[best]
+    label, confidence = UNKNOWN, 1.0 - float(mean.sum())
+    if not windows:
+        label, confidence = "silence", 0.0
+    elif passes:
+        label, confidence = recognizer.instruments[best], float(mean[best])
+    probabilities = dict(zip(recognizer.instruments, mean.tolist(), strict=True))
+    return Timeline(str(path), seconds, label, confidence, probabilities, _whole(segments, seconds))
+
+
+def _results(path: str | Path, recognizer: Recognizer, channel: int | None) -> Iterator[tuple[Result, float]]:
+    """Results of all of the file, each with the time of the audio taken in so far."""
+    with open_sound(path) as sound:
+        converter = Converter(sound.samplerate, sound.channels, channel)
+        block = round(_BLOCK_SECONDS * sound.samplerate)
+        while True:
+            try:
+                frames = sound.read(block, dtype="float32", always_2d=True)
+            except (RuntimeError, OSError) as error:
+                raise SourceError(f"{path}: broken after {recognizer.time:.1f} s: {error}") from error
+            last = len(frames) < block
+            for result in recognizer.feed(converter(frames, last=last)):
+                yield result, recognizer.time
+            if last:
+                break
+    end = recognizer.time
+    for result in recognizer.finish():
+        yield result, end
+
+
+def _whole(segments: list[Segment], seconds: float) -> list[Segment]:
+    """Let the first stretch that was heard begin at 0, for its window does, and the last one end with the file."""
+    heard = [segment for segment in segments if segment.state != "warming"]
+    if not heard:
+        return []
+    first, *others = heard
+    whole = [Segment(0.0, first.end, first.state, first.label, first.confidence), *others]
+    return [Segment(s.start, min(s.end, seconds), s.state, s.label, s.confidence) for s in whole if s.start < seconds]

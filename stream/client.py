@@ -1,0 +1,247 @@
+"""A subscriber in Python: typed messages from a server, whatever happens to the connection."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import random
+from collections.abc import AsyncIterator, Iterable
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Any, ClassVar, Final, Self
+from urllib.parse import urlsplit, urlunsplit
+
+from websockets.asyncio.client import ClientConnection, connect
+from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidStatus, InvalidURI
+from websockets.frames import CloseCode
+
+from stream.errors import ConfigError, ConnectionLostError, ProtocolError, RefusedError
+from stream.messages import PROTOCOL, Hello, Label, Message, decode
+from stream.outbox import Outbox
+
+FIRST_RETRY: Final = 0.25
+"""Seconds before a lost connection is tried again for the first time; each further time it is twice as long."""
+LONGEST_RETRY: Final = 8.0
+"""Seconds between two tries at the most."""
+_SILENCE: Final = 5.0  # seconds without an answer to a ping, after which the connection is given up
+
+
+@dataclass(frozen=True, slots=True)
+class Disconnected:
+    """The connection is lost: what was told before holds no longer. It will be tried again."""
+
+    type: ClassVar[str] = "disconnected"
+    reason: str
+    retry: float
+    """Seconds until the next try."""
+
+
+class Client:
+    """An asynchronous iterator over what a server tells.
+
+    It connects, subscribes, and connects again when the connection is lost, which it tells by `Disconnected`. Labels
+    are never out of date: when the reader is slow it gets the newest, when the connection was lost it does not get
+    again what it had. ::
+
+        async with Client("stage.local:8765", instruments=["violin"]) as client:
+            async for message in client:
+                match message:
+                    case Label(state="instrument"):
+                        ...
+
+    Parameters
+    ----------
+    url : str
+        ``ws://HOST:PORT/ws``, or just ``HOST:PORT``.
+    types : iterable of str, optional
+        Types of messages to get; label, change, segment, status and mark by default.
+    instruments : iterable of str, optional
+        Only these; all by default.
+    min_confidence : float
+        Only labels, changes and segments at least this sure, 0 to 1.
+    max_rate : float, optional
+        Labels a second at the most.
+    token : str, optional
+        What the server requires.
+
+    Raises
+    ------
+    ConfigError
+        When the URL is none.
+    RefusedError
+        While iterating: when the server does not take the token, or is no Soloist.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        *,
+        types: Iterable[str] | None = None,
+        instruments: Iterable[str] | None = None,
+        min_confidence: float = 0.0,
+        max_rate: float | None = None,
+        token: str | None = None,
+    ) -> None:
+        self.url = address(url)
+        wanted = {
+            "types": None if types is None else list(types),
+            "instruments": None if instruments is None else list(instruments),
+            "min_confidence": min_confidence or None,
+            "max_rate": max_rate,
+        }
+        self._wanted = {key: value for key, value in wanted.items() if value is not None}
+        self._token = token
+        self._connection: ClientConnection | None = None
+        self._inbox = Outbox[Message | Disconnected]()
+        self._changed = asyncio.Condition()
+        self._task: asyncio.Task[None] | None = None
+        self._stream: tuple[float, str] | None = None  # which stream the server last told of
+        self._seq = -1  # of the last label of that stream
+
+    async def __aenter__(self) -> Self:
+        self._task = asyncio.create_task(self._run())
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        assert self._task is not None
+        self._task.cancel()
+        await asyncio.gather(self._task, return_exceptions=True)
+
+    def __aiter__(self) -> AsyncIterator[Message | Disconnected]:
+        return self
+
+    async def __anext__(self) -> Message | Disconnected:
+        if self._task is None:
+            raise RuntimeError("a Client is used within 'async with'")
+        async with self._changed:
+            await self._changed.wait_for(lambda: self._inbox or (self._task is not None and self._task.done()))
+            if self._inbox:
+                message = self._inbox.pop()
+                self._changed.notify_all()
+                return message
+        self._task.result()  # raises what ended it
+        raise StopAsyncIteration
+
+    async def mark(self, text: str) -> None:
+        """Set a note to this moment, for all clients to see.
+
+        Raises
+        ------
+        ConnectionLostError
+            When there is no connection now.
+        """
+        await self._say({"type": "mark", "text": text})
+
+    async def history(self, seconds: float) -> None:
+        """Ask for what was heard in the last seconds; the answer is a message of type `history`.
+
+        Raises
+        ------
+        ConnectionLostError
+            When there is no connection now.
+        """
+        await self._say({"type": "history", "seconds": seconds})
+
+    async def _say(self, request: dict[str, Any]) -> None:
+        if self._connection is None:
+            raise ConnectionLostError(f"no connection to {self.url}")
+        try:
+            await self._connection.send(json.dumps(request))
+        except ConnectionClosed as error:
+            raise ConnectionLostError(f"connection to {self.url} was lost") from error
+
+    async def _run(self) -> None:
+        """Keep a connection, for ever; or end with what makes that impossible."""
+        try:
+            retry = FIRST_RETRY
+            while True:
+                try:
+                    async with connect(
+                        self.url, open_timeout=_SILENCE, ping_interval=_SILENCE, ping_timeout=_SILENCE, close_timeout=1
+                    ) as connection:
+                        await self._greet(connection)
+                        self._connection = connection
+                        async for data in connection:
+                            retry = FIRST_RETRY
+                            await self._receive(data)
+                    reason = _reason(connection)
+                except InvalidURI as error:
+                    raise ConfigError(str(error)) from error
+                except InvalidStatus as error:
+                    if error.response.status_code < 500:
+                        raise RefusedError(f"{self.url}: HTTP status {error.response.status_code}") from error
+                    reason = str(error)
+                except (OSError, TimeoutError, InvalidHandshake, ConnectionClosed) as error:
+                    reason = str(error) or type(error).__name__
+                finally:
+                    self._connection = None
+                wait = retry * random.uniform(0.8, 1.2)  # so that not all clients come back at once
+                retry = min(2 * retry, LONGEST_RETRY)
+                async with self._changed:
+                    self._inbox.drop_states()
+                await self._deliver(Disconnected(reason, wait))
+                await asyncio.sleep(wait)
+        finally:
+            # Without this the reader would wait for ever for a message that nobody brings.
+            async with self._changed:
+                self._changed.notify_all()
+
+    async def _greet(self, connection: ClientConnection) -> None:
+        if self._token is not None:
+            await connection.send(json.dumps({"type": "auth", "token": self._token}))
+        if self._wanted:
+            await connection.send(json.dumps({"type": "subscribe", **self._wanted}))
+
+    async def _receive(self, data: str | bytes) -> None:
+        try:
+            message = decode(data)
+        except ProtocolError:
+            return  # a server that errs is not helped by our ending
+        if message is None:
+            return
+        if isinstance(message, Hello):
+            if message.protocol != PROTOCOL:
+                raise RefusedError(f"{self.url} speaks protocol {message.protocol}; this client speaks {PROTOCOL}")
+            stream = (message.utc, message.server)
+            if stream != self._stream:
+                self._stream, self._seq = stream, -1
+        if isinstance(message, Label):
+            if message.seq <= self._seq:
+                return
+            self._seq = message.seq
+        await self._deliver(message)
+
+    async def _deliver(self, message: Message | Disconnected) -> None:
+        """Put a message before the reader; when too many events wait, the server has to wait, too."""
+        async with self._changed:
+            await self._changed.wait_for(lambda: self._inbox.put(message.type, message))
+            self._changed.notify_all()
+
+
+def _reason(connection: ClientConnection) -> str:
+    """Say why the server closed, or raise when coming back would not help."""
+    code, reason = connection.close_code, connection.close_reason
+    if code == CloseCode.POLICY_VIOLATION:
+        raise RefusedError(f"the server closed the connection: {reason or 'policy violation'}")
+    return reason or f"closed with code {code}"
+
+
+def address(url: str) -> str:
+    """Complete an address: ``HOST:PORT`` to ``ws://HOST:PORT/ws``.
+
+    Raises
+    ------
+    ConfigError
+        When it cannot be an address of a WebSocket.
+    """
+    text = url if "://" in url else f"ws://{url}"
+    try:
+        parts = urlsplit(text)
+        scheme = {"http": "ws", "https": "wss"}.get(parts.scheme, parts.scheme)
+        if scheme in ("ws", "wss") and parts.hostname and parts.port != 0:
+            return urlunsplit((scheme, parts.netloc, parts.path if parts.path not in ("", "/") else "/ws", "", ""))
+    except ValueError:
+        pass
+    raise ConfigError(f"address is {url!r}; expected HOST:PORT or ws://HOST:PORT/ws")

@@ -1,0 +1,75 @@
+"""From what a device or a file delivers to what the model hears: one channel at 22 050 Hz."""
+
+from __future__ import annotations
+
+import numpy as np
+import soxr
+
+from stream.errors import ConfigError
+from stream.features import SAMPLE_RATE, Array
+
+_FULL_SCALE = 0.999  # a 16-bit converter ends at 0.99997
+
+
+class Converter:
+    """Picks or averages channels, replaces what is not a number, and resamples, block by block.
+
+    Parameters
+    ----------
+    rate : int
+        Rate of the blocks, in Hz.
+    channels : int
+        Channels of the blocks.
+    channel : int, optional
+        The one to listen to, counted from 1; without it all are averaged.
+
+    Raises
+    ------
+    ConfigError
+        When there is no such channel.
+    """
+
+    def __init__(self, rate: int, channels: int, channel: int | None = None) -> None:
+        if channel is not None and not 1 <= channel <= channels:
+            raise ConfigError(f"channel is {channel}; the source has {channels}")
+        self._picked = slice(None) if channel is None else slice(channel - 1, channel)
+        self._rate = rate
+        self._resampler: soxr.ResampleStream | None = None
+        self.clipped = False
+        """Whether a sample was at full scale since this was last set to False."""
+        self.invalid = 0
+        """Samples so far that were not finite numbers, and were taken as zeros."""
+        self.clear()
+
+    def clear(self) -> None:
+        """Forget the audio still inside the resampler, before audio that does not follow on."""
+        if self._rate != SAMPLE_RATE:
+            self._resampler = soxr.ResampleStream(self._rate, SAMPLE_RATE, 1, dtype="float32")
+
+    def __call__(self, frames: Array, last: bool = False) -> Array:
+        """Convert one block.
+
+        Parameters
+        ----------
+        frames : np.ndarray [shape=(n, channels), dtype=float32]
+            Audio in [-1, 1].
+        last : bool
+            Whether no more will come, so that the resampler gives out what it holds.
+
+        Returns
+        -------
+        np.ndarray [shape=(m,), dtype=float32]
+            Mono audio at 22 050 Hz; the resampler holds back a few milliseconds.
+        """
+        frames = frames[:, self._picked]
+        finite = np.isfinite(frames)
+        if not finite.all():  # before the resampler, which would smear it
+            self.invalid += frames.size - int(np.count_nonzero(finite))
+            frames = np.where(finite, frames, np.float32(0))
+        if frames.size and max(frames.max(), -frames.min()) >= _FULL_SCALE:
+            self.clipped = True
+        mono: Array = frames.mean(axis=1, dtype=np.float32) if frames.shape[1] != 1 else frames[:, 0]
+        if self._resampler is None:
+            return mono
+        resampled: Array = self._resampler.resample_chunk(np.ascontiguousarray(mono), last=last)
+        return resampled

@@ -1,0 +1,252 @@
+"""What the server tells, as typed messages, and their one encoding as JSON text frames (protocol version 1)."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar, Final, Literal, TypeAlias
+
+from stream.errors import ProtocolError
+
+PROTOCOL: Final = 1
+"""Version of the protocol."""
+
+State = Literal["warming", "silence", "unknown", "instrument"]
+STATES: Final[tuple[State, ...]] = ("warming", "silence", "unknown", "instrument")
+
+
+@dataclass(frozen=True, slots=True)
+class Hello:
+    """Who speaks: the first message of a connection, sent again when the model or the source changes."""
+
+    type: ClassVar[str] = "hello"
+    protocol: int
+    server: str
+    """Name and version of the program."""
+    model: str
+    labels: Sequence[str]
+    """The model's instruments."""
+    lineup: Sequence[str]
+    """Those of them that may be named tonight."""
+    window: float
+    """Audio that one estimate hears, in seconds."""
+    hop: float
+    """From one estimate to the next, in seconds."""
+    sample_rate: int
+    """Rate of the audio that the model hears, in Hz."""
+    source: str
+    """What is heard: a device, a file."""
+    utc: float
+    """Unix time of stream time 0, in seconds."""
+
+
+@dataclass(frozen=True, slots=True)
+class Label:
+    """What is heard at the end of one hop."""
+
+    type: ClassVar[str] = "label"
+    seq: int
+    """Counts the hops of a stream from 0; skipped hops leave gaps."""
+    time: float
+    """Stream time of the window's end, in seconds."""
+    state: State
+    label: str | None
+    """The instrument in front; None unless the state is `instrument`."""
+    confidence: float
+    """Smoothed probability of what is shown, 0 to 1: of the label, or of none of the instruments when `unknown`. It
+    is 0 while nothing is estimated, that is when warming or silent."""
+    probabilities: Mapping[str, float]
+    """Smoothed and calibrated, one for each of the model's instruments; what is missing to 1 is unknown."""
+    raw: Mapping[str, float]
+    """The same for this window alone."""
+    rms: float
+    """Level of the hop about its mean, in dBFS, -120 for nothing."""
+    peak: float
+    """Largest sample of the hop, in dBFS, -120 for nothing."""
+
+
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """A state, and the label that goes with it."""
+
+    state: State
+    label: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """Something else is heard from now on."""
+
+    type: ClassVar[str] = "change"
+    time: float
+    """When the recognizer knew it, as stream time in seconds."""
+    state: State
+    label: str | None
+    previous: Heard
+
+
+@dataclass(frozen=True, slots=True)
+class Segment:
+    """A closed stretch of one state and label."""
+
+    type: ClassVar[str] = "segment"
+    start: float
+    """Stream time in seconds."""
+    end: float
+    """Stream time in seconds."""
+    state: State
+    label: str | None
+    confidence: float
+    """Mean over the stretch, 0 to 1."""
+
+
+@dataclass(frozen=True, slots=True)
+class Level:
+    """How loud it is, 20 times a second for those who ask."""
+
+    type: ClassVar[str] = "level"
+    time: float
+    """Stream time in seconds."""
+    rms: float
+    """In dBFS about the mean, -120 for nothing."""
+    peak: float
+    """In dBFS, -120 for nothing."""
+    clipped: bool
+    """Whether a sample of the input, in any channel, was at full scale."""
+
+
+@dataclass(frozen=True, slots=True)
+class Spectrum:
+    """The mel frames that a hop added, for those who ask."""
+
+    type: ClassVar[str] = "spectrum"
+    time: float
+    """Stream time of the window's end in seconds; the newest frame is centred 1024 samples earlier."""
+    frames: Sequence[Sequence[float]]
+    """Oldest first, 512 samples apart; 129 mel bands each, power in dB relative to 1."""
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """How the service is."""
+
+    type: ClassVar[str] = "status"
+    source: Literal["starting", "running", "waiting", "ended"]
+    overflows: int
+    """Times that captured audio was lost, by the device or because nobody took it."""
+    dropped_hops: int
+    """Hops that were skipped because inference could not keep up."""
+    clients: int
+    hop_ms: float
+    """Median time of one hop's features, inference and smoothing over the last ones, in milliseconds."""
+    uptime: float
+    """Seconds since the service started."""
+    message: str | None
+    """What somebody should do something about, if anything."""
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """A note that a client set to a moment."""
+
+    type: ClassVar[str] = "mark"
+    time: float
+    """Stream time in seconds."""
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class History:
+    """What was heard lately."""
+
+    type: ClassVar[str] = "history"
+    segments: Sequence[Segment]
+    """Oldest first."""
+    marks: Sequence[Mark]
+    """Oldest first."""
+
+
+@dataclass(frozen=True, slots=True)
+class Pong:
+    """The answer to `ping`."""
+
+    type: ClassVar[str] = "pong"
+
+
+@dataclass(frozen=True, slots=True)
+class Error:
+    """What the server could not do; the connection stays open."""
+
+    type: ClassVar[str] = "error"
+    code: str
+    """`bad-message`, `unknown-type` or `unauthorized`."""
+    message: str
+
+
+Message: TypeAlias = (
+    Hello | Label | Change | Segment | Level | Spectrum | Status | Mark | History | Pong | Error
+)  # what a server sends
+
+_CLASSES: Final[dict[str, type[Message]]] = {
+    cls.type: cls
+    for cls in (Hello, Label, Change, Segment, Level, Spectrum, Status, Mark, History, Pong, Error)
+}  # fmt: skip
+
+
+def encode(message: Message) -> str:
+    """Encode a message as the text of one WebSocket frame.
+
+    Numbers are rounded to four digits after the point: a tenth of a millisecond, a hundredth of a percent.
+    """
+    return json.dumps({"type": message.type, **_plain(message)}, separators=(",", ":"), allow_nan=False)
+
+
+def decode(text: str | bytes) -> Message | None:
+    """Decode what a server sent, ignoring fields that this version does not know.
+
+    Returns
+    -------
+    Message or None
+        None for a type that this version does not know.
+
+    Raises
+    ------
+    ProtocolError
+        When the text is not a message, or lacks a field.
+    """
+    try:
+        fields = json.loads(text)
+        cls = _CLASSES.get(fields["type"])
+        return None if cls is None else _build(cls, fields)
+    except (ValueError, KeyError, TypeError) as error:
+        raise ProtocolError("bad-message", f"not a message of protocol {PROTOCOL}: {error!r}") from error
+
+
+def _build(cls: type[Any], fields: dict[str, Any]) -> Any:
+    values = {field.name: fields[field.name] for field in dataclasses.fields(cls)}
+    if cls is Change:
+        values["previous"] = _build(Heard, values["previous"])
+    elif cls is History:
+        values["segments"] = [_build(Segment, segment) for segment in values["segments"]]
+        values["marks"] = [_build(Mark, mark) for mark in values["marks"]]
+    return cls(**values)
+
+
+def _plain(value: Any) -> Any:
+    """Turn a message, or a part of one, into what the json module writes."""
+    if isinstance(value, float):
+        if not math.isfinite(value):
+            raise ValueError(f"{value} cannot be told in JSON")
+        return round(value, 4)
+    if isinstance(value, str | int | None):
+        return value
+    if dataclasses.is_dataclass(value):
+        plain = {field.name: _plain(getattr(value, field.name)) for field in dataclasses.fields(value)}
+        # A message within a message says what it is, too; `Heard` is none and has no type.
+        return {"type": value.type, **plain} if hasattr(value, "type") else plain
+    if isinstance(value, Mapping):
+        return {key: _plain(item) for key, item in value.items()}
+    return [_plain(item) for item in value]

@@ -1,0 +1,196 @@
+"""Audio from files and from standard input, at the pace of real time."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from importlib import resources
+from pathlib import Path
+from typing import BinaryIO, Final
+
+import numpy as np
+import soundfile
+
+from stream.errors import ConfigError, SourceError
+from stream.features import Array
+from stream.handoff import HandOff
+
+_BLOCK_SECONDS: Final = 0.02
+_CAPACITY_SECONDS: Final = 3.0
+_LATE_SECONDS: Final = 0.5
+_PCM_SPEED: Final = 1.01
+"""How much faster than ours the clock of a live standard input may run; what comes faster is held back."""
+
+
+@dataclass(frozen=True, slots=True)
+class Pcm:
+    """Form of raw audio."""
+
+    dtype: str
+    """Of one sample, for numpy."""
+    rate: int
+    """In Hz."""
+    channels: int
+
+    @classmethod
+    def parse(cls, text: str) -> Pcm:
+        """Read ``s16le:44100:1`` or ``f32le:48000:2``.
+
+        Raises
+        ------
+        ConfigError
+            When the text says something else.
+        """
+        form, *numbers = text.split(":")
+        dtypes = {"s16le": "<i2", "f32le": "<f4"}
+        try:
+            rate, channels = (int(number) for number in numbers)
+            if form in dtypes and 1_000 <= rate <= 768_000 and 1 <= channels <= 256:
+                return cls(dtypes[form], rate, channels)
+        except ValueError:
+            pass
+        raise ConfigError(f"pcm is {text!r}; expected s16le or f32le, rate in Hz and channels, such as s16le:44100:1")
+
+
+class Reader:
+    """A thread that reads audio and hands it over in real time; see `stream.source.Source`.
+
+    Parameters
+    ----------
+    name : str
+        What is read, for people.
+    rate, channels : int
+        Form of the audio.
+    read : callable
+        Takes a number of frames and returns at most so many [shape=(n, channels), dtype=float32], none at the end.
+    speed : float
+        How much faster than real time the audio may pass.
+    """
+
+    def __init__(self, name: str, rate: int, channels: int, read: Callable[[int], Array], speed: float = 1.0) -> None:
+        self.name, self.rate, self.channels = name, rate, channels
+        self.handoff = HandOff(round(_CAPACITY_SECONDS * rate))
+        self._read = read
+        self._speed = speed
+        self._stop = threading.Event()
+        # A daemon, for it may wait for standard input for ever.
+        threading.Thread(target=self._run, name=f"read {name}", daemon=True).start()
+
+    def close(self) -> None:
+        """Stop reading."""
+        self._stop.set()
+        self.handoff.close()
+
+    def _run(self) -> None:
+        error = None
+        due = time.monotonic()
+        try:
+            while not self._stop.is_set():
+                frames = self._read(max(1, round(_BLOCK_SECONDS * self.rate)))
+                if not len(frames):
+                    break
+                # A block is handed over when its last frame would have been heard.
+                due = max(due, time.monotonic() - _LATE_SECONDS) + len(frames) / self.rate / self._speed
+                if self._stop.wait(max(0.0, due - time.monotonic())):
+                    break
+                self.handoff.put(frames)
+        except (soundfile.SoundFileError, OSError, ValueError) as caught:
+            error = SourceError(f"{self.name}: {_reason(caught)}")
+            error.__cause__ = caught
+        self.handoff.close(error)
+
+
+def open_file(path: str | Path, loop: bool = False, name: str | None = None) -> Reader:
+    """Play a file in any format that libsndfile reads, in real time.
+
+    Parameters
+    ----------
+    path : str or path
+    loop : bool
+        Whether to begin again at the end, for ever.
+    name : str, optional
+        What to call it, instead of its file name.
+
+    Raises
+    ------
+    SourceError
+        When the file is missing, or is no audio.
+    """
+    sound = open_sound(path)
+
+    def read(frames: int) -> Array:
+        block: Array = sound.read(frames, dtype="float32", always_2d=True)
+        if not len(block) and loop:
+            sound.seek(0)
+            block = sound.read(frames, dtype="float32", always_2d=True)
+        return block
+
+    return Reader(name or Path(path).name, sound.samplerate, sound.channels, read)
+
+
+def open_sound(path: str | Path) -> soundfile.SoundFile:
+    """Open an audio file.
+
+    Raises
+    ------
+    SourceError
+        When the file is missing, is no audio, or holds none.
+    """
+    path = Path(path)
+    try:
+        if not path.is_file():
+            raise SourceError(f"{path}: {'not a file' if path.exists() else 'no such file'}")
+        sound = soundfile.SoundFile(str(path))
+    except (soundfile.SoundFileError, OSError, ValueError) as error:
+        raise SourceError(f"{path}: {_reason(error)}") from error
+    if not sound.frames:
+        sound.close()
+        raise SourceError(f"{path}: holds no audio")
+    return sound
+
+
+def open_demo() -> Reader:
+    """Play the demo audio that is part of the program, for ever."""
+    with resources.as_file(resources.files("stream") / "demo.ogg") as path:
+        return open_file(path, loop=True, name="demo")
+
+
+def open_pcm(stream: BinaryIO, pcm: Pcm) -> Reader:
+    """Play raw audio.
+
+    It passes as fast as it comes, but hardly faster than real time, so that a file poured in is heard like a
+    microphone.
+
+    Parameters
+    ----------
+    stream : binary file
+        Unbuffered or buffered, standard input for instance.
+    pcm : Pcm
+        Its form.
+    """
+    size = np.dtype(pcm.dtype).itemsize * pcm.channels
+    rest = b""
+
+    def read(frames: int) -> Array:
+        nonlocal rest
+        data = rest
+        while len(data) < size:
+            more = stream.read1(frames * size) if hasattr(stream, "read1") else stream.read(frames * size)
+            if not more:
+                return np.empty((0, pcm.channels), np.float32)
+            data += more
+        whole = len(data) // size * size
+        data, rest = data[:whole], data[whole:]
+        samples = np.frombuffer(data, pcm.dtype).reshape(-1, pcm.channels)
+        scale = 32768 if pcm.dtype == "<i2" else 1
+        return samples.astype(np.float32) / np.float32(scale)
+
+    return Reader("standard input", pcm.rate, pcm.channels, read, _PCM_SPEED)
+
+
+def _reason(error: Exception) -> str:
+    """Return libsndfile's sentence without the path that it repeats."""
+    text = str(getattr(error, "error_string", "") or getattr(error, "strerror", "") or error)
+    return text.strip().rstrip(".") or type(error).__name__

@@ -1,0 +1,204 @@
+"""The WebSocket server: tells every subscriber what is heard, each at its own pace."""
+
+from __future__ import annotations
+
+import contextlib
+import hmac
+import logging
+import socket
+from collections.abc import AsyncIterator, Callable, Sequence
+from typing import Final
+
+from websockets.asyncio.server import ServerConnection, broadcast, serve
+from websockets.exceptions import ConnectionClosed
+from websockets.frames import CloseCode
+from websockets.http11 import Request, Response
+
+from stream import __version__
+from stream.errors import ConfigError
+from stream.history import Recent
+from stream.messages import Hello, History, Label, Mark, Message, Segment, Status, encode
+from stream.metrics import Metrics
+from stream.site import Health, Site
+from stream.subscriber import Subscriber
+
+MESSAGE_BYTES: Final = 4096
+"""Length of a client's message at the most; a longer one closes its connection with code 1009."""
+_UNSENT_BYTES: Final = 4096
+"""What may wait below the outbox, where newer states cannot replace it."""
+_PING_SECONDS: Final = 20.0
+
+_log = logging.getLogger(__name__)
+
+
+class Server:
+    """Protocol version 1 and the site around it, on one port.
+
+    Parameters
+    ----------
+    instruments : sequence of str
+        Those that may be subscribed to.
+    metrics : Metrics
+    health : callable
+        Returns the service's health.
+    clock : callable
+        Returns the stream time, in seconds.
+    token : str, optional
+        What clients have to know; without it, nothing.
+    """
+
+    def __init__(
+        self,
+        instruments: Sequence[str],
+        metrics: Metrics,
+        health: Callable[[], Health],
+        clock: Callable[[], float],
+        token: str | None = None,
+    ) -> None:
+        self.instruments = instruments
+        self.latest_label: Label | None = None
+        self._hello: Hello | None = None
+        self._status: Status | None = None
+        self._metrics = metrics
+        self._clock = clock
+        self._token = token
+        self._site = Site(health, metrics.text)
+        self._recent = Recent()
+        self._subscribers: dict[ServerConnection, Subscriber] = {}
+
+    @property
+    def clients(self) -> int:
+        """How many are connected."""
+        return len(self._subscribers)
+
+    @contextlib.asynccontextmanager
+    async def listening(self, host: str, port: int) -> AsyncIterator[str]:
+        """Serve while the context lasts; leaving it closes all connections with code 1001.
+
+        Parameters
+        ----------
+        host : str
+            Address or name to listen on.
+        port : int
+            0 lets the system choose.
+
+        Yields
+        ------
+        str
+            The address of the dashboard.
+
+        Raises
+        ------
+        ConfigError
+            When one cannot listen there.
+        """
+        try:
+            server = await serve(
+                self._handle,
+                host,
+                port,
+                process_request=self._process_request,
+                server_header=f"soloist/{__version__}",
+                # Messages of half a kilobyte, four a second: deflating them costs more memory and time than the
+                # bytes are worth on any network that a stage has. docs/protocol.md has the figures.
+                compression=None,
+                max_size=MESSAGE_BYTES,
+                max_queue=16,
+                write_limit=_UNSENT_BYTES,
+                ping_interval=_PING_SECONDS,
+                ping_timeout=_PING_SECONDS,
+                close_timeout=2.0,
+                logger=logging.getLogger("stream.websockets"),
+            )
+        except OSError as error:
+            raise ConfigError(f"cannot listen on {host}:{port}: {error.strerror or error}") from error
+        async with server:
+            address = next(iter(server.sockets)).getsockname()
+            shown = f"[{address[0]}]" if ":" in address[0] else address[0]
+            yield f"http://{shown}:{address[1]}/"
+
+    def wants(self, kind: str) -> bool:
+        """Whether anybody subscribes to a type of message, so that it is worth making."""
+        return any(kind in subscriber.filter.subscription.types for subscriber in self._subscribers.values())
+
+    def publish(self, message: Message, confidence: float = 0.0) -> None:
+        """Tell everybody who subscribes to it.
+
+        Parameters
+        ----------
+        message : Message
+        confidence : float
+            For a change: that of its hop.
+        """
+        match message:
+            case Label():
+                self.latest_label = message
+            case Hello():
+                self._hello = message
+            case Status():
+                self._status = message
+            case Segment() | Mark():
+                self._recent.add(message)
+            case _:
+                pass
+        admitted = [s for s in self._subscribers.values() if s.filter.admits(message, confidence)]
+        if not admitted:
+            return
+        text = encode(message)
+        busy = [subscriber for subscriber in admitted if not subscriber.idle]
+        broadcast([subscriber.connection for subscriber in admitted if subscriber not in busy], text)
+        for subscriber in busy:
+            subscriber.put(message.type, text)
+        self._metrics.sent.labels(message.type).inc(len(admitted))
+
+    def history(self, seconds: float) -> History:
+        """Return what was heard in the last seconds."""
+        return self._recent.since(self._clock() - seconds)
+
+    def mark(self, text: str) -> None:
+        """Set a note to this moment, and tell everybody."""
+        self.publish(Mark(self._clock(), text))
+
+    def failed(self, subscriber: Subscriber, code: CloseCode, reason: str) -> None:
+        """Take note of a client that is being closed for its behaviour."""
+        self._subscribers.pop(subscriber.connection, None)
+        if code is CloseCode.TRY_AGAIN_LATER:
+            self._metrics.slow_clients.inc()
+        _log.info("client %s closed: %s", subscriber.connection.remote_address, reason)
+
+    async def _handle(self, connection: ServerConnection) -> None:
+        option = getattr(socket, "TCP_NOTSENT_LOWAT", None)
+        raw = connection.transport.get_extra_info("socket")
+        if option is not None and raw is not None:
+            # The kernel would store megabytes for a client that sleeps: minutes of labels long out of date.
+            raw.setsockopt(socket.IPPROTO_TCP, option, _UNSENT_BYTES)
+        subscriber = Subscriber(connection, self)
+        try:
+            token = self._token
+            if token is not None and not self._bears(connection.request) and not await subscriber.authenticate(token):
+                return
+            for message in (self._hello, self._status, self.latest_label):
+                if message is not None:
+                    subscriber.filter.admits(message)
+                    subscriber.tell(message)
+            self._subscribers[connection] = subscriber
+            self._metrics.clients.set(self.clients)
+            await subscriber.serve()
+        except ConnectionClosed:
+            pass
+        finally:
+            self._subscribers.pop(connection, None)
+            self._metrics.clients.set(self.clients)
+
+    def _process_request(self, connection: ServerConnection, request: Request) -> Response | None:
+        path = request.path.partition("?")[0]
+        if path == "/ws" and "websocket" in request.headers.get("Upgrade", "").lower():
+            return None
+        return self._site.respond(request, self._token is None or self._bears(request))
+
+    def _bears(self, request: Request | None) -> bool:
+        """Whether the request carries the token in its Authorization header."""
+        if self._token is None or request is None:
+            return False
+        scheme, _, given = request.headers.get("Authorization", "").partition(" ")
+        return scheme.lower() == "bearer" and hmac.compare_digest(given.strip().encode(), self._token.encode())

@@ -1,0 +1,140 @@
+"""The pages and reports that are served over plain HTTP, on the socket's port."""
+
+from __future__ import annotations
+
+import hashlib
+import http
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from importlib import resources
+from importlib.resources.abc import Traversable
+from typing import Final
+
+from websockets.datastructures import Headers
+from websockets.http11 import Request, Response
+
+_TYPES: Final = {
+    ".html": "text/html; charset=utf-8",
+    ".js": "text/javascript; charset=utf-8",
+    ".css": "text/css; charset=utf-8",
+    ".svg": "image/svg+xml",
+    ".png": "image/png",
+    ".webmanifest": "application/manifest+json",
+    ".json": "application/json",
+}
+
+_SECURITY: Final = {
+    "Content-Security-Policy": "default-src 'self'; img-src 'self' data:; base-uri 'none'; frame-ancestors 'none'",
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "no-referrer",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """A file of the dashboard, in memory."""
+
+    content: bytes
+    type: str
+    """Media type."""
+    etag: str
+
+
+@dataclass(frozen=True, slots=True)
+class Health:
+    """How the service is, for whoever restarts it."""
+
+    reason: str | None
+    """What is wrong, None when nothing is."""
+    details: dict[str, object]
+
+
+class Site:
+    """Answers everything but the WebSocket.
+
+    Only the files that lay in `web/` when it was made are served, each under its own name: no path is ever looked up
+    on disk.
+
+    Parameters
+    ----------
+    health : callable
+        Returns the service's health.
+    metrics : callable
+        Returns the Prometheus text.
+    """
+
+    def __init__(self, health: Callable[[], Health], metrics: Callable[[], bytes]) -> None:
+        self._health = health
+        self._metrics = metrics
+        self._pages = {f"/{path}": page for path, page in _pages(resources.files("stream") / "web", "")}
+        if "/index.html" in self._pages:
+            self._pages["/"] = self._pages["/index.html"]
+
+    def respond(self, request: Request, authorized: bool) -> Response:
+        """Answer a request.
+
+        Parameters
+        ----------
+        request : Request
+        authorized : bool
+            Whether it may see metrics and the details of the health.
+        """
+        method = getattr(request, "method", "GET")  # websockets before 16 lets only GET pass
+        path = request.path.partition("?")[0]
+        if method not in ("GET", "HEAD"):
+            return _response(http.HTTPStatus.METHOD_NOT_ALLOWED, "text/plain", b"use GET\n", method, Allow="GET, HEAD")
+        if path == "/healthz":
+            return self._tell_health(method, authorized)
+        if path == "/metrics":
+            if not authorized:
+                return _response(http.HTTPStatus.UNAUTHORIZED, "text/plain", b"token required\n", method,
+                                 **{"WWW-Authenticate": "Bearer"})  # fmt: skip
+            return _response(http.HTTPStatus.OK, "text/plain; version=0.0.4; charset=utf-8", self._metrics(), method)
+        if path == "/ws":
+            return _response(
+                http.HTTPStatus.UPGRADE_REQUIRED, "text/plain", b"this is a WebSocket\n", method, Upgrade="websocket"
+            )
+        page = self._pages.get(path)
+        if page is None:
+            return _response(http.HTTPStatus.NOT_FOUND, "text/plain", b"not found\n", method)
+        if request.headers.get("If-None-Match") == page.etag:
+            return _response(http.HTTPStatus.NOT_MODIFIED, page.type, b"", method, ETag=page.etag)
+        return _response(
+            http.HTTPStatus.OK, page.type, page.content, method, ETag=page.etag, **{"Cache-Control": "no-cache"}
+        )
+
+    def _tell_health(self, method: str, authorized: bool) -> Response:
+        health = self._health()
+        status = http.HTTPStatus.OK if health.reason is None else http.HTTPStatus.SERVICE_UNAVAILABLE
+        told: dict[str, object] = {"status": "ok" if health.reason is None else "failing"}
+        if authorized:
+            told |= {"reason": health.reason, **health.details}
+        return _response(status, "application/json", json.dumps(told).encode() + b"\n", method)
+
+
+def _response(status: http.HTTPStatus, media_type: str, content: bytes, method: str, **headers: str) -> Response:
+    fields = Headers(
+        {
+            "Content-Type": media_type,
+            "Content-Length": str(len(content)),
+            "Connection": "close",
+            **_SECURITY,
+            **headers,
+        }
+    )
+    return Response(status.value, status.phrase, fields, b"" if method == "HEAD" else content)
+
+
+def _pages(folder: Traversable, prefix: str) -> list[tuple[str, Page]]:
+    found = []
+    for entry in folder.iterdir():
+        if entry.is_dir():
+            found += _pages(entry, f"{prefix}{entry.name}/")
+        else:
+            media_type = _TYPES.get("." + entry.name.rpartition(".")[2])
+            if media_type is not None:
+                content = entry.read_bytes()
+                etag = f'"{hashlib.sha256(content).hexdigest()[:16]}"'
+                found.append((prefix + entry.name, Page(content, media_type, etag)))
+    return found
