@@ -22,7 +22,7 @@ _BAND: Final = 12  # widest frequency mask, in mel bands
 _SPAN: Final = 24  # widest time mask, in frames
 
 
-class Batches(keras.utils.PyDataset):
+class Batches(keras.utils.PyDataset):  # type: ignore[misc]  # Keras ships no types
     """Shuffled, augmented batches of a corpus, the same for the same seed.
 
     Parameters

@@ -146,4 +146,4 @@ def _peak(rng: Rng, low: float, high: float, least: float, most: float) -> pedal
 
 
 def _run(chain: list[pedalboard.Plugin], sound: Array) -> Array:
-    return np.asarray(pedalboard.Pedalboard(chain)(sound, SAMPLE_RATE), np.float32) if chain else sound
+    return np.asarray(pedalboard.Chain(chain)(sound, SAMPLE_RATE), np.float32) if chain else sound

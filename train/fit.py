@@ -33,7 +33,7 @@ class Schedule:
     seed: int = 0
 
 
-class BestEpoch(keras.callbacks.Callback):
+class BestEpoch(keras.callbacks.Callback):  # type: ignore[misc]  # Keras ships no types
     """Keeps the weights of the epoch with the highest class average on held-out clips.
 
     Parameters

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from tempfile import TemporaryDirectory
+
 import keras
 import numpy as np
 import numpy.typing as npt
@@ -12,6 +14,8 @@ from stream.features import FRAMES, N_MELS
 from train.corpus import decibels
 
 Features = npt.NDArray[np.uint8]
+
+_SHAPE = (1, N_MELS, FRAMES, 1)
 
 
 def convert(model: keras.Model, representative: Features) -> bytes:
@@ -29,9 +33,14 @@ def convert(model: keras.Model, representative: Features) -> bytes:
     bytes
         The .tflite file, for one clip at a time.
     """
-    shape = (1, N_MELS, FRAMES, 1)
-    single = keras.Input(batch_shape=shape)
-    converter = tf.lite.TFLiteConverter.from_keras_model(keras.Model(single, model(single)))
+    single = keras.Input(batch_shape=_SHAPE)
+    with TemporaryDirectory() as folder:
+        keras.Model(single, model(single)).export(folder, verbose=False)
+        converter = tf.lite.TFLiteConverter.from_saved_model(folder)
+        return _quantise(converter, representative)
+
+
+def _quantise(converter: tf.lite.TFLiteConverter, representative: Features) -> bytes:
     converter.optimizations = [tf.lite.Optimize.DEFAULT]
     converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
     converter.inference_input_type = tf.int8
@@ -40,7 +49,7 @@ def convert(model: keras.Model, representative: Features) -> bytes:
     scale = np.zeros((N_MELS, FRAMES), np.uint8)
     scale[0] = 255
     clips = [scale, *representative]
-    converter.representative_dataset = lambda: ([decibels(clip).reshape(shape)] for clip in clips)
+    converter.representative_dataset = lambda: ([decibels(clip).reshape(_SHAPE)] for clip in clips)
     return bytes(converter.convert())
 
 
