@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, Final, Literal, TypeAlias
 
@@ -204,6 +204,11 @@ def encode(message: Message) -> str:
     return json.dumps({"type": message.type, **_plain(message)}, separators=(",", ":"), allow_nan=False)
 
 
+def encode_history(segments: Iterable[str], marks: Iterable[str]) -> str:
+    """Encode a `History` whose parts are encoded already."""
+    return f'{{"type":"history","segments":[{",".join(segments)}],"marks":[{",".join(marks)}]}}'
+
+
 def decode(text: str | bytes) -> Message | None:
     """Decode what a server sent, ignoring fields that this version does not know.
 
@@ -221,7 +226,7 @@ def decode(text: str | bytes) -> Message | None:
         fields = json.loads(text)
         cls = _CLASSES.get(fields["type"])
         return None if cls is None else _build(cls, fields)
-    except (ValueError, KeyError, TypeError) as error:
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise ProtocolError("bad-message", f"not a message of protocol {PROTOCOL}: {error!r}") from error
 
 

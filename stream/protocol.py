@@ -83,7 +83,7 @@ def parse(data: str | bytes, instruments: Collection[str]) -> Request:
     if isinstance(data, bytes):
         raise _bad("a binary frame; expected JSON text")
     try:
-        fields = json.loads(data)
+        fields = json.loads(data, parse_constant=_refuse)
     except (ValueError, RecursionError) as error:
         raise _bad(f"not JSON: {str(error)[:80]}") from error
     if not isinstance(fields, dict) or not isinstance(fields.get("type"), str):
@@ -144,6 +144,10 @@ def _text(fields: dict[str, Any], key: str, length: int) -> str:
     return value
 
 
+def _refuse(constant: str) -> float:
+    raise ValueError(f"{constant} is no JSON")
+
+
 def _bad(message: str) -> ProtocolError:
     return ProtocolError("bad-message", message)
 
@@ -194,10 +198,20 @@ class Filter:
             case _:
                 return True
 
-    def renew(self) -> None:
-        """Let the next label pass whatever it says, as the answer to a subscription."""
-        self._shown.add("label")
-        self._sent.clear()
+    def begin(self, label: Label | None) -> None:
+        """Take note of the label that the subscriber is told first, whatever it says.
+
+        Parameters
+        ----------
+        label : Label or None
+            None when there is none yet; then the next one passes whatever it says.
+        """
+        if label is None:
+            self._shown = {"label"}
+            return
+        self._too_soon(label)
+        # The end of what it is told now is news, as a label and as a change.
+        self._shown = {"label", "change"} if self._matches(label.label, label.confidence) else set()
 
     def _passes(self, kind: str, matches: bool, limited: Label | None = None) -> bool:
         """Whether a message matches, or is the first that does not."""

@@ -5,27 +5,26 @@ from __future__ import annotations
 import contextlib
 import hmac
 import logging
-import socket
 from collections.abc import AsyncIterator, Callable, Sequence
-from typing import Final
+from typing import Any, Final, cast
+from weakref import WeakSet
 
 from websockets.asyncio.server import ServerConnection, broadcast, serve
 from websockets.exceptions import ConnectionClosed
-from websockets.frames import CloseCode
 from websockets.http11 import Request, Response
+from websockets.protocol import State
 
 from stream import __version__
-from stream.errors import ConfigError
+from stream.connection import UNSENT_BYTES, Connection
+from stream.errors import AddressError
 from stream.history import Recent
-from stream.messages import Hello, History, Label, Mark, Message, Segment, Status, encode
+from stream.messages import Hello, Label, Mark, Message, Segment, Status, encode
 from stream.metrics import Metrics
-from stream.site import Health, Site
+from stream.site import Health, Site, field
 from stream.subscriber import Subscriber
 
 MESSAGE_BYTES: Final = 4096
 """Length of a client's message at the most; a longer one closes its connection with code 1009."""
-_UNSENT_BYTES: Final = 4096
-"""What may wait below the outbox, where newer states cannot replace it."""
 _PING_SECONDS: Final = 20.0
 
 _log = logging.getLogger(__name__)
@@ -64,6 +63,7 @@ class Server:
         self._token = token
         self._site = Site(health, metrics.text)
         self._recent = Recent()
+        self._connections: WeakSet[Connection] = WeakSet()
         self._subscribers: dict[ServerConnection, Subscriber] = {}
 
     @property
@@ -89,7 +89,7 @@ class Server:
 
         Raises
         ------
-        ConfigError
+        AddressError
             When one cannot listen there.
         """
         try:
@@ -98,24 +98,32 @@ class Server:
                 host,
                 port,
                 process_request=self._process_request,
+                create_connection=cast(type[ServerConnection], self._connect),  # is only ever called
                 server_header=f"soloist/{__version__}",
                 # Messages of half a kilobyte, four a second: deflating them costs more memory and time than the
                 # bytes are worth on any network that a stage has. docs/protocol.md has the figures.
                 compression=None,
                 max_size=MESSAGE_BYTES,
                 max_queue=16,
-                write_limit=_UNSENT_BYTES,
+                write_limit=UNSENT_BYTES,
                 ping_interval=_PING_SECONDS,
                 ping_timeout=_PING_SECONDS,
                 close_timeout=2.0,
                 logger=logging.getLogger("stream.websockets"),
             )
         except OSError as error:
-            raise ConfigError(f"cannot listen on {host}:{port}: {error.strerror or error}") from error
+            raise AddressError(f"cannot listen on {host}:{port}: {error.strerror or error}") from error
         async with server:
             address = next(iter(server.sockets)).getsockname()
             shown = f"[{address[0]}]" if ":" in address[0] else address[0]
-            yield f"http://{shown}:{address[1]}/"
+            try:
+                yield f"http://{shown}:{address[1]}/"
+            finally:
+                server.close()
+                # A browser may hold connections in reserve and never ask for anything: they need not be waited for.
+                for connection in self._connections:
+                    if connection.state is State.CONNECTING:
+                        connection.hang_up()
 
     def wants(self, kind: str) -> bool:
         """Whether anybody subscribes to a type of message, so that it is worth making."""
@@ -141,45 +149,51 @@ class Server:
                 self._recent.add(message)
             case _:
                 pass
-        admitted = [s for s in self._subscribers.values() if s.filter.admits(message, confidence)]
-        if not admitted:
+        idle: list[ServerConnection] = []
+        busy: list[Subscriber] = []
+        for subscriber in self._subscribers.values():
+            if subscriber.filter.admits(message, confidence):
+                if subscriber.idle:
+                    idle.append(subscriber.connection)
+                else:
+                    busy.append(subscriber)
+        if not idle and not busy:
             return
         text = encode(message)
-        busy = [subscriber for subscriber in admitted if not subscriber.idle]
-        broadcast([subscriber.connection for subscriber in admitted if subscriber not in busy], text)
+        broadcast(idle, text)
         for subscriber in busy:
             subscriber.put(message.type, text)
-        self._metrics.sent.labels(message.type).inc(len(admitted))
+        self._metrics.sent.labels(message.type).inc(len(idle) + len(busy))
 
-    def history(self, seconds: float) -> History:
-        """Return what was heard in the last seconds."""
+    def history(self, seconds: float) -> str:
+        """Return what was heard in the last seconds, as the text of a `history` message."""
         return self._recent.since(self._clock() - seconds)
 
     def mark(self, text: str) -> None:
         """Set a note to this moment, and tell everybody."""
         self.publish(Mark(self._clock(), text))
 
-    def failed(self, subscriber: Subscriber, code: CloseCode, reason: str) -> None:
-        """Take note of a client that is being closed for its behaviour."""
+    def give_up(self, subscriber: Subscriber) -> None:
+        """Publish no more to a client that does not take its messages."""
         self._subscribers.pop(subscriber.connection, None)
-        if code is CloseCode.TRY_AGAIN_LATER:
-            self._metrics.slow_clients.inc()
-        _log.info("client %s closed: %s", subscriber.connection.remote_address, reason)
+        self._metrics.clients.set(self.clients)
+        self._metrics.slow_clients.inc()
+        _log.info("client %s closed: too slow", subscriber.connection.remote_address)
+
+    def _connect(self, *args: Any, **options: Any) -> Connection:
+        connection = Connection(*args, **options)
+        self._connections.add(connection)
+        return connection
 
     async def _handle(self, connection: ServerConnection) -> None:
-        option = getattr(socket, "TCP_NOTSENT_LOWAT", None)
-        raw = connection.transport.get_extra_info("socket")
-        if option is not None and raw is not None:
-            # The kernel would store megabytes for a client that sleeps: minutes of labels long out of date.
-            raw.setsockopt(socket.IPPROTO_TCP, option, _UNSENT_BYTES)
         subscriber = Subscriber(connection, self)
         try:
             token = self._token
             if token is not None and not self._bears(connection.request) and not await subscriber.authenticate(token):
                 return
+            subscriber.filter.begin(self.latest_label)
             for message in (self._hello, self._status, self.latest_label):
                 if message is not None:
-                    subscriber.filter.admits(message)
                     subscriber.tell(message)
             self._subscribers[connection] = subscriber
             self._metrics.clients.set(self.clients)
@@ -192,7 +206,7 @@ class Server:
 
     def _process_request(self, connection: ServerConnection, request: Request) -> Response | None:
         path = request.path.partition("?")[0]
-        if path == "/ws" and "websocket" in request.headers.get("Upgrade", "").lower():
+        if path == "/ws" and "websocket" in field(request, "Upgrade").lower():
             return None
         return self._site.respond(request, self._token is None or self._bears(request))
 
@@ -200,5 +214,7 @@ class Server:
         """Whether the request carries the token in its Authorization header."""
         if self._token is None or request is None:
             return False
-        scheme, _, given = request.headers.get("Authorization", "").partition(" ")
-        return scheme.lower() == "bearer" and hmac.compare_digest(given.strip().encode(), self._token.encode())
+        scheme, _, given = field(request, "Authorization").partition(" ")
+        # The bytes as they came: websockets reads headers as Latin-1, its older versions as ASCII with escapes.
+        told = given.strip().encode("latin-1", "surrogateescape")
+        return scheme.lower() == "bearer" and hmac.compare_digest(told, self._token.encode())

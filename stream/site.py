@@ -98,7 +98,7 @@ class Site:
         page = self._pages.get(path)
         if page is None:
             return _response(http.HTTPStatus.NOT_FOUND, "text/plain", b"not found\n", method)
-        if request.headers.get("If-None-Match") == page.etag:
+        if page.etag in field(request, "If-None-Match"):
             return _response(http.HTTPStatus.NOT_MODIFIED, page.type, b"", method, ETag=page.etag)
         return _response(
             http.HTTPStatus.OK, page.type, page.content, method, ETag=page.etag, **{"Cache-Control": "no-cache"}
@@ -113,16 +113,15 @@ class Site:
         return _response(status, "application/json", json.dumps(told).encode() + b"\n", method)
 
 
+def field(request: Request, name: str) -> str:
+    """Return a header field, put together if it was sent more than once, empty if it was not."""
+    return ", ".join(request.headers.get_all(name))
+
+
 def _response(status: http.HTTPStatus, media_type: str, content: bytes, method: str, **headers: str) -> Response:
-    fields = Headers(
-        {
-            "Content-Type": media_type,
-            "Content-Length": str(len(content)),
-            "Connection": "close",
-            **_SECURITY,
-            **headers,
-        }
-    )
+    fields = Headers({"Content-Type": media_type, "Connection": "close", **_SECURITY, **headers})
+    if status is not http.HTTPStatus.NOT_MODIFIED:  # where it would be the length of what was not modified
+        fields["Content-Length"] = str(len(content))
     return Response(status.value, status.phrase, fields, b"" if method == "HEAD" else content)
 
 

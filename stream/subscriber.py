@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import hmac
-import logging
-import time
 from typing import TYPE_CHECKING, Final
 
 from websockets.asyncio.server import ServerConnection
@@ -20,14 +18,8 @@ from stream.outbox import Outbox
 if TYPE_CHECKING:
     from stream.server import Server
 
-RATE: Final = 20.0
-"""Messages a second that a client may send for long."""
-BURST: Final = 60.0
-"""Messages that it may send at once."""
 AUTH_SECONDS: Final = 5.0
 """Time that a client has to say its token."""
-
-_log = logging.getLogger(__name__)
 
 
 class Subscriber:
@@ -50,9 +42,7 @@ class Subscriber:
         self._server = server
         self._outbox = Outbox[str]()
         self._waiting = asyncio.Event()
-        self._failure: tuple[CloseCode, str] | None = None
-        self._allowance = BURST
-        self._asked = time.monotonic()
+        self._overrun = asyncio.get_running_loop().create_future()
 
     @property
     def idle(self) -> bool:
@@ -61,9 +51,11 @@ class Subscriber:
 
     def put(self, kind: str, text: str) -> None:
         """Let a message wait until the client has taken those before it."""
-        if not self._outbox.put(kind, text):
-            self._fail(CloseCode.TRY_AGAIN_LATER, "too slow: events wait and are not taken")
-        self._waiting.set()
+        if self._outbox.put(kind, text):
+            self._waiting.set()
+        elif not self._overrun.done():
+            self._overrun.set_result(None)
+            self._server.give_up(self)
 
     def tell(self, message: Message) -> None:
         """Send a message to this client alone, whatever its subscription."""
@@ -74,7 +66,7 @@ class Subscriber:
         reading = asyncio.create_task(self._read())
         writing = asyncio.create_task(self._write())
         try:
-            await asyncio.wait({reading, writing}, return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait({reading, writing, self._overrun}, return_when=asyncio.FIRST_COMPLETED)
         finally:
             for task in (reading, writing):
                 task.cancel()
@@ -82,8 +74,8 @@ class Subscriber:
         for outcome in outcomes:
             if isinstance(outcome, Exception) and not isinstance(outcome, ConnectionClosed):
                 raise outcome
-        if self._failure is not None:
-            await self.connection.close(*self._failure)
+        if self._overrun.done():
+            await self.connection.close(CloseCode.TRY_AGAIN_LATER, "too slow: events wait and are not taken")
 
     async def authenticate(self, token: str) -> bool:
         """Wait for the client to say the token, and close the connection if it does not."""
@@ -99,20 +91,14 @@ class Subscriber:
         return False
 
     async def _write(self) -> None:
-        while self._failure is None:
+        while True:
             await self._waiting.wait()
-            while self._outbox and self._failure is None:
+            while self._outbox:
                 await self.connection.send(self._outbox.pop())
             self._waiting.clear()
 
     async def _read(self) -> None:
         async for data in self.connection:
-            now = time.monotonic()
-            self._allowance = min(BURST, self._allowance + (now - self._asked) * RATE) - 1
-            self._asked = now
-            if self._allowance < 0:
-                self._fail(CloseCode.POLICY_VIOLATION, f"more than {RATE:g} messages a second")
-                return
             try:
                 self._answer(protocol.parse(data, self._server.instruments))
             except ProtocolError as error:
@@ -121,23 +107,16 @@ class Subscriber:
     def _answer(self, request: protocol.Request) -> None:
         match request:
             case protocol.Subscribe():
-                self.filter = protocol.Filter(request)
-                self.filter.renew()
                 label = self._server.latest_label
+                self.filter = protocol.Filter(request)
+                self.filter.begin(label)
                 if label is not None:
-                    self.filter.admits(label)
                     self.tell(label)
             case protocol.GetHistory():
-                self.tell(self._server.history(request.seconds))
+                self.put("history", self._server.history(request.seconds))
             case protocol.SetMark():
                 self._server.mark(request.text)
             case protocol.Ping():
                 self.tell(Pong())
             case protocol.Auth():
                 pass  # a client may say its token where none is required, or twice
-
-    def _fail(self, code: CloseCode, reason: str) -> None:
-        """Have the connection closed by `serve`."""
-        if self._failure is None:
-            self._failure = (code, reason)
-            self._server.failed(self, code, reason)

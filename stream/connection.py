@@ -1,0 +1,90 @@
+"""A WebSocket connection that bounds what one client can cost."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import socket
+from typing import Any, Final
+
+from websockets.asyncio.server import ServerConnection
+from websockets.frames import CloseCode, Frame
+from websockets.protocol import Event, State
+
+RATE: Final = 20.0
+"""Frames a second that a client may send for long: messages, parts of messages, pings and pongs."""
+BURST: Final = 60.0
+"""Frames that it may send at once."""
+PATIENCE: Final = 40.0
+"""Seconds in which a client must take what was written to it, as long as it has to answer a ping."""
+UNSENT_BYTES: Final = 4096
+"""What may wait below the outbox, where newer states cannot replace it, on this machine."""
+_PIECE: Final = 4096  # bytes parsed before the frames in them are counted
+
+_log = logging.getLogger(__name__)
+
+
+class Connection(ServerConnection):
+    """A connection whose client may neither flood it nor stall it for ever.
+
+    websockets answers pings by itself, whether or not the answers are read, and it waits without a limit of time for
+    a client to take what was written, even when it is to close the connection: a client that only writes could fill
+    the memory, and one that only sleeps could keep the service from ending.
+    """
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self._allowance = BURST
+        self._counted = self.loop.time()
+        self._flooded = False
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Keep the kernel from storing megabytes for a client that sleeps: minutes of labels long out of date."""
+        super().connection_made(transport)
+        option = getattr(socket, "TCP_NOTSENT_LOWAT", None)
+        raw = transport.get_extra_info("socket")
+        if option is not None and raw is not None:
+            raw.setsockopt(socket.IPPROTO_TCP, option, UNSENT_BYTES)
+
+    def data_received(self, data: bytes) -> None:
+        """Read what the client sent, in pieces so small that a flood ends before all of it was answered."""
+        for start in range(0, len(data), _PIECE):
+            super().data_received(data[start : start + _PIECE])
+
+    def process_event(self, event: Event) -> None:
+        """Process one frame, and close the connection when it is one too many."""
+        if isinstance(event, Frame):
+            now = self.loop.time()
+            self._allowance = min(BURST, self._allowance + (now - self._counted) * RATE) - 1
+            self._counted = now
+            if self._allowance < 0:
+                self._refuse()
+                return
+        super().process_event(event)
+
+    async def drain(self) -> None:
+        """Wait until the client has taken most of what was written to it.
+
+        Raises
+        ------
+        TimeoutError
+            When it does not; the caller, in websockets, ends the connection then.
+        """
+        async with asyncio.timeout(PATIENCE if self.state is State.OPEN else self.close_timeout):
+            await super().drain()
+
+    def hang_up(self) -> None:
+        """End the connection now, whatever its state."""
+        if hasattr(self, "transport"):  # which it gets a moment after it was made
+            self.transport.abort()
+
+    def _refuse(self) -> None:
+        if self._flooded:
+            return
+        self._flooded = True
+        reason = f"more than {RATE:g} frames a second"
+        _log.info("client %s closed: %s", self.remote_address, reason)
+        self.protocol.fail(CloseCode.POLICY_VIOLATION, reason)
+        self.send_data()
+        # Nobody waits for this client to hang up, too.
+        self.loop.call_later(self.close_timeout or 0, self.hang_up)
