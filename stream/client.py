@@ -18,6 +18,7 @@ from websockets.frames import CloseCode
 from stream.errors import ConfigError, ConnectionLostError, ProtocolError, RefusedError
 from stream.messages import PROTOCOL, Hello, Label, Message, decode
 from stream.outbox import Outbox
+from stream.protocol import parse
 
 FIRST_RETRY: Final = 0.25
 """Seconds before a lost connection is tried again for the first time; each further time it is twice as long."""
@@ -67,7 +68,8 @@ class Client:
     Raises
     ------
     ConfigError
-        When the URL is none.
+        When the URL is none, or nothing could be subscribed to like this; while iterating: when the server does not
+        know one of the instruments.
     RefusedError
         While iterating: when the server does not take the token, or is no Soloist.
     """
@@ -83,13 +85,17 @@ class Client:
         token: str | None = None,
     ) -> None:
         self.url = address(url)
-        wanted = {
+        wanted: dict[str, Any] = {
             "types": None if types is None else list(types),
             "instruments": None if instruments is None else list(instruments),
             "min_confidence": min_confidence or None,
             "max_rate": max_rate,
         }
         self._wanted = {key: value for key, value in wanted.items() if value is not None}
+        try:
+            parse(json.dumps({"type": "subscribe", **self._wanted}), self._wanted.get("instruments", ()))
+        except ProtocolError as error:
+            raise ConfigError(str(error)) from error
         self._token = token
         self._connection: ClientConnection | None = None
         self._inbox = Outbox[Message | Disconnected]()
@@ -204,6 +210,11 @@ class Client:
         if isinstance(message, Hello):
             if message.protocol != PROTOCOL:
                 raise RefusedError(f"{self.url} speaks protocol {message.protocol}; this client speaks {PROTOCOL}")
+            strange = set(self._wanted.get("instruments", ())) - set(message.labels)
+            if strange:
+                raise ConfigError(
+                    f"instruments name {', '.join(sorted(strange))}; {self.url} knows {', '.join(message.labels)}"
+                )
             stream = (message.utc, message.server)
             if stream != self._stream:
                 self._stream, self._seq = stream, -1

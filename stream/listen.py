@@ -100,6 +100,8 @@ class Display:
         if line == self._last:
             return  # a status that repeats itself, or a try that failed like the one before
         self._last = line
+        # Marks and names come from others, and a terminal obeys what it is sent.
+        line = "".join(character if character.isprintable() else "\N{REPLACEMENT CHARACTER}" for character in line)
         self._out.write(f"\r\x1b[K{line}\n" if self._in_place else f"{line}\n")
         self._out.flush()
 
