@@ -1,0 +1,116 @@
+/** What there is to say now: decided in one place, for the large type, the title and the screen reader alike. */
+
+import { NOTHING, duration, percent, title } from "./words.js";
+
+/**
+ * @typedef {"connecting" | "offline" | "stalled" | "warming" | "silence" | "unknown" | "instrument"} Kind
+ *
+ * @typedef {object} Situation
+ * @property {Kind} kind
+ * @property {string} eyebrow What the name is.
+ * @property {string} name The large type.
+ * @property {string} detail A sentence about it.
+ * @property {string} figure A number that goes with the gauge.
+ * @property {number | null} gauge From 0 to 1; null for none.
+ * @property {string | null} instrument The one in front, as the model names it.
+ *
+ * @typedef {import("./connection.js").Connection} Connection
+ */
+
+/** A label is news for so long; labels come several times a second. In milliseconds. */
+export const LABEL_LASTS = 3000;
+
+/**
+ * @param {Connection} connection
+ * @param {number} now performance.now()
+ * @returns {Situation}
+ */
+export function situation(connection, now) {
+  if (connection.phase !== "live") return withoutServer(connection, now);
+  const { label, labelAt, status, hello } = connection;
+  if (status !== null && status.source !== "running") return withoutAudio(status.source);
+  if (label === null) {
+    return say("connecting", { eyebrow: "Connected", name: "One moment", detail: "Waiting for the first label." });
+  }
+  if (now - labelAt > LABEL_LASTS) {
+    return say("stalled", {
+      eyebrow: "Stalled",
+      name: "No labels",
+      detail: `The service is connected, but has told nothing for ${duration((now - labelAt) / 1000)}.`,
+    });
+  }
+  switch (label.state) {
+    case "instrument":
+      return say("instrument", {
+        eyebrow: "In front",
+        name: title(label.label ?? NOTHING),
+        figure: percent(label.confidence),
+        gauge: label.confidence,
+        instrument: label.label,
+      });
+    case "unknown":
+      return say("unknown", {
+        eyebrow: "Not recognized",
+        name: "Unknown",
+        detail: "Something sounds, and it is none of the instruments.",
+        figure: percent(label.confidence),
+        gauge: label.confidence,
+      });
+    case "silence":
+      return say("silence", { eyebrow: "Below the gate", name: "Silence", detail: "Nothing is loud enough to judge." });
+    case "warming": {
+      const whole = hello?.window ?? 3;
+      const heard = Math.min(label.time, whole);
+      return say("warming", {
+        eyebrow: "Warming up",
+        name: "Listening",
+        detail: `The first answer needs ${whole.toFixed(1)} s of audio.`,
+        figure: `${heard.toFixed(1)} s`,
+        gauge: whole > 0 ? heard / whole : 0,
+      });
+    }
+    default: // a state of a newer protocol
+      return say("unknown", { eyebrow: "State", name: title(label.state) });
+  }
+}
+
+/**
+ * @param {Connection} connection
+ * @param {number} now
+ */
+function withoutServer(connection, now) {
+  const { phase, failures, retryAt, refused, liveAt } = connection;
+  if (refused) {
+    return say("offline", {
+      eyebrow: "Refused",
+      name: "Token needed",
+      detail: "Open this page with #token=… at the end of its address.",
+    });
+  }
+  if (failures === 0 && liveAt === null) return say("connecting", { eyebrow: "Soloist", name: "Connecting" });
+  const wait = Math.max(0, Math.ceil((retryAt - now) / 1000));
+  const next = phase === "connecting" || wait === 0 ? "Trying now." : `Trying again in ${wait} s.`;
+  const since = liveAt === null ? "" : `Lost ${duration((now - liveAt) / 1000)} ago. `;
+  return say("offline", { eyebrow: "Offline", name: "No connection", detail: since + next });
+}
+
+/** @param {string} source */
+function withoutAudio(source) {
+  switch (source) {
+    case "starting":
+      return say("connecting", { eyebrow: "Starting", name: "One moment", detail: "The input is being opened." });
+    case "ended":
+      return say("stalled", { eyebrow: "Ended", name: "The end", detail: "The audio has ended." });
+    default:
+      return say("stalled", { eyebrow: "Waiting", name: "No input", detail: "The input is not there. It is tried again." });
+  }
+}
+
+/**
+ * @param {Kind} kind
+ * @param {Partial<Situation>} parts
+ * @returns {Situation}
+ */
+function say(kind, parts) {
+  return { kind, eyebrow: "", name: "", detail: "", figure: "", gauge: null, instrument: null, ...parts };
+}

@@ -1,0 +1,28 @@
+/** Says in a corner whether the page is connected. */
+
+/** @typedef {import("../connection.js").Connection} Connection */
+
+export class Link {
+  #element;
+  #text;
+
+  /** @param {HTMLElement} element */
+  constructor(element) {
+    this.#element = element;
+    this.#text = /** @type {HTMLElement} */ (element.querySelector(".link-text"));
+  }
+
+  /** @param {Connection} connection */
+  show(connection) {
+    this.#element.dataset.phase = connection.phase;
+    this.#text.textContent = words(connection);
+  }
+}
+
+/** @param {Connection} connection */
+function words({ phase, failures, refused }) {
+  if (phase === "live") return "Live";
+  if (refused) return "Refused";
+  if (failures === 0) return "Connecting";
+  return `Reconnecting, attempt ${phase === "connecting" ? failures : failures + 1}`;
+}

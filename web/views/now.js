@@ -1,0 +1,71 @@
+/** The present state in type as large as the place allows. */
+
+import { colour } from "../palette.js";
+
+/** @typedef {import("../situation.js").Situation} Situation */
+
+/** In pixels. */
+const SMALLEST = 20;
+
+export class Now {
+  #element;
+  #eyebrow;
+  #stage;
+  #name;
+  #detail;
+  #figure;
+  #fill;
+
+  /** @param {HTMLElement} element */
+  constructor(element) {
+    /** @param {string} selector */
+    const part = (selector) => /** @type {HTMLElement} */ (element.querySelector(selector));
+    this.#element = element;
+    this.#eyebrow = part(".now-eyebrow");
+    this.#stage = part(".now-stage");
+    this.#name = part(".now-name");
+    this.#detail = part(".now-detail");
+    this.#figure = part(".now-figure");
+    this.#fill = part(".now-fill");
+    new ResizeObserver(() => this.#fit()).observe(this.#stage);
+  }
+
+  /** @param {Situation} situation */
+  show({ kind, eyebrow, name, detail, figure, gauge, instrument }) {
+    this.#element.dataset.kind = kind;
+    this.#element.dataset.gauge = String(gauge !== null);
+    this.#element.style.setProperty("--ink", instrument === null ? "" : colour(instrument));
+    write(this.#eyebrow, eyebrow);
+    write(this.#detail, detail);
+    write(this.#figure, figure);
+    this.#fill.style.transform = `translateX(${-100 * (1 - (gauge ?? 0))}%)`;
+    if (write(this.#name, name)) this.#fit();
+  }
+
+  /** Find the largest size at which the name stays within its place. */
+  #fit() {
+    const { clientWidth, clientHeight } = this.#stage;
+    let low = SMALLEST;
+    let high = Math.max(SMALLEST + 1, clientHeight);
+    while (high - low > 1) {
+      const size = (low + high) / 2;
+      this.#name.style.fontSize = `${size}px`;
+      const fits = this.#name.scrollWidth <= clientWidth && this.#name.offsetHeight <= clientHeight;
+      if (fits) low = size;
+      else high = size;
+    }
+    this.#name.style.fontSize = `${Math.floor(low)}px`;
+  }
+}
+
+/**
+ * Change a text, and say whether it is another one.
+ *
+ * @param {HTMLElement} element
+ * @param {string} text
+ */
+function write(element, text) {
+  if (element.textContent === text) return false;
+  element.textContent = text;
+  return true;
+}
