@@ -1,0 +1,53 @@
+"""What several tests need."""
+
+from __future__ import annotations
+
+import json
+from importlib import resources
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+import soxr
+
+from stream import bundle
+from stream.classifier import Classifier
+from stream.features import SAMPLE_RATE, Array
+
+SHARED = Path(__file__).parents[2] / "shared" / "data"
+
+
+@pytest.fixture(scope="session")
+def shared() -> Path:
+    """The folder with the recordings that are no part of the project."""
+    if not SHARED.is_dir():
+        pytest.skip(f"needs the recordings in {SHARED}")
+    return SHARED
+
+
+@pytest.fixture(scope="session")
+def classifier() -> Classifier:
+    """The shipped model in the interpreter that is installed."""
+    return Classifier(bundle.load())
+
+
+@pytest.fixture(scope="session")
+def demo() -> Array:
+    """The demo audio as the model hears it."""
+    with resources.as_file(resources.files("stream") / "demo.ogg") as path:
+        audio, rate = soundfile.read(path, dtype="float32")
+    return soxr.resample(audio, rate, SAMPLE_RATE)
+
+
+@pytest.fixture(scope="session")
+def score() -> list[dict[str, object]]:
+    """What plays in the demo: stretches with start, end and label."""
+    text = (resources.files("stream") / "demo.json").read_text(encoding="utf-8")
+    return json.loads(text)["segments"]
+
+
+@pytest.fixture
+def rng() -> np.random.Generator:
+    """Random numbers that are the same every time."""
+    return np.random.default_rng(20261122)

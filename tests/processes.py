@@ -1,0 +1,73 @@
+"""The program as its users run it: in processes of its own."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import re
+import sys
+from asyncio.subprocess import PIPE, Process
+from collections.abc import AsyncIterator, Mapping
+from dataclasses import dataclass, field
+
+SOLOIST = (sys.executable, "-m", "stream")
+
+
+@dataclass
+class Service:
+    """A running `soloist run`."""
+
+    process: Process
+    address: str
+    """HOST:PORT."""
+    complaints: list[str] = field(default_factory=list)
+    """Lines on standard error besides the address."""
+
+
+@contextlib.asynccontextmanager
+async def serving(
+    *arguments: str, env: Mapping[str, str] | None = None, stdin: int | None = asyncio.subprocess.DEVNULL
+) -> AsyncIterator[Service]:
+    """Run the service on a free port until the context ends, and see that it stops when it is told to."""
+    process = await asyncio.create_subprocess_exec(
+        *SOLOIST, "run", "--port", "0", *arguments, stderr=PIPE, stdin=stdin, env={**os.environ, **(env or {})}
+    )
+    assert process.stderr is not None
+    complaints: list[str] = []
+    reading = None
+    try:
+        async with asyncio.timeout(30):
+            while True:
+                line = (await process.stderr.readline()).decode()
+                if found := re.search(r"listening on http://(\S+)/", line):
+                    break
+                if not line:
+                    raise AssertionError(f"the service ended: {complaints}")
+                complaints.append(line.strip())
+        service = Service(process, found[1], complaints)
+        reading = asyncio.create_task(_collect(process.stderr, complaints))
+        yield service
+    finally:
+        if process.returncode is None:
+            process.terminate()
+        async with asyncio.timeout(10):
+            await process.wait()
+        if reading is not None:
+            await reading
+
+
+async def _collect(stderr: asyncio.StreamReader, lines: list[str]) -> None:
+    async for line in stderr:
+        lines.append(line.decode().strip())
+
+
+async def soloist(*arguments: str, stdin: bytes = b"", env: Mapping[str, str] | None = None) -> tuple[int, str, str]:
+    """Run a command to its end: exit status, standard output, standard error."""
+    process = await asyncio.create_subprocess_exec(
+        *SOLOIST, *arguments, stdin=PIPE, stdout=PIPE, stderr=PIPE, env={**os.environ, **(env or {})}
+    )
+    async with asyncio.timeout(60):
+        out, err = await process.communicate(stdin)
+    assert process.returncode is not None
+    return process.returncode, out.decode(), err.decode()

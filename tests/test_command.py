@@ -1,0 +1,231 @@
+"""The command line, in processes of its own."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from importlib import resources
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+
+from stream import __version__
+from stream.features import Array
+from tests.processes import SOLOIST, serving, soloist
+
+# No sound server may answer in these tests.
+NO_SOUND = {"PULSE_SERVER": "none", "PIPEWIRE_RUNTIME_DIR": "/nonexistent"}
+
+
+@pytest.fixture(scope="module")
+def demo_file() -> Path:
+    """The demo as a file."""
+    return Path(str(resources.files("stream") / "demo.ogg"))
+
+
+@pytest.fixture
+def solo(tmp_path: Path, demo: Array) -> Path:
+    """Five seconds of the demo's piano."""
+    path = tmp_path / "solo.wav"
+    soundfile.write(path, demo[: 5 * 22_050], 22_050)
+    return path
+
+
+async def test_classify_tells_a_timeline_per_file_as_json(demo_file: Path, solo: Path) -> None:
+    """One object per file and line holds the contract's keys, and its segments cover the file."""
+    status, out, err = await soloist("classify", "--json", str(demo_file), str(solo))
+    assert (status, err) == (0, "")
+    first, second = (json.loads(line) for line in out.splitlines())
+    assert (first["file"], second["file"]) == (str(demo_file), str(solo))
+    assert first["seconds"] == pytest.approx(79.5, abs=0.1)
+    for told in (first, second):
+        assert set(told) == {"file", "seconds", "label", "confidence", "probabilities", "segments"}
+        assert len(told["probabilities"]) == 8
+        assert told["segments"][0]["start"] == 0
+        assert told["segments"][-1]["end"] == told["seconds"]
+        for before, after in zip(told["segments"], told["segments"][1:], strict=False):
+            assert before["end"] == after["start"]
+    assert second["label"] == "piano"
+    assert second["confidence"] == second["probabilities"]["piano"]
+    assert first["segments"][-1]["label"] == "silence"
+
+
+async def test_classify_writes_for_people(solo: Path) -> None:
+    """Without --json a line per file and segment tells times and labels."""
+    status, out, _ = await soloist("classify", str(solo))
+    assert status == 0
+    assert out.startswith(f"{solo}: piano (")
+    assert " 0:00.00 -  0:05.00  piano" in out
+
+
+async def test_classify_goes_on_after_files_that_cannot_be_read(tmp_path: Path, solo: Path) -> None:
+    """Each file that cannot be read has one line on standard error, the others are done, and the status is 1."""
+    text, empty, cut, headless = (tmp_path / name for name in ("a.txt", "b.wav", "c.flac", "d.wav"))
+    text.write_text("no audio")
+    soundfile.write(empty, np.zeros(0, np.float32), 44_100)
+    soundfile.write(cut, np.random.default_rng(0).uniform(-0.5, 0.5, 400_000).astype(np.float32), 44_100)
+    cut.write_bytes(cut.read_bytes()[:200_000])
+    headless.write_bytes(b"RIFF")
+    missing = tmp_path / "missing.wav"
+    status, out, err = await soloist(
+        "classify", "--json", *map(str, (text, empty, missing, headless, tmp_path, cut, solo))
+    )
+    assert status == 1
+    lines = err.splitlines()
+    broken = [text, empty, missing, headless, tmp_path]
+    if len(lines) == 6:  # libsndfile's version decides whether half a FLAC is an error or just short
+        broken.append(cut)
+    for path, line in zip(broken, lines, strict=True):
+        assert line.startswith(f"soloist: {path}: ")
+    assert json.loads(out.splitlines()[-1])["label"] == "piano"
+
+
+@pytest.mark.parametrize(
+    ("rate", "channels", "subtype"), [(8_000, 1, "PCM_U8"), (96_000, 3, "FLOAT"), (48_000, 2, "PCM_24")]
+)
+async def test_classify_takes_any_form(tmp_path: Path, demo: Array, rate: int, channels: int, subtype: str) -> None:
+    """Files of any rate, width and number of channels are heard, and their length is told right."""
+    import soxr
+
+    path = tmp_path / "form.wav"
+    mono = soxr.resample(demo[: 4 * 22_050], 22_050, rate)
+    soundfile.write(path, np.repeat(mono[:, None], channels, axis=1), rate, subtype=subtype)
+    status, out, _ = await soloist("classify", "--json", str(path))
+    assert status == 0
+    assert json.loads(out)["seconds"] == pytest.approx(4, abs=0.002)
+
+
+async def test_classify_calls_zeros_silence(tmp_path: Path) -> None:
+    """A file of zeros is silence from end to end."""
+    path = tmp_path / "zeros.wav"
+    soundfile.write(path, np.zeros(5 * 22_050, np.float32), 22_050)
+    _, out, _ = await soloist("classify", "--json", str(path))
+    told = json.loads(out)
+    assert (told["label"], told["confidence"]) == ("silence", 0)
+    assert set(told["probabilities"].values()) == {0}
+    assert told["segments"] == [{"start": 0, "end": 5, "label": "silence", "confidence": 0}]
+
+
+async def test_the_lineup_holds_for_files_too(solo: Path) -> None:
+    """What is not in the line-up is unknown."""
+    _, out, _ = await soloist("classify", "--json", "--instruments", "violin, flute", str(solo))
+    told = json.loads(out)
+    assert told["label"] == "unknown"
+    assert told["probabilities"]["piano"] == 0
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["run", "--input", "demo", "--instruments", "kazoo"], "'kazoo'"),
+        (["run", "--input", "demo", "--port", "70000"], "port is 70000"),
+        (["run", "--input", "demo", "--hop", "9"], "hop is 9"),
+        (["run", "--input", "-", "--pcm", "mp3"], "pcm is 'mp3'"),
+        (["run", "--input", "demo", "--config", "/none.toml"], "/none.toml: No such file"),
+        (["listen", "ftp://x"], "address is 'ftp://x'"),
+        (["classify"], "required: FILE"),
+        (["sing"], "invalid choice: 'sing'"),
+    ],
+)
+async def test_wrong_usage_ends_with_2(arguments: list[str], said: str) -> None:
+    """A setting that cannot be used is told in one line, without a traceback."""
+    status, out, err = await soloist(*arguments)
+    assert (status, out) == (2, "")
+    assert said in err
+    assert "Traceback" not in err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["run", "--input", "/none.wav"], "/none.wav: no such file"),
+        (["run", "--input", "/etc/hostname"], "/etc/hostname: "),
+        (["run", "--input", "demo", "--model", "none"], "no model 'none'; shipped are"),
+        (["run", "--input", "demo", "--host", "203.0.113.1"], "cannot listen on 203.0.113.1"),
+    ],
+)
+async def test_what_goes_wrong_ends_with_1(arguments: list[str], said: str) -> None:
+    """What cannot be opened is told in one line."""
+    status, _, err = await soloist(*arguments)
+    assert status == 1
+    assert err.count("\n") == 1
+    assert said in err
+
+
+@pytest.fixture
+async def no_input() -> None:
+    """A machine without any input, or the test cannot be done."""
+    pytest.importorskip("sounddevice", exc_type=OSError, reason="needs PortAudio: apt install libportaudio2")
+    if (await soloist("devices", env=NO_SOUND))[0] == 0:
+        pytest.skip("this machine has an input")
+
+
+@pytest.mark.usefixtures("no_input")
+async def test_no_microphone_names_the_demo() -> None:
+    """Without any input the service says so in one line that names the demo, and ends."""
+    status, _, err = await soloist("run", "--port", "0", env=NO_SOUND)
+    assert status == 1
+    assert err.count("\n") == 1
+    assert "no microphone" in err
+    assert "--input demo" in err
+
+
+@pytest.mark.usefixtures("no_input")
+@pytest.mark.parametrize("waiting", [["--wait"], ["--device", "USB Audio"]])
+async def test_a_microphone_that_is_wanted_is_waited_for(waiting: list[str]) -> None:
+    """With --wait or --device the service serves, says what it waits for, and ends at a signal."""
+    from websockets.asyncio.client import connect
+
+    async with serving(*waiting, env=NO_SOUND) as service, connect(f"ws://{service.address}/ws") as socket:
+        assert json.loads(await socket.recv())["type"] == "hello"
+        status = json.loads(await socket.recv())
+        assert (status["type"], status["source"]) == ("status", "waiting")
+        assert "input" in status["message"]
+    assert service.process.returncode == 0
+
+
+@pytest.mark.usefixtures("no_input")
+async def test_devices_are_listed_or_said_to_be_missing() -> None:
+    """Without inputs the list is one line on standard error and status 1."""
+    assert await soloist("devices", env=NO_SOUND) == (1, "", "soloist: no microphone or line input found\n")
+
+
+async def test_a_missing_portaudio_names_its_package(tmp_path: Path) -> None:
+    """Where the library is not installed, the line says what to install; the demo needs none."""
+    # The linker finds no library any more: what sounddevice sees where PortAudio is not installed.
+    (tmp_path / "sitecustomize.py").write_text("import ctypes.util\nctypes.util.find_library = lambda name: None\n")
+    status, _, err = await soloist("devices", env={"PYTHONPATH": f"{tmp_path}{os.pathsep}{os.getcwd()}"})
+    assert status == 1
+    assert "apt install libportaudio2" in err
+    assert err.count("\n") == 1
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+async def test_a_signal_ends_the_service_cleanly(number: signal.Signals) -> None:
+    """SIGINT and SIGTERM end it with status 0, and nothing more to say."""
+    async with serving("--input", "demo") as service:
+        service.process.send_signal(number)
+    assert service.process.returncode == 0
+    assert service.complaints == []
+
+
+def test_nothing_heavy_is_imported() -> None:
+    """The service runs without the laboratory's packages."""
+    code = (
+        "import sys, stream.service, stream.classify, stream.client\n"
+        "heavy = {'tensorflow', 'keras', 'librosa', 'numba', 'scipy', 'train', 'sounddevice'}\n"
+        "print(sorted(heavy & set(sys.modules)))"
+    )
+    out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+    assert out.strip() == "[]"
+
+
+def test_the_version_is_told() -> None:
+    """`soloist --version` names program and version."""
+    out = subprocess.run([*SOLOIST, "--version"], capture_output=True, text=True, check=True).stdout
+    assert out == f"soloist {__version__}\n"

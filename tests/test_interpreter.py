@@ -1,0 +1,99 @@
+"""Both TFLite interpreters behind one seam."""
+
+from __future__ import annotations
+
+import importlib.util
+
+import numpy as np
+import pytest
+
+from stream import bundle
+from stream.classifier import Classifier
+from stream.errors import ModelError, RuntimeMissingError
+from stream.features import WINDOW, Array, StreamingMel
+from stream.interpreter import Interpreter
+
+HAS_LITERT = importlib.util.find_spec("ai_edge_litert") is not None
+HAS_TFLITE = importlib.util.find_spec("tflite_runtime") is not None and np.__version__ < "2"
+both = pytest.mark.skipif(
+    not (HAS_LITERT and HAS_TFLITE), reason="needs ai-edge-litert and tflite-runtime: Python 3.11 and numpy < 2"
+)
+
+
+@pytest.fixture(scope="module")
+def windows(demo: Array) -> list[Array]:
+    """Features of windows all over the demo."""
+    return [
+        StreamingMel().features(demo[start : start + WINDOW], WINDOW) for start in range(0, len(demo) - WINDOW, 11_003)
+    ]
+
+
+@both
+def test_both_runtimes_give_the_same_integers(windows: list[Array]) -> None:
+    """With delegates off, LiteRT and tflite-runtime agree in every output of every window."""
+    litert, tflite = (Classifier(bundle.load(), runtime=runtime, delegates=False) for runtime in ("litert", "tflite"))
+    assert litert.interpreter.runtime.startswith("ai-edge-litert")
+    assert tflite.interpreter.runtime.startswith("tflite-runtime")
+    for features in windows:
+        values = litert.quantize(features)
+        np.testing.assert_array_equal(litert.interpreter(values), tflite.interpreter(tflite.quantize(features)))
+
+
+@pytest.mark.skipif(not HAS_LITERT, reason="needs ai-edge-litert")
+def test_the_default_delegate_differs_by_a_few_steps(windows: list[Array], record_property) -> None:
+    """XNNPACK changes the integers by a few steps at the most, and hardly ever the label."""
+    plain, fast = (Classifier(bundle.load(), runtime="litert", delegates=delegates) for delegates in (False, True))
+    steps, same = [], []
+    for features in windows:
+        values = plain.quantize(features)
+        first, second = plain.interpreter(values)[0], fast.interpreter(values)[0]
+        steps.append(int(np.abs(first.astype(int) - second).max()))
+        same.append(first.argmax() == second.argmax())
+    record_property("steps", max(steps))
+    record_property("agreement", float(np.mean(same)))
+    assert max(steps) <= 4
+    assert np.mean(same) >= 0.98
+
+
+def test_threads_do_not_change_the_outcome(windows: list[Array]) -> None:
+    """One thread and two give the same probabilities."""
+    one, two = (Classifier(bundle.load(), threads=threads) for threads in (1, 2))
+    for features in windows[::5]:
+        np.testing.assert_array_equal(one(features), two(features))
+
+
+@pytest.mark.skipif(HAS_TFLITE, reason="tflite-runtime works here")
+def test_an_interpreter_that_is_missing_is_named() -> None:
+    """Asking for a runtime that is not there, or does not work with this numpy, says what to install."""
+    with pytest.raises(RuntimeMissingError, match="pip install"):
+        Interpreter(bundle.load().model, runtime="tflite")
+
+
+@pytest.mark.parametrize("damage", [b"", b"not a model", None])
+def test_what_is_no_model_is_refused(damage: bytes | None) -> None:
+    """Bytes that are no TFLite model, or only the beginning of one, give one clear line."""
+    model = bundle.load().model[:1000] if damage is None else damage
+    with pytest.raises(ModelError) as caught:
+        Interpreter(model)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_model_that_is_not_integer_is_refused(float_model: bytes) -> None:
+    """A model with float32 tensors is refused with what was found and what was expected."""
+    with pytest.raises(ModelError, match=r"float32.*expected quantized int8"):
+        Interpreter(float_model)
+
+
+@pytest.fixture
+def float_model() -> bytes:
+    """A TFLite model that adds nothing to nothing in float32."""
+    tensorflow = pytest.importorskip("tensorflow", reason="makes its model with it: pip install 'soloist[train]'")
+    import warnings
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # the converter's
+        function = tensorflow.function(
+            lambda x: x * 2.0, input_signature=[tensorflow.TensorSpec((1, 4), tensorflow.float32)]
+        )
+        converter = tensorflow.lite.TFLiteConverter.from_concrete_functions([function.get_concrete_function()])
+        return converter.convert()

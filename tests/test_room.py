@@ -1,0 +1,168 @@
+"""The main job on the real path: a room, PortAudio, the service, and a subscriber in another process."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import csv
+import json
+import os
+import sys
+from asyncio.subprocess import DEVNULL, PIPE
+from collections.abc import AsyncIterator
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import soundfile
+
+from tests.processes import SOLOIST, serving
+from tests.room import Room, missing, room
+
+WITHOUT = missing()
+pytestmark = pytest.mark.skipif(WITHOUT is not None, reason=str(WITHOUT))
+
+DEMO = Path(str(resources.files("stream") / "demo.ogg"))
+WINDOW_SECONDS = 65_536 / 22_050
+
+
+class Subscriber:
+    """`soloist listen --json` in a process of its own."""
+
+    def __init__(self, lines: asyncio.StreamReader) -> None:
+        self._lines = lines
+
+    async def messages(self) -> AsyncIterator[dict[str, Any]]:
+        """Yield what it prints."""
+        async for line in self._lines:
+            yield json.loads(line)
+
+    async def until(self, **wanted: object) -> dict[str, Any]:
+        """Wait for a message with these fields."""
+        async for message in self.messages():
+            if all(message.get(key) == value for key, value in wanted.items()):
+                return message
+        raise AssertionError(f"the subscriber ended before {wanted}")
+
+
+@contextlib.asynccontextmanager
+async def listening(address: str) -> AsyncIterator[Subscriber]:
+    """Subscribe from another process."""
+    process = await asyncio.create_subprocess_exec(
+        *SOLOIST, "listen", "--json", address, stdout=PIPE, stderr=DEVNULL, env=os.environ
+    )
+    assert process.stdout is not None
+    try:
+        yield Subscriber(process.stdout)
+    finally:
+        process.terminate()
+        await process.wait()
+
+
+async def heard(place: Room, subscriber: Subscriber, file: Path) -> list[dict[str, Any]]:
+    """Play a file into the room: the labels told while it plays, with times since it began."""
+    playing = await place.play(file)
+    waiting = asyncio.create_task(playing.wait())
+    labels: list[dict[str, Any]] = []
+    async for message in subscriber.messages():
+        if message["type"] == "label":
+            labels.append(message)
+        if waiting.done() and message["type"] == "label":
+            break
+    # The player ends when its last sample is heard, so time is counted back from there.
+    end = labels[-1]["time"]
+    seconds = soundfile.info(str(file)).duration
+    return [label | {"time": label["time"] - end + seconds} for label in labels]
+
+
+@pytest.mark.timeout(240)
+async def test_the_demo_in_a_room_comes_out_as_its_soloists(score: list[dict[str, Any]]) -> None:
+    """The demo played into the room is told soloist by soloist, in order, by a client in another process."""
+    async with (
+        asyncio.timeout(200),
+        room() as place,
+        serving(env=place.env) as service,
+        listening(service.address) as subscriber,
+    ):
+        await subscriber.until(type="label", state="silence")
+        labels = await heard(place, subscriber, DEMO)
+    told = []
+    for part in score:
+        inside = [m for m in labels if part["start"] + WINDOW_SECONDS <= m["time"] <= part["end"]]
+        names = [m["label"] or m["state"] for m in inside]
+        told.append(max(set(names), key=names.count))
+    assert told == [part["label"] for part in score]
+
+
+def solos(shared: Path, folder: Path, count: int) -> tuple[Path, list[str]]:
+    """One file with a stretch of real clips for each instrument, and the instruments in order."""
+    with (shared / "validation.csv").open(newline="") as table:
+        rows = list(csv.DictReader(table))
+    instruments = sorted({row["instrument"] for row in rows})
+    pieces = []
+    for instrument in instruments:
+        paths = sorted(row["path"] for row in rows if row["instrument"] == instrument)
+        pieces += [soundfile.read(shared / path, dtype="float32")[0] for path in paths[:count]]
+    file = folder / "solos.wav"
+    soundfile.write(file, np.concatenate(pieces), 44_100)
+    return file, instruments
+
+
+@pytest.mark.timeout(240)
+async def test_real_recordings_in_a_room_are_recognized(shared: Path, tmp_path: Path) -> None:
+    """Real solos of all eight instruments played into the room are told as by `classify` from the file itself."""
+    count = 4
+    file, instruments = solos(shared, tmp_path, count)
+    async with (
+        asyncio.timeout(200),
+        room() as place,
+        serving(env=place.env) as service,
+        listening(service.address) as subscriber,
+    ):
+        await subscriber.until(type="label", state="silence")
+        labels = await heard(place, subscriber, file)
+    stretch = count * WINDOW_SECONDS
+    right = []
+    for number, instrument in enumerate(instruments):
+        start = number * stretch
+        inside = [m["raw"] for m in labels if start + WINDOW_SECONDS <= m["time"] <= start + stretch]
+        mean = {name: np.mean([raw[name] for raw in inside]) for name in instruments}
+        right.append(max(mean, key=lambda name: mean[name]) == instrument)
+    sys.stdout.write(f"real recordings in the room: {sum(right)} of {len(right)} instruments right\n")
+    assert sum(right) >= 6
+
+
+@pytest.mark.timeout(120)
+async def test_a_pulled_plug_is_told_and_healed() -> None:
+    """When the microphone goes, everybody is told; when it comes back, it is heard again."""
+    async with (
+        asyncio.timeout(100),
+        room() as place,
+        serving(env=place.env) as service,
+        listening(service.address) as subscriber,
+    ):
+        await subscriber.until(type="label", state="silence")
+        await place.pull_plug()
+        lost = await subscriber.until(type="status", source="waiting")
+        assert "lost" in lost["message"]
+        await place.plug_in()
+        playing = await place.play(DEMO)
+        await subscriber.until(type="status", source="running")
+        named = await subscriber.until(type="label", state="instrument")
+        assert named["label"] == "piano"
+        playing.terminate()
+        await playing.wait()
+    assert service.process.returncode == 0
+
+
+async def test_a_device_is_chosen_by_a_part_of_its_name() -> None:
+    """A part of the name in any case is enough, and a name that is not there is waited for while clients are served."""
+    async with room() as place, asyncio.timeout(60):
+        async with serving("--device", "PUL", env=place.env) as service, listening(service.address) as subscriber:
+            assert (await subscriber.until(type="hello", source="pulse"))["source"] == "pulse"
+        async with serving("--device", "kazoo", env=place.env) as service, listening(service.address) as subscriber:
+            told = await subscriber.until(type="status", source="waiting")
+            assert "no input device named 'kazoo'; found: " in told["message"]
+            assert "'pulse'" in told["message"]
