@@ -25,6 +25,10 @@ class SourceLostError(SourceError):
     """A device that is not there, or that stopped delivering; it may come back."""
 
 
+class AddressError(SoloistError):
+    """An address that cannot be listened on."""
+
+
 class ConnectionLostError(SoloistError):
     """There is no connection to the server now."""
 
