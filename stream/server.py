@@ -112,7 +112,8 @@ class Server:
                 logger=logging.getLogger("stream.websockets"),
             )
         except OSError as error:
-            raise AddressError(f"cannot listen on {host}:{port}: {error.strerror or error}") from error
+            reason = str(error.strerror or error).rpartition(": ")[2]  # asyncio says the address once more
+            raise AddressError(f"cannot listen on {host}:{port}: {reason}") from error
         async with server:
             address = next(iter(server.sockets)).getsockname()
             shown = f"[{address[0]}]" if ":" in address[0] else address[0]
