@@ -11,15 +11,18 @@ import os
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 from jsonschema import Draft202012Validator
 from websockets.asyncio.client import ClientConnection, connect
+from websockets.exceptions import ConnectionClosed
 
 from stream.messages import Change, Heard, Hello, Label, Segment, State, Status
 from stream.metrics import Metrics
 from stream.server import Server
 from stream.site import Health
+
+Raw: TypeAlias = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 
 PATIENCE = 20.0
 """Seconds after which a test takes what it waits for as missing."""
@@ -127,8 +130,9 @@ class Listener:
     async def closed(self) -> tuple[int | None, str | None]:
         """Read on until the connection is closed, and return its code and reason."""
         async with asyncio.timeout(PATIENCE):
-            async for text in self.connection:
-                check(text)
+            with contextlib.suppress(ConnectionClosed):
+                while True:
+                    check(await self.connection.recv())
         return self.connection.close_code, self.connection.close_reason
 
 
@@ -176,17 +180,36 @@ class Stage:
         async with connect(self.url, **options) as connection:
             yield Listener(connection)
 
-    async def raw(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
-        """Connect and do the handshake, and leave the rest to the test."""
+    @contextlib.asynccontextmanager
+    async def plain(self) -> AsyncIterator[Raw]:
+        """Connect without any handshake."""
         reader, writer = await asyncio.open_connection("127.0.0.1", self.port)
-        key = base64.b64encode(os.urandom(16)).decode()
-        writer.write(
-            f"GET /ws HTTP/1.1\r\nHost: {self.address}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
-            f"Sec-WebSocket-Key: {key}\r\nSec-WebSocket-Version: 13\r\n\r\n".encode()
-        )
-        async with asyncio.timeout(PATIENCE):
+        try:
+            yield reader, writer
+        finally:
+            writer.transport.abort()
+
+    @contextlib.asynccontextmanager
+    async def raw(self) -> AsyncIterator[Raw]:
+        """Connect and do the handshake, and leave the rest to the test."""
+        async with self.plain() as (reader, writer), asyncio.timeout(PATIENCE):
+            key = base64.b64encode(os.urandom(16)).decode()
+            writer.write(
+                f"GET /ws HTTP/1.1\r\nHost: {self.address}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+                f"Sec-WebSocket-Key: {key}\r\nSec-WebSocket-Version: 13\r\n\r\n".encode()
+            )
             assert (await reader.readuntil(b"\r\n\r\n")).startswith(b"HTTP/1.1 101 ")
-        return reader, writer
+            yield reader, writer
+
+    @contextlib.asynccontextmanager
+    async def stalled(self, *types: str) -> AsyncIterator[Raw]:
+        """Connect, subscribe, and read no more after the answer."""
+        async with self.raw() as (reader, writer):
+            writer.write(frame(json.dumps({"type": "subscribe", "types": types}).encode()))
+            for _ in ("greeting", "answer"):
+                await reader.readuntil(b'"type":"label"')
+            writer.transport.pause_reading()  # type: ignore[attr-defined]
+            yield reader, writer
 
 
 @contextlib.asynccontextmanager
