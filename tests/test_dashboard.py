@@ -146,16 +146,27 @@ async def labels_of(service):
     """Listen as another client; yields a function that waits for the label which a page shows."""
     async with connect(f"ws://127.0.0.1:{service.port}/ws") as client:
         seen = []
+        news = asyncio.Condition()
+
+        async def listen():
+            async for text in client:
+                message = json.loads(text)
+                if message["type"] == "label":
+                    async with news:
+                        seen.append(message)
+                        news.notify_all()
+
+        def match(shown):
+            return next((label for label in reversed(seen) if rows(label) == shown["rows"]), None)
 
         async def find(shown):
-            async with asyncio.timeout(SECONDS):
-                while not (found := [label for label in seen if rows(label) == shown["rows"]]):
-                    message = json.loads(await client.recv())
-                    if message["type"] == "label":
-                        seen.append(message)
-            return found[-1]
+            async with asyncio.timeout(SECONDS), news:
+                return await news.wait_for(lambda: match(shown))
 
-        yield find
+        async with asyncio.TaskGroup() as tasks:
+            listener = tasks.create_task(listen())
+            yield find
+            listener.cancel()
 
 
 def rows(label):
@@ -335,16 +346,18 @@ async def test_status_tells_a_missing_input_in_words(demo, visit):
 async def test_what_is_no_message_changes_nothing(demo, visit):
     """Malformed frames, unknown types, fields and states, and messages that lack a part leave the page alive."""
     sockets = []
+    held = False
 
     def on_socket(socket):
         sockets.append(socket)
-        socket.connect_to_server()
+        forward(socket, lambda m: None if held and m["type"] == "label" else m)
 
     tab = await visit()
     await tab.page.route_web_socket("**/ws", on_socket)
     async with labels_of(demo) as find:
         await tab.page.goto(demo.url)
         await estimate(tab)
+        held = True
         strange = {"type": "label", "seq": 1, "time": 1.0, "state": "applause", "label": None, "confidence": 0.5,
                    "probabilities": {}, "raw": {}, "rms": -20.0, "peak": -9.0, "from": ["the", "future"]}  # fmt: skip
         for rubbish in (
@@ -361,6 +374,7 @@ async def test_what_is_no_message_changes_nothing(demo, visit):
         ):  # fmt: skip
             sockets[0].send(rubbish)
         await tab.page.wait_for_function("() => document.querySelector('.now-name').textContent === 'Applause'")
+        held = False
         await tab.page.wait_for_function("() => document.querySelector('.now-name').textContent !== 'Applause'")
         assert await find(await estimate(tab))
     assert len(sockets) == 1

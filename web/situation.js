@@ -102,7 +102,7 @@ function withoutAudio(source) {
     case "ended":
       return say("stalled", { eyebrow: "Ended", name: "The end", detail: "The audio has ended." });
     default:
-      return say("stalled", { eyebrow: "Waiting", name: "No input", detail: "The input is not there. It is tried again." });
+      return say("stalled", { eyebrow: "Waiting", name: "No input", detail: "The input is not there. Trying again." });
   }
 }
 

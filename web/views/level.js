@@ -31,7 +31,7 @@ export class Level {
   /** @param {import("../peaks.js").Loudness | null} loudness */
   show(loudness) {
     this.#cover.style.transform = `scaleX(${1 - (loudness === null ? 0 : along(loudness.rms))})`;
-    this.#peak.hidden = loudness === null;
+    this.#peak.hidden = loudness === null || loudness.peak <= FLOOR;
     if (loudness !== null) this.#peak.style.transform = `translateX(${100 * along(loudness.peak)}%)`;
     this.#clip.dataset.lit = String(loudness !== null && loudness.clipped);
     const now = performance.now();
