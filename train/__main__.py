@@ -131,7 +131,7 @@ def _evaluate(arguments: argparse.Namespace) -> None:
     sys.stdout.write(evaluate.table(evaluate.held_out(int8, corpus, rule)) + "\n\n")
     if not arguments.no_validation:
         sys.stdout.write(evaluate.table(_look(int8, arguments.data, arguments.cache, rule, bundle.name)) + "\n\n")
-    for start, end, label, windows, names in evaluate.demo(int8, bundle):
+    for start, end, label, windows, names in evaluate.demo(int8, rule):
         shares = ", ".join(f"{name} {count}" for name, count in names.items())
         sys.stdout.write(f"demo {start:5.1f} to {end:5.1f} s, {label}: of {windows} windows {shares}\n")
 
@@ -153,7 +153,7 @@ def _examples(arguments: argparse.Namespace) -> None:
 
 
 def _rule(bundle: Bundle) -> Calibration:
-    return Calibration(bundle.temperature, bundle.thresholds[0])
+    return Calibration(bundle.temperature, bundle.thresholds)
 
 
 def _look(int8: Int8Model, data: Path, cache: Path, rule: Calibration, name: str) -> evaluate.Result:

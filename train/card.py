@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from train.evaluate import Result, table
 from train.export import Provenance, sources
-from train.pack import HELD_OUT
+from train.pack import HELD_OUT, INSTRUMENTS
 from train.score import Calibration
 
 _CARD = """# {name}
@@ -12,7 +12,7 @@ _CARD = """# {name}
 Recognizes which of eight solo instruments is in front, or that none of them is, in 2.972 s of mono audio at 22 050 Hz.
 The network is the published one for Medley-solos-DB: three convolutions of 16 filters, 3 x 3, stride 2, then one dense
 layer ({parameters} weights), full-integer int8, {size} bytes. Its outputs are logits; softmax(logits / {temperature})
-are calibrated probabilities, and an instrument is named from {threshold} on.
+are calibrated probabilities, and an instrument is named from its threshold on: {thresholds}.
 
 Made by `{command}`.
 
@@ -26,7 +26,7 @@ at {looks} times while this model was made, so expect a little less of other rec
 {held_out}
 
 The held-out clips are composed, like the training clips, but of sources that no training clip contains: the epoch, the
-temperature and the threshold were chosen on them. The int8 model and the float one agree on {agreement:.1f} % of them.
+temperature and the thresholds were chosen on them. The int8 model and the float one agree on {agreement:.1f} % of them.
 
 {findings}
 ## What it was learned from
@@ -92,7 +92,7 @@ def card(
         parameters=parameters,
         size=size,
         temperature=rule.temperature,
-        threshold=rule.threshold,
+        thresholds=", ".join(f"{name} {least}" for name, least in zip(INSTRUMENTS, rule.thresholds, strict=True)),
         command=provenance.command,
         validation=table(validation) if validation else "There were no validation clips.",
         looks=looks,

@@ -21,12 +21,16 @@ from train.tape import Tape
 Array = npt.NDArray[np.float32]
 Rng = np.random.Generator
 
-# A saxophone is a saxophone for whoever watches the stage, and only 66 real notes are a tenor's.
+# A saxophone is a saxophone for whoever watches the stage, and only 66 real notes are a tenor's. Its sisters help out
+# in its own range: a soprano's high notes are too much like a clarinet's.
 _PLAYED_AS: Final = {
     "other saxophone": "tenor saxophone",
     "clean electric guitar": "distorted electric guitar",
 }
-_RENDERED: Final = {"fluidr3_gm": 0.35, "freepats": 0.25, "generaluser_gs": 0.25}  # weights beside a real player's 1
+_SAXOPHONE_RANGE: Final = (40, 77)  # MIDI
+_RENDERED: Final = {"fluidr3_gm": 0.6, "freepats": 0.25, "generaluser_gs": 0.25, "karoryfer_weresax": 0.6}
+"""Weights of renderings, and of a saxophone played for its dirt, beside a real player's 1."""
+_LOUD: Final = frozenset({"tenor saxophone", "trumpet"})  # on stages, much louder and brighter than in sample libraries
 _UNKNOWN_SHARE: Final = 1.5  # clips of `unknown` for one of each instrument
 
 _OTHERS: Final = {
@@ -110,7 +114,8 @@ class Composer:
         chosen = set(split(pack)[recipe.held_out])
         self._sources: dict[str, dict[str, list[int]]] = defaultdict(lambda: defaultdict(list))
         for index, row in enumerate(pack):
-            if row in chosen:
+            in_range = row.midi is None or _SAXOPHONE_RANGE[0] <= row.midi <= _SAXOPHONE_RANGE[1]
+            if row in chosen and (in_range or row.instrument != "other saxophone"):
                 self._sources[row.instrument][row.source].append(index)
         self._players = {label: self._choices(label) for label in INSTRUMENTS}
         if missing := [label for label in INSTRUMENTS if not self._players[label][0]]:
@@ -155,7 +160,8 @@ class Composer:
     def _weight(self, instrument: str, source: str) -> float:
         """Weight of a source: more for a longer one, but far less than in proportion, and less for a rendering."""
         seconds = sum(self._tape.recordings[i].seconds for i in self._sources[instrument][source])
-        return float(_RENDERED.get(source, 1.0) * seconds**0.45)
+        sister = 0.5 if instrument == "other saxophone" else 1.0
+        return float(sister * _RENDERED.get(source, 1.0) * seconds**0.45)
 
     def _solo(self, label: str, rng: Rng) -> tuple[Array, str]:
         pairs, weights = self._players[label]
@@ -163,6 +169,8 @@ class Composer:
         sound = play(self._tape, self._sources[instrument][source], rng)
         if instrument == "clean electric guitar" or (label == "distorted electric guitar" and rng.random() < 0.3):
             sound = effects.amplifier(sound, rng)
+        if label in _LOUD and rng.random() < 0.75:
+            sound = effects.blown(sound, rng)
         return sound, f"{instrument}/{source}"
 
     def _other(self, rng: Rng) -> tuple[Array, str]:

@@ -11,7 +11,6 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from stream.bundle import Bundle
 from stream.features import SAMPLE_RATE, WINDOW
 from train.corpus import Corpus, window_features
 from train.int8 import Int8Model
@@ -36,7 +35,7 @@ class Result:
     matrix: list[list[int]]
     """True instruments (rows) by the best of the eight (columns); a last row for clips of `unknown`, if any."""
     named: float
-    """Share of instrument clips that pass as any instrument: the best of the eight reaches the threshold."""
+    """Share of instrument clips that pass as any instrument."""
     named_right: float
     """Share of instrument clips that pass as themselves."""
     rejected: float | None
@@ -76,7 +75,8 @@ def score(name: str, labels: npt.NDArray[np.int64], logits: npt.NDArray[np.float
     probabilities = softmax(logits, rule.temperature)
     eight = probabilities[:, : len(INSTRUMENTS)]
     chosen = eight.argmax(axis=1)
-    passed = eight.max(axis=1) >= rule.threshold
+    names = rule.names(probabilities)
+    passed = names < len(INSTRUMENTS)
     solo = labels < len(INSTRUMENTS)
     matrix = confusion(labels, chosen, len(LABELS))[:, : len(INSTRUMENTS)]
     rows = range(len(INSTRUMENTS) if solo.all() else len(LABELS))
@@ -91,7 +91,7 @@ def score(name: str, labels: npt.NDArray[np.int64], logits: npt.NDArray[np.float
         },
         matrix=[matrix[row].tolist() for row in rows],
         named=float(passed[solo].mean()),
-        named_right=float((passed & (chosen == labels))[solo].mean()),
+        named_right=float((names == labels)[solo].mean()),
         rejected=None if solo.all() else float(1 - passed[~solo].mean()),
         calibration_error=calibration_error(labels, probabilities),
     )
@@ -110,7 +110,7 @@ def validation(model: Int8Model, data: Path, rule: Calibration) -> Result:
     return score("validation", labels, model.logits(features), rule)
 
 
-def demo(model: Int8Model, bundle: Bundle) -> list[tuple[float, float, str, int, dict[str, int]]]:
+def demo(model: Int8Model, rule: Calibration) -> list[tuple[float, float, str, int, dict[str, int]]]:
     """Count what is named in the windows that lie inside one segment of the demo recording.
 
     Returns
@@ -129,9 +129,7 @@ def demo(model: Int8Model, bundle: Bundle) -> list[tuple[float, float, str, int,
         if not ends or segment["label"] == "silence":
             continue
         features = np.stack([window_features(audio[end - WINDOW : end]) for end in ends])
-        eight = softmax(model.logits(features), bundle.temperature)[:, : len(INSTRUMENTS)]
-        best = eight.argmax(axis=1)
-        names = np.where(eight.max(axis=1) >= np.array(bundle.thresholds)[best], best, len(INSTRUMENTS))
+        names = rule.names(softmax(model.logits(features), rule.temperature))
         counts = {LABELS[name]: int(np.sum(names == name)) for name in np.unique(names)}
         result.append((segment["start"], segment["end"], segment["label"], len(ends), counts))
     return result

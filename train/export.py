@@ -14,7 +14,7 @@ from typing import Any
 from stream import __version__
 from stream.bundle import FORMAT, Bundle, load
 from stream.features import PARAMETERS
-from train.pack import HELD_OUT, LABELS, Recording
+from train.pack import HELD_OUT, INSTRUMENTS, LABELS, Recording
 from train.score import Calibration
 
 
@@ -61,7 +61,10 @@ def write(out: Path, name: str, content: bytes, rule: Calibration, provenance: P
         "task": "eight solo instruments",
         "labels": list(LABELS),
         "features": PARAMETERS,
-        "calibration": {"temperature": rule.temperature, "threshold": rule.threshold},
+        "calibration": {
+            "temperature": rule.temperature,
+            "threshold": dict(zip(INSTRUMENTS, rule.thresholds, strict=True)),
+        },
         "sha256": hashlib.sha256(content).hexdigest(),
         "training": {
             "data": sources(provenance.recordings),

@@ -31,14 +31,16 @@ INSTRUMENTS: Final = LABELS[:-1]
 # Where an instrument has one real player only, that player trains and what is left is held out.
 HELD_OUT: Final = frozenset(
     {
-        ("clarinet", "tonejs_clarinet"),
+        ("clarinet", "generaluser_gs"),
+        ("clarinet", "sms_tools"),
         ("clean electric guitar", "nyanshell_strat"),
         ("distorted electric guitar", "freepats"),
         ("female singer", "utau_yuki"),
         ("female singer", "solfege_katy"),
         ("flute", "tonejs_flute"),
         ("piano", "iowa_mis_piano"),
-        ("other saxophone", "philharmonia"),
+        ("other saxophone", "fluidr3_gm"),
+        ("other saxophone", "sms_tools"),
         ("tenor saxophone", "generaluser_gs"),
         ("trumpet", "philharmonia"),
         ("trumpet", "generaluser_gs"),

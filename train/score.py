@@ -44,10 +44,17 @@ def calibration_error(labels: Ints, probabilities: Floats) -> float:
 
 @dataclass(frozen=True, slots=True)
 class Calibration:
-    """How logits become names: softmax(logits / temperature), and a name needs a probability of `threshold`."""
+    """How logits become names: softmax(logits / temperature), and a name needs a probability of its threshold."""
 
     temperature: float
-    threshold: float
+    thresholds: tuple[float, ...]
+    """One for each instrument."""
+
+    def names(self, probabilities: Floats) -> Ints:
+        """Name clips by their probabilities [shape=(n, 9)]: indices of the labels, that of `unknown` for none."""
+        eight = probabilities[:, : len(INSTRUMENTS)]
+        passing = np.where(eight >= np.array(self.thresholds), eight, -1.0)
+        return np.where(passing.max(axis=1) < 0, len(INSTRUMENTS), passing.argmax(axis=1))
 
 
 def calibrate(labels: Ints, logits: Floats, accepted: float = 0.9) -> Calibration:
@@ -60,17 +67,20 @@ def calibrate(labels: Ints, logits: Floats, accepted: float = 0.9) -> Calibratio
     logits : np.ndarray [shape=(n, 9)]
         What the int8 model says.
     accepted : float
-        Share of the rightly recognized instrument clips that the threshold lets pass.
+        Share of each instrument's rightly recognized clips that its threshold lets pass.
 
     Returns
     -------
     Calibration
-        The temperature with the highest likelihood, and the threshold.
+        The temperature with the highest likelihood, and the thresholds.
     """
     temperatures = np.exp(np.linspace(np.log(0.3), np.log(5), 120))
     likelihood = [np.log(softmax(logits, t)[np.arange(len(labels)), labels] + 1e-12).mean() for t in temperatures]
     temperature = float(temperatures[int(np.argmax(likelihood))])
     eight = softmax(logits, temperature)[:, : len(INSTRUMENTS)]
-    right = (labels < len(INSTRUMENTS)) & (eight.argmax(axis=1) == labels)
-    threshold = np.quantile(eight[right].max(axis=1), 1 - accepted) if right.any() else 0.5
-    return Calibration(round(temperature, 4), round(float(threshold), 3))
+    chosen = eight.argmax(axis=1)
+    thresholds = []
+    for label in range(len(INSTRUMENTS)):
+        right = eight[(labels == label) & (chosen == label), label]
+        thresholds.append(round(float(np.quantile(right, 1 - accepted)), 3) if len(right) else 0.5)
+    return Calibration(round(temperature, 4), tuple(thresholds))
