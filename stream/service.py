@@ -32,7 +32,8 @@ from stream.source import Source
 PATIENCE: Final = 5.0
 """Seconds without audio after which a live source is taken for lost. An idle virtual one may need two to begin."""
 _RETRY_SECONDS: Final = (0.5, 1.0, 2.0, 4.0, 8.0)
-_STATUS_SECONDS: Final = 5.0
+_STATUS_SECONDS: Final = 2.0
+_WARNING_SECONDS: Final = 10.0
 
 _log = logging.getLogger(__name__)
 
@@ -149,6 +150,7 @@ class Service:
                 await self._hear(source)
                 break
             except SourceLostError as error:
+                self.server.latest_label = None  # what was heard last is no longer so
                 self._tell_source("waiting", str(error))
             finally:
                 self._source = None
@@ -315,7 +317,7 @@ class Service:
             self._tell_status()
 
     def _fresh_warning(self) -> str | None:
-        if self._warning is None or time.monotonic() - self._warning[1] > 2 * _STATUS_SECONDS:
+        if self._warning is None or time.monotonic() - self._warning[1] > _WARNING_SECONDS:
             return None
         return self._warning[0]
 
