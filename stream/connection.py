@@ -36,7 +36,7 @@ class Connection(ServerConnection):
         super().__init__(*args, **options)
         self._allowance = BURST
         self._counted = self.loop.time()
-        self._flooded = False
+        self._end: asyncio.TimerHandle | None = None  # set when the client flooded
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Keep the kernel from storing megabytes for a client that sleeps: minutes of labels long out of date."""
@@ -45,6 +45,12 @@ class Connection(ServerConnection):
         raw = transport.get_extra_info("socket")
         if option is not None and raw is not None:
             raw.setsockopt(socket.IPPROTO_TCP, option, UNSENT_BYTES)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Let go of what belongs to the connection."""
+        super().connection_lost(exc)
+        if self._end is not None:
+            self._end.cancel()
 
     def data_received(self, data: bytes) -> None:
         """Read what the client sent, in pieces so small that a flood ends before all of it was answered."""
@@ -79,12 +85,11 @@ class Connection(ServerConnection):
             self.transport.abort()
 
     def _refuse(self) -> None:
-        if self._flooded:
+        if self._end is not None:
             return
-        self._flooded = True
         reason = f"more than {RATE:g} frames a second"
         _log.info("client %s closed: %s", self.remote_address, reason)
         self.protocol.fail(CloseCode.POLICY_VIOLATION, reason)
         self.send_data()
-        # Nobody waits for this client to hang up, too.
-        self.loop.call_later(self.close_timeout or 0, self.hang_up)
+        # Nobody else waits for this client to hang up.
+        self._end = self.loop.call_later(self.close_timeout or 0, self.hang_up)

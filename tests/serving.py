@@ -24,7 +24,7 @@ from stream.site import Health
 
 Raw: TypeAlias = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 
-PATIENCE = 20.0
+PATIENCE = 30.0
 """Seconds after which a test takes what it waits for as missing."""
 SCHEMA = json.loads((Path(__file__).parents[1] / "docs" / "protocol.schema.json").read_text(encoding="utf-8"))
 INSTRUMENTS = [
@@ -127,12 +127,13 @@ class Listener:
         await self.say("ping")
         return (await self.until("pong"))[:-1]
 
-    async def closed(self) -> tuple[int | None, str | None]:
-        """Read on until the connection is closed, and return its code and reason."""
+    async def closed(self, told: list[dict[str, Any]] | None = None) -> tuple[int | None, str | None]:
+        """Read on until the connection is closed, and return its code and reason; `told` gets what came before."""
+        told = [] if told is None else told
         async with asyncio.timeout(PATIENCE):
             with contextlib.suppress(ConnectionClosed):
                 while True:
-                    check(await self.connection.recv())
+                    told.append(check(await self.connection.recv()))
         return self.connection.close_code, self.connection.close_reason
 
 
@@ -227,6 +228,13 @@ async def staged(token: str | None = None, port: int = 0, greeting: bool = True)
             stage.hop(0)
             stage.published.clear()
         yield stage
+
+
+async def gone(before: set[asyncio.Task[Any]]) -> None:
+    """Wait until all tasks have ended that were not there before."""
+    async with asyncio.timeout(PATIENCE):
+        while left := asyncio.all_tasks() - before:
+            await asyncio.wait(left)
 
 
 def frame(payload: bytes, opcode: int = 1, fin: bool = True) -> bytes:

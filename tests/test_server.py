@@ -11,7 +11,6 @@ from collections.abc import AsyncIterator
 from email.message import Message as HeaderMessage
 from email.parser import BytesHeaderParser
 from importlib import resources
-from typing import Any
 
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
@@ -35,6 +34,7 @@ from tests.serving import (
     Listener,
     Stage,
     frame,
+    gone,
     label,
     staged,
 )
@@ -263,13 +263,6 @@ async def test_flood_that_is_not_read_is_not_kept(stage: Stage) -> None:
         assert connection.transport.get_write_buffer_size() < 100_000
         await gone(before)
     assert stage.server.clients == 0
-
-
-async def gone(before: set[asyncio.Task[Any]]) -> None:
-    """Wait until all tasks have ended that were not there before."""
-    async with asyncio.timeout(PATIENCE):
-        while left := asyncio.all_tasks() - before:
-            await asyncio.wait(left)
 
 
 async def test_allowance_is_enough(stage: Stage) -> None:
