@@ -106,7 +106,7 @@ def _add_recognition(parser: argparse.ArgumentParser) -> None:
     """Add what decides about labels, for live audio and files alike."""
     parser.add_argument("--instruments", type=_names, metavar="A,B", help="tonight's line-up: name only these")
     parser.add_argument("--hop", type=float, metavar="S", help="seconds from one estimate to the next (0.255)")
-    parser.add_argument("--gate", type=float, metavar="DBFS", help="level below which it is silent (-60)")
+    parser.add_argument("--gate", type=float, metavar="DBFS", help="level below which it is silent (-70)")
     parser.add_argument("--model", metavar="NAME|PATH", help="a shipped model, or a .tflite with its .json")
     parser.add_argument("--runtime", choices=["auto", "litert", "tflite"], help="TFLite interpreter (auto)")
     parser.add_argument("--threads", type=int, metavar="N", help="threads for one inference (1)")

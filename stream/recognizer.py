@@ -17,8 +17,8 @@ from stream.smoothing import Smoother
 
 HOP: Final = 11 * HOP_LENGTH / SAMPLE_RATE
 """Default hop: 11 frames, 0.255 s."""
-GATE: Final = -60.0
-"""Default level below which it is silent, in dBFS."""
+GATE: Final = -70.0
+"""Default level below which it is silent, in dBFS. Quiet solos of real recordings go down to -60."""
 FLOOR: Final = -120.0
 """What is told for a level of nothing, in dBFS."""
 
@@ -95,7 +95,8 @@ class Recognizer:
         self._mel = StreamingMel()
         self._smoother = Smoother(bundle.thresholds)
         self._position = 0  # samples heard
-        self._evaluated = 0  # position of the last evaluated window's end
+        self._evaluated = 0  # position of the last evaluated hop's end
+        self._judged = 0  # the same, of those with a full window
         self._full = WINDOW  # position from which on a window is full
         self._due = self._first_due(0)
         self._seq = 0
@@ -188,7 +189,7 @@ class Recognizer:
         self._mel.reset()
         self._smoother.reset()
         self._full = self._position + WINDOW
-        self._evaluated = self._position
+        self._evaluated = self._judged = self._position
         self._due = self._first_due(self._position)
         return self._result("warming", None, self._zeros(), self._zeros(), FLOOR, FLOOR, until=end)
 
@@ -221,11 +222,12 @@ class Recognizer:
         raw = smoothed = self._zeros()
         named = None
         window = self._ring.newest(WINDOW)
-        # Judged by all that is new, so that a short clip with a quiet end is not silent.
-        loudness, _ = levels(window[-max(new, _GATE_TIME) :])
         state: State = "warming"
         if self._position >= self._full:
             features = self._mel.features(window, self._position)
+            # Judged by all that no window was judged by, so that a short clip with a quiet end is not silent.
+            loudness, _ = levels(window[-max(self._position - self._judged, _GATE_TIME) :])
+            self._judged = self._position
             if loudness < self._gate:
                 state = "silence"
                 self._smoother.reset()

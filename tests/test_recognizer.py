@@ -101,6 +101,16 @@ def test_silence_is_told(whole: list[Result]) -> None:
     assert whole[-1].label.rms == -120
 
 
+def test_a_short_clip_with_a_quiet_end_is_not_silent(classifier: Classifier, demo: Array) -> None:
+    """The first window is judged by all of its audio, later ones by what is new, at least a second of it."""
+    clip = demo[:WINDOW].copy()
+    clip[-2 * SAMPLE_RATE :] = 0
+    recognizer = Recognizer(classifier)
+    states = [result.label.state for result in recognizer.feed(np.concatenate([clip, np.zeros(HOP, np.float32)]))]
+    assert states[-2] in ("instrument", "unknown")
+    assert states[-1] == "silence"
+
+
 def test_direct_current_is_silence(classifier: Classifier) -> None:
     """An offset without sound is silence, however large."""
     (result,) = [r for r in Recognizer(classifier).feed(np.full(WINDOW, 0.5, np.float32)) if r.label.state != "warming"]
