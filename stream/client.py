@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import random
 from collections.abc import AsyncIterator, Iterable
@@ -167,11 +168,12 @@ class Client:
                     async with connect(
                         self.url, open_timeout=_SILENCE, ping_interval=_SILENCE, ping_timeout=_SILENCE, close_timeout=1
                     ) as connection:
-                        await self._greet(connection)
-                        self._connection = connection
-                        async for data in connection:
-                            retry = FIRST_RETRY
-                            await self._receive(data)
+                        with contextlib.suppress(ConnectionClosed):
+                            await self._greet(connection)
+                            self._connection = connection
+                            async for data in connection:
+                                retry = FIRST_RETRY
+                                await self._receive(data)
                     reason = _reason(connection)
                 except InvalidURI as error:
                     raise ConfigError(str(error)) from error
@@ -179,7 +181,7 @@ class Client:
                     if error.response.status_code < 500:
                         raise RefusedError(f"{self.url}: HTTP status {error.response.status_code}") from error
                     reason = str(error)
-                except (OSError, TimeoutError, InvalidHandshake, ConnectionClosed) as error:
+                except (OSError, TimeoutError, InvalidHandshake) as error:
                     reason = str(error) or type(error).__name__
                 finally:
                     self._connection = None
@@ -236,7 +238,9 @@ def _reason(connection: ClientConnection) -> str:
     code, reason = connection.close_code, connection.close_reason
     if code == CloseCode.POLICY_VIOLATION:
         raise RefusedError(f"the server closed the connection: {reason or 'policy violation'}")
-    return reason or f"closed with code {code}"
+    if code == CloseCode.ABNORMAL_CLOSURE:
+        return "the connection broke"
+    return reason or f"the server closed the connection with code {code}"
 
 
 def address(url: str) -> str:

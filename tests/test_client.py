@@ -1,0 +1,464 @@
+"""The Python client and `soloist listen`, against a real server."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import os
+import pty
+import signal
+import sys
+from asyncio.subprocess import PIPE, Process
+from collections.abc import AsyncIterator, Callable
+from dataclasses import replace
+from io import StringIO
+from typing import Any
+
+import pytest
+from websockets.asyncio.server import ServerConnection, serve
+
+from stream import client as module
+from stream.client import Client, Disconnected, address
+from stream.errors import ConfigError, ConnectionLostError, RefusedError
+from stream.listen import Display
+from stream.messages import Change, Error, Hello, History, Label, Mark, Message, Segment, Status, encode
+from tests.serving import HELLO, PATIENCE, Stage, change, check, label, staged
+
+Told = list[Message | Disconnected]
+
+
+@pytest.fixture(autouse=True)
+def _hurry(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let lost connections be tried again at once."""
+    monkeypatch.setattr(module, "FIRST_RETRY", 0.01)
+    monkeypatch.setattr(module, "LONGEST_RETRY", 0.05)
+
+
+async def until(client: Client, wanted: Callable[[Message | Disconnected], bool]) -> Told:
+    """Return what the client yields up to something wanted."""
+    told: Told = []
+    async with asyncio.timeout(PATIENCE):
+        async for message in client:
+            told.append(message)
+            if wanted(message):
+                return told
+    raise AssertionError("the client ended")
+
+
+def seq(number: int) -> Callable[[Message | Disconnected], bool]:
+    """Return what wants the label of one hop."""
+    return lambda message: isinstance(message, Label) and message.seq == number
+
+
+def kind(wanted: type) -> Callable[[Message | Disconnected], bool]:
+    """Return what wants a type."""
+    return lambda message: isinstance(message, wanted)
+
+
+def labels(told: Told) -> list[int]:
+    """Return the numbers of the labels."""
+    return [message.seq for message in told if isinstance(message, Label)]
+
+
+async def test_messages_are_typed() -> None:
+    """The client yields the server's messages as the dataclasses that they were."""
+    async with staged() as stage, Client(stage.address) as client:
+        hello, _, first = await until(client, seq(0))
+        assert hello == HELLO
+        assert first == label(0)
+        stage.hop(1, "flute")
+        assert await until(client, seq(1)) == stage.published
+
+
+async def test_subscription_is_made() -> None:
+    """What the client was made with is what the server is asked for."""
+    async with (
+        staged() as stage,
+        Client(stage.url, types=["label", "change"], instruments=["flute"], min_confidence=0.5, max_rate=2) as client,
+    ):
+        await until(client, seq(0))
+        (subscriber,) = stage.server._subscribers.values()
+        await client.history(1)
+        await until(client, kind(History))
+        assert subscriber.filter.subscription.types == {"label", "change"}
+        assert subscriber.filter.subscription.instruments == {"flute"}
+        assert subscriber.filter.subscription.min_confidence == 0.5
+        assert subscriber.filter.subscription.max_rate == 2
+        stage.hop(1, "violin")
+        stage.hop(2, "flute")
+        told = await until(client, seq(2))
+        stage.hop(3, "flute")
+        stage.hop(4, "flute")
+        told += await until(client, seq(4))
+        stage.hop(5, "piano")
+        told += await until(client, kind(Change))
+        assert [(message.type, message.label) for message in told if isinstance(message, Label | Change)] == [
+            ("change", "flute"),
+            ("label", "flute"),
+            ("label", "flute"),
+            ("change", "piano"),
+        ]
+
+
+async def test_marks_and_history_are_asked_for() -> None:
+    """A mark comes back to its author, and the history has it."""
+    async with staged() as stage, Client(stage.address) as client:
+        await until(client, seq(0))
+        stage.hop(4, "flute")
+        await client.mark("bridge 🎷")
+        assert (await until(client, kind(Mark)))[-1] == Mark(1.0, "bridge 🎷")
+        await client.history(60)
+        history = (await until(client, kind(History)))[-1]
+        assert isinstance(history, History)
+        assert history.marks == [Mark(1.0, "bridge 🎷")]
+        assert history.segments[-1] == next(m for m in stage.published if isinstance(m, Segment))
+
+
+async def test_server_that_ends_is_waited_for() -> None:
+    """When a server ends and comes back as another stream, the client says so and goes on with the new one."""
+    async with contextlib.AsyncExitStack() as stack:
+        async with staged() as stage:
+            client = await stack.enter_async_context(Client(stage.address))
+            stage.hop(9)
+            await until(client, seq(9))
+        lost = (await until(client, kind(Disconnected)))[-1]
+        assert isinstance(lost, Disconnected)
+        assert "1001" in lost.reason
+        await until(client, kind(Disconnected))  # tried in vain
+        async with staged(port=stage.port, greeting=False) as again:
+            again.server.publish(replace(HELLO, utc=HELLO.utc + 60))
+            again.hop(0, "flute")
+            told = [m for m in await until(client, seq(0)) if not isinstance(m, Disconnected)]
+            assert isinstance(told[0], Hello)
+            assert labels(told) == [0]
+
+
+async def test_lost_connection_brings_nothing_old() -> None:
+    """When a connection breaks, labels that were told already are not told again, and newer ones are."""
+    async with staged() as stage, Client(stage.address) as client:
+        stage.hop(5)
+        await until(client, seq(5))
+        for connection in list(stage.server._connections):
+            connection.hang_up()
+        await until(client, kind(Disconnected))
+        told = await until(client, kind(Status))
+        assert isinstance(told[0], Hello)
+        stage.hop(6, "flute")
+        told += await until(client, seq(6))
+        assert labels(told) == [6]
+
+
+async def test_what_waited_is_dropped_with_the_connection() -> None:
+    """States that were not read before the connection broke are not told after it, events are."""
+    async with staged() as stage, Client(stage.address) as client:
+        await until(client, seq(0))
+        stage.hop(1, "flute")
+        await _arrived(client, seq(1))
+        for connection in list(stage.server._connections):
+            connection.hang_up()
+        await _arrived(client, kind(Disconnected))
+        told = await until(client, kind(Disconnected))
+        assert [message.type for message in told] == ["segment", "change", "disconnected"]
+
+
+async def _arrived(client: Client, wanted: Callable[[Message | Disconnected], bool]) -> None:
+    """Wait until something waits for the reader."""
+    async with asyncio.timeout(PATIENCE), client._changed:
+        await client._changed.wait_for(lambda: any(map(wanted, client._inbox._items.values())))
+
+
+async def test_slow_reader_gets_the_newest_label_and_every_event() -> None:
+    """A reader that takes its time finds all events in order and the newest label only."""
+    async with staged() as stage, Client(stage.address) as client, stage.listener() as pace:
+        await pace.greeting()
+        await until(client, seq(0))
+        for number in range(1, 101):
+            stage.hop(number, "violin" if number % 2 else "flute")
+            while (await pace.get())["type"] != "label":
+                pass
+        # The server reads this after the client has taken all but the last frames from its socket.
+        await client.history(1)
+        await _arrived(client, kind(History))
+        told = await until(client, seq(100))
+        assert [m for m in told if isinstance(m, Change | Segment)] == [
+            m for m in stage.published if isinstance(m, Change | Segment)
+        ]
+        assert labels(told) == [100]
+
+
+async def test_slow_reader_holds_the_server_back() -> None:
+    """When too many events wait for the reader, the rest waits with the server, and none is lost."""
+    async with staged() as stage, Client(stage.address, types=["change"]) as client, stage.listener() as pace:
+        await pace.greeting()
+        await until(client, seq(0))
+        await client.history(1)
+        await until(client, kind(History))
+        expected = [change(number, "violin" if number % 2 else "flute", None) for number in range(400)]
+        for message in expected:
+            stage.server.publish(message, 1.0)
+            await pace.get()
+        told = await until(client, lambda message: message == expected[-1])
+        assert told == expected
+
+
+async def test_token_is_said() -> None:
+    """With the token the client is let in."""
+    async with staged(token="söcret") as stage, Client(stage.address, token="söcret", max_rate=5) as client:
+        await until(client, seq(0))
+
+
+@pytest.mark.parametrize("token", [None, "wrong"])
+async def test_wrong_token_ends_the_client(token: str | None, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without the token the client ends with the reason, rather than trying again for ever."""
+    monkeypatch.setattr("stream.subscriber.AUTH_SECONDS", 0.05)
+    async with staged(token="secret") as stage, Client(stage.address, token=token) as client:
+        with pytest.raises(RefusedError, match="unauthorized"):
+            await until(client, seq(0))
+        with pytest.raises(ConnectionLostError):
+            await client.mark("bridge")
+
+
+async def test_other_protocol_ends_the_client() -> None:
+    """A server of another protocol version is refused by name."""
+
+    async def later(connection: ServerConnection) -> None:
+        await connection.send(encode(replace(HELLO, protocol=2)))
+        await connection.wait_closed()
+
+    async with serve(later, "127.0.0.1", 0) as server:
+        port = next(iter(server.sockets)).getsockname()[1]
+        async with Client(f"127.0.0.1:{port}") as client:
+            with pytest.raises(RefusedError, match=r"speaks protocol 2; this client speaks 1"):
+                await until(client, seq(0))
+
+
+async def test_page_that_is_no_socket_ends_the_client() -> None:
+    """An address where no WebSocket is ends the client with the HTTP status."""
+    async with staged() as stage, Client(f"ws://{stage.address}/nothing") as client:
+        with pytest.raises(RefusedError, match="HTTP status 404"):
+            await until(client, seq(0))
+
+
+async def test_unknown_instrument_ends_the_client() -> None:
+    """An instrument that the server does not know ends the client with those that it does."""
+    async with staged() as stage, Client(stage.address, instruments=["kazoo", "flute"]) as client:
+        with pytest.raises(ConfigError, match=r"instruments name kazoo; .* knows clarinet, .*, violin"):
+            await until(client, seq(0))
+
+
+@pytest.mark.parametrize(
+    "wanted",
+    [{"types": ["everything"]}, {"min_confidence": 2}, {"max_rate": -1}, {"types": [1]}],
+    ids=str,
+)
+def test_impossible_subscription_is_refused(wanted: dict[str, Any]) -> None:
+    """What no server could take is refused before anything is sent."""
+    with pytest.raises(ConfigError, match=next(iter(wanted))):
+        Client("127.0.0.1:1", **wanted)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("stage.local:8765", "ws://stage.local:8765/ws"),
+        ("stage.local", "ws://stage.local/ws"),
+        ("[::1]:8765", "ws://[::1]:8765/ws"),
+        ("http://stage.local:8765/", "ws://stage.local:8765/ws"),
+        ("https://stage.local", "wss://stage.local/ws"),
+        ("ws://stage.local:1/ws", "ws://stage.local:1/ws"),
+        ("wss://proxy/soloist/ws", "wss://proxy/soloist/ws"),
+    ],
+)
+def test_address_is_completed(text: str, expected: str) -> None:
+    """Host and port are enough; the dashboard's address does, too."""
+    assert address(text) == expected
+
+
+@pytest.mark.parametrize(
+    "text", ["", ":8765", "ftp://stage.local", "stage.local:x", "stage.local:99999", "ws://", "[::1"]
+)
+def test_bad_address_is_refused(text: str) -> None:
+    """What cannot be an address is named."""
+    with pytest.raises(ConfigError, match="expected HOST:PORT"):
+        Client(text)
+
+
+async def test_server_that_errs_is_endured() -> None:
+    """Frames that are no messages, or of a later protocol, are passed over."""
+
+    async def err(connection: ServerConnection) -> None:
+        for text in ("{", b"\x00", '{"type":"applause"}', '{"type":"mark"}', encode(HELLO), encode(label(1))):
+            await connection.send(text)
+        await connection.wait_closed()
+
+    async with serve(err, "127.0.0.1", 0) as server:
+        port = next(iter(server.sockets)).getsockname()[1]
+        async with Client(f"127.0.0.1:{port}") as client:
+            assert await until(client, seq(1)) == [HELLO, label(1)]
+
+
+async def test_client_needs_its_context() -> None:
+    """Iterating without `async with` is told, rather than waiting for ever."""
+    with pytest.raises(RuntimeError, match="async with"):
+        await anext(Client("127.0.0.1:1"))
+
+
+async def test_leaving_leaves_nothing() -> None:
+    """A client that is left has no task, connected or not."""
+    async with staged() as stage:
+        before = asyncio.all_tasks()
+        async with Client(stage.address) as client:
+            await until(client, seq(0))
+        async with Client("127.0.0.1:1") as client:
+            await until(client, kind(Disconnected))
+        assert {task for task in asyncio.all_tasks() - before if "Client" in repr(task.get_coro())} == set()
+
+
+@contextlib.asynccontextmanager
+async def listening(*arguments: str, **options: Any) -> AsyncIterator[Process]:
+    """Run `soloist listen`."""
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "stream", "listen", *arguments), **{"stdout": PIPE, "stderr": PIPE, **options}
+    )
+    try:
+        yield process
+    finally:
+        if process.returncode is None:
+            process.kill()
+        await process.communicate()
+
+
+async def interrupt(process: Process) -> str:
+    """Press Ctrl-C and return what is left on standard error, once the process has ended as it should."""
+    process.send_signal(signal.SIGINT)
+    async with asyncio.timeout(PATIENCE):
+        _, complaints = await process.communicate()
+    assert process.returncode == 130
+    return (complaints or b"").decode()
+
+
+async def line(process: Process) -> str:
+    """Return the next line of standard output."""
+    assert process.stdout is not None
+    async with asyncio.timeout(PATIENCE):
+        return (await process.stdout.readline()).decode().rstrip("\n")
+
+
+async def test_listen_prints_json() -> None:
+    """`soloist listen --json` prints every message as a line that the schema knows, and ends at Ctrl-C."""
+    async with staged() as stage, listening(stage.address, "--json", "--types", "label,change") as process:
+        told = []
+        while not told or told[-1]["type"] != "label":
+            told.append(check(await line(process)))
+        assert {message["type"] for message in told} == {"hello", "status", "label"}
+        await _subscribed(stage)
+        stage.hop(1, "flute")
+        assert [check(await line(process))["type"] for _ in range(2)] == ["change", "label"]
+        for connection in list(stage.server._connections):
+            connection.hang_up()
+        lost = json.loads(await line(process))
+        assert lost.keys() == {"type", "reason", "retry"}
+        assert lost["type"] == "disconnected"
+        assert check(await line(process))["type"] == "hello"
+        assert await interrupt(process) == ""
+
+
+async def _subscribed(stage: Stage) -> None:
+    """Wait until the server has taken a subscription without segments."""
+    async with stage.listener() as other:
+        while all("segment" in s.filter.subscription.types for s in stage.server._subscribers.values()):
+            await other.settled()
+
+
+async def test_listen_prints_what_happens() -> None:
+    """Where standard output is no terminal there is a line for every change, and none for every label."""
+    async with staged() as stage, listening(stage.address) as process:
+        assert await line(process) == "          connected to soloist 0, hearing a stage"
+        for number, name in enumerate(["violin", "violin", "flute", "flute", None], start=1):
+            stage.hop(60 * number, name)
+        stage.time = 3725.0
+        stage.server.mark("the \x1b[2Jbridge\n")
+        assert [await line(process) for _ in range(3)] == [
+            "00:00:45  flute",
+            "00:01:15  unknown",
+            "01:02:05  * the \N{REPLACEMENT CHARACTER}[2Jbridge\N{REPLACEMENT CHARACTER}",
+        ]
+        assert await interrupt(process) == ""
+
+
+async def test_listen_stays_in_place() -> None:
+    """In a terminal the present label is one line that stays in place, and Ctrl-C leaves it clean."""
+    leader, follower = pty.openpty()
+    terminal = asyncio.StreamReader()
+    async with staged() as stage:
+        transport, _ = await asyncio.get_running_loop().connect_read_pipe(
+            lambda: asyncio.StreamReaderProtocol(terminal), os.fdopen(leader, "rb", buffering=0)
+        )
+        try:
+            async with listening(stage.address, stdout=follower) as process, asyncio.timeout(PATIENCE):
+                os.close(follower)
+                shown = await terminal.readuntil(b"90%")
+                for number in range(1, 4):
+                    stage.hop(40 * number, "flute", 0.5)
+                    shown += await terminal.readuntil(f"00:00:{10 * number}  flute ".encode())
+                    shown += await terminal.readuntil(b" 50%")
+                process.send_signal(signal.SIGINT)
+                assert await process.wait() == 130
+                with contextlib.suppress(asyncio.IncompleteReadError, OSError):
+                    shown += await terminal.readuntil(b"dBFS\r\x1b[K")
+        finally:
+            transport.close()
+    text = shown.decode()
+    assert text.count("\n") == 2  # connected, and the change to flute
+    assert all("\r\x1b[K" in part for part in text.split("dBFS")[:-1])
+    assert text.count("█") >= 22 + 3 * 12
+
+
+def test_display_repeats_nothing() -> None:
+    """A status that says the same again, or a try that failed like the one before, is told once."""
+    out = StringIO()
+    display = Display(out)
+    trouble = Status("waiting", 0, 0, 1, 0.0, 1.0, "no microphone")
+    for message in (trouble, replace(trouble, uptime=6.0), Disconnected("refused", 0.2), Disconnected("refused", 0.4)):
+        display.show(message)
+    display.show(Error("bad-message", "not JSON"))
+    display.close()
+    assert [part.strip() for part in out.getvalue().splitlines()] == [
+        "no microphone",
+        "no connection: refused",
+        "not JSON",
+    ]
+
+
+async def test_listen_tells_mistakes_in_a_line() -> None:
+    """Wrong usage exits 2 and a refusal 1, with one line and no traceback."""
+    async with staged(token="secret") as stage:
+        for arguments, status, reason in (
+            (["ftp://stage"], 2, "address is 'ftp://stage'"),
+            ([stage.address, "--max-rate", "0"], 2, "max_rate is 0"),
+            ([stage.address, "--token", "wrong"], 1, "unauthorized"),
+        ):
+            async with listening(*arguments) as process, asyncio.timeout(PATIENCE):
+                _, complaints = await process.communicate()
+                assert process.returncode == status
+                assert complaints.decode().startswith("soloist: ")
+                assert reason in complaints.decode()
+                assert complaints.count(b"\n") == 1
+
+
+async def test_listen_ends_with_its_reader() -> None:
+    """When nobody reads its output any more, `soloist listen` ends without a complaint."""
+    read, write = os.pipe()
+    async with staged() as stage, listening(stage.address, "--json", stdout=write) as process:
+        os.close(write)
+        os.close(read)
+        number = 0
+        async with asyncio.timeout(PATIENCE), stage.listener() as pace:
+            while process.returncode is None:
+                number += 1
+                stage.hop(number)
+                await pace.get()
+        assert process.returncode == 0
+        assert process.stderr is not None
+        assert await process.stderr.read() == b""
