@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import hmac
 import logging
+import os
 from collections.abc import AsyncIterator, Callable, Sequence
 from typing import Any, Final, cast
 from weakref import WeakSet
@@ -112,7 +113,8 @@ class Server:
                 logger=logging.getLogger("stream.websockets"),
             )
         except OSError as error:
-            reason = str(error.strerror or error).rpartition(": ")[2]  # asyncio says the address once more
+            # asyncio puts the address, and more or less of the rest, into the text.
+            reason = os.strerror(error.errno) if error.errno and error.errno > 0 else error.strerror
             raise AddressError(f"cannot listen on {host}:{port}: {reason}") from error
         async with server:
             address = next(iter(server.sockets)).getsockname()

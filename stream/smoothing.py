@@ -13,9 +13,10 @@ from stream.classifier import Probabilities
 TIME_CONSTANT: Final = 0.35
 """Of the exponential average, in seconds. The window is an average over 3 s already; this one only has to keep a
 single odd window from being seen."""
-MARGIN: Final = 0.08
-"""How much more probable than the present label another one must be, and how far below its threshold the present
-one must fall, before it is given up."""
+MARGIN: Final = 0.15
+"""How much more probable than the present label another one must be to take its place."""
+RELEASE: Final = 0.5
+"""Share of its threshold below which the present label is given up."""
 
 
 class Smoother:
@@ -63,7 +64,7 @@ class Smoother:
         passing = average >= self._thresholds
         if present is not None:
             passing &= average >= average[present] + MARGIN
-            passing[present] = average[present] >= self._thresholds[present] - MARGIN
+            passing[present] = average[present] >= RELEASE * self._thresholds[present]
         best = int(np.argmax(np.where(passing, average, -1.0)))
         self._named = best if passing[best] else None
         return average.copy(), self._named

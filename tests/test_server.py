@@ -372,7 +372,7 @@ async def test_end_is_told(stage: Stage) -> None:
 async def test_port_in_use_is_told(stage: Stage) -> None:
     """A port that somebody else listens on is named in the error."""
     server = Server(INSTRUMENTS, Metrics(), lambda: Health(None, {}), lambda: 0.0)
-    with pytest.raises(AddressError, match=f"cannot listen on 127.0.0.1:{stage.port}: address already in use"):
+    with pytest.raises(AddressError, match=f"cannot listen on 127.0.0.1:{stage.port}: Address already in use"):
         async with server.listening("127.0.0.1", stage.port):
             pass
 

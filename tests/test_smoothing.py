@@ -7,7 +7,7 @@ import itertools
 import numpy as np
 import pytest
 
-from stream.smoothing import MARGIN, Smoother
+from stream.smoothing import MARGIN, RELEASE, Smoother
 
 HOP = 0.255
 
@@ -43,8 +43,15 @@ def test_the_threshold_has_two_sides() -> None:
     """A label comes at its threshold and goes only clearly below it."""
     assert named([(0.39, 0.0)])[-1] is None
     assert named([(0.41, 0.0)])[-1] == 0
-    assert named([(0.41, 0.0)] + [(0.4 - 0.9 * MARGIN, 0.0)] * 50)[-1] == 0
-    assert named([(0.41, 0.0)] + [(0.4 - 1.1 * MARGIN, 0.0)] * 50)[-1] is None
+    assert named([(0.41, 0.0)] + [(1.05 * RELEASE * 0.4, 0.0)] * 50)[-1] == 0
+    assert named([(0.41, 0.0)] + [(0.95 * RELEASE * 0.4, 0.0)] * 50)[-1] is None
+
+
+def test_another_instrument_must_be_clearly_more_probable() -> None:
+    """A rival takes over only when it leads by the margin, however long it leads by less."""
+    lead = (0.5, 0.3)
+    assert named([lead] + [(0.42, 0.42 + 0.9 * MARGIN)] * 50)[-1] == 0
+    assert named([lead] + [(0.42, 0.42 + 1.1 * MARGIN)] * 50)[-1] == 1
 
 
 def test_each_instrument_has_its_own_threshold() -> None:
