@@ -17,7 +17,7 @@ from jsonschema import Draft202012Validator
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed
 
-from stream.messages import Change, Heard, Hello, Label, Segment, State, Status
+from stream.messages import Change, Heard, Hello, Label, Level, Segment, State, Status
 from stream.metrics import Metrics
 from stream.server import Server
 from stream.site import Health
@@ -211,6 +211,15 @@ class Stage:
                 await reader.readuntil(b'"type":"label"')
             writer.transport.pause_reading()  # type: ignore[attr-defined]
             yield reader, writer
+
+    async def subscribed(self, *types: str) -> None:
+        """Wait until some client has subscribed to exactly these types."""
+        async with self.listener() as pace:
+            await pace.greeting()
+            await pace.ask("subscribe", types=["level"])
+            while not any(s.filter.subscription.types == {*types} for s in self.server._subscribers.values()):
+                self.server.publish(Level(self.time, -18.0, -6.0, clipped=False))
+                await pace.get()
 
 
 @contextlib.asynccontextmanager

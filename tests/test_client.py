@@ -7,12 +7,14 @@ import contextlib
 import json
 import os
 import pty
+import shutil
 import signal
 import sys
 from asyncio.subprocess import PIPE, Process
 from collections.abc import AsyncIterator, Callable
 from dataclasses import replace
 from io import StringIO
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -23,7 +25,7 @@ from stream.client import Client, Disconnected, address
 from stream.errors import ConfigError, ConnectionLostError, RefusedError
 from stream.listen import Display
 from stream.messages import Change, Error, Hello, History, Label, Mark, Message, Segment, Status, encode
-from tests.serving import HELLO, PATIENCE, Stage, change, check, label, staged
+from tests.serving import HELLO, PATIENCE, change, check, label, staged
 
 Told = list[Message | Disconnected]
 
@@ -352,7 +354,7 @@ async def test_listen_prints_json() -> None:
         while not told or told[-1]["type"] != "label":
             told.append(check(await line(process)))
         assert {message["type"] for message in told} == {"hello", "status", "label"}
-        await _subscribed(stage)
+        await stage.subscribed("label", "change")
         stage.hop(1, "flute")
         assert [check(await line(process))["type"] for _ in range(2)] == ["change", "label"]
         for connection in list(stage.server._connections):
@@ -362,13 +364,6 @@ async def test_listen_prints_json() -> None:
         assert lost["type"] == "disconnected"
         assert check(await line(process))["type"] == "hello"
         assert await interrupt(process) == ""
-
-
-async def _subscribed(stage: Stage) -> None:
-    """Wait until the server has taken a subscription without segments."""
-    async with stage.listener() as other:
-        while all("segment" in s.filter.subscription.types for s in stage.server._subscribers.values()):
-            await other.settled()
 
 
 async def test_listen_prints_what_happens() -> None:
@@ -462,3 +457,44 @@ async def test_listen_ends_with_its_reader() -> None:
         assert process.returncode == 0
         assert process.stderr is not None
         assert await process.stderr.read() == b""
+
+
+NODE = ("node", "--experimental-websocket")  # which version 22 does without
+CLIENTS = Path(__file__).parents[1] / "docs" / "clients"
+
+
+async def _has_websocket() -> bool:
+    if shutil.which(NODE[0]) is None:
+        return False
+    process = await asyncio.create_subprocess_exec(*NODE, "-e", "WebSocket", stderr=asyncio.subprocess.DEVNULL)
+    return await process.wait() == 0
+
+
+@pytest.mark.parametrize(
+    ("command", "expected"),
+    [
+        ([sys.executable, CLIENTS / "changes.py", "ws://{}/ws"], ["   10.00 s  flute", "   20.00 s  unknown"]),
+        ([sys.executable, CLIENTS / "cue.py", "flute", "{}"], ["off", "on", "off"]),
+        (
+            [*NODE, CLIENTS / "changes.mjs", "ws://{}/ws"],
+            ["10.00 s  flute", "20.00 s  unknown"],
+        ),
+    ],
+    ids=["changes.py", "cue.py", "changes.mjs"],
+)
+async def test_documented_clients_work(command: list[str | Path], expected: list[str]) -> None:
+    """The clients of the documentation print what they say they do."""
+    if command[0] == NODE[0] and not await _has_websocket():
+        pytest.skip("needs Node.js with a WebSocket")
+    async with staged() as stage:
+        parts = [str(part).format(stage.address) for part in command]
+        process = await asyncio.create_subprocess_exec(*parts, stdout=PIPE, stderr=asyncio.subprocess.DEVNULL)
+        try:
+            async with asyncio.timeout(PATIENCE):
+                await stage.subscribed("change")
+                stage.hop(40, "flute")
+                stage.hop(80, None)
+                assert [await line(process) for _ in expected] == expected
+        finally:
+            process.kill()
+            await process.wait()

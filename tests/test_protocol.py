@@ -5,7 +5,9 @@ from __future__ import annotations
 import contextlib
 import json
 import math
+import re
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -228,6 +230,19 @@ def test_messages_survive_the_wire(message: Message) -> None:
     assert check(text)["type"] == message.type
     assert decode(text) == message
     assert decode(text.encode()) == message
+
+
+def test_documentation_gives_true_examples() -> None:
+    """Every message that the documentation shows follows the schema, and parses."""
+    text = (Path(__file__).parents[1] / "docs" / "protocol.md").read_text(encoding="utf-8")
+    shown = [line for block in re.findall(r"```json\n(.*?)```", text, re.DOTALL) for line in block.splitlines()]
+    assert len(shown) > 10
+    for line in shown:
+        if validator("client").is_valid(json.loads(line)):
+            parse(line, INSTRUMENTS)
+        else:
+            check(line)
+            decode(line)
 
 
 def test_schema_knows_no_other_message() -> None:
