@@ -10,6 +10,7 @@ import soundfile
 
 import stream
 from stream.errors import RuntimeMissingError
+from train import tune
 
 demo = pytest.importorskip("train.demo", reason="the train extra is not installed", exc_type=ImportError)
 
@@ -97,32 +98,32 @@ def test_nothing_clips(audio):
 
 def test_shipped_table_is_that_of_the_score(table):
     """demo.json names the soloists of the score in its order."""
-    labels = [passage.label for passage in demo.PIECE]
+    labels = [passage.label for passage in tune.PIECE]
     assert [segment["label"] for segment in table["segments"]] == [*labels, "silence"]
 
 
 @pytest.mark.parametrize(("name", "number"), [("C4", 60), ("A4", 69), ("Bb1", 34), ("C#6", 85)])
 def test_pitches_are_midi_numbers(name, number):
     """Pitches count from middle C, C4, as 60."""
-    assert demo.pitch(name) == number
+    assert tune.pitch(name) == number
 
 
 def test_notes_carry_time_chord_and_marks():
     """A voice gives each note its start in beats, all its pitches and its marks; a rest only takes time."""
-    assert demo.notes("r:1 C4+G4:2> A4:1'/ | D5:4") == [
-        demo.Note(1.0, 2.0, (60, 67), ">"),
-        demo.Note(3.0, 1.0, (69,), "'/"),
-        demo.Note(4.0, 4.0, (74,), ""),
+    assert tune.notes("r:1 C4+G4:2> A4:1'/ | D5:4") == [
+        tune.Note(1.0, 2.0, (60, 67), ">"),
+        tune.Note(3.0, 1.0, (69,), "'/"),
+        tune.Note(4.0, 4.0, (74,), ""),
     ]
 
 
 def test_bar_of_wrong_length_is_refused():
     """A bar that does not have four beats is an error that names it."""
     with pytest.raises(ValueError, match=r"bar 2 has 3\.5 beats"):
-        demo.notes("C4:4 | D4:3.5")
+        tune.notes("C4:4 | D4:3.5")
 
 
-@pytest.mark.parametrize("passage", demo.PIECE, ids=lambda passage: passage.label)
+@pytest.mark.parametrize("passage", tune.PIECE, ids=lambda passage: passage.label)
 def test_each_voice_is_as_long_as_its_chords_and_in_range(passage):
     """Every voice of the score has a bar for each chord, inside the instrument's concert range."""
     ranges = {
@@ -136,8 +137,8 @@ def test_each_voice_is_as_long_as_its_chords_and_in_range(passage):
     }
     for voice in passage.voices:
         assert voice.count("|") + 1 == len(passage.chords.split())
-        low, high = (demo.pitch(name) for name in ranges[passage.label])
-        assert all(low <= pitch <= high for note in demo.notes(voice) for pitch in note.pitches)
+        low, high = (tune.pitch(name) for name in ranges[passage.label])
+        assert all(low <= pitch <= high for note in tune.notes(voice) for pitch in note.pitches)
 
 
 def test_missing_soundfont_names_the_packages(tmp_path):
