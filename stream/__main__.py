@@ -172,6 +172,8 @@ def _classify(options: argparse.Namespace) -> int:
             _complain(error)
             failed = 1
             continue
+        if timeline.invalid:
+            _complain(f"{file}: {timeline.invalid} samples are not numbers; they are taken as zeros")
         sys.stdout.write(report.as_json(timeline) if options.json else report.as_text(timeline))
         sys.stdout.flush()
     return failed

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Final
 
 import numpy as np
+import soundfile
 
 from stream.bundle import UNKNOWN
 from stream.classifier import Classifier
@@ -36,6 +37,10 @@ class Timeline:
     """Mean over the windows that are not silent, one for each of the model's instruments; zeros in silence."""
     segments: list[Segment]
     """One after the other from 0 to the end; what the first window hears counts from the beginning."""
+    clipped: bool
+    """Whether a sample was at full scale."""
+    invalid: int
+    """Samples that were not finite numbers, and were taken as zeros."""
 
 
 def classify(
@@ -67,11 +72,19 @@ def classify(
         When an option does not fit the model or the file.
     """
     recognizer = Recognizer(classifier, hop=hop, lineup=lineup, gate=gate)
+    with open_sound(path) as sound:
+        converter = Converter(sound.samplerate, sound.channels, channel)
+        return _timeline(path, recognizer, _results(path, sound, converter, recognizer), converter)
+
+
+def _timeline(
+    path: str | Path, recognizer: Recognizer, results: Iterator[tuple[Result, float]], converter: Converter
+) -> Timeline:
     windows = 0
     total = np.zeros(len(recognizer.instruments))
     segments: list[Segment] = []
     seconds = 0.0
-    for result, end in _results(path, recognizer, channel):
+    for result, end in results:
         if result.segment is not None:
             segments.append(result.segment)
             if result.change is None:
@@ -82,31 +95,39 @@ def classify(
             total += list(result.label.raw.values())
     mean = total / max(1, windows)
     best = int(np.argmax(mean))
-    passes = mean[best] >= classifier.bundle.thresholds[best]
+    passes = mean[best] >= recognizer.thresholds[best]
     label, confidence = UNKNOWN, 1.0 - float(mean.sum())
     if not windows:
         label, confidence = "silence", 0.0
     elif passes:
         label, confidence = recognizer.instruments[best], float(mean[best])
     probabilities = dict(zip(recognizer.instruments, mean.tolist(), strict=True))
-    return Timeline(str(path), seconds, label, confidence, probabilities, _whole(segments, seconds))
+    return Timeline(
+        file=str(path),
+        seconds=seconds,
+        label=label,
+        confidence=confidence,
+        probabilities=probabilities,
+        segments=_whole(segments, seconds),
+        clipped=converter.clipped,
+        invalid=converter.invalid,
+    )
 
 
-def _results(path: str | Path, recognizer: Recognizer, channel: int | None) -> Iterator[tuple[Result, float]]:
+def _results(
+    path: str | Path, sound: soundfile.SoundFile, converter: Converter, recognizer: Recognizer
+) -> Iterator[tuple[Result, float]]:
     """Results of all of the file, each with the time of the audio taken in so far."""
-    with open_sound(path) as sound:
-        converter = Converter(sound.samplerate, sound.channels, channel)
-        block = round(_BLOCK_SECONDS * sound.samplerate)
-        while True:
-            try:
-                frames = sound.read(block, dtype="float32", always_2d=True)
-            except (RuntimeError, OSError) as error:
-                raise SourceError(f"{path}: broken after {recognizer.time:.1f} s: {error}") from error
-            last = len(frames) < block
-            for result in recognizer.feed(converter(frames, last=last)):
-                yield result, recognizer.time
-            if last:
-                break
+    block = round(_BLOCK_SECONDS * sound.samplerate)
+    last = False
+    while not last:
+        try:
+            frames = sound.read(block, dtype="float32", always_2d=True)
+        except (RuntimeError, OSError) as error:
+            raise SourceError(f"{path}: broken after {recognizer.time:.1f} s: {error}") from error
+        last = len(frames) < block
+        for result in recognizer.feed(converter(frames, last=last)):
+            yield result, recognizer.time
     end = recognizer.time
     for result in recognizer.finish():
         yield result, end

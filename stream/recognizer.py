@@ -81,6 +81,7 @@ class Recognizer:
             longest = WINDOW / SAMPLE_RATE
             raise ConfigError(f"hop is {hop} s; expected {HOP_LENGTH / SAMPLE_RATE:.3f} to {longest:.3f} s")
         self.instruments = bundle.instruments
+        self.thresholds = bundle.thresholds
         self.lineup = tuple(name for name in self.instruments if lineup is None or name in lineup)
         strange = sorted(set(lineup or ()) - set(self.instruments))
         if strange or not self.lineup:

@@ -36,6 +36,8 @@ def as_text(timeline: Timeline) -> str:
         + (f"{segment.confidence:4.0%}\n" if segment.state != "silence" else "\n")
         for segment in timeline.segments
     ]
+    if timeline.clipped:
+        lines.append("  samples are at full scale: the recording may be clipped\n")
     return "".join(lines)
 
 

@@ -111,6 +111,18 @@ async def test_classify_calls_zeros_silence(tmp_path: Path) -> None:
     assert told["segments"] == [{"start": 0, "end": 5, "label": "silence", "confidence": 0}]
 
 
+async def test_classify_reports_what_is_wrong_with_the_audio(tmp_path: Path, demo: Array) -> None:
+    """Samples that are no numbers are counted on standard error, and full scale is told to people."""
+    audio = 4 * demo[: 5 * 22_050].clip(-0.25, 0.25)
+    audio[100:107] = np.nan
+    path = tmp_path / "bad.wav"
+    soundfile.write(path, audio, 22_050, subtype="FLOAT")
+    status, out, err = await soloist("classify", str(path))
+    assert status == 0
+    assert err == f"soloist: {path}: 7 samples are not numbers; they are taken as zeros\n"
+    assert "at full scale" in out
+
+
 async def test_the_lineup_holds_for_files_too(solo: Path) -> None:
     """What is not in the line-up is unknown."""
     _, out, _ = await soloist("classify", "--json", "--instruments", "violin, flute", str(solo))
