@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+import os
 import random
 from collections.abc import AsyncIterator, Iterable
 from dataclasses import dataclass
@@ -182,7 +183,9 @@ class Client:
                         raise RefusedError(f"{self.url}: HTTP status {error.response.status_code}") from error
                     reason = str(error)
                 except (OSError, TimeoutError, InvalidHandshake) as error:
-                    reason = str(error) or type(error).__name__
+                    errno = getattr(error, "errno", None)
+                    # asyncio's text for a refused connection is longer, and no clearer, than the system's.
+                    reason = os.strerror(errno) if errno and errno > 0 else str(error) or type(error).__name__
                 finally:
                     self._connection = None
                 wait = retry * random.uniform(0.8, 1.2)  # so that not all clients come back at once
