@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
-from typing import BinaryIO, Final
+from typing import Final
 
 import numpy as np
 import soundfile
@@ -157,7 +158,7 @@ def open_demo() -> Reader:
         return open_file(path, loop=True, name="demo")
 
 
-def open_pcm(stream: BinaryIO, pcm: Pcm) -> Reader:
+def open_pcm(descriptor: int, pcm: Pcm) -> Reader:
     """Play raw audio.
 
     It passes as fast as it comes, but hardly faster than real time, so that a file poured in is heard like a
@@ -165,8 +166,8 @@ def open_pcm(stream: BinaryIO, pcm: Pcm) -> Reader:
 
     Parameters
     ----------
-    stream : binary file
-        Unbuffered or buffered, standard input for instance.
+    descriptor : int
+        File descriptor to read from: 0 for standard input.
     pcm : Pcm
         Its form.
     """
@@ -177,7 +178,8 @@ def open_pcm(stream: BinaryIO, pcm: Pcm) -> Reader:
         nonlocal rest
         data = rest
         while len(data) < size:
-            more = stream.read1(frames * size) if hasattr(stream, "read1") else stream.read(frames * size)
+            # Not through a buffered file: a thread that waits inside one keeps Python from ending.
+            more = os.read(descriptor, frames * size)
             if not more:
                 return np.empty((0, pcm.channels), np.float32)
             data += more

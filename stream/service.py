@@ -18,7 +18,7 @@ from stream import __version__, bundle, microphone, reader
 from stream.classifier import Classifier
 from stream.config import Settings
 from stream.conversion import Converter
-from stream.errors import SourceLostError
+from stream.errors import SourceError, SourceLostError
 from stream.features import SAMPLE_RATE, WINDOW, Array
 from stream.handoff import Block
 from stream.level import LevelMeter
@@ -281,7 +281,9 @@ class Service:
             case "demo":
                 return reader.open_demo()
             case "-":
-                return reader.open_pcm(sys.stdin.buffer, reader.Pcm.parse(settings.pcm))
+                if sys.stdin is None:
+                    raise SourceError("standard input is closed")
+                return reader.open_pcm(sys.stdin.fileno(), reader.Pcm.parse(settings.pcm))
             case path:
                 return reader.open_file(path, settings.loop)
 

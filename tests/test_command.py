@@ -152,6 +152,13 @@ async def test_wrong_usage_ends_with_2(arguments: list[str], said: str) -> None:
     assert "Traceback" not in err
 
 
+def test_a_closed_standard_input_is_told() -> None:
+    """Where standard input is closed there is one line, and status 1."""
+    command = f"{' '.join(SOLOIST)} run --port 0 --input - <&-"
+    done = subprocess.run(["bash", "-c", command], capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (1, "soloist: standard input is closed\n")
+
+
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
@@ -217,10 +224,11 @@ async def test_a_missing_portaudio_names_its_package(tmp_path: Path) -> None:
     assert err.count("\n") == 1
 
 
+@pytest.mark.parametrize("source", ["demo", "-"])
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-async def test_a_signal_ends_the_service_cleanly(number: signal.Signals) -> None:
-    """SIGINT and SIGTERM end it with status 0, and nothing more to say."""
-    async with serving("--input", "demo") as service:
+async def test_a_signal_ends_the_service_cleanly(number: signal.Signals, source: str) -> None:
+    """SIGINT and SIGTERM end it with status 0 and nothing more to say, also while it waits for standard input."""
+    async with serving("--input", source, stdin=subprocess.PIPE) as service:
         service.process.send_signal(number)
     assert service.process.returncode == 0
     assert service.complaints == []
