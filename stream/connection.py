@@ -76,7 +76,7 @@ class Connection(ServerConnection):
         TimeoutError
             When it does not; the caller, in websockets, ends the connection then.
         """
-        async with asyncio.timeout(PATIENCE if self.state is State.OPEN else self.close_timeout):
+        async with asyncio.timeout(self.close_timeout if self.state is State.CLOSING else PATIENCE):
             await super().drain()
 
     def hang_up(self) -> None:

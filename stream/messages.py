@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import collections.abc
 import dataclasses
 import json
 import math
+import types
+import typing
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, Final, Literal, TypeAlias
@@ -195,6 +198,10 @@ _CLASSES: Final[dict[str, type[Message]]] = {
     for cls in (Hello, Label, Change, Segment, Level, Spectrum, Status, Mark, History, Pong, Error)
 }  # fmt: skip
 
+_HINTS: Final[dict[type[Any], dict[str, Any]]] = {
+    cls: typing.get_type_hints(cls) for cls in (*_CLASSES.values(), Heard)
+}  # fmt: skip
+
 
 def encode(message: Message) -> str:
     """Encode a message as the text of one WebSocket frame.
@@ -220,7 +227,7 @@ def decode(text: str | bytes) -> Message | None:
     Raises
     ------
     ProtocolError
-        When the text is not a message, or lacks a field.
+        When the text is not a message, lacks a field, or has a field of another kind than expected.
     """
     try:
         fields = json.loads(text)
@@ -237,7 +244,27 @@ def _build(cls: type[Any], fields: dict[str, Any]) -> Any:
     elif cls is History:
         values["segments"] = [_build(Segment, segment) for segment in values["segments"]]
         values["marks"] = [_build(Mark, mark) for mark in values["marks"]]
+    for name, value in values.items():
+        if not _fits(value, _HINTS[cls][name]):
+            raise TypeError(f"{cls.__name__}: {name} is {ascii(value)[:60]}")
     return cls(**values)
+
+
+def _fits(value: Any, hint: Any) -> bool:
+    """Whether a value is of the kind that a field takes."""
+    if isinstance(value, bool) or isinstance(hint, type):
+        return isinstance(value, bool) == (hint is bool) and isinstance(value, int | float if hint is float else hint)
+    inner = typing.get_args(hint)
+    match typing.get_origin(hint):
+        case types.UnionType:
+            return any(_fits(value, one) for one in inner)
+        case typing.Literal:
+            return isinstance(value, str)  # a later server may know more of them
+        case collections.abc.Sequence:
+            return isinstance(value, list) and all(_fits(item, inner[0]) for item in value)
+        case collections.abc.Mapping:
+            return isinstance(value, dict) and all(_fits(item, inner[1]) for item in value.values())
+    raise AssertionError(hint)
 
 
 def _plain(value: Any) -> Any:

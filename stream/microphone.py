@@ -110,7 +110,7 @@ class Microphone:
     Raises
     ------
     SourceLostError
-        When there is no such device, or it cannot be opened now.
+        When there is no such device or channel, or it cannot be opened now.
     RuntimeMissingError
         When the PortAudio library is not installed.
     """
@@ -123,6 +123,8 @@ class Microphone:
         self.channels = found.channels
         if found.name in _SERVERS:
             self.channels = min(found.channels, max(channel or 1, _SERVER_CHANNELS))
+        if channel is not None and channel > self.channels:
+            raise SourceLostError(f"input {self.name!r} has {self.channels} channels, and no channel {channel}")
         self.handoff = HandOff(round(_CAPACITY_SECONDS * self.rate))
         self._anchor: tuple[float, int] | None = None
         self._frames = 0

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import logging
 import statistics
-import sys
 import time
 from collections import deque
 from collections.abc import Callable
@@ -14,11 +14,11 @@ from typing import Final, Literal
 
 import numpy as np
 
-from stream import __version__, bundle, microphone, reader
+from stream import __version__, bundle, microphone
 from stream.classifier import Classifier
 from stream.config import Settings
 from stream.conversion import Converter
-from stream.errors import SourceError, SourceLostError
+from stream.errors import SourceLostError
 from stream.features import SAMPLE_RATE, WINDOW, Array
 from stream.handoff import Block
 from stream.level import LevelMeter
@@ -27,7 +27,7 @@ from stream.metrics import Metrics
 from stream.recognizer import Recognizer, Result
 from stream.server import Server
 from stream.site import Health
-from stream.source import Source
+from stream.source import Source, open_source
 
 PATIENCE: Final = 5.0
 """Seconds without audio after which a live source is taken for lost. An idle virtual one may need two to begin."""
@@ -90,12 +90,12 @@ class Service:
             When the source cannot be opened and is not to be waited for, or when one cannot listen on the port.
         """
         settings = self.settings
-        source = None if self._may_wait else await self._open(wait=False)
+        source = None if self._may_wait else open_source(settings)
         self._announce()
         try:
             async with self.server.listening(settings.host, settings.port) as address, asyncio.TaskGroup() as tasks:
                 if source is None:
-                    source = await self._open_or_none()
+                    source = self._open_or_none()
                 self._tell_status()
                 report = tasks.create_task(self._report())
                 on_listening(address)
@@ -144,7 +144,7 @@ class Service:
         """Hear one source after the other: a live one that is lost is opened again when it is there."""
         while True:
             if source is None:
-                source = await self._open(wait=True)
+                source = await self._wait()
             self._source = source
             try:
                 await self._hear(source)
@@ -199,7 +199,7 @@ class Service:
             self._publish(self.recognizer.lose(round(lost * to_ours)))
         elif lost:
             silence = np.zeros((lost, source.channels), np.float32)
-            await self._take(converter(silence), len(block.frames), None)
+            await self._take(converter(silence), round(len(block.frames) * to_ours), None)
         invalid, converter.clipped = converter.invalid, False
         samples = converter(block.frames)
         self.metrics.invalid.inc(converter.invalid - invalid)
@@ -253,39 +253,22 @@ class Service:
         for instrument, probability in label.probabilities.items():
             self.metrics.probability.labels(instrument).set(probability)
 
-    async def _open_or_none(self) -> Source | None:
+    def _open_or_none(self) -> Source | None:
         """Open the source if it is there now; if not, it will be waited for."""
         try:
-            return await self._open(wait=False)
+            return open_source(self.settings)
         except SourceLostError as error:
             self._tell_source("waiting", str(error))
             return None
 
-    async def _open(self, wait: bool) -> Source:
-        """Open the source; with `wait`, try until it is there."""
-        settings = self.settings
-        match settings.input:
-            case "mic":
-                attempt = 0
-                while True:
-                    try:
-                        if wait:
-                            microphone.refresh()
-                        return microphone.Microphone(settings.device, settings.channel)
-                    except SourceLostError as error:
-                        if not wait:
-                            raise
-                        self._tell_source("waiting", str(error))
-                        await asyncio.sleep(_RETRY_SECONDS[min(attempt, len(_RETRY_SECONDS) - 1)])
-                        attempt += 1
-            case "demo":
-                return reader.open_demo()
-            case "-":
-                if sys.stdin is None:
-                    raise SourceError("standard input is closed")
-                return reader.open_pcm(sys.stdin.fileno(), reader.Pcm.parse(settings.pcm))
-            case path:
-                return reader.open_file(path, settings.loop)
+    async def _wait(self) -> Source:
+        """Try to open the source, less and less often, until it is there."""
+        for seconds in itertools.chain(_RETRY_SECONDS, itertools.repeat(_RETRY_SECONDS[-1])):
+            await asyncio.sleep(seconds)
+            microphone.refresh()
+            if (source := self._open_or_none()) is not None:
+                return source
+        raise AssertionError("the retries have no end")
 
     def _announce(self) -> None:
         recognizer = self.recognizer

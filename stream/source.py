@@ -1,10 +1,15 @@
-"""What every source of audio looks like from the service's side."""
+"""Where audio comes from, and what every source looks like from the service's side."""
 
 from __future__ import annotations
 
+import sys
 from typing import Protocol
 
+from stream import reader
+from stream.config import Settings
+from stream.errors import SourceError
 from stream.handoff import HandOff
+from stream.microphone import Microphone
 
 
 class Source(Protocol):
@@ -21,3 +26,26 @@ class Source(Protocol):
 
     def close(self) -> None:
         """Stop delivering and give the device or file back; harmless when done already."""
+
+
+def open_source(settings: Settings) -> Source:
+    """Open what the settings name.
+
+    Raises
+    ------
+    SourceLostError
+        When a microphone is not there now.
+    SourceError
+        When a file or standard input cannot be read.
+    """
+    match settings.input:
+        case "mic":
+            return Microphone(settings.device, settings.channel)
+        case "demo":
+            return reader.open_demo()
+        case "-":
+            if sys.stdin is None:
+                raise SourceError("standard input is closed")
+            return reader.open_pcm(sys.stdin.fileno(), reader.Pcm.parse(settings.pcm))
+        case path:
+            return reader.open_file(path, settings.loop)
