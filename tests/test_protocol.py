@@ -232,6 +232,16 @@ def test_messages_survive_the_wire(message: Message) -> None:
     assert decode(text.encode()) == message
 
 
+@pytest.mark.parametrize("message", MESSAGES, ids=lambda message: message.type)
+def test_fields_of_another_kind_are_refused(message: Message) -> None:
+    """A message with any field of a wrong kind is no message, rather than a surprise for whoever reads it."""
+    fields = json.loads(encode(message))
+    for name in fields.keys() - {"type"}:
+        for wrong in ({"a": ["b"]}, [["b"]], [None]):
+            with pytest.raises(ProtocolError):
+                decode(json.dumps(fields | {name: wrong}))
+
+
 def test_documentation_gives_true_examples() -> None:
     """Every message that the documentation shows follows the schema, and parses."""
     text = (Path(__file__).parents[1] / "docs" / "protocol.md").read_text(encoding="utf-8")

@@ -74,6 +74,15 @@ async def test_new_client_is_told_at_once(stage: Stage) -> None:
     assert (first["type"], first["seq"], first["label"]) == ("label", 7, "flute")
 
 
+async def test_nothing_is_compressed(stage: Stage) -> None:
+    """No extension is agreed on, even with a client that offers compression."""
+    async with stage.listener(compression="deflate") as client:
+        assert client.connection.request is not None
+        assert client.connection.response is not None
+        assert "permessage-deflate" in client.connection.request.headers["Sec-WebSocket-Extensions"]
+        assert "Sec-WebSocket-Extensions" not in client.connection.response.headers
+
+
 async def test_nothing_is_made_up() -> None:
     """What is not known yet is told when it is, and a subscription is answered with the first label."""
     async with staged(greeting=False) as stage:
