@@ -193,13 +193,14 @@ class Stage:
     @contextlib.asynccontextmanager
     async def raw(self) -> AsyncIterator[Raw]:
         """Connect and do the handshake, and leave the rest to the test."""
-        async with self.plain() as (reader, writer), asyncio.timeout(PATIENCE):
+        async with self.plain() as (reader, writer):
             key = base64.b64encode(os.urandom(16)).decode()
             writer.write(
                 f"GET /ws HTTP/1.1\r\nHost: {self.address}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
                 f"Sec-WebSocket-Key: {key}\r\nSec-WebSocket-Version: 13\r\n\r\n".encode()
             )
-            assert (await reader.readuntil(b"\r\n\r\n")).startswith(b"HTTP/1.1 101 ")
+            async with asyncio.timeout(PATIENCE):
+                assert (await reader.readuntil(b"\r\n\r\n")).startswith(b"HTTP/1.1 101 ")
             yield reader, writer
 
     @contextlib.asynccontextmanager
@@ -207,8 +208,9 @@ class Stage:
         """Connect, subscribe, and read no more after the answer."""
         async with self.raw() as (reader, writer):
             writer.write(frame(json.dumps({"type": "subscribe", "types": types}).encode()))
-            for _ in ("greeting", "answer"):
-                await reader.readuntil(b'"type":"label"')
+            async with asyncio.timeout(PATIENCE):
+                for _ in ("greeting", "answer"):
+                    await reader.readuntil(b'"type":"label"')
             writer.transport.pause_reading()  # type: ignore[attr-defined]
             yield reader, writer
 

@@ -251,7 +251,7 @@ FLOODS = {
 @pytest.mark.parametrize("kind", FLOODS)
 async def test_flood_closes(stage: Stage, kind: str) -> None:
     """More frames than a client may send, of whatever kind, close the connection with code 1008 and cost little."""
-    async with stage.raw() as (reader, writer):
+    async with stage.raw() as (reader, writer), asyncio.timeout(PATIENCE):
         writer.write(FLOODS[kind])
         answer = await reader.read()
     close = answer.rindex(b"\x88")
