@@ -98,7 +98,7 @@ def test_one_wrong_feature_is_named(copy: Path) -> None:
 
 def test_labels_must_fit_the_output(copy: Path) -> None:
     """A json with fewer labels than the model has outputs is refused when the interpreter is made."""
-    edit(copy, labels=["violin", "unknown"])
+    edit(copy, labels=["violin", "unknown"], calibration={"temperature": 1.0, "threshold": 0.5})
     with pytest.raises(ModelError, match=r"output has shape \(1, 9\); expected \(1, 2\)"):
         Classifier(bundle.load(copy))
 
