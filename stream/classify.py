@@ -77,22 +77,18 @@ def classify(
         return _timeline(path, recognizer, _results(path, sound, converter, recognizer), converter)
 
 
-def _timeline(
-    path: str | Path, recognizer: Recognizer, results: Iterator[tuple[Result, float]], converter: Converter
-) -> Timeline:
+def _timeline(path: str | Path, recognizer: Recognizer, results: Iterator[Result], converter: Converter) -> Timeline:
     windows = 0
     total = np.zeros(len(recognizer.instruments))
     segments: list[Segment] = []
-    seconds = 0.0
-    for result, end in results:
+    for result in results:
         if result.segment is not None:
             segments.append(result.segment)
-            if result.change is None:
-                seconds = end
-                break
         if result.label.state in ("unknown", "instrument"):
             windows += 1
             total += list(result.label.raw.values())
+    segments.append(recognizer.close())
+    seconds = segments[-1].end
     mean = total / max(1, windows)
     best = int(np.argmax(mean))
     passes = mean[best] >= recognizer.thresholds[best]
@@ -116,8 +112,8 @@ def _timeline(
 
 def _results(
     path: str | Path, sound: soundfile.SoundFile, converter: Converter, recognizer: Recognizer
-) -> Iterator[tuple[Result, float]]:
-    """Results of all of the file, each with the time of the audio taken in so far."""
+) -> Iterator[Result]:
+    """Results of all of the file."""
     block = round(_BLOCK_SECONDS * sound.samplerate)
     last = False
     while not last:
@@ -126,11 +122,8 @@ def _results(
         except (RuntimeError, OSError) as error:
             raise SourceError(f"{path}: broken after {recognizer.time:.1f} s: {error}") from error
         last = len(frames) < block
-        for result in recognizer.feed(converter(frames, last=last)):
-            yield result, recognizer.time
-    end = recognizer.time
-    for result in recognizer.finish():
-        yield result, end
+        yield from recognizer.feed(converter(frames, last=last))
+    yield from recognizer.finish()
 
 
 def _whole(segments: list[Segment], seconds: float) -> list[Segment]:

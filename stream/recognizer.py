@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
@@ -106,7 +106,7 @@ class Recognizer:
         self._since = 0.0
         self._confidence = 0.0  # sum over the present stretch
         self._hops = 0  # results of the present stretch
-        self._last: Result | None = None
+        self._padding = 0  # zeros after the last sample
 
     @property
     def position(self) -> int:
@@ -195,22 +195,23 @@ class Recognizer:
         return self._result("warming", None, self._zeros(), self._zeros(), FLOOR, FLOOR, until=end)
 
     def finish(self) -> Iterator[Result]:
-        """End the stream: evaluate what the grid of hops has left over, and close the last segment.
+        """End the stream: evaluate what the grid of hops has left over.
 
         Audio shorter than a window is followed by zeros; otherwise the last window ends with the last sample.
 
         Yields
         ------
         Result
-            The last one carries the last segment, which ends with the audio, and no change.
         """
-        end = self.time
         if self._position < self._full:
-            yield from self.feed(np.zeros(self._full - self._position, np.float32))
+            self._padding = self._full - self._position
+            yield from self.feed(np.zeros(self._padding, np.float32))
         elif self._position > self._evaluated:
             yield self._evaluate()
-        if self._last is not None:
-            yield replace(self._last, change=None, segment=self._close(end))
+
+    def close(self) -> Segment:
+        """Close the present stretch with the last sample heard, after `finish`."""
+        return self._close((self._position - self._padding) / SAMPLE_RATE)
 
     def _first_due(self, start: int) -> int:
         """First hop after `start` on the grid that has a hop end where the first window is full."""
@@ -274,10 +275,10 @@ class Recognizer:
         self._confidence += confidence
         self._hops += 1
         clipped = peak > 20 * np.log10(_FULL_SCALE)
-        self._last = Result(label, change, segment, self._mel.newest(), bool(clipped), self._invalid)
+        result = Result(label, change, segment, self._mel.newest(), bool(clipped), self._invalid)
         self._seq += 1
         self._invalid = 0
-        return self._last
+        return result
 
     def _close(self, end: float) -> Segment:
         """Close the present stretch at `end` and begin the next one."""

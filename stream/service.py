@@ -160,6 +160,7 @@ class Service:
             source = None
         for result in self.recognizer.finish():
             self._publish(result)
+        self.server.publish(self.recognizer.close())
         self._tell_source("ended", None)
 
     async def _hear(self, source: Source) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 import numpy as np
 import pytest
@@ -10,7 +11,7 @@ import pytest
 from stream.classifier import Classifier
 from stream.errors import ConfigError
 from stream.features import HOP_LENGTH, SAMPLE_RATE, WINDOW, Array
-from stream.messages import Label
+from stream.messages import Label, Segment
 from stream.recognizer import Recognizer, Result, levels
 
 HOP = 11 * HOP_LENGTH
@@ -25,10 +26,19 @@ def blocks(audio: Array, size: int) -> Iterator[Array]:
         yield buffer[: len(piece)]
 
 
-def run(recognizer: Recognizer, audio: Array, size: int) -> list[Result]:
+@dataclass
+class Run:
+    """All that a recognizer tells of some audio."""
+
+    results: list[Result]
+    last: Segment
+
+
+def run(recognizer: Recognizer, audio: Array, size: int) -> Run:
     """Feed all of the audio in blocks and end the stream."""
     results = [result for block in blocks(audio, size) for result in recognizer.feed(block)]
-    return results + list(recognizer.finish())
+    results += recognizer.finish()
+    return Run(results, recognizer.close())
 
 
 @pytest.fixture(scope="module")
@@ -38,35 +48,36 @@ def excerpt(demo: Array) -> Array:
 
 
 @pytest.fixture(scope="module")
-def whole(classifier: Classifier, excerpt: Array) -> list[Result]:
+def whole(classifier: Classifier, excerpt: Array) -> Run:
     """Results of the excerpt fed all at once."""
     return run(Recognizer(classifier), excerpt, len(excerpt))
 
 
 @pytest.mark.parametrize("size", [1, 7, 512, HOP, 1000])
-def test_blocks_do_not_matter(classifier: Classifier, excerpt: Array, whole: list[Result], size: int) -> None:
+def test_blocks_do_not_matter(classifier: Classifier, excerpt: Array, whole: Run, size: int) -> None:
     """The same audio in blocks of any size gives the same labels, events and figures."""
-    results = run(Recognizer(classifier), excerpt, size)
-    assert [result.label for result in results] == [result.label for result in whole]
-    assert [(result.change, result.segment) for result in results] == [(r.change, r.segment) for r in whole]
+    told = run(Recognizer(classifier), excerpt, size)
+    assert [result.label for result in told.results] == [result.label for result in whole.results]
+    assert [(r.change, r.segment) for r in told.results] == [(r.change, r.segment) for r in whole.results]
+    assert told.last == whole.last
 
 
-def test_results_lie_on_the_grid(whole: list[Result], excerpt: Array) -> None:
+def test_results_lie_on_the_grid(whole: Run, excerpt: Array) -> None:
     """The first full window ends at sample 65 536, the others a hop later each, and the last with the audio."""
-    full = [result.label for result in whole if result.label.state != "warming"]
+    full = [result.label for result in whole.results if result.label.state != "warming"]
     expected = [WINDOW / SAMPLE_RATE + k * HOP / SAMPLE_RATE for k in range((len(excerpt) - WINDOW) // HOP + 1)]
-    *grid, last, _ = full
+    *grid, last = full
     np.testing.assert_allclose([label.time for label in grid], expected)
     assert last.time == len(excerpt) / SAMPLE_RATE
-    warming = [result.label for result in whole if result.label.state == "warming"]
+    warming = [result.label for result in whole.results if result.label.state == "warming"]
     assert warming
     assert all(label.time < WINDOW / SAMPLE_RATE for label in warming)
-    assert [label.seq for label in full[:-1]] == list(range(len(warming), len(warming) + len(full) - 1))
+    assert [label.seq for label in full] == list(range(len(warming), len(warming) + len(full)))
 
 
-def test_probabilities_leave_room_for_the_unknown(whole: list[Result], classifier: Classifier) -> None:
+def test_probabilities_leave_room_for_the_unknown(whole: Run, classifier: Classifier) -> None:
     """Every hop tells a probability for each instrument, together at most 1, and a confidence that fits the state."""
-    for label in (result.label for result in whole):
+    for label in (result.label for result in whole.results):
         for told in (label.raw, label.probabilities):
             assert tuple(told) == classifier.bundle.instruments
             assert all(0 <= value <= 1 for value in told.values())
@@ -80,10 +91,10 @@ def test_probabilities_leave_room_for_the_unknown(whole: list[Result], classifie
             assert label.label is None
 
 
-def test_segments_and_changes_tell_the_same_story(whole: list[Result], excerpt: Array) -> None:
+def test_segments_and_changes_tell_the_same_story(whole: Run, excerpt: Array) -> None:
     """Segments follow on each other from 0 to the end, and each change closes one and names what it leaves."""
-    segments = [result.segment for result in whole if result.segment]
-    changes = [result.change for result in whole if result.change]
+    segments = [result.segment for result in whole.results if result.segment] + [whole.last]
+    changes = [result.change for result in whole.results if result.change]
     assert segments[0].start == 0
     assert segments[0].state == "warming"
     assert segments[-1].end == len(excerpt) / SAMPLE_RATE
@@ -94,11 +105,11 @@ def test_segments_and_changes_tell_the_same_story(whole: list[Result], excerpt: 
         assert (change.state, change.label) == (after.state, after.label)
 
 
-def test_silence_is_told(whole: list[Result]) -> None:
+def test_silence_is_told(whole: Run) -> None:
     """A second below the gate is silence, with nothing estimated."""
-    assert whole[-1].label.state == "silence"
-    assert sum(whole[-1].label.probabilities.values()) == 0
-    assert whole[-1].label.rms == -120
+    assert whole.results[-1].label.state == "silence"
+    assert sum(whole.results[-1].label.probabilities.values()) == 0
+    assert whole.results[-1].label.rms == -120
 
 
 def test_a_short_clip_with_a_quiet_end_is_not_silent(classifier: Classifier, demo: Array) -> None:
@@ -123,10 +134,10 @@ def test_short_audio_is_filled_with_zeros(classifier: Classifier, demo: Array, c
     """Audio shorter than a window is evaluated once, followed by zeros, and its segment ends with the audio."""
     recognizer = Recognizer(classifier)
     list(recognizer.feed(demo[:count]))
-    *_, evaluated, closed = recognizer.finish()
+    *_, evaluated = recognizer.finish()
     assert evaluated.label.state != "warming"
     assert evaluated.label.time == WINDOW / SAMPLE_RATE
-    assert closed.segment.end == count / SAMPLE_RATE
+    assert recognizer.close().end == count / SAMPLE_RATE
 
 
 def test_numbers_that_are_none_are_survived(classifier: Classifier, demo: Array) -> None:
@@ -150,9 +161,9 @@ def test_overload_is_survived_and_told(classifier: Classifier, demo: Array, gain
     assert np.isfinite([*results[-1].label.raw.values(), results[-1].label.peak]).all()
 
 
-def test_audio_below_full_scale_is_not_called_clipped(whole: list[Result]) -> None:
+def test_audio_below_full_scale_is_not_called_clipped(whole: Run) -> None:
     """The demo does not clip."""
-    assert not any(result.clipped for result in whole)
+    assert not any(result.clipped for result in whole.results)
 
 
 def test_skipped_hops_leave_the_rest_as_it_was(classifier: Classifier, demo: Array) -> None:
