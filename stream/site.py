@@ -80,7 +80,7 @@ class Site:
         authorized : bool
             Whether it may see metrics and the details of the health.
         """
-        method = getattr(request, "method", "GET")  # websockets before 16 lets only GET pass
+        method = request.method
         path = request.path.partition("?")[0]
         if method not in ("GET", "HEAD"):
             return _response(http.HTTPStatus.METHOD_NOT_ALLOWED, "text/plain", b"use GET\n", method, Allow="GET, HEAD")
