@@ -226,6 +226,7 @@ def _bench(options: argparse.Namespace) -> int:
 
 
 def _train(arguments: list[str]) -> int:
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # TensorFlow would tell of GPUs that are not there
     try:
         from train.__main__ import main as train
     except ImportError as error:
