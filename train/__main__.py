@@ -67,6 +67,7 @@ def _parser() -> argparse.ArgumentParser:
     action.add_argument("--name", default="published")
     action.add_argument("--clips", type=int, default=30000, help="clips to learn from")
     action.add_argument("--epochs", type=int, default=Schedule().epochs)
+    action.add_argument("--fit-seed", type=int, default=0, help="seed of the weights and the order, not of the clips")
     action = actions.add_parser("evaluate", parents=[common], help="print how good a bundle is")
     action.add_argument("model", help="name of a shipped model, or path of a .tflite or .json")
     action.add_argument("--no-validation", action="store_true", help="leave the validation clips alone")
@@ -82,7 +83,7 @@ def _fit(arguments: argparse.Namespace) -> None:
     data, seed, processes = arguments.data, arguments.seed, arguments.processes
     held_out = compose(Recipe(data, arguments.cache, True, seed), arguments.held_out_clips, processes)
     training = compose(Recipe(data, arguments.cache, False, seed), arguments.clips, processes)
-    model, best = fit(REGULAR, training, held_out, Schedule(epochs=arguments.epochs, seed=seed))
+    model, best = fit(REGULAR, training, held_out, Schedule(epochs=arguments.epochs, seed=arguments.fit_seed))
 
     chosen = np.random.default_rng(seed).choice(len(training.labels), min(500, len(training.labels)), replace=False)
     content = convert(model, training.features[np.sort(chosen)])
@@ -103,7 +104,7 @@ def _fit(arguments: argparse.Namespace) -> None:
         "parameters": model.count_params(),
         "bytes": len(content),
     }
-    flags = f"--clips {arguments.clips} --epochs {arguments.epochs} --seed {seed}"
+    flags = f"--clips {arguments.clips} --epochs {arguments.epochs} --seed {seed} --fit-seed {arguments.fit_seed}"
     command = f"soloist train fit --data {data} --out {arguments.out} --name {arguments.name} {flags}"
     provenance = Provenance(split(read_pack(data))[0], arguments.clips, seed, training.digest, command)
     write(arguments.out, arguments.name, content, rule, provenance, metrics)

@@ -28,14 +28,14 @@ _PLAYED_AS: Final = {
     "clean electric guitar": "distorted electric guitar",
 }
 _SAXOPHONE_RANGE: Final = (40, 77)  # MIDI
-_RENDERED: Final = {"fluidr3_gm": 0.6, "freepats": 0.25, "generaluser_gs": 0.25, "karoryfer_weresax": 0.6}
+_RENDERED: Final = {"fluidr3_gm": 0.9, "freepats": 0.25, "generaluser_gs": 0.25, "karoryfer_weresax": 0.6}
 """Weights of renderings, and of a saxophone played for its dirt, beside a real player's 1."""
 _LOUD: Final = frozenset({"tenor saxophone", "trumpet"})  # on stages, much louder and brighter than in sample libraries
-_UNKNOWN_SHARE: Final = 1.5  # clips of `unknown` for one of each instrument
+_UNKNOWN_SHARE: Final = 1.7  # clips of `unknown` for one of each instrument
 
 _OTHERS: Final = {
     "drums": 3.0,
-    "bass": 2.0,
+    "bass": 2.5,
     "backing loops": 2.5,
     "band": 2.5,
     "male singer": 2.0,
@@ -46,8 +46,8 @@ _OTHERS: Final = {
     "loops and one-shots": 0.7,
     "vocal noise": 0.5,
     "noise": 1.5,
-    "acoustic guitar": 1.0,
-    "clean electric guitar": 0.6,
+    "acoustic guitar": 1.4,
+    "clean electric guitar": 0.4,
     "organ": 0.8,
     "cello": 0.8,
     "trombone": 0.7,

@@ -33,7 +33,7 @@ def amplifier(sound: Array, rng: Rng) -> Array:
     """
     sound = level(sound, 1.0)
     sound = _run([pedalboard.HighpassFilter(rng.uniform(60, 250)), _peak(rng, 400, 1500, 0, 12)], sound)
-    drive = rng.uniform(14, 50)
+    drive = rng.uniform(6, 48)
     loud = soxr.resample(sound, 1, 4, "MQ")
     stages = int(rng.integers(1, 4))
     for _ in range(stages):
@@ -46,7 +46,7 @@ def amplifier(sound: Array, rng: Rng) -> Array:
         _peak(rng, 80, 180, -2, 8),
         _peak(rng, 300, 800, -10, 3),
         _peak(rng, 1500, 4000, 0, 10),
-        *[pedalboard.LowpassFilter(rng.uniform(3000, 6500)) for _ in range(int(rng.integers(2, 5)))],
+        *[pedalboard.LowpassFilter(rng.uniform(2500, 6500)) for _ in range(int(rng.integers(2, 5)))],
     ]
     if rng.random() < 0.3:
         cabinet.append(pedalboard.Chorus(rng.uniform(0.3, 2), rng.uniform(0.1, 0.4), mix=rng.uniform(0.2, 0.5)))

@@ -40,7 +40,7 @@ POWER_CHORDS: Final = ((0, 7), (0, 7, 12), (0, 5), (0, 12), (0,))
 _LONG_SECONDS: Final = 2.4  # unpitched recordings of at least this length are playing, not single notes
 
 
-def melody(tape: Tape, notes: list[int], rng: Rng, *, bend: bool = False) -> Array:
+def melody(tape: Tape, notes: list[int], rng: Rng, *, bend: bool = False, pluck: bool = False) -> Array:
     """Play one line through a scale.
 
     Parameters
@@ -53,6 +53,8 @@ def melody(tape: Tape, notes: list[int], rng: Rng, *, bend: bool = False) -> Arr
         Where all choices come from.
     bend : bool
         Whether notes may start a tone below and be pulled up, as on a guitar.
+    pluck : bool
+        Whether the notes die away at once, as a violin's pizzicato does.
 
     Returns
     -------
@@ -71,6 +73,7 @@ def melody(tape: Tape, notes: list[int], rng: Rng, *, bend: bool = False) -> Arr
     detune = rng.normal(0, 0.15)
     vibrato = rng.uniform(0.05, 0.5) if rng.random() < 0.5 else 0.0
     connected = rng.random() < 0.8
+    decay = rng.uniform(0.04, 0.25)
     loudness = 0.0
     time = -rng.uniform(0, 1.2)
     while time < WINDOW / SAMPLE_RATE:
@@ -80,6 +83,8 @@ def melody(tape: Tape, notes: list[int], rng: Rng, *, bend: bool = False) -> Arr
         note = _nearest(pitches, target, rng)
         curve = _curve(target - pitches[note], vibrato, bend and rng.random() < 0.25, seconds, rng)
         sound = warp(tape.audio(notes[note]), curve)
+        if pluck:
+            sound *= np.exp(np.arange(len(sound), dtype=np.float32) / np.float32(-decay * SAMPLE_RATE))
         if connected:  # a recorded note that is shorter than the score's makes way for the next one
             seconds = max(0.07, min(seconds, len(sound) / SAMPLE_RATE - 0.05))
         attack = rng.uniform(0.0, 0.07) if legato > 0.9 and rng.random() < 0.7 else 0.0  # slurred: no new attack
@@ -233,7 +238,7 @@ def play(tape: Tape, recordings: list[int], rng: Rng) -> Array:
     if rng.random() < share:
         sound = chords(tape, pitched, rng)
         return sound + melody(tape, pitched, rng) * np.float32(rng.uniform(0.5, 1.5)) if rng.random() < 0.5 else sound
-    return melody(tape, pitched, rng, bend=guitar)
+    return melody(tape, pitched, rng, bend=guitar, pluck=instrument == "violin" and rng.random() < 0.2)
 
 
 def warp(sound: Array, semitones: npt.NDArray[np.floating]) -> Array:
