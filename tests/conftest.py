@@ -8,12 +8,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import soundfile
-import soxr
 
 from stream import bundle
 from stream.classifier import Classifier
-from stream.features import SAMPLE_RATE, Array
+from stream.features import Array
+from stream.reference import demo_audio
 
 SHARED = Path(__file__).parents[2] / "shared" / "data"
 
@@ -35,9 +34,7 @@ def classifier() -> Classifier:
 @pytest.fixture(scope="session")
 def demo() -> Array:
     """The demo audio as the model hears it."""
-    with resources.as_file(resources.files("stream") / "demo.ogg") as path:
-        audio, rate = soundfile.read(path, dtype="float32")
-    return soxr.resample(audio, rate, SAMPLE_RATE)
+    return demo_audio()
 
 
 @pytest.fixture(scope="session")
