@@ -17,7 +17,7 @@ from stream.bundle import load
 from stream.classifier import Classifier
 from stream.features import WINDOW, StreamingMel
 from train.__main__ import main
-from train.augment import accompany, change
+from train.augment import change
 from train.composer import Composer, Recipe
 from train.corpus import compose, decibels, quantise
 from train.int8 import Int8Model
@@ -54,18 +54,6 @@ def test_augmented_features_stay_in_range() -> None:
         assert changed.min() >= -80
         assert changed.max() <= 0
         np.testing.assert_array_equal(changed, change(clip, np.random.default_rng(seed)))
-
-
-def test_accompaniment_adds_up_in_power() -> None:
-    """A clip behind itself is the clip again, and one 20 dB below shows where the soloist is silent."""
-    clip = np.random.default_rng(0).uniform(-80, 0, (129, 129)).astype(np.float32)
-    clip[0, 0] = 0
-    np.testing.assert_allclose(accompany(clip, clip, 0.0), clip, atol=1e-3)
-    note = np.full((129, 129), -80, np.float32)
-    note[40] = 0
-    mixed = accompany(note, np.zeros_like(note), 20.0)
-    np.testing.assert_allclose(mixed[40], 0, atol=1e-3)
-    np.testing.assert_allclose(mixed[:40], -20, atol=0.1)
 
 
 def test_quantised_features_are_right_to_half_a_step() -> None:

@@ -11,14 +11,13 @@ import numpy.typing as npt
 
 from stream.features import FRAMES, N_MELS, TOP_DB
 from train.corpus import Corpus, decibels
-from train.pack import INSTRUMENTS, LABELS
+from train.pack import LABELS
 
 Array = npt.NDArray[np.float32]
 Rng = np.random.Generator
 
 _MIX: Final = 0.3  # Beta parameter of mixup
 _MIXED: Final = 0.5  # share of batches mixed up
-_ACCOMPANIED: Final = 0.15  # share of the instruments' clips that get something of `unknown` behind them
 _BAND: Final = 12  # widest frequency mask, in mel bands
 _SPAN: Final = 24  # widest time mask, in frames
 
@@ -43,7 +42,6 @@ class Batches(keras.utils.PyDataset):  # type: ignore[misc]  # Keras ships no ty
         self._corpus = corpus
         self._size = size
         self._targets = np.eye(len(LABELS), dtype=np.float32)[corpus.labels] * (1 - smoothing) + smoothing / len(LABELS)
-        self._others = np.flatnonzero(corpus.labels == LABELS.index("unknown"))
         self._seed = seed
         self._epoch = 0
         self._order = np.random.default_rng([seed, 0]).permutation(len(corpus.labels))
@@ -55,7 +53,7 @@ class Batches(keras.utils.PyDataset):  # type: ignore[misc]  # Keras ships no ty
         """Batch number `index` of the epoch: features in dB [shape=(n, 129, 129, 1)] and targets [shape=(n, 9)]."""
         rng = np.random.default_rng([self._seed, self._epoch, index])
         rows = np.sort(self._order[index * self._size : (index + 1) * self._size])
-        features = np.stack([self._clip(int(row), rng) for row in rows])
+        features = np.stack([change(clip, rng) for clip in decibels(self._corpus.features[rows])])
         targets = self._targets[rows]
         if rng.random() < _MIXED:
             other = rng.permutation(len(rows))
@@ -64,36 +62,10 @@ class Batches(keras.utils.PyDataset):  # type: ignore[misc]  # Keras ships no ty
             targets = targets * share[:, None] + targets[other] * (1 - share[:, None])
         return features[..., None], targets
 
-    def _clip(self, row: int, rng: Rng) -> Array:
-        clip = decibels(self._corpus.features[row])
-        if self._corpus.labels[row] < len(INSTRUMENTS) and len(self._others) and rng.random() < _ACCOMPANIED:
-            behind = decibels(self._corpus.features[rng.choice(self._others)])
-            clip = accompany(clip, behind, rng.uniform(6, 25))
-        return change(clip, rng)
-
     def on_epoch_end(self) -> None:
         """Draw a new order."""
         self._epoch += 1
         self._order = np.random.default_rng([self._seed, self._epoch]).permutation(len(self._corpus.labels))
-
-
-def accompany(clip: Array, behind: Array, below: float) -> Array:
-    """Mix two clips by their features: sounds that have nothing to do with each other add up in power.
-
-    Parameters
-    ----------
-    clip, behind : np.ndarray [shape=(129, 129), dtype=float32]
-        Soloist and accompaniment, in dB, -80 to 0.
-    below : float
-        How far the accompaniment's maximum is below the soloist's, in dB.
-
-    Returns
-    -------
-    np.ndarray [shape=(129, 129), dtype=float32]
-        Features in dB, -80 to 0.
-    """
-    mixed = 10 * np.log10(10 ** (clip / 10) + 10 ** ((behind - np.float32(below)) / 10))
-    return np.asarray(np.maximum(mixed - mixed.max(), -TOP_DB), np.float32)
 
 
 def change(clip: Array, rng: Rng) -> Array:
