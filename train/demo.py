@@ -143,11 +143,11 @@ def accompany(rng: np.random.Generator) -> list[Track]:
             for i, key in enumerate(voicing):
                 pluck.note(at + 0.03 * i, at + 3.5 * BEAT, key, 78)
             continue
-        for beat, step, beats in BASS:
+        for beat, step, beats in BASS if "bass" not in passage.rests else ():
             # Up a fifth or an octave only where that stays a bass note.
             key = root + step if root + step < pitch("D3") else root
             bass.note(at + beat * BEAT, at + (beat + beats) * BEAT, key, 86 + rng.uniform(-6, 6))
-        for beat, key in itertools.product(PLUCKS, voicing):
+        for beat, key in itertools.product(PLUCKS, voicing) if "guitar" not in passage.rests else ():
             spread = 0.008 * voicing.index(key) + rng.uniform(0, 0.006)
             pluck.note(at + beat * BEAT + spread, at + (beat + 0.4) * BEAT, key, 66 + rng.uniform(-8, 8))
         for key, velocity, strokes in kit:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
+from sklearn.metrics import confusion_matrix, recall_score
 
 from train.pack import INSTRUMENTS
 
@@ -18,12 +19,12 @@ _CEILING = 0.6  # of the thresholds: where the held-out clips are easy, nine in 
 
 def confusion(labels: Ints, chosen: Ints, size: int) -> Ints:
     """Count clips by true label (rows) and chosen label (columns) [shape=(size, size)]."""
-    return np.bincount(labels * size + chosen, minlength=size * size).reshape(size, size)
+    return np.asarray(confusion_matrix(labels, chosen, labels=range(size)), np.int64)
 
 
 def class_average(labels: Ints, chosen: Ints) -> float:
     """Mean over the labels that occur of the share that was chosen right."""
-    return float(np.mean([np.mean(chosen[labels == label] == label) for label in np.unique(labels)]))
+    return float(recall_score(labels, chosen, labels=np.unique(labels), average="macro"))
 
 
 def softmax(logits: Floats, temperature: float) -> Floats:

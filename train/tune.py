@@ -59,11 +59,14 @@ class Passage:
     voices : tuple of str
         What the soloist plays, one string per hand, bars parted by "|". A note is PITCH[+PITCH...]:BEATS with marks:
         > accent, ' short, / scooped from a semitone below, ^ bent up from a whole tone below. r is a rest.
+    rests : tuple of str
+        Who of the band lays out: "bass", "guitar".
     """
 
     label: str
     chords: str
     voices: tuple[str, ...] = ()
+    rests: tuple[str, ...] = ()
 
     @property
     def seconds(self) -> float:
@@ -119,12 +122,13 @@ PIECE = (
         "flute",
         "Dm Bb F C",
         (
-            "A5:1 D5:.25 E5:.25 F5:.25 A5:.25 D6:1.25 E6:.25 D6:.25 A5:.25 |"
-            "Bb5:.25 A5:.25 Bb5:.25 C6:.25 D6:1 F6:.5 D6:.25 C6:.25 Bb5:1 |"
-            "A5:.5 C6:.5 F6:.25 E6:.25 F6:.25 G6:.25 A6:1 G6:.25 F6:.25 E6:.25 C6:.25 |"
-            "E6:.125 F6:.125 E6:.125 F6:.125 E6:.125 F6:.125 E6:.25 D6:.25 C6:.25 G5:.5 "
-            "C6:.25 D6:.25 E6:.5 G6:.75 r:.25",
+            "A4:1 D4:.25 E4:.25 F4:.25 A4:.25 D5:1.25 E5:.25 D5:.25 A4:.25 |"
+            "Bb4:.25 A4:.25 Bb4:.25 C5:.25 D5:1 F5:.5 D5:.25 C5:.25 Bb4:1 |"
+            "A4:.5 C5:.5 F5:.25 E5:.25 F5:.25 G5:.25 A5:1 G5:.25 F5:.25 E5:.25 C5:.25 |"
+            "E5:.125 F5:.125 E5:.125 F5:.125 E5:.125 F5:.125 E5:.25 D5:.25 C5:.25 G4:.5 "
+            "C5:.25 D5:.25 E5:.5 G5:.75 r:.25",
         ),
+        rests=("bass", "guitar"),
     ),
     Passage(
         "distorted electric guitar",
