@@ -41,7 +41,8 @@ def test_both_runtimes_give_the_same_integers(windows: list[Array]) -> None:
 
 @pytest.mark.skipif(not HAS_LITERT, reason="needs ai-edge-litert")
 def test_the_default_delegate_differs_by_a_few_steps(windows: list[Array], record_property) -> None:
-    """XNNPACK changes the integers by a few steps at the most, and hardly ever the label."""
+    """XNNPACK changes the integers by a few steps at the most, and hardly ever the label, where there is sound."""
+    windows = [features for features in windows if features.min() < 0]  # zeros alone are never classified
     plain, fast = (Classifier(bundle.load(), runtime="litert", delegates=delegates) for delegates in (False, True))
     steps, same = [], []
     for features in windows:
