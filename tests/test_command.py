@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import signal
@@ -230,6 +231,8 @@ async def test_a_signal_ends_the_service_cleanly(number: signal.Signals, source:
     """SIGINT and SIGTERM end it with status 0 and nothing more to say, also while it waits for standard input."""
     async with serving("--input", source, stdin=subprocess.PIPE) as service:
         service.process.send_signal(number)
+        async with asyncio.timeout(10):
+            await service.process.wait()  # a second signal, from leaving the context, could meet Python's own ending
     assert service.process.returncode == 0
     assert service.complaints == []
 

@@ -20,6 +20,7 @@ import soundfile
 
 from tests.processes import SOLOIST, serving
 from tests.room import Room, missing, room
+from tests.serving import check
 
 WITHOUT = missing()
 pytestmark = pytest.mark.skipif(WITHOUT is not None, reason=str(WITHOUT))
@@ -35,9 +36,10 @@ class Subscriber:
         self._lines = lines
 
     async def messages(self) -> AsyncIterator[dict[str, Any]]:
-        """Yield what it prints."""
+        """Yield what it prints, which is what the server sent, but for news of the connection."""
         async for line in self._lines:
-            yield json.loads(line)
+            news = json.loads(line)["type"] == "disconnected"
+            yield json.loads(line) if news else check(line.decode())
 
     async def until(self, **wanted: object) -> dict[str, Any]:
         """Wait for a message with these fields."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import itertools
-import json
 import time
 from asyncio.subprocess import PIPE
 from pathlib import Path
@@ -21,6 +20,7 @@ from stream.features import SAMPLE_RATE, WINDOW, Array
 from stream.messages import Change, Hello, Label, Level, Segment, Spectrum, Status
 from stream.service import Service
 from tests.processes import serving
+from tests.serving import check
 
 
 @pytest.fixture
@@ -40,7 +40,7 @@ async def test_a_file_is_heard_and_ends_the_service(solo: Path) -> None:
     async with serving("--input", str(solo), "--channel", "1") as service, asyncio.timeout(20):
         async with connect(f"ws://{service.address}/ws") as socket:
             async for text in socket:
-                messages.append(json.loads(text))
+                messages.append(check(text))
         assert socket.close_code == 1001
         assert await service.process.wait() == 0
     assert messages[0]["source"] == "solo.wav"
@@ -137,7 +137,7 @@ async def test_overload_skips_hops_and_stays_current(monkeypatch: pytest.MonkeyP
         async with connect(f"ws://{address}/ws") as socket:
             last = None
             async for text in socket:
-                message = json.loads(text)
+                message = check(text)
                 if message["type"] == "hello":
                     utc = message["utc"]
                 elif message["type"] == "pong":
