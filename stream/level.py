@@ -19,6 +19,7 @@ class LevelMeter:
 
     def __init__(self) -> None:
         self._rest = np.empty(0, np.float32)
+        self._end = 0
 
     def feed(self, samples: Array, end: int, clipped: bool) -> Iterator[Level]:
         """Measure the stretches that the samples complete.
@@ -36,6 +37,9 @@ class LevelMeter:
         ------
         Level
         """
+        if end - len(samples) != self._end:
+            self._rest = self._rest[:0]  # from before a gap, or from when somebody last asked
+        self._end = end
         audio = np.concatenate([self._rest, samples])
         whole = len(audio) // _BLOCK * _BLOCK
         for start in range(0, whole, _BLOCK):

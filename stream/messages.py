@@ -18,7 +18,6 @@ PROTOCOL: Final = 1
 """Version of the protocol."""
 
 State = Literal["warming", "silence", "unknown", "instrument"]
-STATES: Final[tuple[State, ...]] = ("warming", "silence", "unknown", "instrument")
 
 
 @dataclass(frozen=True, slots=True)
