@@ -10,6 +10,8 @@ alone, so a stream that moves on by whole frames computes each of them once.
 
 from __future__ import annotations
 
+import functools
+from collections.abc import Sequence
 from typing import Final
 
 import numpy as np
@@ -48,11 +50,19 @@ PARAMETERS: Final[dict[str, int | float | str]] = {
 }
 """What a model bundle must name as its features to be served by this front end."""
 
+CHANNELS: Final = ("mel", "delta")
+"""What `stack` can lay on each other for a model's input."""
+DELTA_GAIN: Final = 6.0
+"""dB of the delta channel for each dB per frame by which a band rises. The 40 dB to either side of the channel's
+middle then hold all but 0.2 % of the slopes in recordings and 0.8 % of those in composed clips, and a step of an int8
+input, 0.3 dB, is 0.05 dB per frame."""
+
 _POWER_FLOOR: Final = 1e-10  # librosa.power_to_db's amin
 _MARGIN: Final = 2  # frames at either end of the window that reach into the zero padding
 _INNER: Final = FRAMES - 2 * _MARGIN
 _HALF: Final = N_FFT // 2
 _EDGE: Final = _HALF + HOP_LENGTH  # samples of the window that the two frames at one end see
+_DELTA_REACH: Final = 4  # frames on either side of its own that a slope is fitted to: librosa's width of 9
 
 
 def mel_edges() -> npt.NDArray[np.float64]:
@@ -185,6 +195,54 @@ class StreamingMel:
             need no padding, so the newest one is centred 1024 samples before the window's end.
         """
         return self._db[FRAMES - _MARGIN - self._fresh : FRAMES - _MARGIN].copy()
+
+
+def stack(db: Array, channels: Sequence[str]) -> Array:
+    """Lay the channels that a model hears on each other.
+
+    ``mel`` is the features as they are. ``delta`` is how fast each band rises or falls: the slope in dB per frame of
+    the straight line through 9 frames, ``librosa.feature.delta(db)``, times `DELTA_GAIN`, about -40 dB and cut off at
+    -80 and 0 dB. So all channels share one scale, and one quantization.
+
+    Parameters
+    ----------
+    db : np.ndarray [shape=(..., 129, 129), dtype=float32]
+        Mel bands by frames of one window or many, in dB, -80 to 0.
+    channels : sequence of str
+        Names out of `CHANNELS`, in the model's order.
+
+    Returns
+    -------
+    np.ndarray [shape=(..., 129, 129, n_channels), dtype=float32]
+        Between -80 and 0. For ``mel`` alone it is a view of `db`.
+    """
+    if tuple(channels) == ("mel",):
+        return db[..., None]
+    stacked = np.empty((*db.shape, len(channels)), np.float32)
+    for number, channel in enumerate(channels):
+        if channel == "mel":
+            stacked[..., number] = db
+        elif channel == "delta":
+            slopes = db @ _slopes()
+            slopes -= np.float32(TOP_DB / 2)
+            np.clip(slopes, np.float32(-TOP_DB), np.float32(0), out=stacked[..., number])
+        else:
+            raise ValueError(f"channel is {channel!r}; expected {' or '.join(CHANNELS)}")
+    return stacked
+
+
+@functools.cache
+def _slopes() -> Array:
+    """Matrix [shape=(129, 129)] that turns frames into slopes by least squares, `DELTA_GAIN` included.
+
+    As with ``mode="interp"`` in librosa, the frames at the ends have the slope of the outermost 9.
+    """
+    reach = np.arange(-_DELTA_REACH, _DELTA_REACH + 1)
+    matrix = np.zeros((FRAMES, FRAMES), np.float32)
+    for frame in range(FRAMES):
+        centre = min(max(frame, _DELTA_REACH), FRAMES - 1 - _DELTA_REACH)
+        matrix[centre + reach, frame] = DELTA_GAIN * reach / np.sum(reach**2)
+    return matrix
 
 
 def _split(samples: Array) -> Array:

@@ -7,7 +7,20 @@ import warnings
 import numpy as np
 import pytest
 
-from stream.features import FRAMES, HOP_LENGTH, N_MELS, SAMPLE_RATE, WINDOW, Array, MelBank, StreamingMel, mel_edges
+from stream.features import (
+    CHANNELS,
+    DELTA_GAIN,
+    FRAMES,
+    HOP_LENGTH,
+    N_MELS,
+    SAMPLE_RATE,
+    WINDOW,
+    Array,
+    MelBank,
+    StreamingMel,
+    mel_edges,
+    stack,
+)
 
 librosa = pytest.importorskip("librosa", reason="parity is measured against librosa: pip install 'soloist[test]'")
 
@@ -110,3 +123,42 @@ def test_mel_bank_equals_librosa(rng: np.random.Generator) -> None:
     power = rng.random((7, 1025), dtype=np.float32)
     filters = librosa.filters.mel(sr=SAMPLE_RATE, n_fft=2048, n_mels=N_MELS)
     np.testing.assert_allclose(MelBank()(power), power @ filters.T, rtol=1e-5)
+
+
+def test_delta_equals_librosa(audio: Array) -> None:
+    """The delta channel is librosa's delta of the same features, ends included, on the mel's scale."""
+    for end in range(WINDOW, len(audio), 40_000):
+        features = StreamingMel().features(audio[end - WINDOW : end], end)
+        stacked = stack(features, CHANNELS)
+        assert stacked.shape == (N_MELS, FRAMES, 2)
+        assert stacked.dtype == np.float32
+        np.testing.assert_array_equal(stacked[..., 0], features)
+        slopes = librosa.feature.delta(features)
+        limit = 40 / DELTA_GAIN
+        delta = (stacked[..., 1] + 40) / np.float32(DELTA_GAIN)
+        np.testing.assert_allclose(delta, slopes.clip(-limit, limit), rtol=0, atol=TOLERANCE)
+        assert np.mean(np.abs(slopes) > limit) < 0.02
+
+
+@pytest.mark.parametrize("channels", [("mel",), ("mel", "delta"), ("delta", "mel"), ("delta",)])
+def test_many_windows_are_stacked_as_one_is(rng: np.random.Generator, channels: tuple[str, ...]) -> None:
+    """Windows in arrays of any shape get the channels that each gets by itself, within the mel's range."""
+    db = rng.uniform(-80, 0, (2, 3, N_MELS, FRAMES)).astype(np.float32)
+    stacked = stack(db, channels)
+    assert stacked.shape == (*db.shape, len(channels))
+    assert stacked.min() >= -80
+    assert stacked.max() <= 0
+    for index in np.ndindex(2, 3):
+        np.testing.assert_allclose(stacked[index], stack(db[index], channels), rtol=0, atol=1e-4)
+
+
+def test_the_mel_alone_is_not_copied() -> None:
+    """A model without further channels pays nothing for them."""
+    db = np.zeros((N_MELS, FRAMES), np.float32)
+    assert np.shares_memory(stack(db, ["mel"]), db)
+
+
+def test_an_unknown_channel_is_named() -> None:
+    """A channel that does not exist is refused with those that do."""
+    with pytest.raises(ValueError, match=r"channel is 'chroma'; expected mel or delta"):
+        stack(np.zeros((N_MELS, FRAMES), np.float32), ["mel", "chroma"])

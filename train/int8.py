@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from tempfile import TemporaryDirectory
 
 import keras
@@ -10,15 +11,13 @@ import numpy.typing as npt
 import tensorflow as tf
 from ai_edge_litert.interpreter import Interpreter
 
-from stream.features import FRAMES, N_MELS
+from stream.features import FRAMES, N_MELS, stack
 from train.corpus import decibels
 
 Features = npt.NDArray[np.uint8]
 
-_SHAPE = (1, N_MELS, FRAMES, 1)
 
-
-def convert(model: keras.Model, representative: Features) -> bytes:
+def convert(model: keras.Model, representative: Features, channels: Sequence[str] = ("mel",)) -> bytes:
     """Quantise a network to int8: weights, activations, input and output.
 
     Parameters
@@ -27,20 +26,22 @@ def convert(model: keras.Model, representative: Features) -> bytes:
         From features in dB to logits.
     representative : np.ndarray [shape=(n, 129, 129), dtype=uint8]
         Clips of the training set that the ranges of the activations are measured on.
+    channels : sequence of str
+        The model's input channels, as for `stream.features.stack`.
 
     Returns
     -------
     bytes
         The .tflite file, for one clip at a time.
     """
-    single = keras.Input(batch_shape=_SHAPE)
+    single = keras.Input(batch_shape=(1, N_MELS, FRAMES, len(channels)))
     with TemporaryDirectory() as folder:
         keras.Model(single, model(single)).export(folder, verbose=False)
         converter = tf.lite.TFLiteConverter.from_saved_model(folder)
-        return _quantise(converter, representative)
+        return _quantise(converter, representative, channels)
 
 
-def _quantise(converter: tf.lite.TFLiteConverter, representative: Features) -> bytes:
+def _quantise(converter: tf.lite.TFLiteConverter, representative: Features, channels: Sequence[str]) -> bytes:
     converter.optimizations = [tf.lite.Optimize.DEFAULT]
     converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
     converter.inference_input_type = tf.int8
@@ -49,7 +50,7 @@ def _quantise(converter: tf.lite.TFLiteConverter, representative: Features) -> b
     scale = np.zeros((N_MELS, FRAMES), np.uint8)
     scale[0] = 255
     clips = [scale, *representative]
-    converter.representative_dataset = lambda: ([decibels(clip).reshape(_SHAPE)] for clip in clips)
+    converter.representative_dataset = lambda: ([stack(decibels(clip)[None], channels)] for clip in clips)
     return bytes(converter.convert())
 
 
@@ -60,9 +61,12 @@ class Int8Model:
     ----------
     content : bytes
         The .tflite file.
+    channels : sequence of str
+        Its input channels, as for `stream.features.stack`.
     """
 
-    def __init__(self, content: bytes) -> None:
+    def __init__(self, content: bytes, channels: Sequence[str] = ("mel",)) -> None:
+        self._channels = tuple(channels)
         self._interpreter = Interpreter(model_content=content, num_threads=1)
         self._interpreter.allocate_tensors()
         self._input = self._interpreter.get_input_details()[0]
@@ -85,7 +89,7 @@ class Int8Model:
         out_scale, out_zero = self._output["quantization"]
         rows = []
         for clip in features:
-            steps = np.round(decibels(clip) / scale + zero).clip(-128, 127).astype(np.int8)
+            steps = np.round(stack(decibels(clip), self._channels) / scale + zero).clip(-128, 127).astype(np.int8)
             self._interpreter.set_tensor(self._input["index"], steps.reshape(self._input["shape"]))
             self._interpreter.invoke()
             raw = self._interpreter.get_tensor(self._output["index"])[0].astype(np.float32)
