@@ -1,47 +1,55 @@
-"""Figures of merit: class averages, confusion matrices, calibration."""
+"""Figures of merit of any labels: accuracy, class averages, precision and recall, confusion, calibration."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Final
 
 import numpy as np
 import numpy.typing as npt
-from sklearn.metrics import confusion_matrix, recall_score
+from sklearn.metrics import accuracy_score, confusion_matrix, precision_recall_fscore_support, recall_score
 
-from train.pack import INSTRUMENTS
+from stream.errors import ConfigError
 
 Ints = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.floating]
 
-_BINS = 15
-_CEILING = 0.6  # of the thresholds: where the held-out clips are easy, nine in ten pass one that real ones would not
+BINS: Final = 15
+"""Bins of the probability that calibration is measured in."""
+
+_CEILING: Final = 0.6  # of thresholds: where held-out clips are easy, nine in ten pass one that real ones would not
+_UNTRIED: Final = 0.5  # threshold of an instrument that no clip was recognized as
 
 
-def confusion(labels: Ints, chosen: Ints, size: int) -> Ints:
-    """Count clips by true label (rows) and chosen label (columns) [shape=(size, size)]."""
-    return np.asarray(confusion_matrix(labels, chosen, labels=range(size)), np.int64)
+@dataclass(frozen=True, slots=True)
+class Merit:
+    """How well clips of one label are told from all others."""
+
+    clips: int
+    """Clips that are of the label."""
+    chosen: int
+    """Clips that were called so."""
+    right: int
+    """Clips that are both."""
+    precision: float | None
+    """Share of those called so that are; None where none is called so."""
+    recall: float | None
+    """Share of those that are so that are called so; None without any."""
+    f1: float | None
+    """Harmonic mean of the two; None where both are None."""
 
 
-def class_average(labels: Ints, chosen: Ints) -> float:
-    """Mean over the labels that occur of the share that was chosen right."""
-    return float(recall_score(labels, chosen, labels=np.unique(labels), average="macro"))
+@dataclass(frozen=True, slots=True)
+class Bin:
+    """Clips whose best probability lies in one stretch."""
 
-
-def softmax(logits: Floats, temperature: float) -> Floats:
-    """Probabilities [shape=(n, labels)] of logits divided by a temperature."""
-    scaled = logits / temperature
-    scaled = np.exp(scaled - scaled.max(axis=1, keepdims=True))
-    return np.asarray(scaled / scaled.sum(axis=1, keepdims=True))
-
-
-def calibration_error(labels: Ints, probabilities: Floats) -> float:
-    """Compute the expected calibration error of the best label, in 15 bins of its probability (Guo et al., 2017)."""
-    confidence = probabilities.max(axis=1)
-    right = probabilities.argmax(axis=1) == labels
-    bins = np.minimum((confidence * _BINS).astype(int), _BINS - 1)
-    gaps = [abs(float(right[bins == b].mean() - confidence[bins == b].mean())) for b in np.unique(bins)]
-    shares = [float(np.mean(bins == b)) for b in np.unique(bins)]
-    return float(np.dot(gaps, shares))
+    low: float
+    high: float
+    clips: int
+    confidence: float
+    """Mean of their best probabilities."""
+    accuracy: float
+    """Share of them for which the best label is right."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,21 +61,94 @@ class Calibration:
     """One for each instrument."""
 
     def names(self, probabilities: Floats) -> Ints:
-        """Name clips by their probabilities [shape=(n, 9)]: indices of the labels, that of `unknown` for none."""
-        eight = probabilities[:, : len(INSTRUMENTS)]
-        passing = np.where(eight >= np.array(self.thresholds), eight, -1.0)
-        return np.where(passing.max(axis=1) < 0, len(INSTRUMENTS), passing.argmax(axis=1))
+        """Name clips by their probabilities.
+
+        Parameters
+        ----------
+        probabilities : np.ndarray [shape=(n, instruments or instruments + 1)]
+            Those of the instruments come first; one of `unknown` may follow.
+
+        Returns
+        -------
+        np.ndarray [shape=(n,), dtype=int64]
+            The most probable of the instruments that pass; the number of instruments, which is the position of
+            `unknown`, where none does.
+        """
+        instruments = probabilities[:, : len(self.thresholds)]
+        passing = np.where(instruments >= np.array(self.thresholds), instruments, -1.0)
+        return np.where(passing.max(axis=1) < 0, len(self.thresholds), passing.argmax(axis=1))
 
 
-def calibrate(labels: Ints, logits: Floats, accepted: float = 0.9) -> Calibration:
-    """Choose temperature and threshold.
+def confusion(targets: Ints, chosen: Ints, size: int) -> Ints:
+    """Count clips by true label (rows) and chosen label (columns) [shape=(size, size)]."""
+    return np.asarray(confusion_matrix(targets, chosen, labels=range(size)), np.int64)
+
+
+def accuracy(targets: Ints, chosen: Ints) -> float:
+    """Share of the clips that was chosen right."""
+    return float(accuracy_score(targets, chosen))
+
+
+def class_average(targets: Ints, chosen: Ints) -> float:
+    """Mean over the labels that occur of the share that was chosen right."""
+    return float(recall_score(targets, chosen, labels=np.unique(targets), average="macro"))
+
+
+def merits(targets: Ints, chosen: Ints, size: int) -> tuple[Merit, ...]:
+    """Precision, recall and F1 of each of `size` labels, with the counts they are shares of.
 
     Parameters
     ----------
-    labels : np.ndarray [shape=(n,), dtype=int64]
-        True labels of held-out clips, `unknown` among them.
-    logits : np.ndarray [shape=(n, 9)]
+    targets, chosen : np.ndarray [shape=(n,), dtype=int64]
+        Which label each clip is of, and which one it was called.
+    size : int
+        Number of labels.
+    """
+    shares = precision_recall_fscore_support(targets, chosen, labels=range(size), zero_division=np.nan)
+    matrix = confusion(targets, chosen, size)
+    return tuple(
+        Merit(int(clips), int(called), int(right), *(None if np.isnan(share) else float(share) for share in row))
+        for clips, called, right, *row in zip(
+            matrix.sum(axis=1), matrix.sum(axis=0), matrix.diagonal(), *shares[:3], strict=True
+        )
+    )
+
+
+def softmax(logits: Floats, temperature: float) -> Floats:
+    """Probabilities [shape=(n, labels)] of logits divided by a temperature."""
+    scaled = logits / temperature
+    scaled = np.exp(scaled - scaled.max(axis=1, keepdims=True))
+    return np.asarray(scaled / scaled.sum(axis=1, keepdims=True))
+
+
+def reliability(targets: Ints, probabilities: Floats) -> tuple[Bin, ...]:
+    """Sort clips by the probability of their best label into 15 bins of equal width; empty bins are left out."""
+    confidence = probabilities.max(axis=1)
+    right = probabilities.argmax(axis=1) == targets
+    bins = np.minimum((confidence * BINS).astype(int), BINS - 1)
+    return tuple(
+        Bin(b / BINS, (b + 1) / BINS, int(inside.sum()), float(confidence[inside].mean()), float(right[inside].mean()))
+        for b, inside in ((int(b), bins == b) for b in np.unique(bins))
+    )
+
+
+def calibration_error(targets: Ints, probabilities: Floats) -> float:
+    """Compute the expected calibration error of the best label, in 15 bins of its probability (Guo et al., 2017)."""
+    bins = reliability(targets, probabilities)
+    return float(sum(b.clips * abs(b.accuracy - b.confidence) for b in bins) / len(targets))
+
+
+def calibrate(targets: Ints, logits: Floats, instruments: int, accepted: float = 0.9) -> Calibration:
+    """Choose temperature and thresholds.
+
+    Parameters
+    ----------
+    targets : np.ndarray [shape=(n,), dtype=int64]
+        True labels of held-out clips, `unknown` among them where the model has it.
+    logits : np.ndarray [shape=(n, labels)]
         What the int8 model says.
+    instruments : int
+        How many labels can be named: the first ones. At most one, `unknown`, follows.
     accepted : float
         Share of each instrument's rightly recognized clips that its threshold lets pass, at least.
 
@@ -75,14 +156,24 @@ def calibrate(labels: Ints, logits: Floats, accepted: float = 0.9) -> Calibratio
     -------
     Calibration
         The temperature with the highest likelihood, and the thresholds.
+
+    Raises
+    ------
+    ConfigError
+        When there are no clips, or the outputs are not those of that many instruments.
     """
+    if not len(targets) or logits.shape[1] - instruments not in (0, 1):
+        raise ConfigError(
+            f"calibration got {len(targets)} clips and {logits.shape[1]} outputs for {instruments} instruments; "
+            "expected at least one clip, and an output for each instrument and at most one more"
+        )
     temperatures = np.exp(np.linspace(np.log(0.3), np.log(5), 120))
-    likelihood = [np.log(softmax(logits, t)[np.arange(len(labels)), labels] + 1e-12).mean() for t in temperatures]
+    likelihood = [np.log(softmax(logits, t)[np.arange(len(targets)), targets] + 1e-12).mean() for t in temperatures]
     temperature = float(temperatures[int(np.argmax(likelihood))])
-    eight = softmax(logits, temperature)[:, : len(INSTRUMENTS)]
-    chosen = eight.argmax(axis=1)
+    probabilities = softmax(logits, temperature)[:, :instruments]
+    chosen = probabilities.argmax(axis=1)
     thresholds = []
-    for label in range(len(INSTRUMENTS)):
-        right = eight[(labels == label) & (chosen == label), label]
-        thresholds.append(round(min(float(np.quantile(right, 1 - accepted)), _CEILING), 3) if len(right) else 0.5)
+    for label in range(instruments):
+        right = probabilities[(targets == label) & (chosen == label), label]
+        thresholds.append(round(min(float(np.quantile(right, 1 - accepted)), _CEILING), 3) if len(right) else _UNTRIED)
     return Calibration(round(temperature, 4), tuple(thresholds))
