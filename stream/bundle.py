@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, Final, TypeGuard
 
 from stream.errors import ModelError
-from stream.features import PARAMETERS
+from stream.features import CHANNELS, PARAMETERS
 
 FORMAT: Final = 1
 UNKNOWN: Final = "unknown"
@@ -27,6 +27,8 @@ class Bundle:
     """Content of the .tflite file."""
     labels: tuple[str, ...]
     """One for each output of the model, in order; `unknown` is the output for what is none of the instruments."""
+    channels: tuple[str, ...]
+    """What the model hears, as for `stream.features.stack`."""
     temperature: float
     """What the logits are divided by before the softmax."""
     thresholds: tuple[float, ...]
@@ -121,6 +123,11 @@ def _check(info: Any, content: bytes) -> Bundle:
         wrong = [key for key in PARAMETERS | features if features.get(key) != PARAMETERS.get(key)]
         key = wrong[0]
         raise ModelError(f"feature {key} is {features.get(key)!r}; the front end computes {PARAMETERS.get(key)!r}")
+    channels = info.get("channels", ["mel"])
+    if not isinstance(channels, list) or not all(channel in CHANNELS for channel in channels):
+        raise ModelError(f"channels are {channels!r}; this version computes {', '.join(CHANNELS)}")
+    if channels[:1] != ["mel"] or len(set(channels)) != len(channels):
+        raise ModelError(f"channels are {channels!r}; expected different ones, the first of them mel")
     calibration = info.get("calibration")
     calibration = calibration if isinstance(calibration, dict) else {}
     temperature = calibration.get("temperature")
@@ -134,7 +141,7 @@ def _check(info: Any, content: bytes) -> Bundle:
             f"calibration threshold is {threshold!r}; expected a number from 0 to 1, or one for each label"
         )
     thresholds = tuple(float(each[label]) for label in instruments)
-    return Bundle(name, content, tuple(labels), float(temperature), thresholds, info)
+    return Bundle(name, content, tuple(labels), tuple(channels), float(temperature), thresholds, info)
 
 
 def _is_number(value: object) -> TypeGuard[float]:

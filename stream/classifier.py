@@ -7,7 +7,7 @@ import numpy.typing as npt
 
 from stream.bundle import UNKNOWN, Bundle
 from stream.errors import ModelError
-from stream.features import FRAMES, N_MELS, Array
+from stream.features import FRAMES, N_MELS, Array, stack
 from stream.interpreter import Int8Array, Interpreter, Runtime
 
 Probabilities = npt.NDArray[np.float64]
@@ -35,7 +35,7 @@ class Classifier:
         self.bundle = bundle
         self.interpreter = Interpreter(bundle.model, runtime=runtime, threads=threads, delegates=delegates)
         for name, shape, expected in (
-            ("input", self.interpreter.input.shape, (1, N_MELS, FRAMES, 1)),
+            ("input", self.interpreter.input.shape, (1, N_MELS, FRAMES, len(bundle.channels))),
             ("output", self.interpreter.output.shape, (1, len(bundle.labels))),
         ):
             if shape != expected:
@@ -52,14 +52,10 @@ class Classifier:
 
         Returns
         -------
-        np.ndarray [shape=(1, 129, 129, 1), dtype=int8]
+        np.ndarray [shape=(1, 129, 129, n_channels), dtype=int8]
+            The bundle's channels.
         """
-        tensor = self.interpreter.input
-        steps = features * np.float32(1 / tensor.scale)
-        steps += np.float32(tensor.zero_point)
-        np.rint(steps, out=steps)
-        np.clip(steps, -128, 127, out=steps)
-        return steps.astype(np.int8).reshape(tensor.shape)
+        return self.interpreter.input.quantize(stack(features, self.bundle.channels))
 
     def __call__(self, features: Array) -> Probabilities:
         """Classify one window.
@@ -74,9 +70,8 @@ class Classifier:
         np.ndarray [shape=(n_instruments,), dtype=float64]
             Calibrated probability of each instrument, in the bundle's order; what is missing to 1 is `unknown`.
         """
-        tensor = self.interpreter.output
-        steps = self.interpreter(self.quantize(features))[0].astype(np.float64)
-        logits = (steps - tensor.zero_point) * (tensor.scale / self.bundle.temperature)
+        output = self.interpreter(self.quantize(features))[0]
+        logits = self.interpreter.output.dequantize(output) / self.bundle.temperature
         likelihoods = np.exp(logits - logits.max())
         probabilities: Probabilities = likelihoods[self._named] / likelihoods.sum()
         return probabilities

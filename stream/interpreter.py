@@ -34,6 +34,37 @@ class Tensor:
     def __str__(self) -> str:
         return f"{self.dtype} {self.shape}"
 
+    def quantize(self, values: npt.NDArray[np.float32]) -> Int8Array:
+        """Bring real values to the nearest integers of this tensor.
+
+        Parameters
+        ----------
+        values : np.ndarray [dtype=float32]
+            As many as the tensor has, in any shape.
+
+        Returns
+        -------
+        np.ndarray [shape=self.shape, dtype=int8]
+        """
+        steps = values * np.float32(1 / self.scale)
+        steps += np.float32(self.zero_point)
+        np.rint(steps, out=steps)
+        np.clip(steps, -128, 127, out=steps)
+        return steps.astype(np.int8).reshape(self.shape)
+
+    def dequantize(self, steps: Int8Array) -> npt.NDArray[np.float64]:
+        """Bring integers of this tensor to the real values that they stand for.
+
+        Parameters
+        ----------
+        steps : np.ndarray [dtype=int8]
+
+        Returns
+        -------
+        np.ndarray [shape=steps.shape, dtype=float64]
+        """
+        return (steps.astype(np.float64) - self.zero_point) * self.scale
+
 
 class Interpreter:
     """One model with one int8 input and one int8 output, ready to be called.

@@ -73,6 +73,12 @@ def test_a_model_is_loaded_by_path(copy: Path, suffix: str) -> None:
         ({"labels": ["unknown"]}, r"at least one of them an instrument"),
         ({"labels": "violin"}, r"expected a list of texts"),
         ({"features": {}}, r"feature sample_rate is None; the front end computes 22050"),
+        ({"channels": "mel"}, r"channels are 'mel'; this version computes mel, delta"),
+        ({"channels": ["mel", "chroma"]}, r"channels are \['mel', 'chroma'\]; this version computes mel, delta"),
+        ({"channels": ["mel", ["delta"]]}, r"this version computes mel, delta"),
+        ({"channels": []}, r"channels are \[\]; expected different ones, the first of them mel"),
+        ({"channels": ["delta", "mel"]}, r"the first of them mel"),
+        ({"channels": ["mel", "mel"]}, r"expected different ones"),
         ({"calibration": {"temperature": 0, "threshold": 0.5}}, r"temperature is 0"),
         ({"calibration": {"temperature": 1.0}}, r"threshold is None"),
         ({"calibration": {"temperature": 1.0, "threshold": {"kazoo": 0.5}}}, r"one for each label"),
@@ -100,6 +106,14 @@ def test_labels_must_fit_the_output(copy: Path) -> None:
     """A json with fewer labels than the model has outputs is refused when the interpreter is made."""
     edit(copy, labels=["violin", "unknown"], calibration={"temperature": 1.0, "threshold": 0.5})
     with pytest.raises(ModelError, match=r"output has shape \(1, 9\); expected \(1, 2\)"):
+        Classifier(bundle.load(copy))
+
+
+def test_channels_must_fit_the_input(copy: Path) -> None:
+    """A json with more channels than the model has is refused when the interpreter is made."""
+    assert bundle.load(copy).channels == ("mel",)
+    edit(copy, channels=["mel", "delta"])
+    with pytest.raises(ModelError, match=r"input has shape \(1, 129, 129, 1\); expected \(1, 129, 129, 2\)"):
         Classifier(bundle.load(copy))
 
 
