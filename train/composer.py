@@ -13,13 +13,15 @@ import numpy.typing as npt
 from stream.errors import ConfigError
 from stream.features import SAMPLE_RATE, WINDOW
 from train import effects
+from train.clips import SPLITS, Split
 from train.effects import level
-from train.pack import INSTRUMENTS, LABELS, read_pack, read_rooms, split
+from train.pack import INSTRUMENTS, LABELS, read_pack, read_rooms, side_of
 from train.phrases import play
 from train.tape import Tape
 
 Array = npt.NDArray[np.float32]
 Rng = np.random.Generator
+Maker = tuple[str, str]  # instrument, source
 
 # A saxophone is a saxophone for whoever watches the stage, and only 66 real notes are a tenor's. Its sisters help out
 # in its own range: a soprano's high notes are too much like a clarinet's.
@@ -61,9 +63,14 @@ _OTHERS: Final = {
 }
 """What `unknown` sounds like, and how often; sisters of the eight rarely, lest they take clips from them."""
 
+_UNNAMED: Final = 1.5  # the same, for one of the eight that is none of the labels
+_SYNTHETIC: Final = ("band", "noise")  # always there
+
 _ACTIVE: Final = 0.35  # least share of a clip in which the soloist is heard
+_TRIES: Final = 50  # phrases of which one must be that; a source that only has short sounds comes near it at last
 
 _BACKING: Final = ("drums", "bass", "backing loops", "band", "acoustic guitar", "organ", "string section", "crowd")
+_BAND: Final = ("drums", "bass", "acoustic guitar", "organ", "string section")
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,22 +80,25 @@ class Recipe:
     data: Path
     """Folder with the manifests."""
     cache: Path
-    """Folder for decoded audio."""
-    held_out: bool
-    """Whether to compose of the held-out sources instead of the training sources."""
+    """Folder for decoded audio; the only part that makes no difference."""
+    side: Split
+    """Whose sources soloists and accompaniment are taken from."""
     seed: int
+    labels: tuple[str, ...] = LABELS
+    """Some of `LABELS`. Where `unknown` is one, the instruments that are not are unknown."""
+    three_way: bool = False
+    """Whether there is a test side, as in `pack.sides`."""
 
 
 @dataclass(frozen=True, slots=True)
-class Clip:
-    """A composed clip."""
+class Plan:
+    """What a clip will be."""
 
-    audio: Array
-    """shape=(65536,), mono at 22 050 Hz, within [-1, 1]"""
-    label: int
-    """Index into `LABELS`."""
-    source: str
-    """Instrument and source of the predominant sound."""
+    label: str
+    name: str
+    """What plays: an instrument, or what sounds like nothing that can be named."""
+    makers: tuple[Maker, ...]
+    """(Instrument, source) pairs that play it; several for a band, none for noise."""
 
 
 class Composer:
@@ -101,6 +111,8 @@ class Composer:
 
     Raises
     ------
+    SourceError
+        If there is no manifest.
     ConfigError
         If the pack holds nothing of one of the instruments.
     """
@@ -111,34 +123,55 @@ class Composer:
         rooms = read_rooms(recipe.data)
         self._tape = Tape(recipe.data, pack + rooms, recipe.cache)
         self._rooms = range(len(pack), len(pack) + len(rooms))
-        chosen = set(split(pack)[recipe.held_out])
         self._sources: dict[str, dict[str, list[int]]] = defaultdict(lambda: defaultdict(list))
         for index, row in enumerate(pack):
+            here = side_of(row.instrument, row.source, three_way=recipe.three_way) == recipe.side
             in_range = row.midi is None or _SAXOPHONE_RANGE[0] <= row.midi <= _SAXOPHONE_RANGE[1]
-            if row in chosen and (in_range or row.instrument != "other saxophone"):
+            if here and (in_range or row.instrument != "other saxophone"):
                 self._sources[row.instrument][row.source].append(index)
-        self._players = {label: self._choices(label) for label in INSTRUMENTS}
-        if missing := [label for label in INSTRUMENTS if not self._players[label][0]]:
-            kind = "held-out" if recipe.held_out else "training"
-            raise ConfigError(f"{recipe.data}/training.csv has no {kind} recordings of {', '.join(missing)}")
-        available = [name for name in _OTHERS if name in {"band", "noise"} or self._sources[name]]
-        weights = np.array([_OTHERS[name] for name in available])
+        players = {label: self._choices(label) for label in INSTRUMENTS}
+        if missing := [label for label in recipe.labels if label in players and not players[label][0]]:
+            raise ConfigError(f"{recipe.data}/training.csv has no {recipe.side} recordings of {', '.join(missing)}")
+        self._players = {label: choices for label, choices in players.items() if choices[0]}
+        shares = np.array([_UNKNOWN_SHARE if label == "unknown" else 1.0 for label in recipe.labels])
+        self._shares = shares / shares.sum()
+        others = _OTHERS | {name: _UNNAMED for name in self._players if name not in recipe.labels}
+        available = [name for name in others if name in {*_SYNTHETIC, *self._players} or self._sources[name]]
+        weights = np.array([others[name] for name in available])
         self._others = available, weights / weights.sum()
         self._backing = [name for name in _BACKING if name == "band" or self._sources[name]]
 
-    def clip(self, index: int) -> Clip:
-        """Compose clip number `index`."""
-        rng = np.random.default_rng([self.recipe.seed, self.recipe.held_out, index])
-        shares = np.array([1.0] * len(INSTRUMENTS) + [_UNKNOWN_SHARE])
-        label = int(rng.choice(len(LABELS), p=shares / shares.sum()))
-        solo, source = self._other(rng) if LABELS[label] == "unknown" else self._solo(LABELS[label], rng)
-        while effects.activity(solo) < _ACTIVE and LABELS[label] != "unknown":
-            solo, source = self._solo(LABELS[label], rng)
+    def plan(self, index: int) -> Plan:
+        """Tell what clip number `index` will be, without decoding any audio."""
+        return self._plan(self._rng(index))
+
+    def audio(self, index: int) -> Array:
+        """Compose clip number `index`.
+
+        Returns
+        -------
+        np.ndarray [shape=(65536,), dtype=float32]
+            Mono audio at 22 050 Hz, within [-1, 1].
+
+        Raises
+        ------
+        SourceError
+            If a recording cannot be read.
+        ConfigError
+            If the recordings have to be decoded, and the cache cannot be written.
+        """
+        rng = self._rng(index)
+        plan = self._plan(rng)
+        solo = self._perform(plan, rng)
+        for _ in range(_TRIES):
+            if plan.label == "unknown" or effects.activity(solo) >= _ACTIVE:
+                break
+            solo = self._perform(plan, rng)
         solo = level(self._place(solo, rng), 1.0)
         if rng.random() < 0.25:  # accompanied
-            solo = solo + level(self._accompaniment(LABELS[label], rng), 10 ** (-rng.uniform(4, 22) / 20))
+            solo = solo + level(self._accompaniment(plan.name, rng), 10 ** (-rng.uniform(4, 22) / 20))
         elif rng.random() < 0.4:  # a stem with what leaks from the others' microphones and headphones
-            solo = solo + level(self._accompaniment(LABELS[label], rng), 10 ** (-rng.uniform(25, 50) / 20))
+            solo = solo + level(self._accompaniment(plan.name, rng), 10 ** (-rng.uniform(25, 50) / 20))
         sound = effects.desk(solo, rng)
         if rng.random() < 0.85:
             sound = level(sound, 1.0) + effects.noise(rng) * np.float32(10 ** (-rng.triangular(25, 70, 90) / 20))
@@ -148,9 +181,30 @@ class Composer:
         sound = sound / np.float32(peak) * np.float32(10 ** (-rng.uniform(0, 30) / 20))
         if rng.random() < 0.05:
             sound = sound.clip(-0.6, 0.6)
-        return Clip(sound[:WINDOW], label, source)
+        return np.asarray(sound[:WINDOW], np.float32)
 
-    def _choices(self, label: str) -> tuple[list[tuple[str, str]], npt.NDArray[np.float64]]:
+    def licences(self, maker: Maker) -> set[str]:
+        """Licences of what a source plays an instrument with."""
+        instrument, source = maker
+        return {self._tape.recordings[index].licence for index in self._sources[instrument][source]}
+
+    def _rng(self, index: int) -> Rng:
+        return np.random.default_rng([self.recipe.seed, SPLITS.index(self.recipe.side), index])
+
+    def _plan(self, rng: Rng) -> Plan:
+        label = str(rng.choice(self.recipe.labels, p=self._shares))
+        if label != "unknown":
+            return Plan(label, label, (self._player(label, rng),))
+        names, weights = self._others
+        name = names[rng.choice(len(names), p=weights)]
+        return Plan(label, name, (self._player(name, rng),) if name in self._players else self._makers(name, rng))
+
+    def _perform(self, plan: Plan, rng: Rng) -> Array:
+        if plan.name in self._players:
+            return self._solo(plan.name, plan.makers[0], rng)
+        return self._part(plan.makers, rng)
+
+    def _choices(self, label: str) -> tuple[list[Maker], npt.NDArray[np.float64]]:
         """(Instrument, source) pairs that play a label, and their probabilities."""
         names = [label] + [name for name, plays in _PLAYED_AS.items() if plays == label]
         pairs = [(name, source) for name in names for source in self._sources[name]]
@@ -163,40 +217,50 @@ class Composer:
         sister = 0.5 if instrument == "other saxophone" else 1.0
         return float(sister * _RENDERED.get(source, 1.0) * seconds**0.45)
 
-    def _solo(self, label: str, rng: Rng) -> tuple[Array, str]:
+    def _player(self, label: str, rng: Rng) -> Maker:
         pairs, weights = self._players[label]
-        instrument, source = pairs[rng.choice(len(pairs), p=weights)]
+        return pairs[rng.choice(len(pairs), p=weights)]
+
+    def _solo(self, label: str, maker: Maker, rng: Rng) -> Array:
+        instrument, source = maker
         sound = play(self._tape, self._sources[instrument][source], rng)
         if instrument == "clean electric guitar" or (label == "distorted electric guitar" and rng.random() < 0.3):
             sound = effects.amplifier(sound, rng)
         if label in _LOUD and rng.random() < 0.75:
             sound = effects.blown(sound, rng)
-        return sound, f"{instrument}/{source}"
+        return sound
 
-    def _other(self, rng: Rng) -> tuple[Array, str]:
-        names, weights = self._others
-        name = names[rng.choice(len(names), p=weights)]
-        return self._backing_part(name, rng), name
-
-    def _backing_part(self, name: str, rng: Rng) -> Array:
+    def _makers(self, name: str, rng: Rng) -> tuple[Maker, ...]:
+        """Who plays what is not one of the eight: a source of it, some of the band, or nobody for noise."""
         if name == "noise":
-            return effects.noise(rng)
+            return ()
         if name == "band":
-            parts = [p for p in ("drums", "bass", "acoustic guitar", "organ", "string section") if self._sources[p]]
-            chosen = rng.choice(parts, size=min(len(parts), int(rng.integers(2, 4))), replace=False)
-            mix = [level(self._backing_part(str(p), rng), 10 ** (rng.uniform(-10, 0) / 20)) for p in chosen]
-            return np.asarray(np.sum(mix, axis=0), np.float32) if mix else effects.noise(rng)
+            parts = [part for part in _BAND if self._sources[part]]
+            count = min(len(parts), int(rng.integers(2, 4)))
+            chosen = rng.choice(parts, size=count, replace=False).tolist() if parts else []
+            return tuple(maker for part in chosen for maker in self._makers(part, rng))
         sources = list(self._sources[name])
         weights = np.array([self._weight(name, source) for source in sources])
-        return play(self._tape, self._sources[name][sources[rng.choice(len(sources), p=weights / weights.sum())]], rng)
+        return ((name, sources[rng.choice(len(sources), p=weights / weights.sum())]),)
 
-    def _accompaniment(self, label: str, rng: Rng) -> Array:
+    def _part(self, makers: tuple[Maker, ...], rng: Rng) -> Array:
+        """Let some play together; noise if nobody does."""
+        if not makers:
+            return effects.noise(rng)
+        parts = [play(self._tape, self._sources[instrument][source], rng) for instrument, source in makers]
+        if len(parts) == 1:
+            return parts[0]
+        return np.asarray(np.sum([level(p, 10 ** (rng.uniform(-10, 0) / 20)) for p in parts], axis=0), np.float32)
+
+    def _accompaniment(self, name: str, rng: Rng) -> Array:
         """Something behind the soloist: mostly a band, now and then another of the eight."""
         if rng.random() < 0.2:
-            other = INSTRUMENTS[rng.integers(len(INSTRUMENTS))]
-            if other != label:
-                return self._place(self._solo(other, rng)[0], rng)
-        return self._place(self._backing_part(self._backing[rng.integers(len(self._backing))], rng), rng)
+            others = list(self._players)
+            other = others[rng.integers(len(others))]
+            if other != name:
+                return self._place(self._solo(other, self._player(other, rng), rng), rng)
+        makers = self._makers(self._backing[rng.integers(len(self._backing))], rng)
+        return self._place(self._part(makers, rng), rng)
 
     def _place(self, sound: Array, rng: Rng) -> Array:
         """Put a player into a room, or keep them dry; they may come in late or stop early."""

@@ -1,152 +1,245 @@
-"""Features of many composed clips, computed by several processes and kept on disk."""
+"""Features of a data set's clips, computed once by several processes and read from disk as they are needed."""
 
 from __future__ import annotations
 
-import ast
-import functools
 import hashlib
-import inspect
 import json
-import multiprocessing
-from collections.abc import Iterator
-from concurrent.futures import ProcessPoolExecutor
+import logging
+import sys
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Final
+from pathlib import Path
+from typing import Final, TypeVar
 
 import numpy as np
 import numpy.typing as npt
+from tqdm import tqdm
+from tqdm.contrib.logging import logging_redirect_tqdm
 
-from stream.features import FRAMES, N_MELS, PARAMETERS, TOP_DB, WINDOW, StreamingMel
-from train import composer, effects, pack, phrases
-from train.composer import Composer, Recipe
-from train.pack import digest, read_pack, read_rooms
+from stream.errors import ConfigError
+from stream.features import PARAMETERS
+from stream.recognizer import GATE
+from train import measure
+from train.cache import Cache, Features
+from train.clips import SPLITS, Clip, Dataset, Split
+from train.crew import Crew
+from train.measure import STEPS, Task, decibels, quantise, window_features
 
-Features = npt.NDArray[np.uint8]
-Rendered = tuple[Features, list[int], list[str]]
+__all__ = ["STEPS", "Corpus", "Extraction", "Skipped", "decibels", "extract", "quantise", "window_features"]
 
-STEPS: Final = 255
-"""Steps of the stored features: 0 is -80 dB, 255 is 0 dB, as in the int8 model's input."""
+log = logging.getLogger(__name__)
 
-_CHUNK: Final = 128
+Item = TypeVar("Item")
+
+_FORMAT: Final = 1  # part of every key: to be raised when the same audio gets other features
+_CHUNK: Final = 16  # clips in a job and a transaction
+_FILES: Final = 64  # files in a job that digests them
 
 
 @dataclass(frozen=True, slots=True)
+class Skipped:
+    """A clip without features, and why."""
+
+    clip: Clip
+    reason: str
+    """One line that names the file."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class Corpus:
-    """Composed clips as the network sees them."""
+    """Clips of one split as a network sees them; their features stay on disk until they are asked for."""
 
-    features: Features
-    """shape=(n, 129, 129), mel bands by frames, in steps of 80/255 dB above -80 dB; memory-mapped"""
-    labels: npt.NDArray[np.int64]
-    """shape=(n,), indices into `pack.LABELS`"""
-    sources: list[str]
-    """Instrument and source of each clip's predominant sound."""
+    labels: tuple[str, ...]
+    """The data set's labels, in the order of the model's outputs."""
+    clips: tuple[Clip, ...]
+    targets: npt.NDArray[np.int64]
+    """shape=(n,), indices into `labels`"""
     digest: str
-    """Of everything that determines the clips."""
+    """Of the labels, and of every clip's content and label, in order."""
+    keys: tuple[bytes, ...]
+    """Where the cache has the clips."""
+    cache: Cache
+
+    def __len__(self) -> int:
+        return len(self.clips)
+
+    def features(self, rows: slice | npt.ArrayLike | None = None) -> Features:
+        """Read features from the cache; any thread may.
+
+        Parameters
+        ----------
+        rows : slice, sequence of int, or mask, optional
+            Which clips, in which order. All by default, which takes 16.6 kB of memory each.
+
+        Returns
+        -------
+        np.ndarray [shape=(k, 129, 129), dtype=uint8]
+            Mel bands by frames, in steps of 80/255 dB above -80 dB.
+
+        Raises
+        ------
+        SourceError
+            If the cache is damaged, or was deleted meanwhile.
+        """
+        numbers = np.arange(len(self.keys))
+        if rows is not None:
+            chosen = rows if isinstance(rows, slice) else np.asarray(rows)
+            numbers = numbers[chosen if isinstance(chosen, slice) or chosen.size else []]
+        return self.cache.features([self.keys[number] for number in numbers])
 
 
-def compose(recipe: Recipe, count: int, processes: int) -> Corpus:
-    """Compose `count` clips, or load them where they have been composed before.
+@dataclass(frozen=True, slots=True)
+class Extraction:
+    """What came of a data set."""
+
+    corpora: dict[Split, Corpus]
+    """One for each split that was asked for, also where it has no clips."""
+    skipped: tuple[Skipped, ...]
+    """Clips that cannot be read or are silent, in the data set's order."""
+    computed: int
+    """Clips whose features were not in the cache before."""
+
+
+def extract(
+    dataset: Dataset, cache: Path, *, processes: int, splits: Sequence[Split] = SPLITS, progress: bool = True
+) -> Extraction:
+    """Compute the features of a data set's clips, except those that are in the cache.
+
+    Results are kept as they come, so that a killed run loses a second of work. They depend neither on the number of
+    processes nor on interruptions. Unchanged files are not opened again; others are known by their content.
 
     Parameters
     ----------
-    recipe : Recipe
-        What determines the clips; its cache folder keeps them.
-    count : int
-        How many.
+    dataset : Dataset
+        Where the clips come from; it is pickled for worker processes.
+    cache : Path
+        Folder for `features.sqlite`; made when absent.
     processes : int
-        Worker processes; the result does not depend on it.
+        Worker processes; 1 computes in this process.
+    splits : sequence of Split
+        Which clips.
+    progress : bool
+        Whether to show a progress bar, if standard error is a terminal.
 
     Returns
     -------
-    Corpus
-        Clips 0 to `count` of the recipe.
+    Extraction
+        Without the clips that cannot be read, or are below the service's silence gate; the log names them.
+
+    Raises
+    ------
+    ConfigError
+        If the cache cannot be written, `processes` is below 1, or one of them dies.
+    SourceError
+        If the cache is damaged.
     """
-    key = _digest(recipe)
-    stem = recipe.cache / f"clips-{key}-{count}"
-    features_path, about_path = stem.with_suffix(".npy"), stem.with_suffix(".json")
-    if not about_path.exists():
-        Composer(recipe)  # decodes the tape before the workers need it
-        shape = (count, N_MELS, FRAMES)
-        features = np.lib.format.open_memmap(features_path, "w+", np.uint8, shape)
-        labels: list[int] = []
-        sources: list[str] = []
-        for start, (chunk, chunk_labels, chunk_sources) in _rendered(recipe, count, processes):
-            features[start : start + len(chunk)] = chunk
-            labels += chunk_labels
-            sources += chunk_sources
-        features.flush()
-        about_path.write_text(json.dumps({"labels": labels, "sources": sources}))
-    about = json.loads(about_path.read_text())
-    features = np.load(features_path, mmap_mode="r")
-    return Corpus(features, np.array(about["labels"], np.int64), about["sources"], key)
+    if processes < 1:
+        raise ConfigError(f"processes is {processes}; expected 1 or more")
+    store = Cache(cache)
+    clips = [clip for clip in dataset.clips if clip.split in splits]
+    with logging_redirect_tqdm(), Crew(dataset, processes) as crew:
+        bars = _Bars(progress)
+        contents, reasons = _contents(clips, store, crew, bars)
+        keys = {
+            number: _key(contents[clip.path] if clip.path else dataset.digest, clip.number)
+            for number, clip in enumerate(clips)
+            if number not in reasons
+        }
+        computed = _compute(clips, keys, reasons, store, crew, bars)
+    levels = store.levels(keys.values())
+    for number, key in keys.items():
+        if number not in reasons and levels[key] < GATE:
+            reasons[number] = f"{clips[number]} is silent: {levels[key]:.0f} dBFS"
+            log.warning("skipped: %s", reasons[number])
+    if reasons:
+        log.warning("skipped %d of %d clips", len(reasons), len(clips))
+    corpora = {
+        split: _corpus(
+            dataset.labels,
+            [(clip, keys[n]) for n, clip in enumerate(clips) if clip.split == split and n not in reasons],
+            store,
+        )
+        for split in splits
+    }
+    skipped = tuple(Skipped(clips[number], reasons[number]) for number in sorted(reasons))
+    return Extraction(corpora, skipped, computed)
 
 
-def quantise(db: npt.NDArray[np.float32]) -> Features:
-    """Bring features in dB, -80 to 0, to steps of 80/255 dB."""
-    return np.round((db + np.float32(TOP_DB)) * np.float32(STEPS / TOP_DB)).astype(np.uint8)
+def _contents(clips: list[Clip], store: Cache, crew: Crew, bars: _Bars) -> tuple[dict[Path, str], dict[int, str]]:
+    """Digests of the files' contents, and why clips have none, by number. Only new and changed files are read."""
+    numbers: dict[Path, list[int]] = defaultdict(list)
+    for number, clip in enumerate(clips):
+        if clip.path:
+            numbers[clip.path].append(number)
+    digests: dict[Path, str] = {}
+    for path in numbers:
+        stamp = measure.stamp(path)
+        if stamp and (known := store.content(path, *stamp)):
+            digests[path] = known
+    reasons: dict[int, str] = {}
+    unread = [path for path in numbers if path not in digests]
+    for contents in bars.follow(crew.run(measure.contents, _chunks(unread, _FILES)), len(unread), "reading", "file"):
+        fresh = {path: content for path, content in contents if isinstance(content, measure.Content)}
+        store.remember((path, content.size, content.modified, content.digest) for path, content in fresh.items())
+        digests.update((path, content.digest) for path, content in fresh.items())
+        for path, content in contents:
+            if isinstance(content, str):
+                log.warning("skipped: %s", content)
+                reasons.update(dict.fromkeys(numbers[path], content))
+    return digests, reasons
 
 
-def decibels(features: Features) -> npt.NDArray[np.float32]:
-    """Undo `quantise`."""
-    return features.astype(np.float32) * np.float32(TOP_DB / STEPS) - np.float32(TOP_DB)
+def _compute(
+    clips: list[Clip], keys: dict[int, bytes], reasons: dict[int, str], store: Cache, crew: Crew, bars: _Bars
+) -> int:
+    """Compute what the cache lacks, add to `reasons` what cannot be read, and return how many clips that were."""
+    numbers: dict[bytes, list[int]] = defaultdict(list)
+    for number, key in keys.items():
+        numbers[key].append(number)
+    cached = store.levels(numbers)
+    tasks = [Task(key, tuple((n, clips[n]) for n in numbers[key])) for key in numbers if key not in cached]
+    log.info("features of %d clips are in the cache, those of %d are not", len(cached), len(tasks))
+    computed = 0
+    said: set[str] = set()
+    for outcomes in bars.follow(crew.run(measure.outcomes, _chunks(tasks, _CHUNK)), len(tasks), "computing", "clip"):
+        good = [(o.key, o.level, o.features) for o in outcomes if o.features is not None]
+        store.add(good)
+        computed += len(good)
+        for outcome in outcomes:
+            reasons.update(outcome.errors)
+            for reason in outcome.errors.values():
+                if reason not in said:  # once for all clips of a file
+                    log.warning("skipped: %s", reason)
+                said.add(reason)
+    return computed
 
 
-def window_features(audio: npt.NDArray[np.float32]) -> Features:
-    """Features of one clip by the service's own front end, its end cut or filled with zeros.
-
-    Parameters
-    ----------
-    audio : np.ndarray [shape=(n,), dtype=float32]
-        Mono audio at 22 050 Hz.
-
-    Returns
-    -------
-    np.ndarray [shape=(129, 129), dtype=uint8]
-        Mel bands by frames, quantised.
-    """
-    window = np.zeros(WINDOW, np.float32)
-    window[: len(audio)] = audio[:WINDOW]
-    mel = _front_end()
-    mel.reset()
-    return quantise(mel.features(window, WINDOW))
+def _corpus(labels: tuple[str, ...], entries: list[tuple[Clip, bytes]], store: Cache) -> Corpus:
+    targets = np.array([labels.index(clip.label) for clip, _ in entries], np.int64)
+    clips, keys = tuple(clip for clip, _ in entries), tuple(key for _, key in entries)
+    digest = hashlib.sha256(json.dumps(labels).encode() + targets.tobytes() + b"".join(keys)).hexdigest()
+    return Corpus(labels, clips, targets, digest, keys, store)
 
 
-def _rendered(
-    recipe: Recipe, count: int, processes: int
-) -> Iterator[tuple[int, tuple[Features, list[int], list[str]]]]:
-    jobs = [(recipe, start, min(start + _CHUNK, count)) for start in range(0, count, _CHUNK)]
-    starts = [start for _, start, _ in jobs]
-    if processes < 2:
-        yield from zip(starts, map(_render, jobs), strict=True)
-        return
-    # Spawned, not forked: the parent may have TensorFlow's threads.
-    with ProcessPoolExecutor(processes, multiprocessing.get_context("spawn")) as pool:
-        yield from zip(starts, pool.map(_render, jobs), strict=True)
+def _key(content: str, number: int) -> bytes:
+    """Name of a clip's features: equal only if they are."""
+    return hashlib.sha256(json.dumps([_FORMAT, content, number, PARAMETERS], sort_keys=True).encode()).digest()
 
 
-def _render(job: tuple[Recipe, int, int]) -> Rendered:
-    recipe, start, stop = job
-    clips = [_composer(recipe).clip(index) for index in range(start, stop)]
-    features = np.stack([window_features(clip.audio) for clip in clips])
-    return features, [clip.label for clip in clips], [clip.source for clip in clips]
+def _chunks(items: list[Item], size: int) -> list[list[Item]]:
+    return [items[start : start + size] for start in range(0, len(items), size)]
 
 
-@functools.lru_cache(maxsize=2)
-def _composer(recipe: Recipe) -> Composer:
-    return Composer(recipe)
+class _Bars:
+    """Progress bars, where somebody sees them."""
 
+    def __init__(self, shown: bool) -> None:
+        self._shown = shown and sys.stderr.isatty()
 
-@functools.lru_cache(maxsize=1)
-def _front_end() -> StreamingMel:
-    return StreamingMel()
-
-
-def _digest(recipe: Recipe) -> str:
-    """Digest of the recordings, the split, the seed, the features and the code that composes."""
-    state = hashlib.sha256()
-    for module in (composer, effects, pack, phrases):
-        # The syntax tree, so that a comment does not cost an hour of composing.
-        state.update(ast.dump(ast.parse(inspect.getsource(module))).encode())
-    rows = digest(read_pack(recipe.data) + read_rooms(recipe.data))
-    state.update(json.dumps([rows, recipe.held_out, recipe.seed, PARAMETERS], sort_keys=True).encode())
-    return state.hexdigest()[:16]
+    def follow(self, chunks: Iterable[list[Item]], total: int, what: str, unit: str) -> Iterator[list[Item]]:
+        """Pass on chunks of results, and count what they hold."""
+        with tqdm(total=total, desc=what, unit=unit, disable=not (self._shown and total)) as bar:
+            for chunk in chunks:
+                yield chunk
+                bar.update(len(chunk))

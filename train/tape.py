@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import functools
+import logging
+import tempfile
 from pathlib import Path
 
 import numpy as np
@@ -9,15 +12,17 @@ import numpy.typing as npt
 import soundfile
 import soxr
 
-from stream.errors import SourceError
+from stream.errors import ConfigError, SourceError
 from stream.features import SAMPLE_RATE
-from train.pack import Recording, digest
+from train.pack import Recording, fingerprint
+
+log = logging.getLogger(__name__)
 
 Array = npt.NDArray[np.float32]
 
 
 class Tape:
-    """Audio of a list of recordings.
+    """Audio of a list of recordings, decoded when the first of them is asked for.
 
     Parameters
     ----------
@@ -31,13 +36,8 @@ class Tape:
 
     def __init__(self, data: Path, recordings: list[Recording], cache: Path) -> None:
         self.recordings = recordings
-        path = cache / f"tape-{digest(recordings)}.npy"
-        ends = cache / f"tape-{digest(recordings)}-ends.npy"
-        if not ends.exists():
-            cache.mkdir(parents=True, exist_ok=True)
-            np.save(ends, np.cumsum(_write(data, recordings, path)))
-        self._ends = np.load(ends)
-        self._samples = np.memmap(path, np.int16, "r")
+        self._data = data
+        self._cache = cache
 
     def audio(self, index: int) -> Array:
         """Decode recording `index`.
@@ -47,8 +47,28 @@ class Tape:
         np.ndarray [shape=(n,), dtype=float32]
             Mono audio at 22 050 Hz in [-1, 1].
         """
-        start = self._ends[index - 1] if index else 0
-        return self._samples[start : self._ends[index]].astype(np.float32) / np.float32(32768)
+        samples, ends = self._decoded
+        start = ends[index - 1] if index else 0
+        return samples[start : ends[index]].astype(np.float32) / np.float32(32768)
+
+    @functools.cached_property
+    def _decoded(self) -> tuple[npt.NDArray[np.int16], npt.NDArray[np.int64]]:
+        """All samples, memory-mapped, and where each recording ends in them."""
+        stem = f"tape-{fingerprint(self._data, self.recordings)}"
+        path, ends = self._cache / f"{stem}.npy", self._cache / f"{stem}-ends.npy"
+        try:
+            if not ends.exists():
+                log.info("decoding %d recordings", len(self.recordings))
+                self._cache.mkdir(parents=True, exist_ok=True)
+                # Each file appears whole, the ends last: a killed process leaves nothing that looks decoded.
+                with tempfile.TemporaryDirectory(dir=self._cache, prefix=".tape-") as folder:
+                    lengths = _write(self._data, self.recordings, Path(folder, "samples"))
+                    np.save(Path(folder, "ends.npy"), np.cumsum(lengths))
+                    Path(folder, "samples").replace(path)
+                    Path(folder, "ends.npy").replace(ends)
+            return np.memmap(path, np.int16, "r"), np.load(ends)
+        except OSError as error:
+            raise ConfigError(f"cannot use the cache {self._cache}: {error}") from error
 
 
 def _write(data: Path, recordings: list[Recording], path: Path) -> npt.NDArray[np.int64]:

@@ -1,0 +1,116 @@
+"""Worker processes for one data set: started when there is enough to do, gone when their parent is."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import signal
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from concurrent.futures.process import BrokenProcessPool
+from itertools import islice
+from types import TracebackType
+from typing import Any, Final, TypeVar
+
+from stream.errors import ConfigError
+from train.clips import Dataset
+
+Job = TypeVar("Job")
+Result = TypeVar("Result")
+
+_AHEAD: Final = 3  # jobs handed out per process: enough that none waits, few enough that results do not pile up
+
+_dataset: Dataset  # of this worker process
+
+
+class Crew:
+    """Runs jobs on a data set, in this process or in several; use it in a `with` statement.
+
+    Parameters
+    ----------
+    dataset : Dataset
+        Handed to every process once.
+    processes : int
+        Worker processes; 1 runs everything in this process.
+    """
+
+    def __init__(self, dataset: Dataset, processes: int) -> None:
+        self._dataset = dataset
+        self._processes = processes
+        self._pool: ProcessPoolExecutor | None = None
+
+    def __enter__(self) -> Crew:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        if self._pool:
+            self._pool.shutdown(cancel_futures=True)
+
+    def run(self, work: Callable[[Dataset, Job], Result], jobs: Sequence[Job]) -> Iterator[Result]:
+        """Run jobs.
+
+        Parameters
+        ----------
+        work : callable
+            A module's function of the data set and one job.
+        jobs : sequence
+            What to do.
+
+        Yields
+        ------
+        result
+            Whatever `work` returns, in the order in which jobs are done.
+
+        Raises
+        ------
+        ConfigError
+            If a process dies.
+        """
+        # The first job is done here: what a data set prepares on first use (composed clips: the decoded recordings)
+        # is then there for all workers, and a single job is not worth starting any.
+        alone = jobs if self._processes < 2 or len(jobs) < 3 else jobs[:1]
+        for job in alone:
+            yield work(self._dataset, job)
+        rest = iter(jobs[len(alone) :])
+        running: set[Future[Result]] = set()
+        try:
+            while True:
+                for job in islice(rest, _AHEAD * self._processes - len(running)):
+                    running.add(self._workers().submit(_work, work, job))
+                if not running:
+                    return
+                done, running = wait(running, return_when=FIRST_COMPLETED)
+                for future in done:
+                    yield future.result()
+        except BrokenProcessPool as error:
+            raise ConfigError(
+                f"one of {self._processes} processes was killed, most likely for want of memory; "
+                "what is done is kept, run the command again with fewer processes"
+            ) from error
+
+    def _workers(self) -> ProcessPoolExecutor:
+        if not self._pool:
+            # Spawned, not forked: the parent may have TensorFlow's threads.
+            context = multiprocessing.get_context("spawn")
+            self._pool = ProcessPoolExecutor(self._processes, context, _start, (self._dataset,))
+        return self._pool
+
+
+def _start(dataset: Dataset) -> None:
+    """Begin a worker process."""
+    global _dataset
+    _dataset = dataset
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the parent, which ends its workers
+    threading.Thread(target=_follow, daemon=True).start()
+
+
+def _follow() -> None:
+    """End with the parent, also when it is killed: nobody else would tell a worker that waits for jobs."""
+    if parent := multiprocessing.parent_process():
+        parent.join()
+        os._exit(1)
+
+
+def _work(work: Callable[[Dataset, Any], Result], job: Any) -> Result:
+    return work(_dataset, job)
