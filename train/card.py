@@ -2,119 +2,174 @@
 
 from __future__ import annotations
 
-from train.evaluate import Result, table
-from train.export import Provenance, sources
-from train.pack import HELD_OUT, INSTRUMENTS
-from train.score import Calibration
+from collections.abc import Sequence
+from typing import Final
 
-_CARD = """# {name}
+from stream.bundle import UNKNOWN, Bundle
+from train.agreement import Agreement
+from train.export import Provenance
+from train.result import Result, percent, table
 
-Recognizes which of eight solo instruments is in front, or that none of them is, in 2.972 s of mono audio at 22 050 Hz.
-The network is the published one for Medley-solos-DB: three convolutions of 16 filters, 3 x 3, stride 2, then one dense
-layer ({parameters} weights), full-integer int8, {size} bytes. Its outputs are logits; softmax(logits / {temperature})
-are calibrated probabilities, and an instrument is named from its threshold on: {thresholds}.
+COMPOSED: Final = """The clips were composed of openly licensed recordings of single notes, phrases, voices, drums and
+noise: melodies, chords and extracts, with small changes of pitch, vibrato, measured and artificial rooms, equalisers,
+compression, lossy codecs, noise, and in part of them accompaniment 4 to 22 dB below. Distorted guitars are largely
+clean ones through modelled amplifiers. Alto, soprano and baritone saxophones count as tenor saxophone. `unknown` is
+made of drums, basses, whole bands, other instruments, men's voices, speech, crowds and noise. The clips that epoch,
+temperature and thresholds were chosen on are composed of sources that no training clip contains."""
+"""How clips of the pack come about, for the card of a model that was learned from them."""
+
+_CARD: Final = """# {name}
+
+{purpose}
+
+The network: {network}, {parameters} weights, full-integer int8, {size} bytes. Its input: {channels}. Its outputs are
+logits; softmax(logits / {temperature}) are calibrated probabilities, and an instrument is named from its threshold on:
+{thresholds}.
 
 Made by `{command}`.
 
 ## How it does
 
-{validation}
+{figures}
 
-The clips of `validation` are real ones of Medley-solos-DB's training split and were never trained on. They were looked
-at {looks} times while this model was made, so expect a little less of other recordings.
-
-{held_out}
-
-The held-out clips are composed, like the training clips, but of sources that no training clip contains: the epoch, the
-temperature and the thresholds were chosen on them. The int8 model and the float one agree on {agreement:.1f} % of them.
+{agreement}
 
 {findings}
 ## What it was learned from
 
-{clips} clips (seed {seed}), composed of openly licensed recordings of single notes, phrases, voices, drums and noise:
-melodies, chords and extracts, with small changes of pitch, vibrato, measured and artificial rooms, equalisers,
-compression, lossy codecs, noise, and in part of them accompaniment 4 to 22 dB below. Distorted guitars are largely
-clean ones through modelled amplifiers. Alto, soprano and baritone saxophones count as tenor saxophone. `unknown` is
-made of drums, basses, whole bands, other instruments, men's voices, speech, crowds and noise.
+{dataset}, {clips} training clips, seed {seed}. {story}
 
-| source | licence | files | instruments |
+| split | label | clips | recordings |
+| --- | --- | ---: | ---: |
+{splits}
+
+| source | licence | {unit} | instruments |
 | --- | --- | ---: | --- |
 {sources}
-
-Held out (instrument: source): {held_out_sources}.
-
-Not learned from, measured only: Medley-solos-DB (Lostanlen, Cella, Bittner, Essid), CC BY 4.0.
-"""
+{held_out}"""
 
 
 def card(
-    name: str,
-    rule: Calibration,
+    bundle: Bundle,
     provenance: Provenance,
-    validation: Result | None,
-    held_out: Result,
+    results: Sequence[Result],
     *,
+    network: str,
     parameters: int,
-    size: int,
-    agreement: float,
-    looks: int,
+    agreement: Agreement | None = None,
+    story: str = "",
+    remarks: Sequence[str] = (),
 ) -> str:
     """Write a model card.
 
     Parameters
     ----------
-    name : str
-        The model's name.
-    rule : Calibration
-        How outputs become names.
+    bundle : Bundle
+        The model, as the service loads it.
     provenance : Provenance
         What it was learned from.
-    validation, held_out : Result
-        How it does on real clips, where there are any, and on clips composed of held-out sources.
-    parameters, size : int
-        Weights of the network, and bytes of the .tflite file.
-    agreement : float
-        Share of the held-out clips that the int8 model and the float one call the same.
-    looks : int
-        How often the validation clips were looked at.
+    results : sequence of Result
+        How it does, the most telling first: the weakest labels are named of that one.
+    network : str
+        The architecture in words.
+    parameters : int
+        Weights of the network.
+    agreement : Agreement, optional
+        How far the int8 model agrees with the float one.
+    story : str
+        How the clips came about, in whole sentences: `COMPOSED` for those composed of the pack.
+    remarks : sequence of str
+        Paragraphs about the figures: what the clips are, and how often they were looked at.
 
     Returns
     -------
     str
         Markdown.
     """
-    rows = [
-        f"| {row['source']} | {row['licence']} | {row['files']} | {', '.join(row['instruments'])} |"
-        for row in sources(provenance.recordings)
-    ]
+    sources = provenance.sources()
+    unit = "files" if provenance.ingredients else "clips"
+    channels = bundle.info.get("channels", ["mel"])
+    held_out = "; ".join(f"{instrument}: {source}" for instrument, source in sorted(provenance.held_out))
     return _CARD.format(
-        name=name,
+        name=bundle.name,
+        purpose=_purpose(bundle),
+        network=network,
         parameters=parameters,
-        size=size,
-        temperature=rule.temperature,
-        thresholds=", ".join(f"{name} {least}" for name, least in zip(INSTRUMENTS, rule.thresholds, strict=True)),
+        size=len(bundle.model),
+        channels="the dB mel spectrogram" + "".join(f", {channel}" for channel in channels if channel != "mel"),
+        temperature=bundle.temperature,
+        thresholds=", ".join(
+            f"{label} {least:g}" for label, least in zip(bundle.instruments, bundle.thresholds, strict=True)
+        ),
         command=provenance.command,
-        validation=table(validation) if validation else "There were no validation clips.",
-        looks=looks,
-        held_out=table(held_out),
-        agreement=100 * agreement,
-        findings=_findings(validation or held_out),
-        clips=provenance.clips,
+        figures="\n\n".join([*map(table, results), *remarks]) or "It has not been measured.",
+        agreement=_agreement(agreement),
+        findings=_findings(results[0]) if results else "",
+        dataset=provenance.dataset,
+        clips=sum(clip.split == "training" for clip in provenance.clips),
         seed=provenance.seed,
-        sources="\n".join(rows),
-        held_out_sources="; ".join(f"{instrument}: {source}" for instrument, source in sorted(HELD_OUT)),
+        story=story,
+        splits="\n".join(
+            f"| {split} | {_cell(label)} | {count['clips']} | {count['recordings']} |"
+            for split, labels in provenance.counts().items()
+            for label, count in labels.items()
+        ),
+        unit=unit,
+        sources="\n".join(
+            f"| {_cell(row['source']) or '-'} | {_cell(row['licence']) or 'not known'} | {row[unit]} "
+            f"| {', '.join(map(_cell, row['instruments']))} |"
+            for row in sources
+        ),
+        held_out=f"\nHeld out (instrument: source): {held_out}.\n" if held_out else "",
+    )
+
+
+def looked(looks: int) -> str:
+    """Say what the pack's real validation clips are, and how often they were looked at."""
+    times = "once" if looks == 1 else f"{looks} times"
+    return (
+        "The clips of `validation` are real ones of Medley-solos-DB's training split (Lostanlen, Cella, Bittner, "
+        f"Essid; CC BY 4.0) and were never trained on. They were looked at {times} while this model was made"
+        + (", so expect a little less of other recordings." if looks > 1 else ".")
+    )
+
+
+def _purpose(bundle: Bundle) -> str:
+    instruments = bundle.instruments
+    what = f"Recognizes which of {len(instruments)} solo instruments ({', '.join(instruments)}) is in front"
+    none = ", or that none of them is," if UNKNOWN in bundle.labels else ","
+    return f"{what}{none} in 2.972 s of mono audio at 22 050 Hz."
+
+
+def _agreement(agreement: Agreement | None) -> str:
+    if agreement is None:
+        return "How far the int8 model agrees with the float one was not measured."
+    return (
+        f"Through the service's recognizer the int8 model and the float one agree on {agreement.equal} of "
+        f"{agreement.clips} clips ({100 * agreement.share:.1f} %); their probabilities are "
+        f"{agreement.mean_difference:.4f} apart on average, {agreement.largest_difference:.3f} at most."
     )
 
 
 def _findings(result: Result) -> str:
-    """Name the weakest classes and what they are taken for."""
-    labels = list(result.per_class)
-    weak = sorted(labels, key=lambda label: result.per_class[label][0] / result.per_class[label][1])[:3]
+    """Name the weakest labels and what they are taken for."""
+    rows = [(merit.right / merit.clips, number, merit) for number, merit in enumerate(result.classes) if merit.clips]
+    if not rows:
+        return ""
     lines = [f"Weakest on {result.name}:", ""]
-    for label in weak:
-        right, clips = result.per_class[label]
-        row = dict(zip(labels, result.matrix[labels.index(label)], strict=False))
-        taken = sorted((count, other) for other, count in row.items() if other != label and count)[::-1][:2]
-        taken_for = ", ".join(f"{other} ({count})" for count, other in taken)
-        lines.append(f"- {label}: {right} of {clips} right" + (f", else taken for {taken_for}" if taken else ""))
+    for recall, number, merit in sorted(rows, key=lambda row: row[:2])[:3]:
+        taken = sorted(
+            ((int(count), other) for other, count in enumerate(result.matrix[number]) if other != number and count),
+            reverse=True,
+        )[:2]
+        for_others = ", ".join(f"{result.instruments[other]} ({count})" for count, other in taken)
+        lines.append(
+            f"- {result.instruments[number]}: {merit.right} of {merit.clips} right ({percent(recall)})"
+            + (f", else taken for {for_others}" if taken else "")
+        )
     return "\n".join(lines) + "\n"
+
+
+def _cell(text: str) -> str:
+    """Keep a text from ending its cell of a table."""
+    return text.replace("|", "\\|").replace("\n", " ")

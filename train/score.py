@@ -81,6 +81,8 @@ class Calibration:
 
 def confusion(targets: Ints, chosen: Ints, size: int) -> Ints:
     """Count clips by true label (rows) and chosen label (columns) [shape=(size, size)]."""
+    if not len(targets):  # scikit-learn takes no empty arrays
+        return np.zeros((size, size), np.int64)
     return np.asarray(confusion_matrix(targets, chosen, labels=range(size)), np.int64)
 
 
@@ -104,6 +106,8 @@ def merits(targets: Ints, chosen: Ints, size: int) -> tuple[Merit, ...]:
     size : int
         Number of labels.
     """
+    if not len(targets):
+        return (Merit(0, 0, 0, None, None, None),) * size
     shares = precision_recall_fscore_support(targets, chosen, labels=range(size), zero_division=np.nan)
     matrix = confusion(targets, chosen, size)
     return tuple(
