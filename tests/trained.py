@@ -41,16 +41,11 @@ def train(folder: Path, labels: tuple[str, ...]) -> Trained:
     """Fit a network to tones, quantise it and write its bundle."""
     dataset = Tones(labels=labels, each=8)
     keras.utils.set_random_seed(0)
-    model = keras.Sequential(
-        [
-            keras.Input((129, 129, 1)),
-            keras.layers.Rescaling(1 / 80, offset=1.0),
-            keras.layers.Conv2D(4, 5, strides=4, activation="relu"),
-            keras.layers.Conv2D(8, 3, strides=3, activation="relu"),
-            keras.layers.Flatten(),
-            keras.layers.Dense(len(labels)),
-        ]
-    )
+    seen = x = keras.Input((129, 129, 1))
+    x = keras.layers.Rescaling(1 / 80, offset=1.0)(x)
+    x = keras.layers.Conv2D(4, 5, strides=4, activation="relu")(x)
+    x = keras.layers.Conv2D(8, 3, strides=3, activation="relu")(x)
+    model = keras.Model(seen, keras.layers.Dense(len(labels))(keras.layers.Flatten()(x)))
     model.compile(keras.optimizers.Adam(0.005), keras.losses.SparseCategoricalCrossentropy(from_logits=True))
     sides = {side: [clip for clip in dataset.clips if clip.split == side] for side in ("training", "validation")}
     seen = {side: features(dataset, clips) for side, clips in sides.items()}

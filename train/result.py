@@ -180,7 +180,8 @@ def table(result: Result) -> str:
     lines = [
         f"{result.name}: accuracy {percent(result.accuracy)} ({result.right} of {result.solos} instrument clips "
         f"right), class average {percent(result.average)}, "
-        f"expected calibration error {percent(result.calibration_error)}" + "".join(f"; {text}" for text in aside),
+        f"expected calibration error {percent(result.calibration_error)}"
+        + (f"; not among them: {aside}" if aside else ""),
         f"Named as themselves {percent(result.named_right)}, named as any instrument {percent(result.named)}"
         + ("" if result.rejected is None else f"; of what is unknown, {percent(result.rejected)} is rejected"),
         "",
