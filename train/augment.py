@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-import math
 from typing import Final
 
-import keras
 import numpy as np
 import numpy.typing as npt
 
 from stream.features import FRAMES, N_MELS, TOP_DB
-from train.corpus import Corpus, decibels
-from train.pack import LABELS
 
 Array = npt.NDArray[np.float32]
 Rng = np.random.Generator
@@ -22,50 +18,30 @@ _BAND: Final = 12  # widest frequency mask, in mel bands
 _SPAN: Final = 24  # widest time mask, in frames
 
 
-class Batches(keras.utils.PyDataset):  # type: ignore[misc]  # Keras ships no types
-    """Shuffled, augmented batches of a corpus, the same for the same seed.
+def augment(features: Array, targets: Array, rng: Rng) -> tuple[Array, Array]:
+    """Change every clip of a batch by itself, and mix half of the batches up (Zhang et al., 2018).
 
     Parameters
     ----------
-    corpus : Corpus
-        What to draw from.
-    size : int
-        Clips in a batch.
-    smoothing : float
-        Share of each target that is spread over all labels.
-    seed : int
-        Where order and augmentation come from.
+    features : np.ndarray [shape=(n, 129, 129), dtype=float32]
+        Features in dB, -80 to 0.
+    targets : np.ndarray [shape=(n, labels), dtype=float32]
+        Share of each label.
+    rng : np.random.Generator
+        Where all choices come from.
+
+    Returns
+    -------
+    features, targets : np.ndarray
+        Of the same shapes.
     """
-
-    def __init__(self, corpus: Corpus, size: int, smoothing: float, seed: int) -> None:
-        super().__init__(workers=1)
-        self._corpus = corpus
-        self._size = size
-        self._targets = np.eye(len(LABELS), dtype=np.float32)[corpus.labels] * (1 - smoothing) + smoothing / len(LABELS)
-        self._seed = seed
-        self._epoch = 0
-        self._order = np.random.default_rng([seed, 0]).permutation(len(corpus.labels))
-
-    def __len__(self) -> int:
-        return math.ceil(len(self._order) / self._size)
-
-    def __getitem__(self, index: int) -> tuple[Array, Array]:
-        """Batch number `index` of the epoch: features in dB [shape=(n, 129, 129, 1)] and targets [shape=(n, 9)]."""
-        rng = np.random.default_rng([self._seed, self._epoch, index])
-        rows = np.sort(self._order[index * self._size : (index + 1) * self._size])
-        features = np.stack([change(clip, rng) for clip in decibels(self._corpus.features[rows])])
-        targets = self._targets[rows]
-        if rng.random() < _MIXED:
-            other = rng.permutation(len(rows))
-            share = rng.beta(_MIX, _MIX, len(rows)).astype(np.float32)
-            features = features * share[:, None, None] + features[other] * (1 - share[:, None, None])
-            targets = targets * share[:, None] + targets[other] * (1 - share[:, None])
-        return features[..., None], targets
-
-    def on_epoch_end(self) -> None:
-        """Draw a new order."""
-        self._epoch += 1
-        self._order = np.random.default_rng([self._seed, self._epoch]).permutation(len(self._corpus.labels))
+    features = np.stack([change(clip, rng) for clip in features])
+    if rng.random() < _MIXED:
+        other = rng.permutation(len(features))
+        share = rng.beta(_MIX, _MIX, len(features)).astype(np.float32)
+        features = features * share[:, None, None] + features[other] * (1 - share[:, None, None])
+        targets = targets * share[:, None] + targets[other] * (1 - share[:, None])
+    return features, targets
 
 
 def change(clip: Array, rng: Rng) -> Array:

@@ -1,21 +1,36 @@
-"""Fitting a network to composed clips, and keeping the epoch that is best on the held-out sources."""
+"""Fitting a network: a seeded loop that keeps the best epoch and can be stopped and continued at any moment."""
 
 from __future__ import annotations
 
+import json
 import logging
-from dataclasses import dataclass
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Final
 
 import keras
 import numpy as np
 import numpy.typing as npt
+import tensorflow as tf
+from tqdm import tqdm
 
-from train.augment import Batches
+from stream.features import FRAMES, N_MELS, stack
+from train import checkpoint
+from train.augment import augment
+from train.checkpoint import Checkpoint
 from train.corpus import Corpus, decibels
 from train.networks import Variant, build
-from train.pack import LABELS
-from train.score import class_average
+from train.score import class_average, softmax
+from train.workers import Workers
+
+Array = npt.NDArray[np.float32]
+History = list[dict[str, float]]
 
 log = logging.getLogger(__name__)
+
+_READ: Final = 256  # clips at a time where nothing is learned from them
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,85 +38,299 @@ class Schedule:
     """How to fit."""
 
     epochs: int = 40
+    """At most."""
     batch: int = 64
+    """Clips for each step, of all workers together."""
     rate: float = 2e-3
     """Learning rate after the warm-up, falling to 0 along a cosine."""
     decay: float = 1e-3
     """Weight decay of AdamW."""
     smoothing: float = 0.05
-    """Label smoothing."""
+    """Share of each target that is spread over all labels."""
+    patience: int | None = None
+    """Epochs without a better one after which to stop; None for all epochs."""
+    augmented: bool = True
+    """Whether to change and mix up the clips."""
     seed: int = 0
+    """Of the weights, the order, the dropout and the augmentation."""
 
 
-class BestEpoch(keras.callbacks.Callback):  # type: ignore[misc]  # Keras ships no types
-    """Keeps the weights of the epoch with the highest class average on held-out clips.
+@dataclass(frozen=True, slots=True)
+class Fitted:
+    """A network with the weights of its best epoch."""
 
-    Parameters
-    ----------
-    held_out : Corpus
-        Clips composed of sources that are not trained on.
-    """
+    model: keras.Model
+    history: History
+    """One entry for each epoch; keys are those of `history.json`."""
+    best: int
+    """Number of the best epoch, from 1."""
 
-    def __init__(self, held_out: Corpus) -> None:
-        super().__init__()
-        self._held_out = held_out
-        self.average = 0.0
-        self.epoch = 0
-        self._weights: list[npt.NDArray[np.float32]] = []
-
-    def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
-        """Score the epoch."""
-        average = class_average(self._held_out.labels, logits(self.model, self._held_out.features).argmax(axis=1))
-        if average > self.average:
-            self.average, self.epoch, self._weights = average, epoch + 1, self.model.get_weights()
-        loss = (logs or {}).get("loss", np.nan)
-        log.info("epoch %d: loss %.3f, held-out class average %.1f %%", epoch + 1, loss, 100 * average)
-
-    def on_train_end(self, logs: dict[str, float] | None = None) -> None:
-        """Go back to the best epoch."""
-        self.model.set_weights(self._weights)
+    @property
+    def entry(self) -> dict[str, float]:
+        """The best epoch's entry."""
+        return self.history[self.best - 1]
 
 
-def fit(variant: Variant, training: Corpus, held_out: Corpus, schedule: Schedule) -> tuple[keras.Model, BestEpoch]:
-    """Fit a network.
+def fit(
+    variant: Variant,
+    training: Corpus,
+    validation: Corpus,
+    schedule: Schedule,
+    *,
+    channels: Sequence[str] = ("mel",),
+    workers: Workers | None = None,
+    folder: Path | None = None,
+    progress: bool = False,
+) -> Fitted:
+    """Fit a network; the same arguments give the same weights on the same machine.
 
     Parameters
     ----------
     variant : Variant
         Architecture.
-    training, held_out : Corpus
-        Clips to learn from, and clips of other sources to choose the epoch by.
+    training, validation : Corpus
+        Clips to learn from, and clips of other recordings to choose the epoch by.
     schedule : Schedule
         How to fit.
+    channels : sequence of str
+        Input channels, as for `stream.features.stack`.
+    workers : Workers, optional
+        The machines that train together; this one alone by default.
+    folder : Path, optional
+        Where the checkpoint, `history.json` and TensorBoard's logs go. A run that was stopped goes on from there.
+    progress : bool
+        Whether to show a bar on standard error.
 
     Returns
     -------
-    model : keras.Model
-        With the weights of the best epoch.
-    best : BestEpoch
-        Which epoch that was, and its class average over all nine labels.
+    Fitted
+        The best epoch is the one with the highest class average on `validation`; the lower loss decides between equals.
+
+    Raises
+    ------
+    ConfigError
+        When the folder holds a run with other settings.
+    SourceError
+        When the folder cannot be written or read.
     """
-    keras.utils.set_random_seed(schedule.seed)
-    model = build(variant, len(LABELS))
-    batches = Batches(training, schedule.batch, schedule.smoothing, schedule.seed)
-    steps = len(batches) * schedule.epochs
-    warm_up = min(len(batches), steps // 10)
-    rate = keras.optimizers.schedules.CosineDecay(
-        schedule.rate / 20, steps - warm_up, warmup_target=schedule.rate, warmup_steps=warm_up
-    )
-    model.compile(
-        keras.optimizers.AdamW(rate, weight_decay=schedule.decay),
-        keras.losses.CategoricalCrossentropy(from_logits=True),
-    )
-    best = BestEpoch(held_out)
-    model.fit(batches, epochs=schedule.epochs, callbacks=[best], verbose=0, shuffle=False)
-    return model, best
+    workers = workers or Workers()
+    run = _Run(variant, training, validation, schedule, tuple(channels), workers)
+    if folder and workers.chief:
+        folder.mkdir(parents=True, exist_ok=True)
+    saved = checkpoint.load(folder / _STATE, run.settings) if folder and workers.chief else None
+    run.resume(saved)
+    if saved:
+        log.info("continuing after epoch %d", len(saved.history))
+    while not run.finished:
+        entry = run.epoch(progress)
+        log.info(
+            "epoch %d: loss %.3f, accuracy %.1f %%; validation loss %.3f, class average %.1f %%",
+            *(len(run.history), entry["loss"], 100 * entry["accuracy"]),
+            *(entry["validation_loss"], 100 * entry["validation_class_average"]),
+        )
+        if folder and workers.chief:
+            run.checkpoint().save(folder / _STATE)
+            (folder / "history.json").write_text(json.dumps(run.history, indent=1) + "\n", encoding="utf-8")
+            _to_tensorboard(folder / "tensorboard", len(run.history), entry)
+    return run.fitted()
 
 
-def logits(model: keras.Model, features: npt.NDArray[np.uint8], batch: int = 256) -> npt.NDArray[np.float32]:
-    """Compute a network's outputs [shape=(n, labels)] for quantised features [shape=(n, 129, 129)]."""
-    parts = [
-        np.asarray(model(decibels(features[start : start + batch])[..., None], training=False))
-        for start in range(0, len(features), batch)
-    ]
-    return np.concatenate(parts)
+def outputs(model: keras.Model, corpus: Corpus, channels: Sequence[str] = ("mel",)) -> Array:
+    """Compute a network's logits [shape=(n, labels)] for all clips of a corpus."""
+    rows = [np.arange(start, min(start + _READ, len(corpus))) for start in range(0, len(corpus), _READ)]
+    return np.concatenate([_outputs(model, stack(decibels(corpus.features(part)), channels)) for part in rows])
+
+
+def best_epoch(history: History) -> int:
+    """Find the epoch with the highest class average on validation: its number from 1, or 0 before the first."""
+    merits = [(entry["validation_class_average"], -entry["validation_loss"]) for entry in history]
+    return 1 + merits.index(max(merits)) if merits else 0
+
+
+_STATE: Final = "state.npz"
+
+
+class _Run:
+    """One network on its way."""
+
+    def __init__(
+        self,
+        variant: Variant,
+        training: Corpus,
+        validation: Corpus,
+        schedule: Schedule,
+        channels: tuple[str, ...],
+        workers: Workers,
+    ) -> None:
+        self._training, self._validation = training, validation
+        self._schedule, self._channels, self._workers = schedule, channels, workers
+        tf.config.experimental.enable_op_determinism()
+        keras.utils.clear_session()
+        keras.utils.set_random_seed(schedule.seed)
+        full, rest = divmod(len(training), schedule.batch)
+        self._steps = full + (rest >= workers.count)
+        with workers.strategy.scope():
+            self._model = build(variant, len(training.labels), len(channels))
+            self._optimizer = keras.optimizers.AdamW(self._rate(), weight_decay=schedule.decay)
+            self._optimizer.build(self._model.trainable_variables)
+        self._best = [np.asarray(variable) for variable in self._model.variables]
+        self._targets = np.eye(len(training.labels), dtype=np.float32)[training.targets]
+        self._targets = self._targets * (1 - schedule.smoothing) + schedule.smoothing / len(training.labels)
+        self._step = self._compiled()
+        self.history: History = []
+        self.settings = json.dumps(
+            {
+                "variant": asdict(variant),
+                "schedule": asdict(schedule),
+                "channels": channels,
+                "labels": training.labels,
+                "training": training.digest,
+                "validation": validation.digest,
+                "workers": workers.count,
+                "tensorflow": tf.__version__,
+                "keras": keras.__version__,
+            }
+        )
+
+    @property
+    def finished(self) -> bool:
+        """Whether there is no epoch left, or none would help."""
+        patience = self._schedule.patience or self._schedule.epochs
+        done = len(self.history)
+        return done >= self._schedule.epochs or done - best_epoch(self.history) >= patience
+
+    def resume(self, saved: Checkpoint | None) -> None:
+        """Go on from the chief's checkpoint, on every worker."""
+        variables = self._variables()
+        values = saved.variables if saved else [np.asarray(variable) for variable in variables]
+        best = saved.best if saved else self._best
+        entries = np.zeros((self._schedule.epochs, len(_KEYS)))
+        for number, entry in enumerate(saved.history if saved else []):
+            entries[number] = [entry[key] for key in _KEYS]
+        *values, entries = self._workers.chiefs([*values, *best, entries])
+        for variable, value in zip(variables, values, strict=False):
+            variable.assign(value)
+        self._best = values[len(variables) :]
+        self.history = [dict(zip(_KEYS, map(float, row), strict=True)) for row in entries if row[0]]
+
+    def epoch(self, progress: bool) -> dict[str, float]:
+        """Learn from every clip once, score the validation clips, and return what came out."""
+        started = time.perf_counter()
+        number = len(self.history)
+        loss = right = clips = 0.0
+        for features, targets, size in tqdm(
+            self._batches(number),
+            f"epoch {number + 1} of {self._schedule.epochs}",
+            self._steps,
+            leave=False,
+            disable=None if progress else True,
+        ):
+            summed, hits = self._step(features, targets, size)
+            loss, right, clips = loss + float(summed), right + float(hits), clips + float(size)
+        moving = [v for v in self._model.non_trainable_variables if "seed" not in v.path]
+        self._workers.average(moving)
+        logits = outputs(self._model, self._validation, self._channels)
+        targets = self._validation.targets
+        chosen = logits.argmax(axis=1)
+        likelihood = softmax(logits, 1.0)[np.arange(len(targets)), targets]
+        entry = {
+            "epoch": number + 1.0,
+            "loss": loss / clips,
+            "accuracy": right / clips,
+            "validation_loss": float(-np.log(likelihood + 1e-12).mean()),
+            "validation_accuracy": float(np.mean(chosen == targets)),
+            "validation_class_average": class_average(targets, chosen),
+            "rate": float(self._optimizer.learning_rate),
+            "seconds": time.perf_counter() - started,
+        }
+        self.history.append(entry)
+        if best_epoch(self.history) == len(self.history):
+            self._best = [np.asarray(variable) for variable in self._model.variables]
+        return entry
+
+    def checkpoint(self) -> Checkpoint:
+        """Everything that the next epoch depends on."""
+        return Checkpoint(self.settings, self.history, [np.asarray(v) for v in self._variables()], self._best)
+
+    def fitted(self) -> Fitted:
+        """Go back to the best epoch."""
+        for variable, value in zip(self._model.variables, self._best, strict=True):
+            variable.assign(value)
+        return Fitted(self._model, self.history, best_epoch(self.history))
+
+    def _variables(self) -> list[keras.Variable]:
+        return [*self._model.variables, *self._optimizer.variables]
+
+    def _rate(self) -> keras.optimizers.schedules.LearningRateSchedule:
+        steps = self._steps * self._schedule.epochs
+        warm_up = min(self._steps, steps // 10)
+        return keras.optimizers.schedules.CosineDecay(
+            self._schedule.rate / 20, steps - warm_up, warmup_target=self._schedule.rate, warmup_steps=warm_up
+        )
+
+    def _batches(self, epoch: int) -> Iterator[tuple[tf.Tensor, tf.Tensor, tf.Tensor]]:
+        """One epoch of batches: features, targets, and the clips that all workers together have in the batch."""
+        order = np.random.default_rng([self._schedule.seed, epoch]).permutation(len(self._training))
+
+        def load(step: Any) -> tuple[Array, Array, np.float32]:
+            batch = order[step * self._schedule.batch : (step + 1) * self._schedule.batch]
+            rows = np.sort(self._workers.share(batch))
+            features, targets = decibels(self._training.features(rows)), self._targets[rows]
+            if self._schedule.augmented:
+                rng = np.random.default_rng([self._schedule.seed, epoch, step, self._workers.index])
+                features, targets = augment(features, targets, rng)
+            return stack(features, self._channels), targets, np.float32(len(batch))
+
+        def read(step: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
+            features, targets, size = tf.numpy_function(load, [step], [tf.float32] * 3)
+            features.set_shape((None, N_MELS, FRAMES, len(self._channels)))
+            targets.set_shape((None, self._targets.shape[1]))
+            size.set_shape(())
+            return features, targets, size
+
+        return iter(tf.data.Dataset.range(self._steps).map(read).prefetch(2))
+
+    def _compiled(self) -> Any:
+        """Compile one step: from a batch to its summed loss and how many of its clips were called right."""
+        model, optimizer = self._model, self._optimizer
+
+        def replica(features: tf.Tensor, targets: tf.Tensor, size: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+            with tf.GradientTape() as tape:
+                logits = model(features, training=True)
+                losses = tf.nn.softmax_cross_entropy_with_logits(targets, logits)
+                loss = tf.reduce_sum(losses)
+                mean = loss / size  # gradients of the workers are summed
+            optimizer.apply(tape.gradient(mean, model.trainable_variables), model.trainable_variables)
+            hits = tf.argmax(targets, axis=1) == tf.argmax(logits, axis=1)
+            return loss, tf.reduce_sum(tf.cast(hits, tf.float32))
+
+        @tf.function(reduce_retracing=True)  # type: ignore[untyped-decorator]
+        def step(features: tf.Tensor, targets: tf.Tensor, size: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+            return self._workers.sum(replica, features, targets, size)  # type: ignore[no-any-return]
+
+        return step
+
+
+_KEYS: Final = (
+    "epoch",
+    "loss",
+    "accuracy",
+    "validation_loss",
+    "validation_accuracy",
+    "validation_class_average",
+    "rate",
+    "seconds",
+)
+
+
+def _outputs(model: keras.Model, features: Array) -> Array:
+    return np.asarray(model(features, training=False), np.float32)
+
+
+def _to_tensorboard(folder: Path, epoch: int, entry: dict[str, float]) -> None:
+    writer = tf.summary.create_file_writer(str(folder))
+    with writer.as_default(step=epoch):
+        for key, value in entry.items():
+            if key != "epoch":
+                tf.summary.scalar(key.replace("validation_", "validation/"), value)
+    writer.close()
