@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import os
 import sqlite3
-import threading
 import time
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
@@ -34,8 +33,8 @@ _DAMAGED: Final = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE
 class Cache:
     """Features of clips by key, and the digests of files that were read before.
 
-    Every method may be called from any thread: each thread has a connection of its own. A transaction is complete on
-    disk or not there at all, whenever the process is killed.
+    Every method may be called from any thread at any time. A transaction is complete on disk or not there at all,
+    whenever the process is killed.
 
     Parameters
     ----------
@@ -53,15 +52,16 @@ class Cache:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._path = folder / NAME
-        self._local = threading.local()
-        self._lock = threading.Lock()
-        self._connections: list[sqlite3.Connection] = []
+        # As many connections as threads were at it at once. Not one for each thread: TensorFlow's come and go.
+        self._idle: list[sqlite3.Connection] = []
         try:
             folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise ConfigError(f"cannot make the cache folder {folder}: {error.strerror}") from error
-        with self._explained():
-            self._create()
+        self._create()
+
+    def __del__(self) -> None:
+        self.close()
 
     def __reduce__(self) -> tuple[type[Cache], tuple[Path]]:
         return Cache, (self._folder,)
@@ -81,13 +81,11 @@ class Cache:
         """
         wanted = list(keys)
         found: dict[bytes, float] = {}
-        with self._explained():
+        with self._connected() as connection:
             for start in range(0, len(wanted), _BATCH):
                 batch = wanted[start : start + _BATCH]
                 marks = ",".join("?" * len(batch))
-                found.update(
-                    self._connection().execute(f"SELECT key, level FROM features WHERE key IN ({marks})", batch)
-                )
+                found.update(connection.execute(f"SELECT key, level FROM features WHERE key IN ({marks})", batch))
         return found
 
     def features(self, keys: Sequence[bytes]) -> Features:
@@ -109,8 +107,7 @@ class Cache:
             Also if a clip is not here (any more).
         """
         features = np.empty((len(keys), N_MELS * FRAMES), np.uint8)
-        with self._explained():
-            connection = self._connection()
+        with self._connected() as connection:
             for row, key in enumerate(keys):
                 found = connection.execute("SELECT mel FROM features WHERE key = ?", (key,)).fetchone()
                 if found is None or len(found[0]) != N_MELS * FRAMES:
@@ -121,7 +118,7 @@ class Cache:
     def add(self, entries: Iterable[tuple[bytes, float, Features]]) -> None:
         """Store clips in one transaction: key, RMS level in dBFS, features [shape=(129, 129), dtype=uint8]."""
         rows = [(key, level, features.tobytes()) for key, level, features in entries]
-        with self._explained(), self._connection() as transaction:
+        with self._connected() as connection, connection as transaction:
             transaction.executemany("INSERT OR IGNORE INTO features VALUES (?, ?, ?)", rows)
 
     def content(self, path: Path, size: int, modified: int) -> str | None:
@@ -135,55 +132,52 @@ class Cache:
             Its present size in bytes, and the time of its last change in nanoseconds.
         """
         query = "SELECT content FROM files WHERE path = ? AND size = ? AND modified = ?"
-        with self._explained():
-            found = self._connection().execute(query, (_name(path), size, modified)).fetchone()
+        with self._connected() as connection:
+            found = connection.execute(query, (_name(path), size, modified)).fetchone()
         return str(found[0]) if found else None
 
     def remember(self, files: Iterable[tuple[Path, int, int, str]]) -> None:
         """Store digests of files in one transaction: path, size, time and digest as for `content`."""
         rows = [(_name(path), size, modified, content) for path, size, modified, content in files]
-        with self._explained(), self._connection() as transaction:
+        with self._connected() as connection, connection as transaction:
             transaction.executemany("INSERT OR REPLACE INTO files VALUES (?, ?, ?, ?)", rows)
 
     def close(self) -> None:
-        """Close the connections of all threads; the next call opens new ones."""
-        with self._lock:
-            connections, self._connections = self._connections, []
-            self._local = threading.local()
-        for connection in connections:
-            connection.close()
+        """Close the file; the next call opens it again."""
+        while self._idle:
+            self._idle.pop().close()
 
     def _create(self) -> None:
         """Make the tables. Another process may be at it: switching the journal does not wait for locks by itself."""
         deadline = time.monotonic() + _PATIENCE
-        while True:
-            try:
-                connection = self._connection()
-                connection.execute("PRAGMA journal_mode = WAL")  # readers do not wait for the writer, nor it for them
-                connection.executescript(_TABLES)
-                return
-            except sqlite3.OperationalError as error:
-                if error.sqlite_errorcode != sqlite3.SQLITE_BUSY or time.monotonic() > deadline:
-                    raise
-                time.sleep(0.02)
+        with self._connected() as connection:
+            while True:
+                try:
+                    connection.execute("PRAGMA journal_mode = WAL")  # readers and the writer do not wait for each other
+                    connection.executescript(_TABLES)
+                    return
+                except sqlite3.OperationalError as error:
+                    if error.sqlite_errorcode != sqlite3.SQLITE_BUSY or time.monotonic() > deadline:
+                        raise
+                    time.sleep(0.02)
 
-    def _connection(self) -> sqlite3.Connection:
-        with suppress(AttributeError):
-            connection: sqlite3.Connection = self._local.connection
-            return connection
-        # Only this thread uses it, but `close` may be called from another one.
+    def _open(self) -> sqlite3.Connection:
         connection = sqlite3.connect(self._path, timeout=_PATIENCE, check_same_thread=False)
         connection.execute("PRAGMA synchronous = NORMAL")  # with WAL, safe against kills without a sync each time
-        self._local.connection = connection
-        with self._lock:
-            self._connections.append(connection)
         return connection
 
     @contextmanager
-    def _explained(self) -> Iterator[None]:
-        """Tell in one line what the database complains of."""
+    def _connected(self) -> Iterator[sqlite3.Connection]:
+        """Lend a connection to this thread alone, and tell in one line what the database complains of."""
         try:
-            yield
+            try:
+                connection = self._idle.pop()
+            except IndexError:
+                connection = self._open()
+            try:
+                yield connection
+            finally:
+                self._idle.append(connection)
         except sqlite3.DatabaseError as error:
             # The low byte is the primary code.
             if getattr(error, "sqlite_errorcode", sqlite3.SQLITE_CORRUPT) & 0xFF in _DAMAGED:

@@ -85,8 +85,8 @@ class Crew:
                     yield future.result()
         except BrokenProcessPool as error:
             raise ConfigError(
-                f"one of {self._processes} processes was killed, most likely for want of memory; "
-                "what is done is kept, run the command again with fewer processes"
+                f"one of {self._processes} worker processes died, most likely for want of memory; "
+                "what is done is kept: run the command again with fewer processes"
             ) from error
 
     def _workers(self) -> ProcessPoolExecutor:
