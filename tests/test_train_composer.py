@@ -2,78 +2,201 @@
 
 from __future__ import annotations
 
+import os
+import shutil
+from collections import Counter, defaultdict
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
 pytest.importorskip("pedalboard", reason="needs the train extra")
-pytest.importorskip("keras", reason="needs the train extra")
+pytest.importorskip("tqdm", reason="needs the train extra")
 
 from train_toys import toy_pack
 
 from stream.errors import ConfigError, SourceError
 from stream.features import WINDOW, StreamingMel
+from train.clips import SPLITS, Array, Split
+from train.composed import Composed
 from train.composer import Composer, Recipe
-from train.corpus import compose, decibels, window_features
-from train.pack import HELD_OUT, INSTRUMENTS, LABELS, read_pack, read_rooms, read_validation, split
+from train.corpus import decibels, extract, window_features
+from train.pack import (
+    HELD_OUT,
+    INSTRUMENTS,
+    LABELS,
+    VALIDATED,
+    Recording,
+    read_pack,
+    read_rooms,
+    read_validation,
+    side_of,
+    sides,
+)
+from train.tape import Tape, read_mono
 
-DATA = Path(__file__).parents[2] / "shared" / "data"
-
-needs_data = pytest.mark.skipif(not (DATA / "training.csv").exists(), reason=f"no training data in {DATA}")
+STUDY = ("distorted electric guitar", "female singer", "clarinet", "piano")
 
 
 @pytest.fixture(scope="module")
 def toys(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Write a pack of chords and clicks."""
     data = tmp_path_factory.mktemp("data")
-    toy_pack(data)
+    toy_pack(data, three_way=True)
     return data
+
+
+@pytest.fixture
+def pack(shared: Path) -> list[Recording]:
+    """The recordings that models are trained on."""
+    return read_pack(shared)
 
 
 def test_clip_depends_on_seed_and_number_alone(toys: Path, tmp_path: Path) -> None:
     """Two composers with one recipe compose the same clip, and another seed another one."""
-    first, again = (Composer(Recipe(toys, tmp_path, False, 3)) for _ in range(2))
-    other = Composer(Recipe(toys, tmp_path, False, 4))
-    first.clip(0)  # what was composed before must not matter
-    np.testing.assert_array_equal(first.clip(7).audio, again.clip(7).audio)
-    assert first.clip(7).label == again.clip(7).label
-    assert not np.array_equal(first.clip(7).audio, other.clip(7).audio)
+    first, again = (Composer(Recipe(toys, tmp_path, "training", 3)) for _ in range(2))
+    other = Composer(Recipe(toys, tmp_path, "training", 4))
+    first.audio(0)  # what was composed before must not matter
+    np.testing.assert_array_equal(first.audio(7), again.audio(7))
+    assert first.plan(7) == again.plan(7)
+    assert not np.array_equal(first.audio(7), other.audio(7))
 
 
 def test_clip_is_a_window_of_sound(toys: Path, tmp_path: Path) -> None:
     """Clips are as long as a window, finite, in range and never silent, and every label occurs."""
-    composer = Composer(Recipe(toys, tmp_path, False, 0))
-    clips = [composer.clip(index) for index in range(80)]
-    for clip in clips:
-        assert clip.audio.shape == (WINDOW,)
-        assert clip.audio.dtype == np.float32
-        assert np.isfinite(clip.audio).all()
-        assert 1e-3 < np.abs(clip.audio).max() <= 1.0
-    assert {clip.label for clip in clips} == set(range(len(LABELS)))
+    composer = Composer(Recipe(toys, tmp_path, "training", 0))
+    for index in range(80):
+        audio = composer.audio(index)
+        assert audio.shape == (WINDOW,)
+        assert audio.dtype == np.float32
+        assert np.isfinite(audio).all()
+        assert 1e-3 < np.abs(audio).max() <= 1.0
+    assert {composer.plan(index).label for index in range(80)} == set(LABELS)
 
 
-def test_instruments_are_played_by_their_own_sources(toys: Path, tmp_path: Path) -> None:
+def test_plan_needs_no_audio(toys: Path, tmp_path: Path) -> None:
+    """What a clip will be is known while nothing is decoded."""
+    composer = Composer(Recipe(toys, tmp_path / "cache", "training", 0))
+    assert {composer.plan(index).name for index in range(80)} > set(INSTRUMENTS)
+    assert not (tmp_path / "cache").exists()
+
+
+@pytest.mark.parametrize(
+    ("side", "three_way"),
+    [("training", False), ("validation", False), ("training", True), ("validation", True), ("test", True)],
+)
+def test_instruments_are_played_by_their_own_sources(side: Split, three_way: bool, toys: Path, tmp_path: Path) -> None:
     """A clip's predominant source belongs to its label, and to the side of the split that was asked for."""
-    for held_out in (False, True):
-        composer = Composer(Recipe(toys, tmp_path, held_out, 0))
-        for index in range(40):
-            clip = composer.clip(index)
-            if clip.label < len(INSTRUMENTS):
-                instrument, source = clip.source.split("/")
-                assert instrument == LABELS[clip.label]
-                assert ((instrument, source) in HELD_OUT) is held_out
+    composer = Composer(Recipe(toys, tmp_path, side, 0, three_way=three_way))
+    for index in range(60):
+        plan = composer.plan(index)
+        assert plan.label in {plan.name, "unknown"}
+        if plan.label != "unknown":
+            assert [instrument for instrument, _ in plan.makers] == [plan.label]
+        assert all(side_of(*maker, three_way=three_way) == side for maker in plan.makers)
 
 
-def test_corpus_is_the_same_for_any_number_of_processes(toys: Path, tmp_path: Path) -> None:
-    """One process and two compose the same features, and the second call loads them."""
-    recipe = Recipe(toys, tmp_path / "one", False, 1)
-    alone = compose(recipe, 10, 1)
-    together = compose(Recipe(toys, tmp_path / "two", False, 1), 10, 2)
-    np.testing.assert_array_equal(alone.features, together.features)
-    np.testing.assert_array_equal(alone.labels, together.labels)
-    assert alone.digest == together.digest
-    np.testing.assert_array_equal(compose(recipe, 10, 1).features, alone.features)
+def test_accompaniment_is_from_the_same_side(toys: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever a clip is composed of, rooms apart, is of a source on its side."""
+    heard: set[tuple[str, str]] = set()
+    audio = Tape.audio
+
+    def listen(tape: Tape, index: int) -> Array:
+        heard.add((tape.recordings[index].instrument, tape.recordings[index].source))
+        return audio(tape, index)
+
+    monkeypatch.setattr(Tape, "audio", listen)
+    for side in SPLITS:
+        heard.clear()
+        composer = Composer(Recipe(toys, tmp_path, side, 0, LABELS[:2], three_way=True))
+        for index in range(25):
+            composer.audio(index)
+        assert {instrument for instrument, _ in heard} > set(LABELS[:2])  # and what accompanies them
+        assert {side_of(*maker, three_way=True) for maker in heard} == {side}
+
+
+def test_unfinished_tape_is_not_played(toys: Path, tmp_path: Path) -> None:
+    """What a killed process has left of its decoding is not taken for the recordings, and is removed when it is old."""
+    young, old = tmp_path / ".tape-young", tmp_path / ".tape-old"
+    for folder in (young, old):
+        folder.mkdir()
+        (folder / "samples").write_bytes(b"\0" * 1000)
+    os.utime(old, (0, 0))
+    recordings = read_pack(toys)
+    tape = Tape(toys, recordings, tmp_path)
+    for index in (0, len(recordings) - 1):
+        np.testing.assert_allclose(tape.audio(index), read_mono(toys / recordings[index].path), atol=1 / 32767)
+    assert sorted(path.name for path in tmp_path.glob(".tape-*")) == [".tape-young"]
+
+
+def test_data_set_is_the_same_for_any_number_of_processes(toys: Path, tmp_path: Path) -> None:
+    """One process and two, which decode and compose for themselves, get the same features."""
+    alone, together = (
+        extract(
+            Composed(toys, tmp_path / str(processes), training=36, validation=12, unknown=True),
+            tmp_path / str(processes),
+            processes=processes,
+        )
+        for processes in (1, 2)
+    )
+    assert alone.computed == together.computed == 48
+    for split in SPLITS:
+        np.testing.assert_array_equal(alone.corpora[split].features(), together.corpora[split].features())
+        np.testing.assert_array_equal(alone.corpora[split].targets, together.corpora[split].targets)
+        assert alone.corpora[split].digest == together.corpora[split].digest
+
+
+def test_larger_data_set_begins_like_a_smaller_one(toys: Path, tmp_path: Path) -> None:
+    """More clips take only their own time; another seed, other labels or another division take all of it."""
+    small = Composed(toys, tmp_path, training=6, validation=3)
+    assert extract(small, tmp_path, processes=1).computed == 9
+    assert extract(replace(small, training=8, validation=4), tmp_path, processes=1).computed == 3
+    assert extract(replace(small, training=2), tmp_path, processes=1).computed == 0
+    others = [replace(small, seed=1), replace(small, unknown=True), replace(small, test=1)]
+    assert len({small.digest, *(other.digest for other in others)}) == 4
+
+
+def test_changed_recording_changes_the_digest(toys: Path, tmp_path: Path) -> None:
+    """Clips of a pack in which a file has another size are other clips."""
+    data = tmp_path / "data"
+    shutil.copytree(toys, data)
+    before = Composed(data, tmp_path).digest
+    with (data / "training/drums/toy/click.flac").open("ab") as file:
+        file.write(b"more")
+    assert Composed(data, tmp_path).digest != before
+
+
+@pytest.mark.parametrize("count", [2, 3, 4])
+def test_study_tasks_have_their_labels_in_equal_shares(count: int, toys: Path, tmp_path: Path) -> None:
+    """A data set of some instruments has only their labels, unknown if asked, and about as many clips of each."""
+    dataset = Composed(toys, tmp_path, instruments=STUDY[:count], training=1500, validation=0)
+    assert dataset.labels == tuple(label for label in LABELS if label in STUDY[:count])
+    counts = Counter(clip.label for clip in dataset.clips)
+    assert set(counts) == set(dataset.labels)
+    assert max(counts.values()) < 1.25 * min(counts.values())
+    asked = replace(dataset, unknown=True)
+    assert asked.labels == (*dataset.labels, "unknown")
+    # What is left of the eight is unknown then, and unknown alone.
+    unknown = {clip.recording.split("/")[0] for clip in asked.clips if clip.label == "unknown"}
+    assert unknown > set(INSTRUMENTS) - set(dataset.labels)
+    assert not unknown & set(dataset.labels)
+
+
+def test_clips_are_described(toys: Path, tmp_path: Path) -> None:
+    """Numbers are unique, sources and licences are those of the recording, and noise is a recording of its own."""
+    dataset = Composed(toys, tmp_path, training=200, validation=50, test=50, unknown=True)
+    assert len({clip.number for clip in dataset.clips}) == len(dataset.clips) == 300
+    for clip in dataset.clips:
+        instrument, source = clip.recording.split(" + ")[0].split("/")
+        if instrument == "noise":
+            assert (clip.source, clip.licence) == ("synthesised", "")
+        else:
+            assert source in clip.source
+            assert clip.licence == "CC0"
+    noises = [clip.recording for clip in dataset.clips if clip.recording.startswith("noise/")]
+    assert len(noises) == len(set(noises)) > 0
 
 
 def test_stored_features_are_those_of_the_service() -> None:
@@ -86,14 +209,36 @@ def test_stored_features_are_those_of_the_service() -> None:
 
 
 def test_missing_instrument_is_named(toys: Path, tmp_path: Path) -> None:
-    """A pack without an instrument is refused with the instrument's name."""
+    """A pack without an instrument that is asked for is refused with the instrument's name."""
     lines = (toys / "training.csv").read_text().splitlines()
     data = tmp_path / "data"
     data.mkdir()
     (data / "training.csv").write_text("\n".join(line for line in lines if ",flute," not in line))
     (data / "training").symlink_to(toys / "training")
     with pytest.raises(ConfigError, match="no training recordings of flute"):
-        Composer(Recipe(data, tmp_path / "cache", False, 0))
+        Composed(data, tmp_path / "cache")
+    assert Composed(data, tmp_path / "cache", instruments=STUDY).clips
+
+
+def test_missing_recording_is_named(toys: Path, tmp_path: Path) -> None:
+    """A recording that the manifest names and the folder lacks is named before anything is composed."""
+    (tmp_path / "training.csv").write_text((toys / "training.csv").read_text())
+    with pytest.raises(SourceError, match=r"training/clarinet/toy/0\.flac, which cannot be read"):
+        extract(Composed(tmp_path, tmp_path), tmp_path, processes=1)
+
+
+@pytest.mark.parametrize(
+    ("settings", "text"),
+    [
+        ({"instruments": ("flute", "theremin")}, "theremin"),
+        ({"instruments": ("flute",)}, "two or more labels"),
+        ({"training": -1}, "0 or more"),
+    ],
+)
+def test_wrong_settings_are_refused(settings: dict[str, Any], text: str, toys: Path, tmp_path: Path) -> None:
+    """Unknown instruments, a single label and negative numbers of clips are named."""
+    with pytest.raises(ConfigError, match=text):
+        Composed(toys, tmp_path, **settings)
 
 
 def test_missing_folder_is_named(tmp_path: Path) -> None:
@@ -111,31 +256,42 @@ def test_validation_clips_in_the_pack_are_refused(tmp_path: Path) -> None:
         read_pack(tmp_path)
 
 
-@needs_data
-def test_split_is_disjoint_by_source() -> None:
-    """No source is on both sides, none is lost, and every instrument has training and held-out sources."""
-    pack = read_pack(DATA)
-    training, held_out = ({(row.instrument, row.source) for row in side} for side in split(pack))
-    assert not training & held_out
-    assert training | held_out == {(row.instrument, row.source) for row in pack}
-    assert held_out == HELD_OUT
-    for label in INSTRUMENTS:
-        assert any(instrument == label for instrument, _ in training), label
-        assert any(instrument == label for instrument, _ in held_out), label
+@pytest.mark.parametrize("three_way", [False, True])
+def test_no_source_is_on_two_sides(three_way: bool, pack: list[Recording], shared: Path, tmp_path: Path) -> None:
+    """No source and no clip's recording is on two sides, none is lost, and every instrument is on each side."""
+    divided = {
+        side: {(row.instrument, row.source) for row in rows}
+        for side, rows in sides(pack, three_way=three_way).items()
+        if rows
+    }
+    assert tuple(divided) == SPLITS[: 2 + three_way]
+    assert sum(len(side) for side in divided.values()) == len({(row.instrument, row.source) for row in pack})
+    assert divided["test" if three_way else "validation"] == HELD_OUT
+    if three_way:
+        assert divided["validation"] == VALIDATED
+    for side in divided.values():
+        assert {instrument for instrument, _ in side} >= {*INSTRUMENTS, "drums", "bass"}
+
+    dataset = Composed(shared, tmp_path, training=2000, validation=500, test=500 * three_way, unknown=True)
+    recordings: dict[str, set[Split]] = defaultdict(set)
+    for clip in dataset.clips:
+        recordings[clip.recording].add(clip.split)
+        for maker in clip.recording.split(" + "):
+            instrument, source = maker.split("/")
+            assert instrument == "noise" or (instrument, source) in divided[clip.split]
+    assert all(len(splits) == 1 for splits in recordings.values())
 
 
-@needs_data
-def test_validation_is_never_trained_on() -> None:
+def test_validation_is_never_trained_on(pack: list[Recording], shared: Path) -> None:
     """No recording that is trained on or convolved with is a validation clip."""
-    validation = {row.path for row in read_validation(DATA)}
+    validation = {row.path for row in read_validation(shared)}
     assert len(validation) == 104
-    assert not validation & {row.path for row in read_pack(DATA) + read_rooms(DATA)}
+    assert not validation & {row.path for row in pack + read_rooms(shared)}
 
 
-@needs_data
-def test_pitches_are_sounding_ones() -> None:
+def test_pitches_are_sounding_ones(pack: list[Recording]) -> None:
     """Every pitch lies on the piano's keyboard or a little around it."""
-    midis = [row.midi for row in read_pack(DATA) if row.midi is not None]
+    midis = [row.midi for row in pack if row.midi is not None]
     assert len(midis) > 5000
     assert min(midis) >= 12
     assert max(midis) <= 110

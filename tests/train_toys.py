@@ -10,27 +10,28 @@ import numpy.typing as npt
 import soundfile
 
 from stream.features import SAMPLE_RATE
-from train.pack import HELD_OUT, INSTRUMENTS
+from train.pack import HELD_OUT, INSTRUMENTS, VALIDATED
 
 SECONDS = 1.5
 
 
-def toy_pack(data: Path) -> None:
+def toy_pack(data: Path, *, three_way: bool = False) -> None:
     """Write a data folder in which every instrument is a chord in a band of its own, and the others are clicks.
 
-    Every instrument has a training source, `toy`, and its held-out source, each of three notes.
+    Every instrument has a training source, `toy`, and its held-out source, each of three notes; if `three_way`, also
+    one to validate with where the held-out source is for the test.
     """
     rng = np.random.default_rng(0)
     rows = []
-    held_out = {instrument: source for instrument, source in HELD_OUT if instrument in INSTRUMENTS}
+    kept = [dict(sorted(HELD_OUT)), dict(sorted(VALIDATED))] if three_way else [dict(sorted(HELD_OUT))]
     for number, instrument in enumerate(INSTRUMENTS):
-        for source in ("toy", held_out[instrument]):
+        for source in ("toy", *(sources[instrument] for sources in kept)):
             for note in range(3):
                 low = 110 * 2 ** (number * 0.75) * 2 ** (note / 12)
                 path = f"training/{instrument}/{source}/{note}.flac"
                 write(data / path, sum(tone(low * ratio) for ratio in (1, 1.19, 1.41)) / 4)
                 rows.append([path, instrument, source, "", 50 + note, SECONDS, "CC0"])
-    for source in ("toy", "sams_sonor"):
+    for source in ("toy", *(sources["drums"] for sources in kept)):
         path = f"training/drums/{source}/click.flac"
         click = np.zeros(int(0.2 * SAMPLE_RATE))
         click[:400] = rng.uniform(-0.7, 0.7, 400)

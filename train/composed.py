@@ -16,14 +16,15 @@ import numpy as np
 import numpy.typing as npt
 
 from stream.errors import ConfigError
-from train import composer, effects, pack, phrases, tape
+from train import cast, composer, effects, pack, phrases, tape
+from train.cast import Plan
 from train.clips import SPLITS, Clip, Split
-from train.composer import Composer, Plan, Recipe
+from train.composer import Composer, Recipe
 from train.pack import INSTRUMENTS, LABELS, fingerprint, read_pack, read_rooms
 
 Array = npt.NDArray[np.float32]
 
-_MODULES: Final = (composer, effects, pack, phrases, tape)
+_MODULES: Final = (cast, composer, effects, pack, phrases, tape)
 # Their random numbers, filters and codecs are part of every clip. With another version, an extraction that was
 # interrupted before would mix two kinds of clips, and one digest would stand for both.
 _PACKAGES: Final = ("numpy", "pedalboard", "soundfile", "soxr")
@@ -140,13 +141,12 @@ class Composed:
     def _clip(self, side: Split, index: int) -> Clip:
         composer = self._composer(side)
         plan = composer.plan(index)
-        licences = sorted({licence for maker in plan.makers for licence in composer.licences(maker)})
         return Clip(
             label=plan.label,
             recording=_recording(plan, f"{side} {index}"),
             split=side,
             source=" + ".join(dict.fromkeys(source for _, source in plan.makers)) or "synthesised",
-            licence="; ".join(licences),
+            licence="; ".join(composer.licences(plan)),
             path=None,
             # The same whatever the numbers of clips, and no other side's: it is part of the clip's key in the cache.
             number=index * len(SPLITS) + SPLITS.index(side),

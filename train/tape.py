@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import functools
 import logging
+import shutil
 import tempfile
+import time
 from pathlib import Path
+from typing import Final
 
 import numpy as np
 import numpy.typing as npt
@@ -17,6 +20,9 @@ from stream.features import SAMPLE_RATE
 from train.pack import Recording, fingerprint
 
 log = logging.getLogger(__name__)
+
+_UNFINISHED: Final = ".tape-"  # what the folders begin with that are decoded into
+_ABANDONED: Final = 3600  # s; decoding takes a minute
 
 Array = npt.NDArray[np.float32]
 
@@ -60,8 +66,9 @@ class Tape:
             if not ends.exists():
                 log.info("decoding %d recordings", len(self.recordings))
                 self._cache.mkdir(parents=True, exist_ok=True)
+                _clear(self._cache)
                 # Each file appears whole, the ends last: a killed process leaves nothing that looks decoded.
-                with tempfile.TemporaryDirectory(dir=self._cache, prefix=".tape-") as folder:
+                with tempfile.TemporaryDirectory(dir=self._cache, prefix=_UNFINISHED) as folder:
                     lengths = _write(self._data, self.recordings, Path(folder, "samples"))
                     np.save(Path(folder, "ends.npy"), np.cumsum(lengths))
                     Path(folder, "samples").replace(path)
@@ -69,6 +76,13 @@ class Tape:
             return np.memmap(path, np.int16, "r"), np.load(ends)
         except OSError as error:
             raise ConfigError(f"cannot use the cache {self._cache}: {error}") from error
+
+
+def _clear(cache: Path) -> None:
+    """Remove what killed processes left behind; what is younger may be another process's at work."""
+    for folder in cache.glob(f"{_UNFINISHED}*"):
+        if time.time() - folder.stat().st_mtime > _ABANDONED:
+            shutil.rmtree(folder, ignore_errors=True)
 
 
 def _write(data: Path, recordings: list[Recording], path: Path) -> npt.NDArray[np.int64]:
