@@ -48,9 +48,7 @@ def table(caption: str, heads: Sequence[str], rows: Iterable[Sequence[str]], tex
             f'<td class="{kinds[column < texts]}">{escape(cell)}</td>' for column, cell in enumerate(row[1:], 1)
         )
         lines.append(f'<tr><th scope="row">{escape(row[0])}</th>{cells}</tr>')
-    return _scrolling(
-        caption, f"<table><caption>{escape(caption)}</caption>", f"<thead><tr>{top}</tr></thead>", "".join(lines)
-    )
+    return _scrolling(caption, "plain", top, lines)
 
 
 def matrix(caption: str, labels: Sequence[str], columns: Sequence[str], counts: Ints) -> str:
@@ -76,12 +74,7 @@ def matrix(caption: str, labels: Sequence[str], columns: Sequence[str], counts: 
             beneath = f"<small>{100 * share:.0f} %</small>" if count else ""
             cells.append(f'<td class="{kind}" style="--share:{share:.3f}">{count}{beneath}</td>')
         lines.append(f'<tr><th scope="row">{escape(label)}<small>{total} clips</small></th>{"".join(cells)}</tr>')
-    return _scrolling(
-        caption,
-        f'<table class="matrix"><caption>{escape(caption)}</caption>',
-        f"<thead><tr>{top}</tr></thead>",
-        "".join(lines),
-    )
+    return _scrolling(caption, "matrix", top, lines)
 
 
 def section(name: str, title: str, *parts: str) -> str:
@@ -95,10 +88,11 @@ def paragraph(text: str) -> str:
     return f"<p>{escape(text)}</p>"
 
 
-def _scrolling(name: str, *parts: str) -> str:
-    """Let a wide table scroll by itself, by keyboard as well."""
-    head, body = parts[:-1], parts[-1]
+def _scrolling(caption: str, kind: str, head: str, lines: Sequence[str]) -> str:
+    """Put a table beneath its caption, to scroll by itself, by keyboard as well, while the caption stays."""
+    name = escape(caption)
     return (
-        f'<div class="scroll" role="region" aria-label="{escape(name)}" tabindex="0">'
-        f"{''.join(head)}<tbody>{body}</tbody></table></div>"
+        f'<div class="captioned"><p class="caption">{name}</p><div class="scroll" role="region" aria-label="{name}" '
+        f'tabindex="0"><table class="{kind}" aria-label="{name}"><thead><tr>{head}</tr></thead>'
+        f"<tbody>{''.join(lines)}</tbody></table></div></div>"
     )
