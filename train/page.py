@@ -41,8 +41,10 @@ def table(caption: str, heads: Sequence[str], rows: Iterable[Sequence[str]], tex
     texts : int
         How many columns hold text, from the left; the others hold numbers.
     """
-    top = "".join(f'<th scope="col">{escape(head)}</th>' for head in heads)
     lines, kinds = [], ("number", "text")
+    top = "".join(
+        f'<th scope="col" class="{kinds[column < texts]}">{escape(head)}</th>' for column, head in enumerate(heads)
+    )
     for row in rows:
         cells = "".join(
             f'<td class="{kinds[column < texts]}">{escape(cell)}</td>' for column, cell in enumerate(row[1:], 1)
