@@ -45,15 +45,15 @@ class Checkpoint:
             raise SourceError(f"cannot write checkpoint {path}: {error.strerror}") from error
 
 
-def load(path: Path, settings: str) -> Checkpoint | None:
+def load(path: Path, settings: str | None = None) -> Checkpoint | None:
     """Read a checkpoint.
 
     Parameters
     ----------
     path : Path
         File of `Checkpoint.save`.
-    settings : str
-        What the present run is started with.
+    settings : str, optional
+        What the present run is started with, where it is to be continued.
 
     Returns
     -------
@@ -75,8 +75,8 @@ def load(path: Path, settings: str) -> Checkpoint | None:
             variables, best = _numbered(file, "variable"), _numbered(file, "best")
     except (OSError, ValueError, KeyError, EOFError) as error:
         raise SourceError(f"cannot read checkpoint {path}: {error}") from error
-    if about["settings"] != settings:
-        old, new = json.loads(about["settings"]), json.loads(settings)
+    if settings is not None and about["settings"] != settings:
+        old, new = _flat(json.loads(about["settings"])), _flat(json.loads(settings))
         changed = ", ".join(f"{key} {old.get(key)!r}, now {new.get(key)!r}" for key in new if old.get(key) != new[key])
         raise ConfigError(
             f"{path.parent} holds a run with other settings ({changed}); give another folder or remove it"
@@ -87,3 +87,10 @@ def load(path: Path, settings: str) -> Checkpoint | None:
 def _numbered(file: Any, name: str) -> list[Values]:
     count = sum(key.startswith(name) for key in file.files)
     return [file[f"{name}{number}"] for number in range(count)]
+
+
+def _flat(settings: dict[str, Any]) -> dict[str, Any]:
+    flat = {}
+    for key, value in settings.items():
+        flat |= {f"{key} {inner}": item for inner, item in value.items()} if isinstance(value, dict) else {key: value}
+    return flat

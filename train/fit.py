@@ -30,6 +30,9 @@ History = list[dict[str, float]]
 
 log = logging.getLogger(__name__)
 
+STATE: Final = "state.npz"
+"""Name of a run's checkpoint."""
+
 _READ: Final = 256  # clips at a time where nothing is learned from them
 
 
@@ -117,7 +120,7 @@ def fit(
     run = _Run(variant, training, validation, schedule, tuple(channels), workers)
     if folder and workers.chief:
         folder.mkdir(parents=True, exist_ok=True)
-    saved = checkpoint.load(folder / _STATE, run.settings) if folder and workers.chief else None
+    saved = checkpoint.load(folder / STATE, run.settings) if folder and workers.chief else None
     run.resume(saved)
     if saved:
         log.info("continuing after epoch %d", len(saved.history))
@@ -129,7 +132,7 @@ def fit(
             *(entry["validation_loss"], 100 * entry["validation_class_average"]),
         )
         if folder and workers.chief:
-            run.checkpoint().save(folder / _STATE)
+            run.checkpoint().save(folder / STATE)
             (folder / "history.json").write_text(json.dumps(run.history, indent=1) + "\n", encoding="utf-8")
             _to_tensorboard(folder / "tensorboard", len(run.history), entry)
     return run.fitted()
@@ -145,9 +148,6 @@ def best_epoch(history: History) -> int:
     """Find the epoch with the highest class average on validation: its number from 1, or 0 before the first."""
     merits = [(entry["validation_class_average"], -entry["validation_loss"]) for entry in history]
     return 1 + merits.index(max(merits)) if merits else 0
-
-
-_STATE: Final = "state.npz"
 
 
 class _Run:

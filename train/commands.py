@@ -1,0 +1,237 @@
+"""The actions of ``soloist train``."""
+
+from __future__ import annotations
+
+import argparse
+import html
+import logging
+import sys
+from collections import Counter
+from dataclasses import replace
+from pathlib import Path
+
+import soundfile
+
+from stream.bundle import UNKNOWN, load
+from stream.errors import ConfigError
+from stream.features import CHANNELS, SAMPLE_RATE
+from train import archive, figures
+from train.arguments import at_least, data_of
+from train.card import looked
+from train.clips import Clip, Dataset, Split
+from train.corpus import Extraction, extract, window_features
+from train.data import require, trainable
+from train.evaluate import demo, evaluate, validation
+from train.fit import Schedule, fit
+from train.making import called, make, measure, tell
+from train.networks import VARIANTS
+from train.result import table
+from train.run import Run
+from train.workers import Workers
+
+log = logging.getLogger(__name__)
+
+_LOOKS = "validation-looks.log"  # in the cache: a line for each time that the real clips of a pack were scored
+
+
+def fit_(arguments: argparse.Namespace) -> None:
+    """Train a network, and make its bundle, card and report."""
+    run = _run(arguments)
+    folder = arguments.run or arguments.out / run.name
+    workers = Workers(distribute=arguments.distribute)
+    dataset = trainable(run.data.open(arguments.cache))
+    corpora = _extracted(dataset, arguments).corpora
+    fitted = fit(
+        run.variant,
+        corpora["training"],
+        corpora["validation"],
+        run.schedule,
+        channels=run.channels,
+        workers=workers,
+        folder=folder,
+        progress=True,
+    )
+    if workers.chief:
+        run.save(folder)
+        make(run, folder, arguments.out, dataset, corpora, fitted.model, arguments.processes)
+        _made(arguments.out, run, folder)
+
+
+def export_(arguments: argparse.Namespace) -> None:
+    """Make the bundle of a run again."""
+    run = Run.load(arguments.run)
+    dataset = trainable(run.data.open(arguments.cache))
+    model = run.model(arguments.run, dataset.labels)
+    corpora = _extracted(dataset, arguments).corpora
+    make(run, arguments.run, arguments.out, dataset, corpora, model, arguments.processes)
+    _made(arguments.out, run, arguments.run)
+
+
+def report_(arguments: argparse.Namespace) -> None:
+    """Write the report of a run again."""
+    run = Run.load(arguments.run)
+    bundle = load(arguments.model or arguments.run.resolve().parent / f"{run.name}.json")
+    dataset = trainable(run.data.open(arguments.cache))
+    model = run.model(arguments.run, dataset.labels)
+    corpora = _extracted(dataset, arguments).corpora
+    measured = measure(run.data, bundle, model, dataset, corpora, arguments.processes)
+    measured.save(arguments.run)
+    _print(str(tell(run, arguments.run, measured, dataset, corpora)))
+
+
+def evaluate_(arguments: argparse.Namespace) -> None:
+    """Print how a bundle does, as the service runs it."""
+    bundle = load(arguments.model)
+    data = data_of(arguments)
+    if data.kind == "composed":  # nothing else knows what the bundle's labels are
+        data = replace(data, clips=0, instruments=data.instruments or bundle.instruments)
+        data = replace(data, unknown=UNKNOWN in bundle.labels if arguments.unknown is None else data.unknown)
+    dataset = data.open(arguments.cache)
+    splits = Counter(clip.split for clip in dataset.clips)
+    split: Split = arguments.split or ("test" if splits["test"] else "validation")
+    clips = [clip for clip in dataset.clips if clip.split == split]
+    if not clips:
+        raise ConfigError(f"{dataset.name} has no {split} clips; it has {dict(splits)}")
+    result, _ = evaluate(called(data, split), bundle, dataset, clips, arguments.processes)
+    _print(table(result))
+    if data.kind == "composed":
+        if not arguments.no_validation and (data.path / "validation.csv").exists():
+            real = validation(data.path)
+            looks = _look(arguments.cache, bundle.name)
+            _print(table(evaluate("validation", bundle, real, real.clips)[0]))
+            _print(looked(looks))
+        _print("\n".join(map(str, demo(bundle))))
+
+
+def study_(arguments: argparse.Namespace) -> None:
+    """Train the published networks, and print their table."""
+
+
+def search_(arguments: argparse.Namespace) -> None:
+    """Search for better hyper-parameters, and print what came out."""
+
+
+def examples_(arguments: argparse.Namespace) -> None:
+    """Write clips of every label, and a page with their spectrograms."""
+    dataset = data_of(arguments).open(arguments.cache)
+    arguments.out.mkdir(parents=True, exist_ok=True)
+    entries: list[str] = []
+    for clip, number in _few(dataset, arguments.each):
+        audio = dataset.audio(clip)
+        name = f"{clip.label} {number} ({clip.recording.replace('/', ' - ')}).flac"
+        soundfile.write(arguments.out / name, audio, SAMPLE_RATE)
+        picture = figures.spectrogram(window_features(audio), name=f"clip{len(entries)}", description=name)
+        entries.append(_EXAMPLE.format(name=html.escape(name, quote=True), picture=picture))
+        _print(str(arguments.out / name))
+    page = arguments.out / "index.html"
+    page.write_text(_EXAMPLES.format(name=html.escape(dataset.name), entries="\n".join(entries)), encoding="utf-8")
+    _print(str(page))
+
+
+def download_(arguments: argparse.Namespace) -> None:
+    """Download Medley-solos-DB, and check it."""
+    archive.download(arguments.folder)
+    check_(arguments)
+
+
+def check_(arguments: argparse.Namespace) -> None:
+    """Compare a copy of Medley-solos-DB with the published checksums."""
+    found = archive.validate(arguments.folder)
+    for path in (*found.missing, *found.corrupt):
+        sys.stderr.write(f"{'missing' if path in found.missing else 'corrupt'}: {path}\n")
+    if found.missing or found.corrupt:
+        raise ConfigError(f"{arguments.folder}: {found}")
+    _print(str(found))
+
+
+ACTIONS = {
+    "fit": fit_,
+    "evaluate": evaluate_,
+    "export": export_,
+    "report": report_,
+    "study": study_,
+    "search": search_,
+    "examples": examples_,
+    "download": download_,
+    "check": check_,
+}
+"""What each word of the command line does."""
+
+_EXAMPLES = """<!doctype html>
+<html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width">
+<title>Examples</title>
+<style>
+:root {{ color-scheme: light dark; font: 1rem/1.4 system-ui, sans-serif }}
+main {{ display: grid; grid-template-columns: repeat(auto-fill, minmax(20rem, 1fr)); gap: 1rem }}
+figure {{ margin: 0 }} svg, audio {{ width: 100%; height: auto }} audio {{ height: 2.5rem }}
+</style>
+<h1>Examples of {name}</h1>
+<main>
+{entries}
+</main>
+"""
+
+_EXAMPLE = (
+    """<figure>{picture}<audio controls preload="none" src="{name}"></audio><figcaption>{name}</figcaption></figure>"""
+)
+
+
+def _run(arguments: argparse.Namespace) -> Run:
+    """Read what to train from the arguments."""
+    if arguments.variant not in VARIANTS:
+        raise ConfigError(f"no variant {arguments.variant!r}; there are {', '.join(VARIANTS)}")
+    channels = tuple(name.strip() for name in arguments.channels.split(","))
+    if channels[0] != "mel" or set(channels) - set(CHANNELS) or len(set(channels)) < len(channels):
+        raise ConfigError(
+            f"--channels is {arguments.channels}; expected mel, or mel and others of {', '.join(CHANNELS)}"
+        )
+    at_least(arguments, 1, "epochs", "batch", "patience")
+    schedule = Schedule(
+        epochs=arguments.epochs,
+        batch=arguments.batch,
+        rate=arguments.rate,
+        smoothing=0.0 if arguments.plain else Schedule().smoothing,
+        patience=arguments.patience,
+        augmented=not arguments.plain,
+        seed=arguments.fit_seed,
+    )
+    return Run(arguments.name, data_of(arguments), VARIANTS[arguments.variant], channels, schedule, arguments.command)
+
+
+def _extracted(dataset: Dataset, arguments: argparse.Namespace) -> Extraction:
+    """Compute features, sum up what was skipped, and see that something of every label is left."""
+    extraction = extract(dataset, arguments.cache, processes=arguments.processes)
+    if extraction.skipped:
+        log.warning("%d of %d clips were skipped", len(extraction.skipped), len(dataset.clips))
+    require(dataset.labels, [clip for corpus in extraction.corpora.values() for clip in corpus.clips])
+    return extraction
+
+
+def _few(dataset: Dataset, each: int) -> list[tuple[Clip, int]]:
+    """Choose some training clips of every label, numbered, of different recordings while there are enough."""
+    chosen = []
+    for label in dataset.labels:
+        clips = [clip for clip in dataset.clips if clip.label == label and clip.split == "training"]
+        firsts = {clip.recording: clip for clip in reversed(clips)}
+        clips.sort(key=lambda clip: firsts[clip.recording] != clip)
+        chosen += [(clip, number) for number, clip in enumerate(clips[:each], 1)]
+    return chosen
+
+
+def _made(out: Path, run: Run, folder: Path) -> None:
+    _print((out / f"{run.name}.md").read_text(encoding="utf-8"))
+    _print(f"{out / run.name}.tflite\n{out / run.name}.json\n{folder / 'report.html'}")
+
+
+def _look(cache: Path, name: str) -> int:
+    """Record that somebody looks at the real clips, and return how often that has been."""
+    cache.mkdir(parents=True, exist_ok=True)
+    with (cache / _LOOKS).open("a+", encoding="utf-8") as log_:
+        log_.write(f"{name}\n")
+        log_.seek(0)
+        return len(log_.readlines())
+
+
+def _print(text: str) -> None:
+    sys.stdout.write(f"{text}\n")
+    sys.stdout.flush()
