@@ -13,6 +13,8 @@ from itertools import islice
 from types import TracebackType
 from typing import Any, Final, TypeVar
 
+from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
+
 from stream.errors import ConfigError
 from train.clips import Dataset
 
@@ -71,7 +73,7 @@ class Crew:
         # is then there for all workers, and a single job is not worth starting any.
         alone = jobs if self._processes < 2 or len(jobs) < 3 else jobs[:1]
         for job in alone:
-            yield work(self._dataset, job)
+            yield _alone(work, self._dataset, job)
         rest = iter(jobs[len(alone) :])
         running: set[Future[Result]] = set()
         try:
@@ -113,4 +115,14 @@ def _follow() -> None:
 
 
 def _work(work: Callable[[Dataset, Any], Result], job: Any) -> Result:
-    return work(_dataset, job)
+    return _alone(work, _dataset, job)
+
+
+def _alone(work: Callable[[Dataset, Any], Result], dataset: Dataset, job: Any) -> Result:
+    """Do a job with one BLAS thread.
+
+    Another number rounds otherwise, which moves one value in millions by a step, and threads that wait for the next of
+    these small matrices spin: five times the work.
+    """
+    with threadpool_limits(1, "blas"):
+        return work(dataset, job)
