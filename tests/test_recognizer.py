@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
+from stream import bundle
 from stream.classifier import Classifier
 from stream.errors import ConfigError
-from stream.features import HOP_LENGTH, SAMPLE_RATE, WINDOW, Array
+from stream.features import CHANNELS, HOP_LENGTH, PARAMETERS, SAMPLE_RATE, WINDOW, Array, StreamingMel, stack
 from stream.messages import Label, Segment
 from stream.recognizer import Recognizer, Result, levels
 
@@ -250,3 +255,83 @@ def test_the_demo_is_recognized(classifier: Classifier, demo: Array, score: list
         inside = [label for label in labels if part["start"] + WINDOW / SAMPLE_RATE <= label.time <= part["end"]]
         right = [label for label in inside if part["label"] in (label.label, label.state)]
         assert len(right) > len(inside) / 2, part
+
+
+@dataclass
+class TwoChannels:
+    """A model that hears the delta beside the mel, as it was made and as it is served."""
+
+    keras: Any
+    classifier: Classifier
+
+
+@pytest.fixture(scope="module")
+def two_channels(demo: Array, tmp_path_factory: pytest.TempPathFactory) -> TwoChannels:
+    """A bundle of two channels, three labels and drawn weights, of which those that see the delta are the larger."""
+    pytest.importorskip("tensorflow", reason="makes its model with it: pip install 'soloist[train]'")
+    import keras
+
+    from train.corpus import quantise
+    from train.int8 import convert
+
+    keras.utils.set_random_seed(0)
+    model = keras.Sequential(
+        [
+            keras.Input((129, 129, len(CHANNELS))),
+            keras.layers.Rescaling(1 / 80, 1.0),
+            keras.layers.Conv2D(8, 3, 4, activation="relu"),
+            keras.layers.AveragePooling2D(4),
+            keras.layers.Flatten(),
+            keras.layers.Dense(3),
+        ]
+    )
+    first, last = model.layers[1], model.layers[-1]
+    first.kernel.assign(np.asarray(first.kernel) * np.array([[0.3], [3.0]]))
+    windows = [demo[start : start + WINDOW] for start in range(0, len(demo) - WINDOW, 20_000)]
+    features = np.array([StreamingMel().features(window, WINDOW) for window in windows])
+    logits = np.asarray(model(stack(features, CHANNELS)))
+    last.kernel.assign(np.asarray(last.kernel) / logits.std(axis=0))
+    last.bias.assign(-logits.mean(axis=0) / logits.std(axis=0))
+    content = convert(model, quantise(features), CHANNELS)
+    info = {
+        "format": bundle.FORMAT,
+        "name": "two",
+        "labels": ["flute", "violin", bundle.UNKNOWN],
+        "features": PARAMETERS,
+        "channels": list(CHANNELS),
+        "calibration": {"temperature": 1.0, "threshold": 0.4},
+        "sha256": hashlib.sha256(content).hexdigest(),
+    }
+    path: Path = tmp_path_factory.mktemp("bundle") / "two.tflite"
+    path.write_bytes(content)
+    path.with_suffix(".json").write_text(json.dumps(info))
+    return TwoChannels(model, Classifier(bundle.load(path)))
+
+
+def test_a_second_channel_reaches_the_model(two_channels: TwoChannels, excerpt: Array) -> None:
+    """The probabilities of each hop are those that the Keras model gives for librosa's features of its window."""
+    librosa = pytest.importorskip("librosa", reason="parity is measured against librosa: pip install 'soloist[test]'")
+    results = Recognizer(two_channels.classifier).feed(excerpt)
+    told = [r.label for r in results if r.label.state in ("instrument", "unknown")]
+    assert len(told) > 20
+    differences = []
+    for label in told:
+        end = round(label.time * SAMPLE_RATE)
+        mel = librosa.feature.melspectrogram(y=excerpt[end - WINDOW : end], sr=SAMPLE_RATE, n_mels=129)
+        db = librosa.power_to_db(mel, ref=np.max)
+        delta = np.clip(6 * librosa.feature.delta(db) - 40, -80, 0)
+        logits = np.asarray(two_channels.keras(np.stack([db, delta], axis=-1)[None]))[0]
+        expected = np.exp(logits) / np.exp(logits).sum()
+        differences.append(np.abs(np.array(list(label.raw.values())) - expected[:2]))
+    assert np.mean(differences) < 0.02
+    flat = np.stack([db, np.full_like(db, -40)], axis=-1)
+    assert np.abs(np.asarray(two_channels.keras(flat[None]))[0] - logits).max() > 0.5
+
+
+@pytest.mark.parametrize("size", [7, HOP, 1000])
+def test_blocks_do_not_matter_to_a_second_channel(two_channels: TwoChannels, excerpt: Array, size: int) -> None:
+    """With a delta, too, blocks of any size give the same labels."""
+    whole = run(Recognizer(two_channels.classifier), excerpt, len(excerpt))
+    told = run(Recognizer(two_channels.classifier), excerpt, size)
+    assert [result.label for result in told.results] == [result.label for result in whole.results]
+    assert told.last == whole.last
