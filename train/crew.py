@@ -13,7 +13,7 @@ from itertools import islice
 from types import TracebackType
 from typing import Any, Final, TypeVar
 
-from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
+from threadpoolctl import threadpool_limits
 
 from stream.errors import ConfigError
 from train.clips import Dataset
