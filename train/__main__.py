@@ -8,6 +8,7 @@ import shlex
 import sys
 
 from stream.errors import SoloistError
+from stream.quiet import quiet_stderr
 from train.arguments import parser
 
 
@@ -28,9 +29,10 @@ def main(argv: list[str] | None = None) -> int:
     arguments = parser().parse_args(given)
     arguments.command = "soloist train " + shlex.join(given)
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", datefmt="%H:%M:%S")
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # read when TensorFlow is first imported, which takes seconds
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # read when TensorFlow is imported
     try:
-        from train.commands import ACTIONS  # not before: --help need not wait for TensorFlow
+        with quiet_stderr():  # TensorFlow tells of every library that it does not find
+            from train.commands import ACTIONS  # not before: --help need not wait for it
 
         ACTIONS[arguments.action](arguments)
     except SoloistError as error:

@@ -82,7 +82,7 @@ def load(path: Path, settings: str | None = None) -> Checkpoint | None:
         raise ConfigError(
             f"{path.parent} holds a run with other settings ({changed}); give another folder or remove it"
         )
-    return Checkpoint(settings, about["history"], variables, best)
+    return Checkpoint(about["settings"], about["history"], variables, best)
 
 
 def _numbered(file: Any, name: str) -> list[Values]:

@@ -4,58 +4,28 @@ from __future__ import annotations
 
 import json
 import logging
-import time
-from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import keras
-import numpy as np
-import numpy.typing as npt
 import tensorflow as tf
-from tqdm import tqdm
 
-from stream.features import FRAMES, N_MELS, stack
 from train import checkpoint
-from train.augment import augment
-from train.checkpoint import Checkpoint
-from train.corpus import Corpus, decibels
-from train.networks import Variant, build
-from train.score import class_average, softmax
+from train.corpus import Corpus
+from train.export import replace
+from train.learner import Learner, outputs
+from train.networks import Variant
+from train.schedule import History, Schedule, best_epoch
 from train.workers import Workers
 
-Array = npt.NDArray[np.float32]
-History = list[dict[str, float]]
+__all__ = ["STATE", "Fitted", "History", "Schedule", "best_epoch", "fit", "outputs"]
 
 log = logging.getLogger(__name__)
 
 STATE: Final = "state.npz"
 """Name of a run's checkpoint."""
-
-_READ: Final = 256  # clips at a time where nothing is learned from them
-
-
-@dataclass(frozen=True, slots=True)
-class Schedule:
-    """How to fit."""
-
-    epochs: int = 40
-    """At most."""
-    batch: int = 64
-    """Clips for each step, of all workers together."""
-    rate: float = 2e-3
-    """Learning rate after the warm-up, falling to 0 along a cosine."""
-    decay: float = 1e-3
-    """Weight decay of AdamW."""
-    smoothing: float = 0.05
-    """Share of each target that is spread over all labels."""
-    patience: int | None = None
-    """Epochs without a better one after which to stop; None for all epochs."""
-    augmented: bool = True
-    """Whether to change and mix up the clips."""
-    seed: int = 0
-    """Of the weights, the order, the dropout and the augmentation."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,13 +87,16 @@ def fit(
         When the folder cannot be written or read.
     """
     workers = workers or Workers()
-    run = _Run(variant, training, validation, schedule, tuple(channels), workers)
+    if devices := tf.config.list_physical_devices("GPU"):
+        log.info("training on %d GPUs", len(devices))
+    run = Learner(variant, training, validation, schedule, tuple(channels), workers)
     if folder and workers.chief:
         folder.mkdir(parents=True, exist_ok=True)
     saved = checkpoint.load(folder / STATE, run.settings) if folder and workers.chief else None
     run.resume(saved)
-    if saved:
+    if folder and saved:
         log.info("continuing after epoch %d", len(saved.history))
+        _write(folder, run.history)  # it may have been killed between the two files
     while not run.finished:
         entry = run.epoch(progress)
         log.info(
@@ -133,198 +106,14 @@ def fit(
         )
         if folder and workers.chief:
             run.checkpoint().save(folder / STATE)
-            (folder / "history.json").write_text(json.dumps(run.history, indent=1) + "\n", encoding="utf-8")
+            _write(folder, run.history)
             _to_tensorboard(folder / "tensorboard", len(run.history), entry)
-    return run.fitted()
+    run.restore()
+    return Fitted(run.model, run.history, best_epoch(run.history))
 
 
-def outputs(model: keras.Model, corpus: Corpus, channels: Sequence[str] = ("mel",)) -> Array:
-    """Compute a network's logits [shape=(n, labels)] for all clips of a corpus."""
-    rows = [np.arange(start, min(start + _READ, len(corpus))) for start in range(0, len(corpus), _READ)]
-    return np.concatenate([_outputs(model, stack(decibels(corpus.features(part)), channels)) for part in rows])
-
-
-def best_epoch(history: History) -> int:
-    """Find the epoch with the highest class average on validation: its number from 1, or 0 before the first."""
-    merits = [(entry["validation_class_average"], -entry["validation_loss"]) for entry in history]
-    return 1 + merits.index(max(merits)) if merits else 0
-
-
-class _Run:
-    """One network on its way."""
-
-    def __init__(
-        self,
-        variant: Variant,
-        training: Corpus,
-        validation: Corpus,
-        schedule: Schedule,
-        channels: tuple[str, ...],
-        workers: Workers,
-    ) -> None:
-        self._training, self._validation = training, validation
-        self._schedule, self._channels, self._workers = schedule, channels, workers
-        tf.config.experimental.enable_op_determinism()
-        keras.utils.clear_session()
-        keras.utils.set_random_seed(schedule.seed)
-        full, rest = divmod(len(training), schedule.batch)
-        self._steps = full + (rest >= workers.count)
-        with workers.strategy.scope():
-            self._model = build(variant, len(training.labels), len(channels))
-            self._optimizer = keras.optimizers.AdamW(self._rate(), weight_decay=schedule.decay)
-            self._optimizer.build(self._model.trainable_variables)
-        self._best = [np.asarray(variable) for variable in self._model.variables]
-        self._targets = np.eye(len(training.labels), dtype=np.float32)[training.targets]
-        self._targets = self._targets * (1 - schedule.smoothing) + schedule.smoothing / len(training.labels)
-        self._step = self._compiled()
-        self.history: History = []
-        self.settings = json.dumps(
-            {
-                "variant": asdict(variant),
-                "schedule": asdict(schedule),
-                "channels": channels,
-                "labels": training.labels,
-                "training": training.digest,
-                "validation": validation.digest,
-                "workers": workers.count,
-                "tensorflow": tf.__version__,
-                "keras": keras.__version__,
-            }
-        )
-
-    @property
-    def finished(self) -> bool:
-        """Whether there is no epoch left, or none would help."""
-        patience = self._schedule.patience or self._schedule.epochs
-        done = len(self.history)
-        return done >= self._schedule.epochs or done - best_epoch(self.history) >= patience
-
-    def resume(self, saved: Checkpoint | None) -> None:
-        """Go on from the chief's checkpoint, on every worker."""
-        variables = self._variables()
-        values = saved.variables if saved else [np.asarray(variable) for variable in variables]
-        best = saved.best if saved else self._best
-        entries = np.zeros((self._schedule.epochs, len(_KEYS)))
-        for number, entry in enumerate(saved.history if saved else []):
-            entries[number] = [entry[key] for key in _KEYS]
-        *values, entries = self._workers.chiefs([*values, *best, entries])
-        for variable, value in zip(variables, values, strict=False):
-            variable.assign(value)
-        self._best = values[len(variables) :]
-        self.history = [dict(zip(_KEYS, map(float, row), strict=True)) for row in entries if row[0]]
-
-    def epoch(self, progress: bool) -> dict[str, float]:
-        """Learn from every clip once, score the validation clips, and return what came out."""
-        started = time.perf_counter()
-        number = len(self.history)
-        loss = right = clips = 0.0
-        for features, targets, size in tqdm(
-            self._batches(number),
-            f"epoch {number + 1} of {self._schedule.epochs}",
-            self._steps,
-            leave=False,
-            disable=None if progress else True,
-        ):
-            summed, hits = self._step(features, targets, size)
-            loss, right, clips = loss + float(summed), right + float(hits), clips + float(size)
-        moving = [v for v in self._model.non_trainable_variables if "seed" not in v.path]
-        self._workers.average(moving)
-        logits = outputs(self._model, self._validation, self._channels)
-        targets = self._validation.targets
-        chosen = logits.argmax(axis=1)
-        likelihood = softmax(logits, 1.0)[np.arange(len(targets)), targets]
-        entry = {
-            "epoch": number + 1.0,
-            "loss": loss / clips,
-            "accuracy": right / clips,
-            "validation_loss": float(-np.log(likelihood + 1e-12).mean()),
-            "validation_accuracy": float(np.mean(chosen == targets)),
-            "validation_class_average": class_average(targets, chosen),
-            "rate": float(self._optimizer.learning_rate),
-            "seconds": time.perf_counter() - started,
-        }
-        self.history.append(entry)
-        if best_epoch(self.history) == len(self.history):
-            self._best = [np.asarray(variable) for variable in self._model.variables]
-        return entry
-
-    def checkpoint(self) -> Checkpoint:
-        """Everything that the next epoch depends on."""
-        return Checkpoint(self.settings, self.history, [np.asarray(v) for v in self._variables()], self._best)
-
-    def fitted(self) -> Fitted:
-        """Go back to the best epoch."""
-        for variable, value in zip(self._model.variables, self._best, strict=True):
-            variable.assign(value)
-        return Fitted(self._model, self.history, best_epoch(self.history))
-
-    def _variables(self) -> list[keras.Variable]:
-        return [*self._model.variables, *self._optimizer.variables]
-
-    def _rate(self) -> keras.optimizers.schedules.LearningRateSchedule:
-        steps = self._steps * self._schedule.epochs
-        warm_up = min(self._steps, steps // 10)
-        return keras.optimizers.schedules.CosineDecay(
-            self._schedule.rate / 20, steps - warm_up, warmup_target=self._schedule.rate, warmup_steps=warm_up
-        )
-
-    def _batches(self, epoch: int) -> Iterator[tuple[tf.Tensor, tf.Tensor, tf.Tensor]]:
-        """One epoch of batches: features, targets, and the clips that all workers together have in the batch."""
-        order = np.random.default_rng([self._schedule.seed, epoch]).permutation(len(self._training))
-
-        def load(step: Any) -> tuple[Array, Array, np.float32]:
-            batch = order[step * self._schedule.batch : (step + 1) * self._schedule.batch]
-            rows = np.sort(self._workers.share(batch))
-            features, targets = decibels(self._training.features(rows)), self._targets[rows]
-            if self._schedule.augmented:
-                rng = np.random.default_rng([self._schedule.seed, epoch, step, self._workers.index])
-                features, targets = augment(features, targets, rng)
-            return stack(features, self._channels), targets, np.float32(len(batch))
-
-        def read(step: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
-            features, targets, size = tf.numpy_function(load, [step], [tf.float32] * 3)
-            features.set_shape((None, N_MELS, FRAMES, len(self._channels)))
-            targets.set_shape((None, self._targets.shape[1]))
-            size.set_shape(())
-            return features, targets, size
-
-        return iter(tf.data.Dataset.range(self._steps).map(read).prefetch(2))
-
-    def _compiled(self) -> Any:
-        """Compile one step: from a batch to its summed loss and how many of its clips were called right."""
-        model, optimizer = self._model, self._optimizer
-
-        def replica(features: tf.Tensor, targets: tf.Tensor, size: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-            with tf.GradientTape() as tape:
-                logits = model(features, training=True)
-                losses = tf.nn.softmax_cross_entropy_with_logits(targets, logits)
-                loss = tf.reduce_sum(losses)
-                mean = loss / size  # gradients of the workers are summed
-            optimizer.apply(tape.gradient(mean, model.trainable_variables), model.trainable_variables)
-            hits = tf.argmax(targets, axis=1) == tf.argmax(logits, axis=1)
-            return loss, tf.reduce_sum(tf.cast(hits, tf.float32))
-
-        @tf.function(reduce_retracing=True)  # type: ignore[untyped-decorator]
-        def step(features: tf.Tensor, targets: tf.Tensor, size: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-            return self._workers.sum(replica, features, targets, size)  # type: ignore[no-any-return]
-
-        return step
-
-
-_KEYS: Final = (
-    "epoch",
-    "loss",
-    "accuracy",
-    "validation_loss",
-    "validation_accuracy",
-    "validation_class_average",
-    "rate",
-    "seconds",
-)
-
-
-def _outputs(model: keras.Model, features: Array) -> Array:
-    return np.asarray(model(features, training=False), np.float32)
+def _write(folder: Path, history: History) -> None:
+    replace(folder / "history.json", (json.dumps(history, indent=1) + "\n").encode())
 
 
 def _to_tensorboard(folder: Path, epoch: int, entry: dict[str, float]) -> None:
