@@ -22,6 +22,7 @@ from train.data import Data, require, trainable
 from train.findings import Material, Study
 from train.medley import TASKS
 from train.networks import VARIANTS, Variant
+from train.pack import INSTRUMENTS
 from train.schedule import Schedule
 from train.trainer import Corpora, Job, Trained
 
@@ -162,6 +163,19 @@ def study(
     return found
 
 
+def sized(data: Data, each: Mapping[Split, int] = EACH) -> Data:
+    """Take as many clips of each label as the study, on average, where they are composed; else the same data."""
+    if data.kind != "composed":
+        return data
+    labels = len(data.instruments or INSTRUMENTS) + data.unknown
+    return replace(
+        data,
+        clips=labels * each["training"],
+        validation_clips=labels * each["validation"],
+        test_clips=labels * each["test"],
+    )
+
+
 def _check(tasks: Sequence[str], rows: Sequence[str], seeds: int, processes: int) -> None:
     for what, given, known in (("task", tasks, TASKS), ("row", rows, ROWS)):
         if not given or set(given) - set(known):
@@ -182,14 +196,7 @@ def _dataset(data: Data, task: str, cache: Path, each: Mapping[Split, int]) -> D
     if data.kind != "composed":
         return replace(data.of(labels), unknown=False).open(cache)
     whole = TASKS[_NESTED.get(task, task)]
-    numbers = {split: count * len(whole) for split, count in each.items()}
-    composed = replace(
-        data.of(whole),
-        unknown=False,
-        clips=numbers["training"],
-        validation_clips=numbers["validation"],
-        test_clips=numbers["test"],
-    ).open(cache)
+    composed = sized(replace(data.of(whole), unknown=False), each).open(cache)
     return composed if whole == labels else _Part(composed, labels)
 
 
