@@ -24,7 +24,7 @@ def data_of(arguments: argparse.Namespace) -> Data:
         division=arguments.division,
         balanced=arguments.balanced,
         cap=arguments.cap,
-        clips=arguments.clips,
+        clips=arguments.clips or 30_000,
         validation_clips=arguments.validation_clips,
         test_clips=arguments.test_clips,
         seed=arguments.seed,
@@ -81,8 +81,9 @@ def parser() -> argparse.ArgumentParser:
 
     action = actions.add_parser("search", parents=[data, running], help="search for better hyper-parameters")
     action.add_argument("--out", type=Path, required=True, help="folder for the report; a search stopped there goes on")
-    action.add_argument("--trials", type=int, default=30, help="trainings (default: %(default)s)")
-    action.add_argument("--epochs", type=int, help="at most, for each training")
+    action.add_argument("--trials", type=int, default=40, help="trainings, former ones included (default: %(default)s)")
+    action.add_argument("--epochs", type=int, default=8, help="at most, for each training (default: %(default)s)")
+    action.add_argument("--channels", default="mel", help="input channels: mel, or mel,delta (default: %(default)s)")
 
     action = actions.add_parser(
         "examples", parents=[data, running], help="write clips to listen to, and their spectrograms"
@@ -114,7 +115,7 @@ def _data() -> argparse.ArgumentParser:
     add("--balanced", action="store_true", help="as many clips of every instrument")
     add("--cap", type=int, help="most clips of an instrument in a split")
     add = group.add_argument_group("of a pack").add_argument
-    add("--clips", type=int, default=30_000, help="training clips to compose (default: %(default)s)")
+    add("--clips", type=int, help="training clips to compose (default: 30000; as the study for a search)")
     add("--validation-clips", type=int, default=2400, help="validation clips to compose (default: %(default)s)")
     add("--test-clips", type=int, default=0, help="test clips to compose, of sources of their own (default: none)")
     add(
@@ -130,6 +131,7 @@ def _fitting() -> argparse.ArgumentParser:
     add = group.add_argument_group("network").add_argument
     add("--variant", default="2B", help="row of the study's table (default: %(default)s)")
     add("--channels", default="mel", help="input channels: mel, or mel,delta (default: %(default)s)")
+    add("--settings", type=Path, metavar="best.json", help="what a search chose, instead of all flags of this kind")
     add = group.add_argument_group("fitting").add_argument
     add("--epochs", type=int, default=40, help="at most (default: %(default)s)")
     add("--patience", type=int, help="stop after so many epochs without a better one (default: never)")

@@ -15,7 +15,7 @@ import soundfile
 from stream.bundle import UNKNOWN, load
 from stream.errors import ConfigError
 from stream.features import CHANNELS, SAMPLE_RATE
-from train import archive, figures
+from train import archive, figures, search, study, studytable
 from train.arguments import at_least, data_of
 from train.card import looked
 from train.clips import Clip, Dataset, Split
@@ -105,10 +105,36 @@ def evaluate_(arguments: argparse.Namespace) -> None:
 
 def study_(arguments: argparse.Namespace) -> None:
     """Train the published networks, and print their table."""
+    at_least(arguments, 1, "epochs", "seeds")
+    schedule = study.SCHEDULE if arguments.epochs is None else replace(study.SCHEDULE, epochs=arguments.epochs)
+    found = study.study(
+        data_of(arguments),
+        arguments.cache,
+        arguments.out,
+        tasks=arguments.tasks.split(","),
+        rows=[row.strip() for row in arguments.rows.split(",")] if arguments.rows else tuple(study.ROWS),
+        seeds=arguments.seeds,
+        schedule=schedule,
+        processes=arguments.processes,
+    )
+    _print(studytable.text(found))
 
 
 def search_(arguments: argparse.Namespace) -> None:
     """Search for better hyper-parameters, and print what came out."""
+    at_least(arguments, 1, "epochs", "trials")
+    data = data_of(arguments)
+    search.search(
+        data if arguments.clips else study.sized(data),
+        arguments.cache,
+        arguments.out,
+        trials=arguments.trials,
+        epochs=arguments.epochs,
+        seed=arguments.seed,
+        channels=_channels(arguments.channels),
+        processes=arguments.processes,
+    )
+    _print((arguments.out / "search.md").read_text(encoding="utf-8"))
 
 
 def examples_(arguments: argparse.Namespace) -> None:
@@ -180,11 +206,10 @@ def _run(arguments: argparse.Namespace) -> Run:
     """Read what to train from the arguments."""
     if arguments.variant not in VARIANTS:
         raise ConfigError(f"no variant {arguments.variant!r}; there are {', '.join(VARIANTS)}")
-    channels = tuple(name.strip() for name in arguments.channels.split(","))
-    if channels[0] != "mel" or set(channels) - set(CHANNELS) or len(set(channels)) < len(channels):
-        raise ConfigError(
-            f"--channels is {arguments.channels}; expected mel, or mel and others of {', '.join(CHANNELS)}"
-        )
+    if arguments.settings:
+        variant, schedule, channels = search.chosen(arguments.settings)
+        return Run(arguments.name, data_of(arguments), variant, channels, schedule, arguments.command)
+    channels = _channels(arguments.channels)
     at_least(arguments, 1, "epochs", "batch", "patience")
     schedule = Schedule(
         epochs=arguments.epochs,
@@ -196,6 +221,13 @@ def _run(arguments: argparse.Namespace) -> Run:
         seed=arguments.fit_seed,
     )
     return Run(arguments.name, data_of(arguments), VARIANTS[arguments.variant], channels, schedule, arguments.command)
+
+
+def _channels(names: str) -> tuple[str, ...]:
+    channels = tuple(name.strip() for name in names.split(","))
+    if channels[0] != "mel" or set(channels) - set(CHANNELS) or len(set(channels)) < len(channels):
+        raise ConfigError(f"--channels is {names}; expected mel, or mel and others of {', '.join(CHANNELS)}")
+    return channels
 
 
 def _extracted(dataset: Dataset, arguments: argparse.Namespace) -> Extraction:

@@ -10,6 +10,7 @@ from typing import Any, Final
 
 import keras
 import numpy as np
+from threadpoolctl import threadpool_limits
 
 from stream.bundle import UNKNOWN, Bundle
 from train import export, report
@@ -119,7 +120,8 @@ def quantised(run: Run, corpora: Corpora, model: keras.Model) -> tuple[bytes, Ca
     training, validation = corpora["training"], corpora["validation"]
     rng = np.random.default_rng(run.schedule.seed)
     chosen = rng.choice(len(training), min(_REPRESENTATIVE, len(training)), replace=False)
-    content = convert(model, training.features(np.sort(chosen)), run.channels)
+    with threadpool_limits(1, "blas"):  # more threads only wait for each other here
+        content = convert(model, training.features(np.sort(chosen)), run.channels)
     int8 = Int8Model(content, run.channels)
     instruments = sum(label != UNKNOWN for label in training.labels)
     return content, calibrate(validation.targets, int8.logits(validation.features()), instruments)
