@@ -31,6 +31,7 @@ from train.folder import folder
 from train.networks import VARIANTS, Variant, build
 from train.pack import LABELS
 from train.run import Run
+from train.schedule import stale
 
 # TensorFlow's converter warns about itself, and about statistics that full-integer models take from their clips.
 pytestmark = [
@@ -138,6 +139,20 @@ def test_fit_learns_and_keeps_the_best_epoch(extraction: Extraction) -> None:
     assert right.mean() == fitted.entry["validation_accuracy"] > 0.9
     assert fitted.best == best_epoch(fitted.history)
     assert [entry["epoch"] for entry in fitted.history] == list(range(1, 9))
+
+
+def test_lucky_early_epoch_is_not_kept() -> None:
+    """Of epochs that few clips cannot tell apart the surest is kept; many clips tell them apart."""
+    rounds = [(1.0, 0.95), (0.95, 0.1), (0.6, 0.05)]
+    for clips, best in ((12.0, 2), (5000.0, 1)):
+        history = [
+            {"validation_class_average": average, "validation_loss": loss, "validation_clips": clips}
+            for average, loss in rounds
+        ]
+        assert best_epoch(history) == best
+        assert stale(history) == 0
+    assert stale([*history, {**history[0], "validation_loss": 2.0}]) == 1
+    assert best_epoch([]) == stale([]) == 0
 
 
 def test_fit_stops_when_nothing_gets_better(extraction: Extraction) -> None:

@@ -29,6 +29,7 @@ def main(argv: list[str] | None = None) -> int:
     arguments = parser().parse_args(given)
     arguments.command = "soloist train " + shlex.join(given)
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", datefmt="%H:%M:%S")
+    logging.getLogger("tensorflow").setLevel(logging.ERROR)  # it warns of every network after the first few
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # read when TensorFlow is imported
     try:
         with quiet_stderr():  # TensorFlow tells of every library that it does not find

@@ -134,7 +134,9 @@ def _fitting() -> argparse.ArgumentParser:
     add("--settings", type=Path, metavar="best.json", help="what a search chose, instead of all flags of this kind")
     add = group.add_argument_group("fitting").add_argument
     add("--epochs", type=int, default=40, help="at most (default: %(default)s)")
-    add("--patience", type=int, help="stop after so many epochs without a better one (default: never)")
+    add(
+        "--patience", type=int, default=10, help="stop after so many epochs without a better one (default: %(default)s)"
+    )
     add("--batch", type=int, default=64, help="clips in a step (default: %(default)s)")
     add("--rate", type=float, default=2e-3, help="learning rate (default: %(default)s)")
     add("--plain", action="store_true", help="no augmentation and no label smoothing, as in the study")

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import soundfile
 
-from stream.bundle import UNKNOWN, load
+from stream.bundle import UNKNOWN, Bundle, load
 from stream.errors import ConfigError
 from stream.features import CHANNELS, SAMPLE_RATE
 from train import archive, figures, search, study, studytable
@@ -22,7 +22,7 @@ from train.clips import Clip, Dataset, Split
 from train.corpus import Extraction, extract, window_features
 from train.data import require, trainable
 from train.evaluate import demo, evaluate, validation
-from train.fit import Schedule, fit
+from train.fit import STATE, Schedule, fit
 from train.making import called, make, measure, tell
 from train.networks import VARIANTS
 from train.result import table
@@ -41,6 +41,8 @@ def fit_(arguments: argparse.Namespace) -> None:
     workers = Workers(distribute=arguments.distribute)
     dataset = trainable(run.data.open(arguments.cache))
     corpora = _extracted(dataset, arguments).corpora
+    if workers.chief and not (folder / STATE).exists():
+        run.save(folder)  # so that it can be exported and reported whatever happens
     fitted = fit(
         run.variant,
         corpora["training"],
@@ -92,6 +94,10 @@ def evaluate_(arguments: argparse.Namespace) -> None:
     clips = [clip for clip in dataset.clips if clip.split == split]
     if not clips:
         raise ConfigError(f"{dataset.name} has no {split} clips; it has {dict(splits)}")
+    if split == "validation" and data.test_clips and not _spared(bundle):
+        log.warning(
+            "these clips may be of sources that %s learned from: only a run with --test-clips spares them", bundle.name
+        )
     result, _ = evaluate(called(data, split), bundle, dataset, clips, arguments.processes)
     _print(table(result))
     if data.kind == "composed":
@@ -226,17 +232,21 @@ def _run(arguments: argparse.Namespace) -> Run:
 def _channels(names: str) -> tuple[str, ...]:
     channels = tuple(name.strip() for name in names.split(","))
     if channels[0] != "mel" or set(channels) - set(CHANNELS) or len(set(channels)) < len(channels):
-        raise ConfigError(f"--channels is {names}; expected mel, or mel and others of {', '.join(CHANNELS)}")
+        raise ConfigError(f"--channels is {names}; expected mel, or mel and after it some of {', '.join(CHANNELS[1:])}")
     return channels
 
 
 def _extracted(dataset: Dataset, arguments: argparse.Namespace) -> Extraction:
-    """Compute features, sum up what was skipped, and see that something of every label is left."""
+    """Compute features, and see that clips of every label could be read."""
     extraction = extract(dataset, arguments.cache, processes=arguments.processes)
-    if extraction.skipped:
-        log.warning("%d of %d clips were skipped", len(extraction.skipped), len(dataset.clips))
     require(dataset.labels, [clip for corpus in extraction.corpora.values() for clip in corpus.clips])
     return extraction
+
+
+def _spared(bundle: Bundle) -> bool:
+    """Whether a bundle was made without the sources that a third side is composed of."""
+    settings = bundle.info.get("training", {}).get("settings", {})
+    return bool(settings.get("data", {}).get("test_clips"))
 
 
 def _few(dataset: Dataset, each: int) -> list[tuple[Clip, int]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import multiprocessing
 import os
 import signal
@@ -16,6 +17,7 @@ from typing import Any, Final, TypeVar
 from threadpoolctl import threadpool_limits
 
 from stream.errors import ConfigError
+from stream.quiet import quiet_stderr
 from train.clips import Dataset
 
 Job = TypeVar("Job")
@@ -87,8 +89,8 @@ class Crew:
                     yield future.result()
         except BrokenProcessPool as error:
             raise ConfigError(
-                f"one of {self._processes} worker processes died, most likely for want of memory; "
-                "what is done is kept: run the command again with fewer processes"
+                f"one of {self._processes} worker processes died, most likely for want of memory: "
+                "run the command again with fewer processes"
             ) from error
 
     def _workers(self) -> ProcessPoolExecutor:
@@ -126,3 +128,13 @@ def _alone(work: Callable[[Dataset, Any], Result], dataset: Dataset, job: Any) -
     """
     with threadpool_limits(1, "blas"):
         return work(dataset, job)
+
+
+def begin(module: str, function: str, *arguments: Any) -> None:
+    """Import a module without what its libraries say about themselves, and call a function of it.
+
+    For the start of a process that TensorFlow is to run in, which would tell of every library that it does not find.
+    """
+    with quiet_stderr():
+        imported = importlib.import_module(module)
+    getattr(imported, function)(*arguments)

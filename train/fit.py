@@ -77,7 +77,7 @@ def fit(
     Returns
     -------
     Fitted
-        The best epoch is the one with the highest class average on `validation`; the lower loss decides between equals.
+        With the weights of the epoch that `train.schedule.best_epoch` finds by `validation`.
 
     Raises
     ------
@@ -120,6 +120,6 @@ def _to_tensorboard(folder: Path, epoch: int, entry: dict[str, float]) -> None:
     writer = tf.summary.create_file_writer(str(folder))
     with writer.as_default(step=epoch):
         for key, value in entry.items():
-            if key != "epoch":
+            if key not in ("epoch", "validation_clips"):
                 tf.summary.scalar(key.replace("validation_", "validation/"), value)
     writer.close()

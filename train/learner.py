@@ -19,7 +19,7 @@ from train.augment import augment
 from train.checkpoint import Checkpoint
 from train.corpus import Corpus, decibels
 from train.networks import Variant, build
-from train.schedule import History, Schedule, best_epoch
+from train.schedule import History, Schedule, best_epoch, stale
 from train.score import class_average, softmax
 from train.workers import Workers
 
@@ -34,6 +34,7 @@ _KEYS: Final = (
     "validation_loss",
     "validation_accuracy",
     "validation_class_average",
+    "validation_clips",
     "rate",
     "seconds",
 )
@@ -90,9 +91,9 @@ class Learner:
     @property
     def finished(self) -> bool:
         """Whether there is no epoch left, or none would help."""
-        patience = self._schedule.patience or self._schedule.epochs
-        done = len(self.history)
-        return done >= self._schedule.epochs or done - best_epoch(self.history) >= patience
+        schedule = self._schedule
+        worn = schedule.patience is not None and stale(self.history) >= schedule.patience
+        return worn or len(self.history) >= schedule.epochs
 
     def resume(self, saved: Checkpoint | None) -> None:
         """Go on from the chief's checkpoint, on every worker."""
@@ -135,6 +136,7 @@ class Learner:
             "validation_loss": float(-np.log(likelihood + 1e-12).mean()),
             "validation_accuracy": float(np.mean(chosen == targets)),
             "validation_class_average": class_average(targets, chosen),
+            "validation_clips": float(len(targets)),
             "rate": float(self._optimizer.learning_rate),
             "seconds": time.perf_counter() - started,
         }

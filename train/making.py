@@ -24,7 +24,7 @@ from train.export import Provenance
 from train.fit import best_epoch, outputs
 from train.int8 import Int8Model, convert
 from train.pack import read_pack, sides
-from train.result import Result
+from train.result import Result, score
 from train.run import Run, history
 from train.score import Calibration, calibrate, softmax
 from train.served import Served
@@ -43,12 +43,17 @@ class Measured:
     """The most telling first: of the test clips, where there are any, then of the validation clips."""
     heard: tuple[Served, ...]
     """What the results are of."""
+    floats: tuple[Result, ...]
+    """Of the float network, on the same clips."""
     agreement: Agreement
-    """With the float network, on all these clips."""
+    """Of the two, on all of them."""
 
     def save(self, folder: Path) -> None:
         """Write `evaluation.json`, every disagreement in it."""
-        figures = {"results": {r.name: r.figures() for r in self.results}, "agreement": self.agreement.figures()}
+        figures = {
+            "results": {result.name: result.figures() for result in (*self.results, *self.floats)},
+            "agreement": self.agreement.figures(),
+        }
         export.replace(folder / "evaluation.json", (json.dumps(figures, indent=1, ensure_ascii=False) + "\n").encode())
 
 
@@ -135,7 +140,9 @@ def measure(
     results: list[Result] = []
     heard: list[Served] = []
     clips: list[Clip] = []
+    floats: list[Result] = []
     probabilities = []
+    rule = Calibration(bundle.temperature, bundle.thresholds)
     splits: tuple[Split, ...] = ("test", "validation")
     for split in splits:
         corpus = corpora[split]
@@ -145,6 +152,8 @@ def measure(
             heard.append(told)
             clips += corpus.clips
             probabilities.append(softmax(outputs(model, corpus, channels), bundle.temperature))
+            labels = [clip.label for clip in corpus.clips]
+            floats.append(score(f"{result.name}, float network", bundle.instruments, labels, probabilities[-1], rule))
     everything = Served(
         heard[0].labels,
         tuple(clip for told in heard for clip in told.clips),
@@ -153,7 +162,7 @@ def measure(
         tuple(skipped for told in heard for skipped in told.skipped),
     )
     agreement = agree(everything, clips, np.concatenate(probabilities), dataset.labels)
-    return Measured(tuple(results), tuple(heard), agreement)
+    return Measured(tuple(results), tuple(heard), tuple(floats), agreement)
 
 
 def tell(run: Run, folder: Path, measured: Measured, dataset: Dataset, corpora: Corpora) -> Path:
@@ -174,7 +183,7 @@ def tell(run: Run, folder: Path, measured: Measured, dataset: Dataset, corpora: 
         settings={**run.settings, "command": run.command},
         history=epochs,
         best=best_epoch(epochs),
-        results=measured.results,
+        results=[*measured.results, *measured.floats],
         examples=report.examples(corpora["training"]),
         mistakes=report.heard(worst, corpora[split], dataset),
         agreement=measured.agreement,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 History = list[dict[str, float]]
@@ -23,7 +24,7 @@ class Schedule:
     smoothing: float = 0.05
     """Share of each target that is spread over all labels."""
     patience: int | None = None
-    """Epochs without a better one after which to stop; None for all epochs."""
+    """Epochs after which to stop when neither class average nor loss on validation gets better; None for never."""
     augmented: bool = True
     """Whether to change and mix up the clips."""
     seed: int = 0
@@ -31,6 +32,24 @@ class Schedule:
 
 
 def best_epoch(history: History) -> int:
-    """Find the epoch with the highest class average on validation: its number from 1, or 0 before the first."""
-    merits = [(entry["validation_class_average"], -entry["validation_loss"]) for entry in history]
-    return 1 + merits.index(max(merits)) if merits else 0
+    """Find the epoch to keep: its number from 1, or 0 before the first.
+
+    It is the one with the lowest loss of those whose class average on validation is within a standard error of the
+    highest (Breiman's rule). Of a dozen clips a lucky early epoch may have all right, and be sure of nothing.
+    """
+    if not history:
+        return 0
+    clips, highest = history[0]["validation_clips"], max(entry["validation_class_average"] for entry in history)
+    share = (highest * clips + 1) / (clips + 2)  # Laplace's estimate: all right of a few is not all right of many
+    least = highest - math.sqrt(share * (1 - share) / clips)
+    losses = [entry["validation_loss"] if entry["validation_class_average"] >= least else math.inf for entry in history]
+    return 1 + losses.index(min(losses))
+
+
+def stale(history: History) -> int:
+    """Count the epochs since class average or loss on validation were last at their best."""
+    if not history:
+        return 0
+    losses = [entry["validation_loss"] for entry in history]
+    averages = [entry["validation_class_average"] for entry in history]
+    return len(history) - 1 - max(losses.index(min(losses)), averages.index(max(averages)))

@@ -57,7 +57,7 @@ def learned(history: Sequence[Mapping[str, float]], best: int) -> str:
         drawing = figures.curve(history, key, best, name=f"curve-{key}", description=description)
         drawn.append(f"<figure><figcaption>{key.capitalize()}</figcaption>{drawing}</figure>")
     return (
-        paragraph(f"Epoch {best} of {len(history)} was kept: the one with the highest class average in validation.")
+        paragraph(f"Epoch {best} of {len(history)} was kept: the surest of those near the best in validation.")
         + f'<div class="plots">{"".join(drawn)}</div>'
     )
 

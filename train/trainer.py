@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import multiprocessing
 import os
 import signal
@@ -23,6 +24,7 @@ from stream.features import stack
 from stream.interpreter import Interpreter
 from train.clips import Split
 from train.corpus import Corpus, decibels
+from train.crew import begin
 from train.findings import Compact, Score, Training
 from train.fit import fit
 from train.int8 import Features, Int8Model, convert
@@ -93,7 +95,7 @@ def train(jobs: Sequence[Job], corpora: Mapping[str, Corpora], processes: int) -
         return
     # Spawned, not forked: this process may have TensorFlow's threads.
     context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(min(processes, len(jobs)), context, _start, (dict(corpora),)) as pool:
+    with ProcessPoolExecutor(min(processes, len(jobs)), context, begin, (__name__, "_start", dict(corpora))) as pool:
         try:
             for future in as_completed([pool.submit(_run, job) for job in jobs]):
                 yield future.result()
@@ -140,6 +142,7 @@ def _start(corpora: Mapping[str, Corpora]) -> None:
     signal.signal(signal.SIGINT, signal.SIG_DFL)  # Ctrl-C in the terminal ends it in the middle of an epoch
     threading.Thread(target=_follow, daemon=True).start()
     threadpool_limits(1, "blas")  # for the int8 model, whose rounding takes four times the work where threads wait
+    tf.get_logger().setLevel(logging.ERROR)  # every new network is another function to it, which it warns of
     tf.config.threading.set_intra_op_parallelism_threads(1)
     tf.config.threading.set_inter_op_parallelism_threads(1)
     for device in tf.config.list_physical_devices("GPU"):
