@@ -200,7 +200,14 @@ class Learner:
             hits = tf.argmax(targets, axis=1) == tf.argmax(logits, axis=1)
             return loss, tf.reduce_sum(tf.cast(hits, tf.float32))
 
-        @tf.function(reduce_retracing=True)  # type: ignore[untyped-decorator]
+        # One signature for all batches: the last one of an epoch is smaller, and tracing takes a second.
+        signature = (
+            tf.TensorSpec((None, N_MELS, FRAMES, len(self._channels)), tf.float32),
+            tf.TensorSpec((None, self._targets.shape[1]), tf.float32),
+            tf.TensorSpec((), tf.float32),
+        )
+
+        @tf.function(input_signature=signature, autograph=False)  # type: ignore[untyped-decorator]
         def step(features: tf.Tensor, targets: tf.Tensor, size: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
             return self._workers.sum(replica, features, targets, size)  # type: ignore[no-any-return]
 
