@@ -83,7 +83,7 @@ async def test_three_of_the_demos_players_are_learned_and_served(tmp_path: Path)
     await asyncio.to_thread(render, data)
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "stream", "train", "fit", "--data", str(data), "--out", str(out), "--name", "three"),
-        *("--cache", str(tmp_path / "cache"), "--epochs", "30", "--batch", "16", "--seed", "1"),
+        *("--cache", str(tmp_path / "cache"), "--seed", "1"),
         stdout=asyncio.subprocess.DEVNULL,
         stderr=asyncio.subprocess.PIPE,
     )

@@ -137,7 +137,7 @@ def _fitting() -> argparse.ArgumentParser:
     add(
         "--patience", type=int, default=10, help="stop after so many epochs without a better one (default: %(default)s)"
     )
-    add("--batch", type=int, default=64, help="clips in a step (default: %(default)s)")
+    add("--batch", type=int, help="clips in a step (default: 64, down to 8 for less than 2048 clips)")
     add("--rate", type=float, default=2e-3, help="learning rate (default: %(default)s)")
     add("--plain", action="store_true", help="no augmentation and no label smoothing, as in the study")
     add("--fit-seed", type=int, default=0, help="of weights, order and augmentation (default: %(default)s)")

@@ -27,6 +27,7 @@ from train.making import called, make, measure, tell
 from train.networks import VARIANTS
 from train.result import table
 from train.run import Run
+from train.schedule import fitting
 from train.workers import Workers
 
 log = logging.getLogger(__name__)
@@ -41,6 +42,8 @@ def fit_(arguments: argparse.Namespace) -> None:
     workers = Workers(distribute=arguments.distribute)
     dataset = trainable(run.data.open(arguments.cache))
     corpora = _extracted(dataset, arguments).corpora
+    if not arguments.batch and not arguments.settings:
+        run = replace(run, schedule=fitting(run.schedule, len(corpora["training"])))
     if workers.chief and not (folder / STATE).exists():
         run.save(folder)  # so that it can be exported and reported whatever happens
     fitted = fit(
@@ -219,7 +222,7 @@ def _run(arguments: argparse.Namespace) -> Run:
     at_least(arguments, 1, "epochs", "batch", "patience")
     schedule = Schedule(
         epochs=arguments.epochs,
-        batch=arguments.batch,
+        batch=arguments.batch or Schedule().batch,
         rate=arguments.rate,
         smoothing=0.0 if arguments.plain else Schedule().smoothing,
         patience=arguments.patience,

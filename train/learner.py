@@ -66,7 +66,7 @@ class Learner:
         full, rest = divmod(len(training), schedule.batch)
         self._steps = full + (rest >= workers.count)
         with workers.strategy.scope():
-            self.model = build(variant, len(training.labels), len(channels))
+            self.model = build(variant, len(training.labels), len(channels), _momentum(self._steps))
             self._optimizer = keras.optimizers.AdamW(self._rate(), weight_decay=schedule.decay)
             self._optimizer.build(self.model.trainable_variables)
         self._best = [np.asarray(variable) for variable in self.model.variables]
@@ -212,6 +212,14 @@ class Learner:
             return self._workers.sum(replica, features, targets, size)  # type: ignore[no-any-return]
 
         return step
+
+
+def _momentum(steps: int) -> float:
+    """Choose how slowly batch normalization's statistics follow, by the steps of an epoch.
+
+    In an epoch of few steps they would lag behind the weights for dozens of epochs, and validation with them.
+    """
+    return float(np.clip(1 - 2 / steps, 0.7, 0.97))
 
 
 def outputs(model: keras.Model, corpus: Corpus, channels: Sequence[str] = ("mel",)) -> Array:

@@ -63,7 +63,7 @@ REGULAR: Final = VARIANTS["2B"]
 """What ships as `published`."""
 
 
-def build(variant: Variant, outputs: int, channels: int = 1) -> keras.Model:
+def build(variant: Variant, outputs: int, channels: int = 1, momentum: float = 0.97) -> keras.Model:
     """Build a network with freshly drawn weights.
 
     Parameters
@@ -74,6 +74,8 @@ def build(variant: Variant, outputs: int, channels: int = 1) -> keras.Model:
         Number of labels.
     channels : int
         Number of input channels: the mel, and what is stacked on it.
+    momentum : float
+        How much of batch normalization's statistics every step of training keeps.
 
     Returns
     -------
@@ -86,7 +88,7 @@ def build(variant: Variant, outputs: int, channels: int = 1) -> keras.Model:
     for layer in range(variant.layers):
         x = keras.layers.Conv2D(variant.filters, variant.kernel, strides=2, padding="valid")(x)
         if variant.batch_norm:
-            x = keras.layers.BatchNormalization(momentum=0.97)(x)
+            x = keras.layers.BatchNormalization(momentum=momentum)(x)
         bent = variant.activation == "tanh" or (variant.activation == "mixed" and layer == 0)
         x = keras.layers.Activation("tanh" if bent else "relu")(x)
     x = keras.layers.Flatten()(x)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 History = list[dict[str, float]]
 """An entry for each epoch; keys are those of `history.json`."""
@@ -53,3 +53,8 @@ def stale(history: History) -> int:
     losses = [entry["validation_loss"] for entry in history]
     averages = [entry["validation_class_average"] for entry in history]
     return len(history) - 1 - max(losses.index(min(losses)), averages.index(max(averages)))
+
+
+def fitting(schedule: Schedule, clips: int) -> Schedule:
+    """Make the batches of a schedule smaller where an epoch of `clips` would have less than 32 steps; 8 at least."""
+    return replace(schedule, batch=max(min(schedule.batch, clips // 32), 8))
