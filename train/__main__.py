@@ -34,7 +34,10 @@ def main(argv: list[str] | None = None) -> int:
     try:
         with quiet_stderr():  # TensorFlow tells of every library that it does not find
             from train.commands import ACTIONS  # not before: --help need not wait for it
-
+    except ImportError as error:
+        sys.stderr.write(f"soloist train: {error.name} is missing: pip install --upgrade 'soloist[train]'\n")
+        return 1
+    try:
         ACTIONS[arguments.action](arguments)
     except SoloistError as error:
         sys.stderr.write(f"soloist train: {error}\n")
