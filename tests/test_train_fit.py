@@ -8,10 +8,13 @@ import os
 import signal
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 pytest.importorskip("tensorflow", reason="needs the train extra")
 pytest.importorskip("pedalboard", reason="needs the train extra")
@@ -31,7 +34,8 @@ from train.folder import folder
 from train.networks import VARIANTS, Variant, build
 from train.pack import LABELS
 from train.run import Run
-from train.schedule import stale
+from train.schedule import History, stale
+from train.score import softmax
 
 # TensorFlow's converter warns about itself, and about statistics that full-integer models take from their clips.
 pytestmark = [
@@ -153,6 +157,34 @@ def test_lucky_early_epoch_is_not_kept() -> None:
         assert stale(history) == 0
     assert stale([*history, {**history[0], "validation_loss": 2.0}]) == 1
     assert best_epoch([]) == stale([]) == 0
+
+
+@given(
+    st.lists(st.tuples(st.floats(0, 1), st.floats(0, 3)), min_size=1, max_size=12),
+    st.sampled_from([5.0, 12.0, 100.0, 5000.0]),
+)
+def test_kept_epoch_is_the_newest_or_the_one_before(rounds: list[tuple[float, float]], clips: float) -> None:
+    """Whatever comes, no epoch is kept whose weights were let go; and what is kept is near the highest average."""
+    history: History = []
+    kept = 0
+    for average, loss in rounds:
+        history.append({"validation_class_average": average, "validation_loss": loss, "validation_clips": clips})
+        best = best_epoch(history)
+        assert best in (kept, len(history))
+        kept = best
+    highest = max(average for average, _ in rounds)
+    assert rounds[kept - 1][0] >= highest - 0.5 / clips**0.5 - 1e-9
+
+
+def test_weights_are_those_of_the_kept_epoch(extraction: Extraction) -> None:
+    """The network that fit returns scores on validation what the history says of the epoch it kept."""
+    corpora = extraction.corpora
+    for seed in range(3):
+        fitted = fit(VARIANTS["1"], corpora["training"], corpora["validation"], replace(QUICK, epochs=6, seed=seed))
+        logits = outputs(fitted.model, corpora["validation"])
+        rows = np.arange(len(logits))
+        likelihood = softmax(logits, 1.0)[rows, corpora["validation"].targets]
+        assert -np.log(likelihood + 1e-12).mean() == pytest.approx(fitted.entry["validation_loss"], rel=1e-5)
 
 
 def test_fit_stops_when_nothing_gets_better(extraction: Extraction) -> None:

@@ -9,6 +9,7 @@ import sys
 from collections import Counter
 from dataclasses import replace
 from pathlib import Path
+from urllib.parse import quote
 
 import soundfile
 
@@ -156,7 +157,7 @@ def examples_(arguments: argparse.Namespace) -> None:
         name = f"{clip.label} {number} ({clip.recording.replace('/', ' - ')}).flac"
         soundfile.write(arguments.out / name, audio, SAMPLE_RATE)
         picture = figures.spectrogram(window_features(audio), name=f"clip{len(entries)}", description=name)
-        entries.append(_EXAMPLE.format(name=html.escape(name, quote=True), picture=picture))
+        entries.append(_EXAMPLE.format(name=html.escape(name), source=quote(name), picture=picture))
         _print(str(arguments.out / name))
     page = arguments.out / "index.html"
     page.write_text(_EXAMPLES.format(name=html.escape(dataset.name), entries="\n".join(entries)), encoding="utf-8")
@@ -206,9 +207,8 @@ figure {{ margin: 0 }} svg, audio {{ width: 100%; height: auto }} audio {{ heigh
 </main>
 """
 
-_EXAMPLE = (
-    """<figure>{picture}<audio controls preload="none" src="{name}"></audio><figcaption>{name}</figcaption></figure>"""
-)
+_EXAMPLE = """<figure>{picture}<audio controls preload="none" src="{source}"></audio>
+<figcaption>{name}</figcaption></figure>"""
 
 
 def _run(arguments: argparse.Namespace) -> Run:

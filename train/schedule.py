@@ -34,16 +34,25 @@ class Schedule:
 def best_epoch(history: History) -> int:
     """Find the epoch to keep: its number from 1, or 0 before the first.
 
-    It is the one with the lowest loss of those whose class average on validation is within a standard error of the
-    highest (Breiman's rule). Of a dozen clips a lucky early epoch may have all right, and be sure of nothing.
+    It is a sure one of those whose class average on validation is within a standard error of the highest (after
+    Breiman's rule). Of a dozen clips a lucky early epoch may have all right, and be sure of nothing.
+
+    An epoch takes the place of the one kept so far when that is no longer within the error of the highest, or when it
+    is within it itself and has a lower loss. So the epoch to keep is always the newest or the one kept before: who
+    learns has the weights of no other.
     """
-    if not history:
-        return 0
-    clips, highest = history[0]["validation_clips"], max(entry["validation_class_average"] for entry in history)
-    share = (highest * clips + 1) / (clips + 2)  # Laplace's estimate: all right of a few is not all right of many
-    least = highest - math.sqrt(share * (1 - share) / clips)
-    losses = [entry["validation_loss"] if entry["validation_class_average"] >= least else math.inf for entry in history]
-    return 1 + losses.index(min(losses))
+    best, highest = 0, 0.0
+    for number, entry in enumerate(history, 1):
+        highest = max(highest, entry["validation_class_average"])
+        clips = entry["validation_clips"]
+        share = (highest * clips + 1) / (clips + 2)  # Laplace's estimate: all right of a few is not all right of many
+        least = highest - math.sqrt(share * (1 - share) / clips)
+        kept = history[best - 1]
+        worn = not best or kept["validation_class_average"] < least
+        surer = entry["validation_class_average"] >= least and entry["validation_loss"] < kept["validation_loss"]
+        if worn or surer:
+            best = number
+    return best
 
 
 def stale(history: History) -> int:
