@@ -59,9 +59,6 @@ VARIANTS: Final = {
 }
 """The study's rows by name."""
 
-REGULAR: Final = VARIANTS["2B"]
-"""What ships as `published`."""
-
 
 def build(variant: Variant, outputs: int, channels: int = 1, momentum: float = 0.97) -> keras.Model:
     """Build a network with freshly drawn weights.

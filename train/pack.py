@@ -125,20 +125,12 @@ def read_pack(data: Path) -> list[Recording]:
     ConfigError
         If the manifest names anything outside ``training/``: validation files must never be trained on.
     """
-    return [row for row in _read(data / "training.csv", "training/") if row.instrument != _ROOM]
+    return [row for row in _read(data / "training.csv") if row.instrument != _ROOM]
 
 
 def read_rooms(data: Path) -> list[Recording]:
     """Room impulse responses of a data folder; an empty list where it has none."""
-    return [row for row in _read(data / "training.csv", "training/") if row.instrument == _ROOM]
-
-
-def read_validation(data: Path) -> list[Recording]:
-    """Read ``validation.csv`` of a data folder: real clips, never to train on.
-
-    The track that a clip was cut from stands as its source.
-    """
-    return _read(data / "validation.csv", "validation/")
+    return [row for row in _read(data / "training.csv") if row.instrument == _ROOM]
 
 
 def sides(pack: list[Recording], *, three_way: bool = False) -> dict[Split, list[Recording]]:
@@ -196,7 +188,7 @@ def fingerprint(data: Path, rows: list[Recording]) -> str:
     return state.hexdigest()[:16]
 
 
-def _read(manifest: Path, folder: str) -> list[Recording]:
+def _read(manifest: Path) -> list[Recording]:
     try:
         with manifest.open(newline="", encoding="utf-8") as file:
             rows = list(csv.DictReader(file))
@@ -205,13 +197,14 @@ def _read(manifest: Path, folder: str) -> list[Recording]:
     recordings = []
     for row in rows:
         room = row["instrument"] == _ROOM
-        if not row["path"].startswith("impulse_responses/" if room else folder):
+        folder = "impulse_responses/" if room else "training/"
+        if not row["path"].startswith(folder):
             raise ConfigError(f"{manifest} names {row['path']}, which is outside {folder}")
         recordings.append(
             Recording(
                 row["path"],
                 row["instrument"],
-                row.get("source") or row.get("track_id", ""),
+                row.get("source", ""),
                 _midi(row),
                 float(row.get("seconds") or 0),
                 row.get("licence", ""),
