@@ -19,9 +19,10 @@ from train_toys import toy_pack
 
 from stream.errors import ConfigError, SourceError
 from stream.features import WINDOW, StreamingMel
+from train.cast import Cast
 from train.clips import SPLITS, Array, Split
 from train.composed import Composed
-from train.composer import Composer, Recipe
+from train.composer import INGREDIENTS, Composer, Recipe
 from train.corpus import decibels, extract, window_features
 from train.evaluate import validation as real_clips
 from train.pack import (
@@ -295,3 +296,54 @@ def test_pitches_are_sounding_ones(pack: list[Recording]) -> None:
     assert len(midis) > 5000
     assert min(midis) >= 12
     assert max(midis) <= 110
+
+
+def test_every_ingredient_can_be_left_out(toys: Path, tmp_path: Path) -> None:
+    """Without any one ingredient there are clips of every label still, and without one that matters they differ."""
+    whole = Composer(Recipe(toys, tmp_path, "training", 1))
+    several = range(8)
+    for ingredient in INGREDIENTS:
+        composer = Composer(Recipe(toys, tmp_path, "training", 1, without=(ingredient,)))
+        clips = [composer.audio(index) for index in several]
+        assert all(np.isfinite(clip).all() and np.abs(clip).max() > 1e-3 for clip in clips)
+        if ingredient in {"desk", "noise", "halls", "accompaniment"}:
+            assert any(not np.array_equal(clip, whole.audio(index)) for index, clip in zip(several, clips, strict=True))
+    labels = {
+        Composer(Recipe(toys, tmp_path, "training", 1, without=tuple(INGREDIENTS))).plan(i).label for i in range(80)
+    }
+    assert labels == set(LABELS)
+
+
+def test_what_is_left_out_has_to_exist(toys: Path, tmp_path: Path) -> None:
+    """A misspelt ingredient is refused in one line that names the ones there are."""
+    with pytest.raises(ConfigError, match="no ingredient rooom; there are phrases, renderings"):
+        Composer(Recipe(toys, tmp_path, "training", 0, without=("rooom",)))
+
+
+def test_leaving_out_is_part_of_the_digest(toys: Path, tmp_path: Path) -> None:
+    """Clips made with and without an ingredient never share a place in the cache."""
+    digests = {Composed(toys, tmp_path, without=without).digest for without in ((), ("desk",), ("desk", "noise"))}
+    assert len(digests) == 3
+    assert Composed(toys, tmp_path, without=("noise", "desk")).digest in digests
+
+
+def test_sisters_and_amplified_guitars_can_stay_away(pack: list[Recording]) -> None:
+    """Without them, only tenor saxophones play tenor saxophone, and no clean guitar a distorted one."""
+    here = [n for n, row in enumerate(pack) if side_of(row.instrument, row.source) == "training"]
+    cast = Cast(pack, here, LABELS, sisters=False, renderings=False, amplifier=False)
+    rng = np.random.default_rng(0)
+    makers = {
+        maker for plan in (cast.plan(rng) for _ in range(2000)) if plan.label != "unknown" for maker in plan.makers
+    }
+    assert not {"other saxophone", "clean electric guitar"} & {instrument for instrument, _ in makers}
+    assert "fluidr3_gm" not in {source for _, source in makers}
+    assert {instrument for instrument, _ in makers} == set(INSTRUMENTS)
+
+
+def test_plan_of_ones_own_is_played(toys: Path, tmp_path: Path) -> None:
+    """A clip can be composed for a player that the caller chose: the same sound for the same random numbers."""
+    composer = Composer(Recipe(toys, tmp_path, "training", 0))
+    plan = composer.plan(3)
+    first, again = (composer.compose(plan, np.random.default_rng(9)) for _ in range(2))
+    np.testing.assert_array_equal(first, again)
+    assert first.shape == (WINDOW,)

@@ -83,10 +83,25 @@ class Cast:
         Which of them are on this side.
     labels : tuple of str
         What clips are labelled with: some instruments of the eight, and `unknown` or not.
+    sisters, renderings, amplifier : bool
+        Whether other saxophones play tenor saxophone, whether renderings play where a real player can, and whether
+        clean guitars play distorted ones.
     """
 
-    def __init__(self, recordings: Sequence[Recording], numbers: Iterable[int], labels: tuple[str, ...]) -> None:
+    def __init__(
+        self,
+        recordings: Sequence[Recording],
+        numbers: Iterable[int],
+        labels: tuple[str, ...],
+        *,
+        sisters: bool = True,
+        renderings: bool = True,
+        amplifier: bool = True,
+    ) -> None:
         self._recordings = recordings
+        left_out = {"other saxophone": not sisters, "clean electric guitar": not amplifier}
+        self._played_as = {name: label for name, label in _PLAYED_AS.items() if not left_out[name]}
+        self._renderings = renderings
         self._sources: dict[str, dict[str, list[int]]] = defaultdict(lambda: defaultdict(list))
         for number in numbers:
             row = recordings[number]
@@ -131,8 +146,10 @@ class Cast:
 
     def _choices(self, label: str) -> tuple[list[Maker], npt.NDArray[np.float64]]:
         """(Instrument, source) pairs that play a label, and their probabilities."""
-        names = [label] + [name for name, plays in _PLAYED_AS.items() if plays == label]
+        names = [label] + [name for name, plays in self._played_as.items() if plays == label]
         pairs = [(name, source) for name in names for source in self._sources[name]]
+        if not self._renderings:
+            pairs = [(name, source) for name, source in pairs if source not in _RENDERED] or pairs
         weights = np.array([self._weight(name, source) for name, source in pairs])
         return pairs, weights / weights.sum() if len(pairs) else weights
 

@@ -59,6 +59,8 @@ class Composed:
     test: int = 0
     """Number of clips; if there are any, they are composed of the held-out sources and validation clips of others."""
     seed: int = 0
+    without: tuple[str, ...] = ()
+    """Ingredients to leave out, of `composer.INGREDIENTS`."""
 
     def __post_init__(self) -> None:
         """Check the settings, and the manifest."""
@@ -95,7 +97,7 @@ class Composed:
     @functools.cached_property
     def digest(self) -> str:
         """Of everything that determines the clips: recordings, settings, the code that composes, and its libraries."""
-        state = hashlib.sha256(json.dumps([self.labels, bool(self.test), self.seed]).encode())
+        state = hashlib.sha256(json.dumps([self.labels, bool(self.test), self.seed, sorted(self.without)]).encode())
         state.update(fingerprint(self.data, read_pack(self.data) + read_rooms(self.data)).encode())
         state.update("".join(f"{package} {version(package)}\n" for package in _PACKAGES).encode())
         for module in _MODULES:
@@ -134,7 +136,7 @@ class Composed:
 
     def _composer(self, side: Split) -> Composer:
         if side not in self._composers:
-            recipe = Recipe(self.data, self.cache, side, self.seed, self.labels, three_way=bool(self.test))
+            recipe = Recipe(self.data, self.cache, side, self.seed, self.labels, bool(self.test), self.without)
             self._composers[side] = Composer(recipe)
         return self._composers[side]
 

@@ -10,19 +10,37 @@ import numpy as np
 import numpy.typing as npt
 
 from stream.errors import ConfigError
-from stream.features import SAMPLE_RATE, WINDOW
+from stream.features import WINDOW
 from train import effects
-from train.cast import Cast, Plan
+from train.cast import Cast, Maker, Plan
 from train.clips import SPLITS, Split
 from train.effects import level
 from train.pack import INSTRUMENTS, LABELS, read_pack, read_rooms, side_of
-from train.phrases import play
+from train.phrases import extract, play
 from train.tape import Tape
 
 Array = npt.NDArray[np.float32]
 Rng = np.random.Generator
 
-_LOUD: Final = frozenset({"tenor saxophone", "trumpet"})  # on stages, much louder and brighter than in sample libraries
+# On stages, saxophones and trumpets are much louder and brighter than in sample libraries. Shares of their clips.
+_BLOWN: Final = {"tenor saxophone": 0.75, "trumpet": 0.75, "clarinet": 0.3, "flute": 0.3}
+
+INGREDIENTS: Final = {
+    "phrases": "melodies, chords and riffs, not single notes",
+    "renderings": "what sound fonts and other samplers rendered, beside real players",
+    "sisters": "alto, soprano and baritone saxophones as tenor saxophone",
+    "amplifier": "clean guitars through pedals, valves and loudspeakers",
+    "blown": "winds blown harder than in sample libraries",
+    "rooms": "measured impulse responses of rooms",
+    "halls": "artificial rooms and halls",
+    "microphone": "proximity, presence, reflections from the floor",
+    "accompaniment": "a band or another soloist behind, or leaking in",
+    "desk": "equalizers, filters and compressors",
+    "noise": "hiss, hum and rumble",
+    "feedback": "a loudspeaker that the microphone hears",
+    "codec": "lossy codecs",
+}
+"""What clips are made with besides recordings; each can be left out, to measure what it brings."""
 
 _ACTIVE: Final = 0.35  # least share of a clip in which the soloist is heard
 _TRIES: Final = 50  # phrases of which one must be that; a source that only has short sounds comes near it at last
@@ -43,6 +61,8 @@ class Recipe:
     """Some of `LABELS`. Where `unknown` is one, the instruments that are not are unknown."""
     three_way: bool = False
     """Whether there is a test side, as in `pack.sides`."""
+    without: tuple[str, ...] = ()
+    """Ingredients to leave out, of `INGREDIENTS`."""
 
 
 class Composer:
@@ -58,10 +78,12 @@ class Composer:
     SourceError
         If there is no manifest.
     ConfigError
-        If the pack holds nothing of one of the instruments.
+        If the pack holds nothing of one of the instruments, or there is no such ingredient to leave out.
     """
 
     def __init__(self, recipe: Recipe) -> None:
+        if strange := sorted(set(recipe.without) - set(INGREDIENTS)):
+            raise ConfigError(f"no ingredient {', '.join(strange)}; there are {', '.join(INGREDIENTS)}")
         self.recipe = recipe
         pack = read_pack(recipe.data)
         rooms = read_rooms(recipe.data)
@@ -69,7 +91,15 @@ class Composer:
         self._rooms = range(len(pack), len(pack) + len(rooms))
         sides = [side_of(row.instrument, row.source, three_way=recipe.three_way) for row in pack]
         here = [number for number, side in enumerate(sides) if side == recipe.side]
-        self._cast = Cast(pack, here, recipe.labels)
+        self._with = frozenset(INGREDIENTS) - frozenset(recipe.without)
+        self._cast = Cast(
+            pack,
+            here,
+            recipe.labels,
+            sisters="sisters" in self._with,
+            renderings="renderings" in self._with,
+            amplifier="amplifier" in self._with,
+        )
         if missing := self._cast.missing:
             raise ConfigError(f"{recipe.data}/training.csv has no {recipe.side} recordings of {', '.join(missing)}")
 
@@ -93,27 +123,22 @@ class Composer:
             If the recordings have to be decoded, and the cache cannot be written.
         """
         rng = self._rng(index)
-        plan = self._cast.plan(rng)
+        return self.compose(self._cast.plan(rng), rng)
+
+    def compose(self, plan: Plan, rng: Rng) -> Array:
+        """Compose a clip after a plan of one's own; result and errors as for `audio`."""
         solo = self._perform(plan, rng)
         for _ in range(_TRIES):
             if plan.label == "unknown" or effects.activity(solo) >= _ACTIVE:
                 break
             solo = self._perform(plan, rng)
         solo = level(self._place(solo, rng), 1.0)
-        if rng.random() < 0.25:  # accompanied
-            solo = solo + level(self._accompaniment(plan.name, rng), 10 ** (-rng.uniform(4, 22) / 20))
-        elif rng.random() < 0.4:  # a stem with what leaks from the others' microphones and headphones
-            solo = solo + level(self._accompaniment(plan.name, rng), 10 ** (-rng.uniform(25, 50) / 20))
-        sound = effects.desk(solo, rng)
-        if rng.random() < 0.85:
-            sound = level(sound, 1.0) + effects.noise(rng) * np.float32(10 ** (-rng.triangular(25, 70, 90) / 20))
-        if rng.random() < 0.2:
-            sound = effects.codec(sound, rng)
-        peak = max(float(np.abs(sound).max()), 1e-6)
-        sound = sound / np.float32(peak) * np.float32(10 ** (-rng.uniform(0, 30) / 20))
-        if rng.random() < 0.05:
-            sound = sound.clip(-0.6, 0.6)
-        return np.asarray(sound[:WINDOW], np.float32)
+        draw = rng.random()
+        if "accompaniment" in self._with and draw < 0.5:
+            # Behind the soloist; or a stem, with what leaks from the others' microphones and headphones.
+            below = rng.uniform(4, 24) if draw < 0.28 else rng.uniform(24, 50)
+            solo = solo + level(self._accompaniment(plan.name, rng), 10 ** (-below / 20))
+        return self._recorded(solo, rng)
 
     def licences(self, plan: Plan) -> tuple[str, ...]:
         """Licences of what a clip's soloist plays with, by name."""
@@ -123,23 +148,45 @@ class Composer:
     def _rng(self, index: int) -> Rng:
         return np.random.default_rng([self.recipe.seed, SPLITS.index(self.recipe.side), index])
 
+    def _recorded(self, sound: Array, rng: Rng) -> Array:
+        """Take what sounds in the room through the chain of a recording, or of a concert."""
+        if "desk" in self._with:
+            sound = effects.desk(sound, rng)
+        if "noise" in self._with and rng.random() < 0.85:
+            sound = level(sound, 1.0) + effects.noise(rng) * np.float32(10 ** (-rng.triangular(25, 70, 90) / 20))
+        if "feedback" in self._with and rng.random() < 0.08:
+            sound = effects.feedback(sound, rng)
+        if "codec" in self._with and rng.random() < 0.25:
+            sound = effects.codec(sound, rng)
+        peak = max(float(np.abs(sound).max()), 1e-6)
+        sound = sound / np.float32(peak) * np.float32(10 ** (-rng.uniform(0, 30) / 20))
+        if rng.random() < 0.05:
+            sound = sound.clip(-0.6, 0.6)
+        return np.asarray(sound[:WINDOW], np.float32)
+
     def _perform(self, plan: Plan, rng: Rng) -> Array:
         """Let those who were chosen play, together if there are several; noise if nobody was."""
         if not plan.makers:
             return effects.noise(rng)
-        parts = [play(self._tape, self._cast.recordings(maker), rng) for maker in plan.makers]
+        parts = [self._played(maker, rng) for maker in plan.makers]
         if len(parts) > 1:
             return np.asarray(np.sum([level(p, 10 ** (rng.uniform(-10, 0) / 20)) for p in parts], axis=0), np.float32)
         if plan.name not in INSTRUMENTS:
             return parts[0]
         return self._staged(plan, parts[0], rng)
 
+    def _played(self, maker: Maker, rng: Rng) -> Array:
+        recordings = self._cast.recordings(maker)
+        if "phrases" in self._with:
+            return play(self._tape, recordings, rng)
+        return extract(self._tape, recordings[rng.integers(len(recordings))], rng)
+
     def _staged(self, plan: Plan, sound: Array, rng: Rng) -> Array:
         """Give a soloist the sound of a stage: an amplifier, or lungs."""
         clean = plan.makers[0][0] == "clean electric guitar"
-        if clean or (plan.name == "distorted electric guitar" and rng.random() < 0.3):
+        if clean or (plan.name == "distorted electric guitar" and "amplifier" in self._with and rng.random() < 0.3):
             sound = effects.amplifier(sound, rng)
-        if plan.name in _LOUD and rng.random() < 0.75:
+        if plan.name in _BLOWN and "blown" in self._with and rng.random() < _BLOWN[plan.name]:
             sound = effects.blown(sound, rng)
         return sound
 
@@ -147,15 +194,12 @@ class Composer:
         return self._place(self._perform(self._cast.accompaniment(name, rng), rng), rng)
 
     def _place(self, sound: Array, rng: Rng) -> Array:
-        """Put a player into a room, or keep them dry; they may come in late or stop early."""
+        """Put a player into a room, or keep them dry, before a microphone."""
         draw = rng.random()
-        if draw < 0.45 and len(self._rooms):
+        if draw < 0.4 and len(self._rooms) and "rooms" in self._with:
             sound = effects.room(sound, self._tape.audio(self._rooms[rng.integers(len(self._rooms))]), rng)
-        elif draw < 0.65:
-            sound = effects.room(sound, None, rng)
-        if rng.random() < 0.1:
-            cut = int(rng.uniform(0.1, 0.5) * WINDOW)
-            fade = np.linspace(0, 1, int(0.05 * SAMPLE_RATE), dtype=np.float32)
-            gate = np.concatenate([np.zeros(cut, np.float32), fade, np.ones(WINDOW - cut - len(fade), np.float32)])
-            sound = sound * (gate if rng.random() < 0.5 else gate[::-1])
+        elif 0.4 <= draw < 0.75 and "halls" in self._with:
+            sound = effects.room(sound, effects.hall(rng) if rng.random() < 0.7 else None, rng)
+        if "microphone" in self._with and rng.random() < 0.4:
+            sound = effects.microphone(sound, rng)
         return sound

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import io
+
 import numpy as np
 import numpy.typing as npt
 import pedalboard
+import soundfile
 import soxr
+from scipy.signal import fftconvolve
 
 from stream.features import SAMPLE_RATE, WINDOW
 
@@ -33,6 +37,10 @@ def amplifier(sound: Array, rng: Rng) -> Array:
     """
     sound = level(sound, 1.0)
     sound = _run([pedalboard.HighpassFilter(rng.uniform(60, 250)), _peak(rng, 400, 1500, 0, 12)], sound)
+    if rng.random() < 0.3:  # a sustainer
+        sound = level(
+            _run([pedalboard.Compressor(rng.uniform(-40, -20), rng.uniform(3, 10), 2, 200)], level(sound, 0.1)), 1.0
+        )
     drive = rng.uniform(6, 48)
     loud = soxr.resample(sound, 1, 4, "MQ")
     stages = int(rng.integers(1, 4))
@@ -48,11 +56,14 @@ def amplifier(sound: Array, rng: Rng) -> Array:
         _peak(rng, 1500, 4000, 0, 10),
         *[pedalboard.LowpassFilter(rng.uniform(2500, 6500)) for _ in range(int(rng.integers(2, 5)))],
     ]
+    if rng.random() < 0.1:
+        cabinet.append(pedalboard.Phaser(rng.uniform(0.2, 3), rng.uniform(0.3, 1), mix=rng.uniform(0.2, 0.5)))
     if rng.random() < 0.3:
         cabinet.append(pedalboard.Chorus(rng.uniform(0.3, 2), rng.uniform(0.1, 0.4), mix=rng.uniform(0.2, 0.5)))
     if rng.random() < 0.3:
         cabinet.append(pedalboard.Delay(rng.uniform(0.08, 0.5), rng.uniform(0, 0.5), rng.uniform(0.1, 0.4)))
-    return _run(cabinet, driven)
+    hiss = rng.standard_normal(len(driven)).astype(np.float32) * np.float32(10 ** (-rng.uniform(35, 80) / 20))
+    return _run(cabinet, level(driven, 1.0) + hiss)
 
 
 def blown(sound: Array, rng: Rng) -> Array:
@@ -92,8 +103,64 @@ def room(sound: Array, impulse: Array | None, rng: Rng) -> Array:
         return _run([pedalboard.Reverb(size, damping, wet_level=wet * 0.5, dry_level=1 - wet)], sound)
     impulse = soxr.resample(impulse, 1, rng.uniform(0.75, 1.3), "MQ")
     decay = np.exp(-np.arange(len(impulse)) / SAMPLE_RATE / rng.uniform(0.15, 3))
-    wet_sound = pedalboard.Convolution((impulse * decay).astype(np.float32), 1.0, SAMPLE_RATE)(sound, SAMPLE_RATE)
+    wet_sound = fftconvolve(sound, (impulse * decay).astype(np.float32))[: len(sound)]
     return level(sound, 1 - wet) + level(wet_sound, wet)
+
+
+def hall(rng: Rng) -> Array:
+    """Make the impulse response of a room that was not measured: early reflections, and a tail darker by the second.
+
+    Returns
+    -------
+    np.ndarray [shape=(m,), dtype=float32]
+        0.3 to 3.5 s, without the direct sound.
+    """
+    seconds = np.exp(rng.uniform(np.log(0.3), np.log(3.5)))  # in which it decays by 60 dB
+    time = np.arange(int(seconds * SAMPLE_RATE), dtype=np.float32) / SAMPLE_RATE
+    bright = rng.standard_normal(len(time)).astype(np.float32)
+    dark = pedalboard.LowpassFilter(rng.uniform(400, 4000))(bright, SAMPLE_RATE)
+    faster = rng.uniform(2, 6)  # the air and the walls take the highs first
+    tail = dark * np.exp(-6.9 / seconds * time) + (bright - dark) * np.exp(-6.9 * faster / seconds * time)
+    tail *= np.clip(time / rng.uniform(0.005, 0.08), 0, 1)
+    for _ in range(int(rng.integers(3, 12))):
+        at = rng.uniform(0.003, 0.09)
+        tail[int(at * SAMPLE_RATE)] += rng.choice([-1, 1]) * rng.uniform(1, 8) * np.exp(-at / 0.03)
+    return np.asarray(tail, np.float32)
+
+
+def microphone(sound: Array, rng: Rng) -> Array:
+    """Hear a player through a microphone: proximity, presence, and what comes by way of the floor or a music stand.
+
+    Parameters and result as for `amplifier`.
+    """
+    chain: list[pedalboard.Plugin] = [
+        pedalboard.LowShelfFilter(rng.uniform(80, 300), rng.uniform(-8, 8)),
+        _peak(rng, 2500, 9000, -3, 8),
+        pedalboard.HighpassFilter(rng.uniform(20, 120)),
+    ]
+    if rng.random() < 0.6:
+        delay, gain = int(rng.uniform(0.0003, 0.006) * SAMPLE_RATE), rng.uniform(-0.7, 0.7)
+        sound = sound.copy()
+        sound[delay:] += np.float32(gain) * sound[:-delay]
+    return _run(chain, sound)
+
+
+def feedback(sound: Array, rng: Rng) -> Array:
+    """Let a loudspeaker sound back into the microphone, close to howling; parameters and result as for `amplifier`.
+
+    The loop has a delay of some metres and a few resonances. It is solved exactly, as a filter 1 / (1 - loop).
+    """
+    size = 2 * len(sound)
+    frequency = np.fft.rfftfreq(size, 1 / SAMPLE_RATE)
+    octaves = np.log2(np.maximum(frequency, 20))
+    colour = np.zeros_like(octaves)
+    for _ in range(int(rng.integers(1, 4))):
+        centre, width = np.log2(rng.uniform(150, 4000)), rng.uniform(0.05, 0.8)
+        colour += rng.uniform(0.3, 1) * np.exp(-0.5 * ((octaves - centre) / width) ** 2)
+    loop = rng.uniform(0.4, 0.95) * colour / colour.max()
+    delay = rng.uniform(0.004, 0.04)
+    spectrum = np.fft.rfft(sound, size) / (1 - loop * np.exp(-2j * np.pi * frequency * delay))
+    return np.asarray(np.fft.irfft(spectrum)[: len(sound)], np.float32)
 
 
 def desk(sound: Array, rng: Rng) -> Array:
@@ -117,8 +184,15 @@ def desk(sound: Array, rng: Rng) -> Array:
 
 
 def codec(sound: Array, rng: Rng) -> Array:
-    """Encode and decode with a lossy codec; parameters and result as for `amplifier`."""
-    return _run([pedalboard.MP3Compressor(rng.uniform(2, 9.5))], level(sound, 0.15).clip(-1, 1))
+    """Encode and decode with a lossy codec, MP3 or Vorbis; parameters and result as for `amplifier`."""
+    sound = level(sound, 0.15).clip(-1, 1)
+    if rng.random() < 0.6:
+        return _run([pedalboard.MP3Compressor(rng.uniform(2, 9.5))], sound)
+    coded = io.BytesIO()
+    soundfile.write(coded, sound, SAMPLE_RATE, "VORBIS", format="OGG", compression_level=rng.uniform(0.5, 1))
+    coded.seek(0)
+    decoded, _ = soundfile.read(coded, len(sound), dtype="float32", fill_value=0.0)
+    return np.asarray(decoded, np.float32)
 
 
 def noise(rng: Rng) -> Array:
