@@ -146,9 +146,11 @@ def melody(notes: Notes, rng: Rng, manner: Manner) -> Array:
             before = 0.0
         target = pitch + detune + rng.normal(0, 0.04)
         length = samples(time, seconds * max(legato, 1) + 0.15 + ring)
+        attack = rng.uniform(0.0, 0.07) if before and rng.random() < slurred else 0.0
         curve = depth * vibrato(length, rng) if depth else np.zeros(length)
         if not pluck and not tremolo:
-            curve += ornament(length, seconds, before - pitch if before else 0.0, rng, manner)
+            movement = ornament(length, seconds, before - pitch if before else 0.0, rng, manner)
+            curve += np.pad(movement, (int(attack * SAMPLE_RATE), 0), mode="edge")[:length]  # nothing moves in advance
         sound = notes.sound(target, curve, rng)
         if second:
             beside = notes.sound(target + _interval(pitch, second, pitches), curve, rng)
@@ -160,7 +162,6 @@ def melody(notes: Notes, rng: Rng, manner: Manner) -> Array:
             seconds = max(_SHORTEST, min(seconds, len(sound) / SAMPLE_RATE - 0.05))
         if swelling and seconds > 0.4:
             sound = swell(sound, seconds, swelling, rng)
-        attack = rng.uniform(0.0, 0.07) if before and rng.random() < slurred else 0.0
         loudness = 0.8 * loudness + rng.normal(0, 1.5)
         gain = 10 ** (loudness / 20)
         release = rng.uniform(0.02 if attack else 0.01, ring)
