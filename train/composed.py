@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from stream.errors import ConfigError
-from train import cast, composer, effects, pack, phrases, tape
+from train import cast, composer, effects, manners, melodies, notes, pack, phrases, tape
 from train.cast import Plan
 from train.clips import SPLITS, Clip, Split
 from train.composer import Composer, Recipe
@@ -24,7 +24,7 @@ from train.pack import INSTRUMENTS, LABELS, fingerprint, read_pack, read_rooms
 
 Array = npt.NDArray[np.float32]
 
-_MODULES: Final = (cast, composer, effects, pack, phrases, tape)
+_MODULES: Final = (cast, composer, effects, manners, melodies, notes, pack, phrases, tape)
 # Their random numbers, filters and codecs are part of every clip. With another version, an extraction that was
 # interrupted before would mix two kinds of clips, and one digest would stand for both.
 _PACKAGES: Final = ("numpy", "pedalboard", "soundfile", "soxr")
