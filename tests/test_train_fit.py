@@ -27,11 +27,10 @@ from stream.classifier import Classifier
 from stream.errors import ConfigError, SourceError
 from stream.features import WINDOW, StreamingMel
 from train.__main__ import main
-from train.augment import augment, change
 from train.corpus import Extraction, extract
 from train.fit import Schedule, best_epoch, fit, outputs
 from train.folder import folder
-from train.networks import VARIANTS, Variant, build
+from train.networks import VARIANTS
 from train.pack import LABELS
 from train.run import Run
 from train.schedule import History, stale
@@ -76,62 +75,6 @@ def weights(extraction: Extraction, schedule: Schedule, folder: Path | None = No
     return [np.asarray(variable) for variable in fitted.model.variables]
 
 
-@pytest.mark.parametrize("variant", VARIANTS.values(), ids=lambda variant: variant.name)
-def test_networks_are_those_of_the_table(variant: Variant) -> None:
-    """Every row gives its number of unpadded convolutions of stride 2, its filters, and one logit for each label."""
-    model = build(variant, 4, channels=2)
-    layers = [layer for layer in model.layers if "conv2d" in layer.name]
-    assert len(layers) == variant.layers
-    side = 129
-    for layer in layers:
-        side = (side - variant.kernel) // 2 + 1
-        assert layer.output.shape[1:] == (side, side, variant.filters)
-        assert (layer.strides, layer.padding) == ((2, 2), "valid")
-    assert any("batch_normalization" in layer.name for layer in model.layers) == variant.batch_norm
-    assert any("dropout" in layer.name for layer in model.layers) == bool(variant.dropout)
-    bent = [layer.activation.__name__ for layer in model.layers if layer.name.startswith("activation")]
-    assert (
-        bent
-        == {
-            "relu": ["relu"] * variant.layers,
-            "tanh": ["tanh"] * variant.layers,
-            "mixed": ["tanh", *["relu"] * (variant.layers - 1)],
-        }[variant.activation]
-    )
-    assert model.output_shape == (None, 4)
-    assert model.layers[-1].activation.__name__ == "linear"
-
-
-@pytest.mark.parametrize(("name", "weights"), [("2", 37_209), ("2B", 37_209 + 3 * 4 * 16)])
-def test_published_network_has_the_published_size(name: str, weights: int) -> None:
-    """Three convolutions of 16 filters and nine outputs have as many weights as the shipped model."""
-    assert build(VARIANTS[name], len(LABELS)).count_params() == weights
-
-
-def test_augmented_features_stay_in_range() -> None:
-    """Augmentation keeps shape, type and range, and the same generator gives the same."""
-    clip = np.random.default_rng(0).uniform(-80, 0, (129, 129)).astype(np.float32)
-    for seed in range(30):
-        changed = change(clip, np.random.default_rng(seed))
-        assert changed.shape == clip.shape
-        assert changed.dtype == np.float32
-        assert changed.min() >= -80
-        assert changed.max() <= 0
-        np.testing.assert_array_equal(changed, change(clip, np.random.default_rng(seed)))
-
-
-def test_mixed_targets_stay_shares() -> None:
-    """What is mixed up keeps targets that sum to one, and every clip's own label in front where its share is."""
-    rng = np.random.default_rng(0)
-    clips = rng.uniform(-80, 0, (16, 129, 129)).astype(np.float32)
-    targets = np.eye(4, dtype=np.float32)[rng.integers(4, size=16)]
-    mixed = [augment(clips, targets, np.random.default_rng(seed))[1] for seed in range(8)]
-    for shares in mixed:
-        np.testing.assert_allclose(shares.sum(axis=1), 1, rtol=1e-5)
-    assert any(np.any((shares > 0.01) & (shares < 0.99)) for shares in mixed)
-    assert any(np.array_equal(shares, targets) for shares in mixed)
-
-
 def test_fit_learns_and_keeps_the_best_epoch(extraction: Extraction) -> None:
     """Tones of three registers are told apart, and the network has the weights of its best epoch."""
     corpora = extraction.corpora
@@ -143,6 +86,22 @@ def test_fit_learns_and_keeps_the_best_epoch(extraction: Extraction) -> None:
     assert right.mean() == fitted.entry["validation_accuracy"] > 0.9
     assert fitted.best == best_epoch(fitted.history)
     assert [entry["epoch"] for entry in fitted.history] == list(range(1, 9))
+
+
+def test_weights_are_averaged(extraction: Extraction) -> None:
+    """After a step, weights and statistics are their average: 2/11 of what they were before it, and 9/11 of after."""
+    corpora = extraction.corpora
+    schedule = Schedule(epochs=1, batch=len(corpora["training"]), augmented=False)
+    variables = []
+    for average in (0.0, 0.1, 0.995):
+        settings = replace(schedule, average=average)
+        fitted = fit(VARIANTS["2B"], corpora["training"], corpora["validation"], settings)
+        variables.append([np.asarray(v) for v in fitted.model.variables if v.dtype == "float32"])
+    # What was before is what 0.1 of it and 0.9 of after show.
+    for after, little, warming in zip(*variables, strict=True):
+        before = (little.astype(np.float64) - 0.9 * after) / 0.1
+        np.testing.assert_allclose(warming, before * 2 / 11 + after * 9 / 11, rtol=1e-3, atol=1e-4)
+    assert not np.allclose(variables[0][0], variables[2][0], rtol=1e-4)
 
 
 def test_lucky_early_epoch_is_not_kept() -> None:
@@ -362,7 +321,11 @@ def test_pack_gets_a_bundle_with_unknown(tmp_path: Path, capsys) -> None:
     [
         ("--data nowhere", "no data at nowhere"),
         ("--data {data} --epochs 0", "--epochs is 0; expected 1 or more"),
-        ("--data {data} --variant 7", "no variant '7'; there are 0a"),
+        ("--data {data} --variant 7", "no network '7'; there are 0a"),
+        ("--data {data} --network 7", "no network '7'; there are 0a"),
+        ("--data {data} --average 1", "--average is 1; expected 0 or more, and less than 1"),
+        ("--data {data} --handovers 2", "--handovers is 2; expected 0 to 1"),
+        ("--data {data} --without-augmentation noise,hum", "no augmentation 'hum'; there are time, pitch, equaliser"),
         ("--data {data} --channels delta", "--channels is delta; expected mel"),
         ("--data {data} --instruments low,tuba", "no folder of tuba"),
         ("--data {data} --distribute", "--distribute needs a TF_CONFIG like"),

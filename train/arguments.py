@@ -6,8 +6,14 @@ import argparse
 from pathlib import Path
 
 from stream.errors import ConfigError
+from train.augment import AUGMENTATIONS
 from train.data import Data
 from train.medley import TASKS
+from train.schedule import Schedule
+
+# Written out: who asks for help need not wait for Keras, or have it.
+_NETWORKS = "lead, lead-average, lead-frequency, lead-convolutions, small"
+_ROWS = "0a, 0a-tanh, 1, 2, 2-tanh, 2-mixed, 2B, 3, 3-5x5"
 
 
 def data_of(arguments: argparse.Namespace) -> Data:
@@ -91,6 +97,11 @@ def parser() -> argparse.ArgumentParser:
     action.add_argument("--out", type=Path, required=True, help="folder for the clips")
     action.add_argument("--each", type=int, default=4, help="clips of each label (default: %(default)s)")
 
+    action = actions.add_parser("render", help="make a pack of another one and of notes rendered with FluidSynth")
+    action.add_argument("--data", type=Path, required=True, help="the pack, which stays as it is")
+    action.add_argument("--out", type=Path, required=True, help="folder for the new pack; what is there is kept")
+    action.add_argument("--soundfont", type=Path, nargs="+", default=[], help="files, if not those of Debian's packages")
+
     action = actions.add_parser("download", help="download Medley-solos-DB with mirdata, and check it")
     action.add_argument("folder", type=Path, help="where to")
     action = actions.add_parser("check", help="compare a copy of Medley-solos-DB with the published checksums")
@@ -129,7 +140,12 @@ def _data() -> argparse.ArgumentParser:
 def _fitting() -> argparse.ArgumentParser:
     group = argparse.ArgumentParser(add_help=False)
     add = group.add_argument_group("network").add_argument
-    add("--variant", default="2B", help="row of the study's table (default: %(default)s)")
+    add(
+        *("--network", "--variant"),
+        metavar="NAME",
+        default="2B",
+        help=f"one of {_NETWORKS}, or a row of the study's table: {_ROWS} (default: %(default)s)",
+    )
     add("--channels", default="mel", help="input channels: mel, or mel,delta (default: %(default)s)")
     add("--settings", type=Path, metavar="best.json", help="what a search chose, instead of all flags of this kind")
     add = group.add_argument_group("fitting").add_argument
@@ -139,7 +155,10 @@ def _fitting() -> argparse.ArgumentParser:
     )
     add("--batch", type=int, help="clips in a step (default: 64, down to 8 for less than 2048 clips)")
     add("--rate", type=float, default=2e-3, help="learning rate (default: %(default)s)")
-    add("--plain", action="store_true", help="no augmentation and no label smoothing, as in the study")
+    add("--average", type=float, help=f"decay of the moving average of the weights (default: {Schedule().average:g})")
+    add("--handovers", type=float, default=0.0, help="share of clips that begin with another player (default: none)")
+    add("--without-augmentation", metavar="NAME,...", help=f"leave out some of {', '.join(AUGMENTATIONS)}")
+    add("--plain", action="store_true", help="no augmentation, label smoothing or average, as in the study")
     add("--fit-seed", type=int, default=0, help="of weights, order and augmentation (default: %(default)s)")
     return group
 

@@ -26,9 +26,9 @@ class Checkpoint:
     history: list[dict[str, float]]
     """One entry for each epoch."""
     variables: list[Values]
-    """Of network and optimizer, seeds included."""
+    """Of network and optimizer, seeds included, and the averages of the network's."""
     best: list[Values]
-    """Of the network, after the best epoch."""
+    """Of the network, averaged, after the best epoch."""
 
     def save(self, path: Path) -> None:
         """Write the file in one step: whatever happens, there is the old one or the new one."""

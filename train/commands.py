@@ -16,8 +16,9 @@ import soundfile
 from stream.bundle import UNKNOWN, Bundle, load
 from stream.errors import ConfigError
 from stream.features import CHANNELS, SAMPLE_RATE
-from train import archive, figures, search, study, studytable
+from train import archive, figures, render, search, study, studytable
 from train.arguments import at_least, data_of
+from train.augment import AUGMENTATIONS
 from train.card import looked
 from train.clips import Clip, Dataset, Split
 from train.corpus import Extraction, extract, window_features
@@ -25,7 +26,7 @@ from train.data import require, trainable
 from train.evaluate import demo, evaluate, validation
 from train.fit import STATE, Schedule, fit
 from train.making import called, make, measure, tell
-from train.networks import VARIANTS
+from train.networks import NETWORKS
 from train.result import table
 from train.run import Run
 from train.schedule import fitting
@@ -164,6 +165,13 @@ def examples_(arguments: argparse.Namespace) -> None:
     _print(str(page))
 
 
+def render_(arguments: argparse.Namespace) -> None:
+    """Render notes for a pack's thin instruments."""
+    for rendered in render.render(arguments.data, arguments.out, render.fonts_of(arguments.soundfont)):
+        _print(str(rendered))
+    _print(render.summary(arguments.out))
+
+
 def download_(arguments: argparse.Namespace) -> None:
     """Download Medley-solos-DB, and check it."""
     archive.download(arguments.folder)
@@ -188,6 +196,7 @@ ACTIONS = {
     "study": study_,
     "search": search_,
     "examples": examples_,
+    "render": render_,
     "download": download_,
     "check": check_,
 }
@@ -213,13 +222,20 @@ _EXAMPLE = """<figure>{picture}<audio controls preload="none" src="{source}"></a
 
 def _run(arguments: argparse.Namespace) -> Run:
     """Read what to train from the arguments."""
-    if arguments.variant not in VARIANTS:
-        raise ConfigError(f"no variant {arguments.variant!r}; there are {', '.join(VARIANTS)}")
+    if arguments.network not in NETWORKS:
+        raise ConfigError(f"no network {arguments.network!r}; there are {', '.join(NETWORKS)}")
     if arguments.settings:
         variant, schedule, channels = search.chosen(arguments.settings)
         return Run(arguments.name, data_of(arguments), variant, channels, schedule, arguments.command)
     channels = _channels(arguments.channels)
     at_least(arguments, 1, "epochs", "batch", "patience")
+    average = Schedule().average if arguments.average is None else arguments.average
+    if arguments.plain and arguments.average is None:
+        average = 0.0
+    if not 0 <= average < 1:
+        raise ConfigError(f"--average is {average:g}; expected 0 or more, and less than 1")
+    if not 0 <= arguments.handovers <= 1:
+        raise ConfigError(f"--handovers is {arguments.handovers:g}; expected 0 to 1")
     schedule = Schedule(
         epochs=arguments.epochs,
         batch=arguments.batch or Schedule().batch,
@@ -227,9 +243,19 @@ def _run(arguments: argparse.Namespace) -> Run:
         smoothing=0.0 if arguments.plain else Schedule().smoothing,
         patience=arguments.patience,
         augmented=not arguments.plain,
+        without=_without(arguments.without_augmentation),
+        handovers=arguments.handovers,
+        average=average,
         seed=arguments.fit_seed,
     )
-    return Run(arguments.name, data_of(arguments), VARIANTS[arguments.variant], channels, schedule, arguments.command)
+    return Run(arguments.name, data_of(arguments), NETWORKS[arguments.network], channels, schedule, arguments.command)
+
+
+def _without(names: str | None) -> tuple[str, ...]:
+    without = tuple(name.strip() for name in names.split(",")) if names else ()
+    if unknown := [name for name in without if name not in AUGMENTATIONS]:
+        raise ConfigError(f"no augmentation {unknown[0]!r}; there are {', '.join(AUGMENTATIONS)}")
+    return without
 
 
 def _channels(names: str) -> tuple[str, ...]:

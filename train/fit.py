@@ -16,7 +16,7 @@ from train import checkpoint
 from train.corpus import Corpus
 from train.export import replace
 from train.learner import Learner, outputs
-from train.networks import Variant
+from train.networks import Network
 from train.schedule import History, Schedule, best_epoch
 from train.workers import Workers
 
@@ -45,7 +45,7 @@ class Fitted:
 
 
 def fit(
-    variant: Variant,
+    variant: Network,
     training: Corpus,
     validation: Corpus,
     schedule: Schedule,
@@ -59,7 +59,7 @@ def fit(
 
     Parameters
     ----------
-    variant : Variant
+    variant : Network
         Architecture.
     training, validation : Corpus
         Clips to learn from, and clips of other recordings to choose the epoch by.

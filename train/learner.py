@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict
 from typing import Any, Final
 
@@ -18,7 +19,7 @@ from stream.features import FRAMES, N_MELS, stack
 from train.augment import augment
 from train.checkpoint import Checkpoint
 from train.corpus import Corpus, decibels
-from train.networks import Variant, build
+from train.networks import Network, build
 from train.schedule import History, Schedule, best_epoch, stale
 from train.score import class_average, softmax
 from train.workers import Workers
@@ -51,7 +52,7 @@ class Learner:
 
     def __init__(
         self,
-        variant: Variant,
+        variant: Network,
         training: Corpus,
         validation: Corpus,
         schedule: Schedule,
@@ -69,6 +70,8 @@ class Learner:
             self.model = build(variant, len(training.labels), len(channels), _momentum(self._steps))
             self._optimizer = keras.optimizers.AdamW(self._rate(), weight_decay=schedule.decay)
             self._optimizer.build(self.model.trainable_variables)
+            self._moving = [v for v in self.model.variables if v.dtype.startswith("float")] if schedule.average else []
+            self._averages = [keras.Variable(np.asarray(v), trainable=False) for v in self._moving]
         self._best = [np.asarray(variable) for variable in self.model.variables]
         self._targets = np.eye(len(training.labels), dtype=np.float32)[training.targets]
         self._targets = self._targets * (1 - schedule.smoothing) + schedule.smoothing / len(training.labels)
@@ -123,16 +126,23 @@ class Learner:
         ):
             summed, hits = self._step(features, targets, size)
             loss, right, clips = loss + float(summed), right + float(hits), clips + float(size)
-        moving = [v for v in self.model.non_trainable_variables if "seed" not in v.path]
-        self._workers.average(moving)
+        statistics = {id(v) for v in self.model.non_trainable_variables}  # of its own batches, on every worker
+        self._workers.average([v for v in self.model.variables if id(v) in statistics and "seed" not in v.path])
+        averaged = zip(self._moving, self._averages, strict=True)
+        self._workers.average([average for variable, average in averaged if id(variable) in statistics])
+        with self._averaged():
+            return self._scored(loss / clips, right / clips, started)
+
+    def _scored(self, loss: float, accuracy: float, started: float) -> dict[str, float]:
+        """Score the validation clips, and keep the weights if this epoch is the best."""
         logits = outputs(self.model, self._validation, self._channels)
         targets = self._validation.targets
         chosen = logits.argmax(axis=1)
         likelihood = softmax(logits, 1.0)[np.arange(len(targets)), targets]
         entry = {
-            "epoch": number + 1.0,
-            "loss": loss / clips,
-            "accuracy": right / clips,
+            "epoch": len(self.history) + 1.0,
+            "loss": loss,
+            "accuracy": accuracy,
             "validation_loss": float(-np.log(likelihood + 1e-12).mean()),
             "validation_accuracy": float(np.mean(chosen == targets)),
             "validation_class_average": class_average(targets, chosen),
@@ -145,6 +155,18 @@ class Learner:
             self._best = [np.asarray(variable) for variable in self.model.variables]
         return entry
 
+    @contextmanager
+    def _averaged(self) -> Iterator[None]:
+        """Give the network its averaged weights for a while, and then those back that it goes on learning with."""
+        own = [np.asarray(variable) for variable in self._moving]
+        for variable, average in zip(self._moving, self._averages, strict=True):
+            variable.assign(np.asarray(average))
+        try:
+            yield
+        finally:
+            for variable, value in zip(self._moving, own, strict=True):
+                variable.assign(value)
+
     def checkpoint(self) -> Checkpoint:
         """Everything that the next epoch depends on."""
         return Checkpoint(self.settings, self.history, [np.asarray(v) for v in self._variables()], self._best)
@@ -155,7 +177,7 @@ class Learner:
             variable.assign(value)
 
     def _variables(self) -> list[keras.Variable]:
-        return [*self.model.variables, *self._optimizer.variables]
+        return [*self.model.variables, *self._optimizer.variables, *self._averages]
 
     def _rate(self) -> keras.optimizers.schedules.LearningRateSchedule:
         steps = self._steps * self._schedule.epochs
@@ -174,7 +196,7 @@ class Learner:
             features, targets = decibels(self._training.features(rows)), self._targets[rows]
             if self._schedule.augmented:
                 rng = np.random.default_rng([self._schedule.seed, epoch, step, self._workers.index])
-                features, targets = augment(features, targets, rng)
+                features, targets = augment(features, targets, rng, self._schedule.without, self._schedule.handovers)
             return stack(features, self._channels), targets, np.float32(len(batch))
 
         def read(step: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
@@ -188,7 +210,7 @@ class Learner:
 
     def _compiled(self) -> Any:
         """Compile one step: from a batch to its summed loss and how many of its clips were called right."""
-        model, optimizer = self.model, self._optimizer
+        model, optimizer, most = self.model, self._optimizer, self._schedule.average
 
         def replica(features: tf.Tensor, targets: tf.Tensor, size: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
             with tf.GradientTape() as tape:
@@ -197,6 +219,10 @@ class Learner:
                 loss = tf.reduce_sum(losses)
                 mean = loss / size  # gradients of the workers are summed
             optimizer.apply(tape.gradient(mean, model.trainable_variables), model.trainable_variables)
+            steps = tf.cast(optimizer.iterations, tf.float32)
+            decay = tf.minimum(most, (1 + steps) / (10 + steps))  # of few steps it must not remember the first ones
+            for variable, average in zip(self._moving, self._averages, strict=True):
+                average.assign(average * decay + variable * (1 - decay))
             hits = tf.argmax(targets, axis=1) == tf.argmax(logits, axis=1)
             return loss, tf.reduce_sum(tf.cast(hits, tf.float32))
 

@@ -1,17 +1,21 @@
-"""The published networks: two or three strided convolutions on a mel spectrogram of 129 x 129, then one dense layer.
+"""The networks by name: the residual family, and the published ones.
 
-The study calls its variants 0a, 1, 2, 2B and 3. They are one architecture with another number of layers, filters and
+A published network is two or three strided convolutions on a mel spectrogram of 129 x 129, then one dense layer. The
+study calls its variants 0a, 1, 2, 2B and 3. They are one architecture with another number of layers, filters and
 regularisers, so a table and one loop make them all.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Final, Literal
+from typing import Any, Final, Literal
 
 import keras
 
 from stream.features import FRAMES, N_MELS, TOP_DB
+from train import residual
+from train.normalization import BatchNormalization
+from train.residual import RESIDUALS, Residual
 
 Activation = Literal["relu", "tanh", "mixed"]
 
@@ -60,12 +64,25 @@ VARIANTS: Final = {
 """The study's rows by name."""
 
 
-def build(variant: Variant, outputs: int, channels: int = 1, momentum: float = 0.97) -> keras.Model:
+Network = Variant | Residual
+
+NETWORKS: Final[dict[str, Network]] = {**VARIANTS, **RESIDUALS}
+"""All networks by name."""
+
+
+def recall(record: dict[str, Any]) -> Network:
+    """Make the network again that `dataclasses.asdict` wrote down, also by way of json."""
+    if "stages" in record:
+        return Residual(**{**record, "stages": tuple((wide, blocks) for wide, blocks in record["stages"])})
+    return Variant(**record)
+
+
+def build(variant: Network, outputs: int, channels: int = 1, momentum: float = 0.97) -> keras.Model:
     """Build a network with freshly drawn weights.
 
     Parameters
     ----------
-    variant : Variant
+    variant : Variant or Residual
         Which one.
     outputs : int
         Number of labels.
@@ -80,12 +97,14 @@ def build(variant: Variant, outputs: int, channels: int = 1, momentum: float = 0
         From features in dB, shape=(n, 129, 129, channels), -80 to 0, to logits, shape=(n, outputs): there is no
         softmax, because an int8 one, in steps of 1/256, could not be calibrated.
     """
+    if isinstance(variant, Residual):
+        return residual.build(variant, outputs, channels, momentum)
     features = keras.Input((N_MELS, FRAMES, channels), name="features")
     x = keras.layers.Rescaling(1 / TOP_DB, offset=1.0)(features)  # 0 to 1
     for layer in range(variant.layers):
         x = keras.layers.Conv2D(variant.filters, variant.kernel, strides=2, padding="valid")(x)
         if variant.batch_norm:
-            x = keras.layers.BatchNormalization(momentum=momentum)(x)
+            x = BatchNormalization(momentum=momentum)(x)
         bent = variant.activation == "tanh" or (variant.activation == "mixed" and layer == 0)
         x = keras.layers.Activation("tanh" if bent else "relu")(x)
     x = keras.layers.Flatten()(x)

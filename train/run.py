@@ -15,7 +15,7 @@ from train import checkpoint
 from train.data import Data
 from train.export import replace
 from train.fit import STATE, History, Schedule
-from train.networks import Variant, build
+from train.networks import Network, build, recall
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +29,7 @@ class Run:
     name: str
     """Of the model that it makes."""
     data: Data
-    variant: Variant
+    variant: Network
     channels: tuple[str, ...]
     schedule: Schedule
     command: str
@@ -64,7 +64,7 @@ class Run:
             return cls(
                 record["name"],
                 Data.recall(record["data"]),
-                Variant(**record["variant"]),
+                recall(record["variant"]),
                 tuple(record["channels"]),
                 Schedule(**record["schedule"]),
                 record["command"],

@@ -27,8 +27,17 @@ class Schedule:
     """Epochs after which to stop when neither class average nor loss on validation gets better; None for never."""
     augmented: bool = True
     """Whether to change and mix up the clips."""
+    without: tuple[str, ...] = ()
+    """Which of `train.augment.AUGMENTATIONS` to leave out."""
+    handovers: float = 0.0
+    """Share of the clips that begin with another player, who hands over to the one that is to be named."""
+    average: float = 0.995
+    """Decay of the moving average of the weights, step by step, which is what is scored and kept; 0 for none."""
     seed: int = 0
     """Of the weights, the order, the dropout and the augmentation."""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "without", tuple(self.without))  # json knows lists only
 
 
 def best_epoch(history: History) -> int:
