@@ -100,7 +100,7 @@ def parser() -> argparse.ArgumentParser:
     action = actions.add_parser("render", help="make a pack of another one and of notes rendered with FluidSynth")
     action.add_argument("--data", type=Path, required=True, help="the pack, which stays as it is")
     action.add_argument("--out", type=Path, required=True, help="folder for the new pack; what is there is kept")
-    action.add_argument("--soundfont", type=Path, nargs="+", default=[], help="files, if not those of Debian's packages")
+    action.add_argument("--soundfont", type=Path, nargs="+", default=[], help="their files, if not those of Debian")
 
     action = actions.add_parser("download", help="download Medley-solos-DB with mirdata, and check it")
     action.add_argument("folder", type=Path, help="where to")
