@@ -22,7 +22,15 @@ _PLAYED_AS: Final = {
     "clean electric guitar": "distorted electric guitar",
 }
 _SAXOPHONE_RANGE: Final = (40, 77)  # MIDI
-_RENDERED: Final = {"fluidr3_gm": 0.9, "freepats": 0.25, "generaluser_gs": 0.25, "karoryfer_weresax": 0.6}
+_RENDERED: Final = {
+    "fluidr3_gm": 0.6,
+    "fluidr3_more": 0.4,
+    "musescore_general": 0.35,  # mostly FluidR3's samples again
+    "timgm6mb": 0.5,
+    "freepats": 0.25,
+    "generaluser_gs": 0.25,
+    "karoryfer_weresax": 0.6,
+}
 """Weights of renderings, and of a saxophone played for its dirt, beside a real player's 1."""
 _UNKNOWN_SHARE: Final = 1.7  # clips of `unknown` for one of each instrument
 
