@@ -4,19 +4,30 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
 
 from stream.classifier import Probabilities
 
-TIME_CONSTANT: Final = 0.35
-"""Of the exponential average, in seconds. The window is an average over 3 s already; this one only has to keep a
-single odd window from being seen."""
-MARGIN: Final = 0.15
-"""How much more probable than the present label another one must be to take its place."""
-RELEASE: Final = 0.5
-"""Share of its threshold below which the present label is given up."""
+LEAST: Final = 0.2
+"""Share of its threshold below which the present label has no advantage over others any more."""
+
+
+@dataclass(frozen=True, slots=True)
+class Smoothing:
+    """How much it takes to change the label; `soloist train programmes --tune` tells what each choice costs."""
+
+    time_constant: float = 0.2
+    """Of the exponential average, in seconds. The window is an average over 3 s already; this one only has to keep a
+    single odd window from being seen."""
+    margin: float = 0.5
+    """How much more probable than the present instrument another one must be to take its place. When a player hands
+    over to another, one probability falls as the other rises, so that a wide margin costs little time; near a tie, or
+    while a third is taken for either, it keeps the label still."""
+    release: float = 0.5
+    """How much more probable than the present instrument `unknown` must be for it to be given up."""
 
 
 class Smoother:
@@ -26,10 +37,13 @@ class Smoother:
     ----------
     thresholds : sequence of float
         Probability from which an instrument is named, one for each.
+    smoothing : Smoothing
+        How much a change takes.
     """
 
-    def __init__(self, thresholds: Sequence[float]) -> None:
+    def __init__(self, thresholds: Sequence[float], smoothing: Smoothing = Smoothing()) -> None:
         self._thresholds = np.array(thresholds)
+        self._smoothing = smoothing
         self._average: Probabilities | None = None
         self._named: int | None = None
 
@@ -43,7 +57,7 @@ class Smoother:
         Parameters
         ----------
         raw : np.ndarray [shape=(n_instruments,), dtype=float64]
-            Probabilities of one window.
+            Probabilities of one window; what is missing to 1 is `unknown`.
         elapsed : float
             Seconds of audio since the last estimate.
 
@@ -57,14 +71,16 @@ class Smoother:
         if self._average is None:
             self._average = raw.copy()
         else:
-            self._average += (1 - math.exp(-elapsed / TIME_CONSTANT)) * (raw - self._average)
+            self._average += (1 - math.exp(-elapsed / self._smoothing.time_constant)) * (raw - self._average)
         average, present = self._average, self._named
-        # The present label keeps its place until it falls well below its own threshold, and another one has to beat
-        # it clearly: near a tie, or near the threshold, the label would flicker otherwise.
         passing = average >= self._thresholds
         if present is not None:
-            passing &= average >= average[present] + MARGIN
-            passing[present] = average[present] >= RELEASE * self._thresholds[present]
+            # The present label needs no threshold, only that nothing leads it clearly. One that is all but ruled out
+            # has no say in who follows, but still gives way to `unknown` only when that leads.
+            if average[present] >= LEAST * self._thresholds[present]:
+                passing &= average >= average[present] + self._smoothing.margin
+            if not passing.any():
+                passing[present] = 1 - average.sum() - average[present] <= self._smoothing.release
         best = int(np.argmax(np.where(passing, average, -1.0)))
         self._named = best if passing[best] else None
         return average.copy(), self._named

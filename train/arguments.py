@@ -102,6 +102,22 @@ def parser() -> argparse.ArgumentParser:
     action.add_argument("--out", type=Path, required=True, help="folder for the new pack; what is there is kept")
     action.add_argument("--soundfont", type=Path, nargs="+", default=[], help="their files, if not those of Debian")
 
+    action = actions.add_parser(
+        "programmes", parents=[running], help="measure delay and flicker of a bundle on continuous programmes"
+    )
+    action.add_argument("--data", type=Path, required=True, help="the pack to compose of, with its validation.csv")
+    action.add_argument("--model", required=True, help="name of a shipped model, or path of a .tflite or .json")
+    action.add_argument("--programmes", type=int, default=40, help="to compose, 70 s each (default: %(default)s)")
+    action.add_argument("--solos", type=int, default=32, help="minutes of one player (default: %(default)s)")
+    action.add_argument("--seed", type=int, default=0, help="of what is composed (default: %(default)s)")
+    action.add_argument(
+        "--real", action="store_true", help="also the real clips of validation.csv in a row: a look at them, and logged"
+    )
+    action.add_argument(
+        "--tune", action="store_true", help="instead, on other programmes, what each way of smoothing would cost"
+    )
+    action.add_argument("--json", type=Path, metavar="FILE", help="write the figures there")
+
     action = actions.add_parser("download", help="download Medley-solos-DB with mirdata, and check it")
     action.add_argument("folder", type=Path, help="where to")
     action = actions.add_parser("check", help="compare a copy of Medley-solos-DB with the published checksums")

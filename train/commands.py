@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import argparse
 import html
+import json
 import logging
 import sys
 from collections import Counter
 from dataclasses import replace
 from pathlib import Path
+from typing import Any, Final
 from urllib.parse import quote
 
 import soundfile
@@ -16,7 +18,7 @@ import soundfile
 from stream.bundle import UNKNOWN, Bundle, load
 from stream.errors import ConfigError
 from stream.features import CHANNELS, SAMPLE_RATE
-from train import archive, figures, render, search, study, studytable
+from train import archive, export, figures, render, search, study, studytable, timing, tradeoff
 from train.arguments import at_least, data_of
 from train.augment import AUGMENTATIONS
 from train.card import looked
@@ -25,8 +27,12 @@ from train.corpus import Extraction, extract, window_features
 from train.data import require, trainable
 from train.evaluate import demo, evaluate, validation
 from train.fit import STATE, Schedule, fit
+from train.following import follow
+from train.hearing import listen
 from train.making import called, make, measure, tell
+from train.montage import Montage
 from train.networks import NETWORKS
+from train.programmes import Stage
 from train.result import table
 from train.run import Run
 from train.schedule import fitting
@@ -35,6 +41,8 @@ from train.workers import Workers
 log = logging.getLogger(__name__)
 
 _LOOKS = "validation-looks.log"  # in the cache: a line for each time that the real clips of a pack were scored
+_ORDERS: Final = 3  # of the real clips in a row, each a programme of all of them
+_ASIDE: Final = 1000  # first number of the programmes that smoothing is chosen on: others than those it is judged by
 
 
 def fit_(arguments: argparse.Namespace) -> None:
@@ -172,6 +180,34 @@ def render_(arguments: argparse.Namespace) -> None:
     _print(render.summary(arguments.out))
 
 
+def programmes_(arguments: argparse.Namespace) -> None:
+    """Print how a bundle follows continuous programmes, or what smoothing otherwise would cost."""
+    at_least(arguments, 1, "programmes", "solos", "processes")
+    bundle = load(arguments.model)
+    stage = Stage(arguments.data, arguments.cache, arguments.seed)
+    counts = arguments.programmes, arguments.solos
+    record: Any
+    if arguments.tune:
+        if arguments.real:
+            raise ConfigError("--tune and --real exclude each other: nothing is chosen on the real clips")
+        choices = tradeoff.weigh(bundle, *listen(bundle, stage, *counts, arguments.processes, first=_ASIDE))
+        _print(tradeoff.table(choices))
+        record = [choice.figures() for choice in choices]
+    else:
+        timings = [follow("composed", bundle, stage, *counts, arguments.processes)]
+        if arguments.real:
+            real = validation(arguments.data)
+            looks = _look(arguments.cache, bundle.name)
+            montage = Montage(real, real.clips, arguments.seed)
+            timings.append(follow("real", bundle, montage, _ORDERS, len(real.labels), arguments.processes))
+        _print(timing.table(timings))
+        if arguments.real:
+            _print(f"\n{looked(looks)}")
+        record = {measured.name: measured.figures() for measured in timings}
+    if arguments.json:
+        export.replace(arguments.json, (json.dumps(record, indent=1) + "\n").encode())
+
+
 def download_(arguments: argparse.Namespace) -> None:
     """Download Medley-solos-DB, and check it."""
     archive.download(arguments.folder)
@@ -197,6 +233,7 @@ ACTIONS = {
     "search": search_,
     "examples": examples_,
     "render": render_,
+    "programmes": programmes_,
     "download": download_,
     "check": check_,
 }
