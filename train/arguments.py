@@ -85,6 +85,19 @@ def parser() -> argparse.ArgumentParser:
     action.add_argument("--seeds", type=int, default=3, help="trainings of each row (default: %(default)s)")
     action.add_argument("--epochs", type=int, help="at most, for each training")
 
+    action = actions.add_parser(
+        "ablation", parents=[data, running], help="leave out one ingredient after another, and compare"
+    )
+    add = action.add_argument
+    add("--out", type=Path, required=True, help="folder for the table; an ablation stopped there goes on")
+    add("--network", default="small", metavar="NAME", help="that of the full recipe (default: %(default)s)")
+    add("--only", metavar="NAME,...", help="rows such as composer/codec, or groups: composer, augmentation, ...")
+    add("--seeds", type=int, default=1, help="trainings of each row (default: %(default)s)")
+    add("--full-seeds", type=int, default=3, help="of the full recipe, at least (default: %(default)s)")
+    add("--epochs", type=int, help="of each training (default: 8)")
+    add("--handovers", type=float, help="share of clips that begin with another player (default: 0.25)")
+    add("--real", action="store_true", help="score the real clips of validation.csv as well: one look for all rows")
+
     action = actions.add_parser("search", parents=[data, running], help="search for better hyper-parameters")
     action.add_argument("--out", type=Path, required=True, help="folder for the report; a search stopped there goes on")
     action.add_argument("--trials", type=int, default=40, help="trainings, former ones included (default: %(default)s)")

@@ -18,7 +18,7 @@ import soundfile
 from stream.bundle import UNKNOWN, Bundle, load
 from stream.errors import ConfigError
 from stream.features import CHANNELS, SAMPLE_RATE
-from train import archive, export, figures, render, search, study, studytable, timing, tradeoff
+from train import ablation, ablationtable, archive, export, figures, render, search, study, studytable, timing, tradeoff
 from train.arguments import at_least, data_of
 from train.augment import AUGMENTATIONS
 from train.card import looked
@@ -139,6 +139,31 @@ def study_(arguments: argparse.Namespace) -> None:
     _print(studytable.text(found))
 
 
+def ablation_(arguments: argparse.Namespace) -> None:
+    """Train the full recipe and what lacks one ingredient of it, and print the table."""
+    at_least(arguments, 1, "epochs", "seeds", "full_seeds")
+    schedule = ablation.SCHEDULE
+    if arguments.epochs is not None:
+        schedule = replace(schedule, epochs=arguments.epochs)
+    if arguments.handovers is not None:
+        if not 0 <= arguments.handovers <= 1:
+            raise ConfigError(f"--handovers is {arguments.handovers:g}; expected 0 to 1")
+        schedule = replace(schedule, handovers=arguments.handovers)
+    found = ablation.ablation(
+        replace(data_of(arguments), clips=arguments.clips or 6_000),
+        arguments.cache,
+        arguments.out,
+        network=arguments.network,
+        only=[name.strip() for name in arguments.only.split(",")] if arguments.only else (),
+        seeds=arguments.seeds,
+        full_seeds=arguments.full_seeds,
+        schedule=schedule,
+        look=(lambda: _look(arguments.cache, f"ablation {arguments.out}")) if arguments.real else None,
+        processes=arguments.processes,
+    )
+    _print(ablationtable.text(found))
+
+
 def search_(arguments: argparse.Namespace) -> None:
     """Search for better hyper-parameters, and print what came out."""
     at_least(arguments, 1, "epochs", "trials")
@@ -230,6 +255,7 @@ ACTIONS = {
     "export": export_,
     "report": report_,
     "study": study_,
+    "ablation": ablation_,
     "search": search_,
     "examples": examples_,
     "render": render_,
