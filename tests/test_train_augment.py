@@ -150,7 +150,7 @@ def test_masks_are_as_wide_as_said(name: str, axis: int, most: int) -> None:
 
 
 def test_handover_ends_with_the_newer_clip() -> None:
-    """The newer clip has the last 0.6 to 2.3 s, and before it is the end of the older one; silence takes nothing over."""
+    """The newer clip has the last 0.6 to 2.3 s, and before it is the end of the older one; silence takes no over."""
     rng = np.random.default_rng(0)
     ramp = np.broadcast_to(np.arange(129, dtype=np.float32) / 10, (129, 129))
     before, after = ramp - 60, ramp - 20
