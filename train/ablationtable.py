@@ -231,7 +231,7 @@ def markdown(found: Ablation) -> str:
     counts = [str(np.sum(targets == label)) for label in range(len(found.instruments))]
     lines += [_row(["clips", *counts]), "", *(f"- {note}" for note in notes(found)), ""]
     settings = ", ".join(f"{key} {value}" for key, value in found.settings.items() if not key.startswith("row "))
-    return "\n".join([*lines, f"Settings of every training: {settings}.", ""])
+    return "\n".join([*lines, f"Settings of every training, on {found.data}: {settings}.", ""])
 
 
 def summary(found: Ablation, trial: Trial) -> str:
