@@ -18,18 +18,18 @@ class Residual:
     """One network of the family.
 
     A strided convolution, then stages of convolutions of 3 x 3, each stage halving the map with its first one and
-    adding the others to what they get (He et al., 2016). They are depthwise-separable (Howard et al., 2017) or
-    ordinary ones.
+    adding the others to what they get (He et al., 2016). They are ordinary ones or depthwise-separable ones (Howard et
+    al., 2017).
     """
 
     name: str
     stem: int
-    """Filters of the first convolution."""
+    """Filters of the first convolution, 5 x 5."""
     stages: tuple[tuple[int, int], ...]
     """Channels, and number of convolutions."""
     dropout: float
     """Share of the last channels that is dropped in training."""
-    separable: bool = True
+    separable: bool = False
     """Whether the stages' convolutions are depthwise-separable."""
     pooling: Pooling = "weighted"
     """How the last map is summed up.
@@ -56,7 +56,7 @@ class Residual:
         )
 
 
-_LEAD: Final = Residual("lead", 24, ((48, 2), (96, 3), (160, 5), (192, 1)), 0.2)
+_LEAD: Final = Residual("lead", 16, ((32, 2), (64, 2), (96, 2)), 0.2)
 
 RESIDUALS: Final = {
     network.name: network
@@ -64,8 +64,8 @@ RESIDUALS: Final = {
         _LEAD,
         replace(_LEAD, name="lead-average", pooling="average"),
         replace(_LEAD, name="lead-frequency", pooling="frequency"),
-        Residual("lead-convolutions", 16, ((32, 2), (64, 2), (96, 2)), 0.2, separable=False),
-        Residual("small", 12, ((24, 1), (40, 2), (72, 3)), 0.1),
+        Residual("lead-separable", 24, ((48, 2), (96, 3), (160, 5), (192, 1)), 0.2, separable=True),
+        Residual("small", 8, ((16, 2), (24, 2), (32, 2)), 0.1),
     )
 }
 """The family by name."""
@@ -75,7 +75,7 @@ def build(network: Residual, outputs: int, channels: int = 1, momentum: float = 
     """Build a network with freshly drawn weights; see `train.networks.build`."""
     features = keras.Input((N_MELS, FRAMES, channels), name="features")
     x = keras.layers.Rescaling(1 / TOP_DB, offset=1.0)(features)  # 0 to 1
-    x = _bent(keras.layers.Conv2D(network.stem, 3, strides=2, padding="same", use_bias=False)(x), momentum)
+    x = _bent(keras.layers.Conv2D(network.stem, 5, strides=2, padding="same", use_bias=False)(x), momentum)
     convolve = _separable if network.separable else _ordinary
     for wide, blocks in network.stages:
         x = keras.layers.Activation("relu")(convolve(x, wide, 2, momentum))

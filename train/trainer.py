@@ -29,7 +29,7 @@ from train.findings import Compact, Score, Training
 from train.fit import fit
 from train.int8 import Features, Int8Model, convert
 from train.learner import outputs
-from train.networks import Variant
+from train.networks import Network
 from train.schedule import Schedule
 
 _REPRESENTATIVE: Final = 200  # training clips that the ranges of the int8 model are measured on
@@ -48,7 +48,7 @@ class Job:
     task: str
     row: str
     """Its name in the table."""
-    variant: Variant
+    variant: Network
     channels: tuple[str, ...]
     schedule: Schedule
     """How, with the seed."""
