@@ -347,3 +347,14 @@ def test_plan_of_ones_own_is_played(toys: Path, tmp_path: Path) -> None:
     first, again = (composer.compose(plan, np.random.default_rng(9)) for _ in range(2))
     np.testing.assert_array_equal(first, again)
     assert first.shape == (WINDOW,)
+
+
+def test_all_sources_train_a_model_that_ships(toys: Path, tmp_path: Path) -> None:
+    """Asked for, training clips are composed of held-out sources, too; the other clips stay what they are."""
+    whole, held = (Composed(toys, tmp_path, training=300, validation=5, all_sources=every) for every in (True, False))
+    sources = [{clip.recording for clip in data.clips if clip.split == "training"} for data in (whole, held)]
+    assert {f"{instrument}/{source}" for instrument, source in HELD_OUT} & sources[0]
+    assert not {f"{instrument}/{source}" for instrument, source in HELD_OUT} & sources[1]
+    for first, second in zip(whole.clips[-5:], held.clips[-5:], strict=True):
+        np.testing.assert_array_equal(whole.audio(first), held.audio(second))
+    assert whole.digest != held.digest

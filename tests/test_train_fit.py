@@ -146,6 +146,21 @@ def test_weights_are_those_of_the_kept_epoch(extraction: Extraction) -> None:
         assert -np.log(likelihood + 1e-12).mean() == pytest.approx(fitted.entry["validation_loss"], rel=1e-5)
 
 
+def test_fit_goes_on_from_other_weights(extraction: Extraction, tmp_path: Path) -> None:
+    """A network may begin with another run's weights, and such a run is not taken for one that did not."""
+    corpora = extraction.corpora
+    first = weights(extraction, QUICK)
+    idle = replace(QUICK, epochs=1, rate=1e-9, decay=0.0)
+    arguments = VARIANTS["2B"], corpora["training"], corpora["validation"], idle
+    again = fit(*arguments, start=first, folder=tmp_path)
+    learned = {variable.path for variable in again.model.trainable_variables}
+    for variable, value in zip(again.model.variables, first, strict=True):
+        if variable.path in learned:
+            np.testing.assert_allclose(np.asarray(variable), value, atol=1e-6)
+    with pytest.raises(ConfigError, match="other settings"):
+        fit(*arguments, folder=tmp_path)
+
+
 def test_fit_stops_when_nothing_gets_better(extraction: Extraction) -> None:
     """Patience ends a run so many epochs after its best one."""
     corpora = extraction.corpora

@@ -35,7 +35,8 @@ class Composed:
     """Clips composed of the pack's recordings; implements `clips.Dataset`.
 
     A clip depends on its number and on everything but the numbers of clips, so a larger data set begins like a smaller
-    one. Its recording is the instrument and source of the soloist, and no source is on two sides, nor is accompaniment.
+    one. Its recording is the instrument and source of the soloist, and no source is on two sides, nor is accompaniment,
+    unless all sources are asked for.
 
     Raises
     ------
@@ -61,6 +62,8 @@ class Composed:
     seed: int = 0
     without: tuple[str, ...] = ()
     """Ingredients to leave out, of `composer.INGREDIENTS`."""
+    all_sources: bool = False
+    """Whether training clips are composed of held-out sources, too, so that the other clips measure nothing."""
 
     def __post_init__(self) -> None:
         """Check the settings, and the manifest."""
@@ -97,7 +100,8 @@ class Composed:
     @functools.cached_property
     def digest(self) -> str:
         """Of everything that determines the clips: recordings, settings, the code that composes, and its libraries."""
-        state = hashlib.sha256(json.dumps([self.labels, bool(self.test), self.seed, sorted(self.without)]).encode())
+        settings = self.labels, bool(self.test), self.seed, sorted(self.without), self.all_sources
+        state = hashlib.sha256(json.dumps(settings).encode())
         state.update(fingerprint(self.data, read_pack(self.data) + read_rooms(self.data)).encode())
         state.update("".join(f"{package} {version(package)}\n" for package in _PACKAGES).encode())
         for module in _MODULES:
@@ -136,7 +140,8 @@ class Composed:
 
     def _composer(self, side: Split) -> Composer:
         if side not in self._composers:
-            recipe = Recipe(self.data, self.cache, side, self.seed, self.labels, bool(self.test), self.without)
+            choice = bool(self.test), self.without, self.all_sources
+            recipe = Recipe(self.data, self.cache, side, self.seed, self.labels, *choice)
             self._composers[side] = Composer(recipe)
         return self._composers[side]
 

@@ -63,6 +63,9 @@ class Recipe:
     """Whether there is a test side, as in `pack.sides`."""
     without: tuple[str, ...] = ()
     """Ingredients to leave out, of `INGREDIENTS`."""
+    all_sources: bool = False
+    """Whether the training side has the other sides' sources as well: for a model that is shipped after the same recipe
+    has been measured without them."""
 
 
 class Composer:
@@ -90,7 +93,8 @@ class Composer:
         self._tape = Tape(recipe.data, pack + rooms, recipe.cache)
         self._rooms = range(len(pack), len(pack) + len(rooms))
         sides = [side_of(row.instrument, row.source, three_way=recipe.three_way) for row in pack]
-        here = [number for number, side in enumerate(sides) if side == recipe.side]
+        everybody = recipe.all_sources and recipe.side == "training"
+        here = [number for number, side in enumerate(sides) if everybody or side == recipe.side]
         self._with = frozenset(INGREDIENTS) - frozenset(recipe.without)
         self._cast = Cast(
             pack,

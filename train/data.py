@@ -43,6 +43,8 @@ class Data:
     test_clips: int = 0
     seed: int = 0
     """Of composed clips, and of divisions."""
+    all_sources: bool = False
+    """Whether training clips are composed of the held-out sources, too."""
 
     @property
     def kind(self) -> str:
@@ -80,6 +82,7 @@ class Data:
                 validation=self.validation_clips,
                 test=self.test_clips,
                 seed=self.seed,
+                all_sources=self.all_sources,
             )
         if self.kind == "medley":
             return medley(

@@ -10,6 +10,8 @@ from pathlib import Path
 from typing import Final
 
 import keras
+import numpy as np
+import numpy.typing as npt
 import tensorflow as tf
 
 from train import checkpoint
@@ -54,6 +56,7 @@ def fit(
     workers: Workers | None = None,
     folder: Path | None = None,
     progress: bool = False,
+    start: Sequence[npt.NDArray[np.float32]] | None = None,
 ) -> Fitted:
     """Fit a network; the same arguments give the same weights on the same machine.
 
@@ -73,6 +76,8 @@ def fit(
         Where the checkpoint, `history.json` and TensorBoard's logs go. A run that was stopped goes on from there.
     progress : bool
         Whether to show a bar on standard error.
+    start : sequence of np.ndarray, optional
+        Weights to begin with, of the same network; freshly drawn ones by default.
 
     Returns
     -------
@@ -89,7 +94,7 @@ def fit(
     workers = workers or Workers()
     if devices := tf.config.list_physical_devices("GPU"):
         log.info("training on %d GPUs", len(devices))
-    run = Learner(variant, training, validation, schedule, tuple(channels), workers)
+    run = Learner(variant, training, validation, schedule, tuple(channels), workers, start)
     if folder and workers.chief:
         folder.mkdir(parents=True, exist_ok=True)
     saved = checkpoint.load(folder / STATE, run.settings) if folder and workers.chief else None

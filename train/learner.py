@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import time
 from collections.abc import Iterator, Sequence
@@ -46,7 +47,7 @@ class Learner:
 
     Parameters
     ----------
-    variant, training, validation, schedule, channels, workers
+    variant, training, validation, schedule, channels, workers, start
         As for `train.fit.fit`.
     """
 
@@ -58,6 +59,7 @@ class Learner:
         schedule: Schedule,
         channels: tuple[str, ...],
         workers: Workers,
+        start: Sequence[Array] | None = None,
     ) -> None:
         self._training, self._validation = training, validation
         self._schedule, self._channels, self._workers = schedule, channels, workers
@@ -68,6 +70,8 @@ class Learner:
         self._steps = full + (rest >= workers.count)
         with workers.strategy.scope():
             self.model = build(variant, len(training.labels), len(channels), _momentum(self._steps))
+            for variable, value in zip(self.model.variables, start or (), strict=start is not None):
+                variable.assign(value)
             self._optimizer = keras.optimizers.AdamW(self._rate(), weight_decay=schedule.decay)
             self._optimizer.build(self.model.trainable_variables)
             self._moving = [v for v in self.model.variables if v.dtype.startswith("float")] if schedule.average else []
@@ -86,6 +90,7 @@ class Learner:
                 "training": training.digest,
                 "validation": validation.digest,
                 "workers": workers.count,
+                "start": _digest(start),
                 "tensorflow": tf.__version__,
                 "keras": keras.__version__,
             }
@@ -238,6 +243,11 @@ class Learner:
             return self._workers.sum(replica, features, targets, size)  # type: ignore[no-any-return]
 
         return step
+
+
+def _digest(weights: Sequence[Array] | None) -> str:
+    """Tell weights from others, and from none."""
+    return hashlib.sha256(b"".join(value.tobytes() for value in weights)).hexdigest() if weights else ""
 
 
 def _momentum(steps: int) -> float:
