@@ -20,7 +20,7 @@ from stream.errors import ConfigError, ModelError, SourceError
 from stream.features import WINDOW, StreamingMel
 from train import evaluate, export
 from train.agreement import agree
-from train.card import COMPOSED, card, looked
+from train.card import COMPOSED, Story, card, looked
 from train.clips import Clip
 from train.pack import Recording
 from train.result import score, table
@@ -239,7 +239,9 @@ def test_card_tells_what_is_true_of_its_data_set(trained: Trained) -> None:
     heard = served(trained.bundle, trained.dataset, held_out(trained.dataset))
     result = evaluate.score_served("test", trained.bundle, heard)
     provenance = export.Provenance("tones", "d1ce", trained.dataset.clips, 0, "soloist train fit --data tones")
-    text = card(trained.bundle, provenance, [result], network="one convolution", parameters=1, story="Synthesized.")
+    text = card(
+        trained.bundle, provenance, [result], network="one convolution", parameters=1, story=Story("Synthesized.")
+    )
     assert "which of 3 solo instruments (bass <b>, horn & hum, whistle) is in front, or that none of them is," in text
     assert "`soloist train fit --data tones`" in text
     assert "| test | whistle | 8 | 4 |" in text
@@ -256,7 +258,7 @@ def test_card_of_composed_clips_tells_the_recordings(trained: Trained) -> None:
         "pack", "d1ce", trained.dataset.clips, 0, "", ingredients=(row, row), held_out={("flute", "another")}
     )
     text = card(
-        trained.bundle, provenance, [], network="", parameters=1, story=COMPOSED, remarks=[looked(1), looked(9)]
+        trained.bundle, provenance, [], network="", parameters=1, story=Story(COMPOSED), remarks=[looked(1), looked(9)]
     )
     assert "| somebody | CC BY 4.0 | 2 | flute |" in text
     assert "Held out (instrument: source): flute: another." in text

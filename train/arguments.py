@@ -51,12 +51,17 @@ def parser() -> argparse.ArgumentParser:
         "soloist train", description="Soloist's laboratory: makes, measures and explains models."
     )
     actions = whole.add_subparsers(dest="action", required=True, metavar="ACTION")
-    data, fitting, running = _data(), _fitting(), _running()
+    data, fitting, running, measuring, telling = _data(), _fitting(), _running(), _measuring(), _telling()
 
-    action = actions.add_parser("fit", parents=[data, fitting, running], help="train a network and make its bundle")
+    action = actions.add_parser(
+        "fit", parents=[data, fitting, running, measuring, telling], help="train a network and make its bundle"
+    )
     action.add_argument("--out", type=Path, required=True, help="folder for the bundle")
     action.add_argument("--name", default="mine", help="the model's name (default: %(default)s)")
     action.add_argument("--run", type=Path, help="folder of the run (default: OUT/NAME); a run stopped there goes on")
+    action.add_argument(
+        "--render", action="store_true", help="first add notes rendered with FluidSynth to the pack, in CACHE/pack"
+    )
     action.add_argument(
         "--distribute", action="store_true", help="train together with the workers that the variable TF_CONFIG names"
     )
@@ -70,11 +75,13 @@ def parser() -> argparse.ArgumentParser:
         "--no-validation", action="store_true", help="do not look at the real clips of a pack's validation.csv"
     )
 
-    action = actions.add_parser("export", parents=[running], help="make the bundle of a run again, and measure it")
+    action = actions.add_parser(
+        "export", parents=[running, measuring, telling], help="make the bundle of a run again, and measure it"
+    )
     action.add_argument("run", type=Path, help="folder of the run")
     action.add_argument("--out", type=Path, required=True, help="folder for the bundle")
 
-    action = actions.add_parser("report", parents=[running], help="write report.html of a run")
+    action = actions.add_parser("report", parents=[running, measuring], help="write report.html of a run")
     action.add_argument("run", type=Path, help="folder of the run")
     action.add_argument("--model", type=Path, help="bundle of the run (default: NAME.json beside the folder)")
 
@@ -198,4 +205,28 @@ def _running() -> argparse.ArgumentParser:
     home = Path.home() / ".cache/soloist"
     add("--cache", type=Path, default=home, help="folder for features (default: ~/.cache/soloist)")
     add("--processes", type=int, default=2, help="processes that compute features (default: %(default)s)")
+    return group
+
+
+def _measuring() -> argparse.ArgumentParser:
+    group = argparse.ArgumentParser(add_help=False)
+    add = group.add_argument_group("measuring").add_argument
+    add(
+        "--real",
+        nargs="?",
+        const="",
+        metavar="PACK",
+        help="also the real clips of the pack's validation.csv: a look at them, and logged",
+    )
+    add("--programmes", type=int, default=40, help="to compose of a pack, 70 s each (default: %(default)s)")
+    add("--solos", type=int, default=32, help="minutes of one player besides (default: %(default)s)")
+    add("--no-programmes", dest="programmes", action="store_const", const=0, help="none of these, which take minutes")
+    return group
+
+
+def _telling() -> argparse.ArgumentParser:
+    group = argparse.ArgumentParser(add_help=False)
+    add = group.add_argument_group("card").add_argument
+    add("--ablation", type=Path, metavar="FILE|FOLDER", help="put the table of an ablation into the card")
+    add("--notes", type=Path, metavar="FILE", help="put findings into the card: what it gets wrong, and why")
     return group

@@ -16,7 +16,7 @@ from urllib.parse import quote
 import soundfile
 
 from stream.bundle import UNKNOWN, Bundle, load
-from stream.errors import ConfigError
+from stream.errors import ConfigError, SourceError
 from stream.features import CHANNELS, SAMPLE_RATE
 from train import ablation, ablationtable, archive, export, figures, render, search, study, studytable, timing, tradeoff
 from train.arguments import at_least, data_of
@@ -24,12 +24,12 @@ from train.augment import AUGMENTATIONS
 from train.card import looked
 from train.clips import Clip, Dataset, Split
 from train.corpus import Extraction, extract, window_features
-from train.data import require, trainable
-from train.evaluate import demo, evaluate, validation
+from train.data import Data, require, trainable
+from train.evaluate import demo, evaluate, look, original, validation
 from train.fit import STATE, Schedule, fit
 from train.following import follow
 from train.hearing import listen
-from train.making import called, make, measure, tell
+from train.making import ORDERS, Further, called, make, measure, tell
 from train.montage import Montage
 from train.networks import NETWORKS
 from train.programmes import Stage
@@ -40,8 +40,6 @@ from train.workers import Workers
 
 log = logging.getLogger(__name__)
 
-_LOOKS = "validation-looks.log"  # in the cache: a line for each time that the real clips of a pack were scored
-_ORDERS: Final = 3  # of the real clips in a row, each a programme of all of them
 _ASIDE: Final = 1000  # first number of the programmes that smoothing is chosen on: others than those it is judged by
 
 
@@ -50,7 +48,11 @@ def fit_(arguments: argparse.Namespace) -> None:
     run = _run(arguments)
     folder = arguments.run or arguments.out / run.name
     workers = Workers(distribute=arguments.distribute)
+    further, told = _further(run.data, arguments), _told(arguments)
+    if arguments.render:
+        run = replace(run, data=replace(run.data, path=_rendered(run.data, arguments.cache)))
     dataset = trainable(run.data.open(arguments.cache))
+    _require_known(dataset, further)
     corpora = _extracted(dataset, arguments).corpora
     if not arguments.batch and not arguments.settings:
         run = replace(run, schedule=fitting(run.schedule, len(corpora["training"])))
@@ -68,28 +70,34 @@ def fit_(arguments: argparse.Namespace) -> None:
     )
     if workers.chief:
         run.save(folder)
-        make(run, folder, arguments.out, dataset, corpora, fitted.model, arguments.processes)
+        processes = arguments.processes
+        make(run, folder, arguments.out, dataset, corpora, fitted.model, processes, further=further, **told)
         _made(arguments.out, run, folder)
 
 
 def export_(arguments: argparse.Namespace) -> None:
     """Make the bundle of a run again."""
-    run = Run.load(arguments.run)
+    run = _recalled(arguments.run)
+    further, told = _further(run.data, arguments), _told(arguments)
     dataset = trainable(run.data.open(arguments.cache))
+    _require_known(dataset, further)
     model = run.model(arguments.run, dataset.labels)
     corpora = _extracted(dataset, arguments).corpora
-    make(run, arguments.run, arguments.out, dataset, corpora, model, arguments.processes)
+    processes = arguments.processes
+    make(run, arguments.run, arguments.out, dataset, corpora, model, processes, further=further, **told)
     _made(arguments.out, run, arguments.run)
 
 
 def report_(arguments: argparse.Namespace) -> None:
     """Write the report of a run again."""
-    run = Run.load(arguments.run)
+    run = _recalled(arguments.run)
     bundle = load(arguments.model or arguments.run.resolve().parent / f"{run.name}.json")
+    further = _further(run.data, arguments)
     dataset = trainable(run.data.open(arguments.cache))
+    _require_known(dataset, further)
     model = run.model(arguments.run, dataset.labels)
     corpora = _extracted(dataset, arguments).corpora
-    measured = measure(run.data, bundle, model, dataset, corpora, arguments.processes)
+    measured = measure(run.data, bundle, model, dataset, corpora, arguments.processes, further)
     measured.save(arguments.run)
     _print(str(tell(run, arguments.run, measured, dataset, corpora)))
 
@@ -114,9 +122,9 @@ def evaluate_(arguments: argparse.Namespace) -> None:
     result, _ = evaluate(called(data, split), bundle, dataset, clips, arguments.processes)
     _print(table(result))
     if data.kind == "composed":
-        if not arguments.no_validation and (data.path / "validation.csv").exists():
+        if not arguments.no_validation and (original(data.path) / "validation.csv").exists():
             real = validation(data.path)
-            looks = _look(arguments.cache, bundle.name)
+            looks = look(arguments.cache, bundle.name)
             _print(table(evaluate("validation", bundle, real, real.clips)[0]))
             _print(looked(looks))
         _print("\n".join(map(str, demo(bundle))))
@@ -158,7 +166,7 @@ def ablation_(arguments: argparse.Namespace) -> None:
         seeds=arguments.seeds,
         full_seeds=arguments.full_seeds,
         schedule=schedule,
-        look=(lambda: _look(arguments.cache, f"ablation {arguments.out}")) if arguments.real else None,
+        look=(lambda: look(arguments.cache, f"ablation {arguments.out}")) if arguments.real else None,
         processes=arguments.processes,
     )
     _print(ablationtable.text(found))
@@ -222,9 +230,9 @@ def programmes_(arguments: argparse.Namespace) -> None:
         timings = [follow("composed", bundle, stage, *counts, arguments.processes)]
         if arguments.real:
             real = validation(arguments.data)
-            looks = _look(arguments.cache, bundle.name)
+            looks = look(arguments.cache, bundle.name)
             montage = Montage(real, real.clips, arguments.seed)
-            timings.append(follow("real", bundle, montage, _ORDERS, len(real.labels), arguments.processes))
+            timings.append(follow("real", bundle, montage, ORDERS, len(real.labels), arguments.processes))
         _print(timing.table(timings))
         if arguments.real:
             _print(f"\n{looked(looks)}")
@@ -314,6 +322,61 @@ def _run(arguments: argparse.Namespace) -> Run:
     return Run(arguments.name, data_of(arguments), NETWORKS[arguments.network], channels, schedule, arguments.command)
 
 
+def _recalled(folder: Path) -> Run:
+    """Read what was trained."""
+    run = Run.load(folder)
+    if "--render" in run.command.split() and not run.data.path.exists():
+        raise ConfigError(f"{run.data.path}, with rendered notes, is gone; this makes it again: {run.command}")
+    return run
+
+
+def _rendered(data: Data, cache: Path) -> Path:
+    """Make the pack with rendered notes, or find it made."""
+    if data.kind != "composed":
+        raise ConfigError(f"--render needs a pack, a folder with training.csv; {data.path} is none")
+    out = cache.resolve() / "pack"
+    if (out / "training.csv").exists() and original(out) != data.path.resolve():
+        raise ConfigError(f"{out} was rendered for {original(out)}: name another --cache, or delete it")
+    for rendered in render.render(data.path, out, render.fonts_of(())):
+        log.info("%s", rendered)
+    log.info("clips are composed of %s", out)
+    return out
+
+
+def _further(data: Data, arguments: argparse.Namespace) -> Further:
+    """Read what to measure besides, and open the real clips: what is wrong with them is not to be told hours later."""
+    at_least(arguments, 0, "programmes", "solos")
+    real = None
+    if arguments.real is not None:
+        if not arguments.real and data.kind != "composed":
+            raise ConfigError(
+                f"{data.path} is no pack with real clips: name the folder of a validation.csv, --real PACK"
+            )
+        real = validation(Path(arguments.real) if arguments.real else data.path)
+    return Further(arguments.cache, arguments.programmes, arguments.solos, real)
+
+
+def _require_known(dataset: Dataset, further: Further) -> None:
+    """Require that the real clips are of labels that the model has."""
+    if further.real and not set(further.real.labels) & set(dataset.labels):
+        raise ConfigError(f"the real clips are of {', '.join(further.real.labels)}: none is a label of {dataset.name}")
+
+
+def _told(arguments: argparse.Namespace) -> dict[str, str]:
+    """Read what the card is to tell besides figures."""
+    table, notes = arguments.ablation, arguments.notes
+    if table and table.is_dir():
+        table = table / "ablation.md"
+    return {"ablation": _text(table) if table else "", "notes": _text(notes) if notes else ""}
+
+
+def _text(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
+    except (OSError, UnicodeError) as error:
+        raise SourceError(f"cannot read {path}: {error}") from error
+
+
 def _without(names: str | None) -> tuple[str, ...]:
     without = tuple(name.strip() for name in names.split(",")) if names else ()
     if unknown := [name for name in without if name not in AUGMENTATIONS]:
@@ -355,15 +418,6 @@ def _few(dataset: Dataset, each: int) -> list[tuple[Clip, int]]:
 def _made(out: Path, run: Run, folder: Path) -> None:
     _print((out / f"{run.name}.md").read_text(encoding="utf-8"))
     _print(f"{out / run.name}.tflite\n{out / run.name}.json\n{folder / 'report.html'}")
-
-
-def _look(cache: Path, name: str) -> int:
-    """Record that somebody looks at the real clips, and return how often that has been."""
-    cache.mkdir(parents=True, exist_ok=True)
-    with (cache / _LOOKS).open("a+", encoding="utf-8") as log_:
-        log_.write(f"{name}\n")
-        log_.seek(0)
-        return len(log_.readlines())
 
 
 def _print(text: str) -> None:

@@ -144,6 +144,55 @@ def table(timings: Sequence[Timing]) -> str:
     return "\n".join(lines)
 
 
+def summary(timings: Sequence[Timing]) -> str:
+    """Markdown of what decides, with counts, a column for each: how late, how still, and how often false."""
+    rows = [
+        ("onsets of an instrument", [f"{timing.onsets} in {_minutes(timing.seconds)}" for timing in timings]),
+        ("delay of its label, median", [duration(timing.delay(0.5)) for timing in timings]),
+        ("delay of its label, 90 % of onsets", [duration(timing.delay(0.9)) for timing in timings]),
+        ("missed", [f"{timing.missed} of {timing.onsets}" for timing in timings]),
+        ("label changes per minute of steady solos", [_still(timing.steady) for timing in timings]),
+        (
+            "false labels per minute with nobody in front",
+            [_rate(timing.false, timing.nobody) for timing in timings],
+        ),
+        (
+            "label changes per minute beyond the true ones",
+            [_rate(timing.beyond, timing.seconds) for timing in timings],
+        ),
+        ("time with the right label", [share(timing.right, timing.seconds) for timing in timings]),
+    ]
+    rows += [
+        (
+            f"boundaries within {tolerance:g} s, F-measure (mir_eval)",
+            [
+                f"{share(2 * timing.hits[number], timing.boundaries + timing.told)} "
+                f"({timing.hits[number]} matched of {timing.boundaries} true, {timing.told} told)"
+                for timing in timings
+            ],
+        )
+        for number, tolerance in enumerate(TOLERANCES)
+    ]
+    rows.append(("frame pairs, F-measure (mir_eval)", [f"{100 * timing.pairwise:.1f} %" for timing in timings]))
+    lines = [
+        "| figure | " + " | ".join(timing.name for timing in timings) + " |",
+        "| --- |" + " ---: |" * len(timings),
+    ]
+    return "\n".join([*lines, *(f"| {what} | " + " | ".join(cells) + " |" for what, cells in rows)])
+
+
+def _still(steady: Steady) -> str:
+    return f"{_rate(steady.changes, steady.seconds)} of {steady.solos} solos" if steady.solos else "-"
+
+
+def _rate(count: int, seconds: float) -> str:
+    return f"{number(per_minute(count, seconds))} ({count} in {_minutes(seconds)})"
+
+
+def _minutes(seconds: float) -> str:
+    return f"{seconds / 60:.1f} min"
+
+
 def _rows(timing: Timing) -> dict[str, str]:
     steady = timing.steady
     found = ", ".join(
