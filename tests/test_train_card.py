@@ -110,7 +110,11 @@ def test_real_clips_are_scored_in_one_look(made: Path, cache: Path) -> None:
     worst = metrics["validation"]["per_class"][metrics["validation"]["worst_class"]]
     assert re.search(rf"validation: worst class \| .* \({worst['right']} of {worst['clips']}\)", card)
     assert card.count("looked at once while this model was made.") == 1
-    assert "validation" in (made / "toy" / "report.html").read_text()
+    report = (made / "toy" / "report.html").read_text()
+    assert "looked at once while this model was made." in report
+    missed = metrics["programmes"]["real clips in a row"]["missed"]
+    onsets = metrics["programmes"]["real clips in a row"]["onsets"]
+    assert f">{missed} of {onsets}</td>" in report
 
 
 def test_card_tells_how_programmes_are_followed(made: Path) -> None:

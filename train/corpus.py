@@ -166,7 +166,9 @@ def extract(
     return Extraction(corpora, skipped, computed)
 
 
-def _contents(clips: list[Clip], store: Cache, crew: Crew, bars: _Bars) -> tuple[dict[Path, str], dict[int, str]]:
+def _contents(
+    clips: list[Clip], store: Cache, crew: Crew[Dataset], bars: _Bars
+) -> tuple[dict[Path, str], dict[int, str]]:
     """Digests of the files' contents, and why clips have none, by number. Only new and changed files are read."""
     numbers: dict[Path, list[int]] = defaultdict(list)
     for number, clip in enumerate(clips):
@@ -191,7 +193,7 @@ def _contents(clips: list[Clip], store: Cache, crew: Crew, bars: _Bars) -> tuple
 
 
 def _compute(
-    clips: list[Clip], keys: dict[int, bytes], reasons: dict[int, str], store: Cache, crew: Crew, bars: _Bars
+    clips: list[Clip], keys: dict[int, bytes], reasons: dict[int, str], store: Cache, crew: Crew[Dataset], bars: _Bars
 ) -> int:
     """Compute what the cache lacks, add to `reasons` what cannot be read, and return how many clips that were."""
     numbers: dict[bytes, list[int]] = defaultdict(list)

@@ -1,4 +1,4 @@
-"""Worker processes for one data set: started when there is enough to do, gone when their parent is."""
+"""Worker processes for what they share, mostly a data set: started when there is enough to do, gone with the parent."""
 
 from __future__ import annotations
 
@@ -12,52 +12,52 @@ from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wai
 from concurrent.futures.process import BrokenProcessPool
 from itertools import islice
 from types import TracebackType
-from typing import Any, Final, TypeVar
+from typing import Any, Final, Generic, TypeVar
 
 from threadpoolctl import threadpool_limits
 
 from stream.errors import ConfigError
 from stream.quiet import quiet_stderr
-from train.clips import Dataset
 
+Shared = TypeVar("Shared")
 Job = TypeVar("Job")
 Result = TypeVar("Result")
 
 _AHEAD: Final = 3  # jobs handed out per process: enough that none waits, few enough that results do not pile up
 
-_dataset: Dataset  # of this worker process
+_shared: Any  # of this worker process
 
 
-class Crew:
-    """Runs jobs on a data set, in this process or in several; use it in a `with` statement.
+class Crew(Generic[Shared]):
+    """Runs jobs on something shared, mostly a data set, in this process or in several; use it in a `with` statement.
 
     Parameters
     ----------
-    dataset : Dataset
+    shared : object
         Handed to every process once.
     processes : int
         Worker processes; 1 runs everything in this process.
     """
 
-    def __init__(self, dataset: Dataset, processes: int) -> None:
-        self._dataset = dataset
+    def __init__(self, shared: Shared, processes: int) -> None:
+        self._shared = shared
         self._processes = processes
         self._pool: ProcessPoolExecutor | None = None
 
-    def __enter__(self) -> Crew:
+    def __enter__(self) -> Crew[Shared]:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
         if self._pool:
             self._pool.shutdown(cancel_futures=True)
 
-    def run(self, work: Callable[[Dataset, Job], Result], jobs: Sequence[Job]) -> Iterator[Result]:
+    def run(self, work: Callable[[Shared, Job], Result], jobs: Sequence[Job]) -> Iterator[Result]:
         """Run jobs.
 
         Parameters
         ----------
         work : callable
-            A module's function of the data set and one job.
+            A module's function of what is shared and one job.
         jobs : sequence
             What to do.
 
@@ -75,7 +75,7 @@ class Crew:
         # is then there for all workers, and a single job is not worth starting any.
         alone = jobs if self._processes < 2 or len(jobs) < 3 else jobs[:1]
         for job in alone:
-            yield _alone(work, self._dataset, job)
+            yield _alone(work, self._shared, job)
         rest = iter(jobs[len(alone) :])
         running: set[Future[Result]] = set()
         try:
@@ -97,14 +97,14 @@ class Crew:
         if not self._pool:
             # Spawned, not forked: the parent may have TensorFlow's threads.
             context = multiprocessing.get_context("spawn")
-            self._pool = ProcessPoolExecutor(self._processes, context, _start, (self._dataset,))
+            self._pool = ProcessPoolExecutor(self._processes, context, _start, (self._shared,))
         return self._pool
 
 
-def _start(dataset: Dataset) -> None:
+def _start(shared: object) -> None:
     """Begin a worker process."""
-    global _dataset
-    _dataset = dataset
+    global _shared
+    _shared = shared
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the parent, which ends its workers
     threading.Thread(target=_follow, daemon=True).start()
 
@@ -116,18 +116,18 @@ def _follow() -> None:
         os._exit(1)
 
 
-def _work(work: Callable[[Dataset, Any], Result], job: Any) -> Result:
-    return _alone(work, _dataset, job)
+def _work(work: Callable[[Any, Any], Result], job: Any) -> Result:
+    return _alone(work, _shared, job)
 
 
-def _alone(work: Callable[[Dataset, Any], Result], dataset: Dataset, job: Any) -> Result:
+def _alone(work: Callable[[Shared, Job], Result], shared: Shared, job: Job) -> Result:
     """Do a job with one BLAS thread.
 
     Another number rounds otherwise, which moves one value in millions by a step, and threads that wait for the next of
     these small matrices spin: five times the work.
     """
     with threadpool_limits(1, "blas"):
-        return work(dataset, job)
+        return work(shared, job)
 
 
 def begin(module: str, function: str, *arguments: Any) -> None:

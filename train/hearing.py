@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Final, cast
+from typing import Final
 
 import numpy as np
 import numpy.typing as npt
@@ -13,7 +13,6 @@ from stream.bundle import Bundle
 from stream.classifier import Classifier, Probabilities
 from stream.recognizer import Recognizer
 from stream.smoothing import Smoother
-from train.clips import Dataset
 from train.crew import Crew
 from train.programmes import Interval, Programme, Programmes
 
@@ -74,8 +73,7 @@ def listen(
     jobs: list[Job] = [(bundle, "programme", first + number) for number in range(count)]
     jobs += [(bundle, _SOLO, first + number) for number in range(solos)]
     heard: dict[tuple[str, int], Hearing] = {}
-    # A crew hands whatever it holds to its workers; it is only typed for the data sets that all other crews hold.
-    with Crew(cast(Dataset, programmes), processes) as crew:
+    with Crew(programmes, processes) as crew:
         heard.update(crew.run(_listen, jobs))
     ordered = [heard[job[1:]] for job in jobs]
     return ordered[:count], ordered[count:]
@@ -135,8 +133,7 @@ def smoothed(hearing: Hearing, instruments: Sequence[str], smoother: Smoother) -
     return Hearing(hearing.truth, hearing.times, hearing.raw, hearing.silent, tuple(names), np.array(confidences))
 
 
-def _listen(programmes: Dataset, job: Job) -> tuple[tuple[str, int], Hearing]:
+def _listen(programmes: Programmes, job: Job) -> tuple[tuple[str, int], Hearing]:
     bundle, kind, number = job
-    maker = cast(Programmes, programmes)
-    programme = maker.solo(number) if kind == _SOLO else maker.programme(number)
+    programme = programmes.solo(number) if kind == _SOLO else programmes.programme(number)
     return (kind, number), hear(bundle, programme)

@@ -296,6 +296,8 @@ def tell(run: Run, folder: Path, measured: Measured, dataset: Dataset, corpora: 
         examples=report.examples(corpora["training"]),
         mistakes=report.heard(worst, corpora[split], dataset),
         agreement=measured.agreement,
+        remarks=_remarks(run.data, measured),
+        timings=measured.timings,
     )
     return path
 

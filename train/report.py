@@ -17,9 +17,10 @@ from train.clips import Dataset
 from train.corpus import Corpus
 from train.evaluate import Mistake
 from train.export import replace
-from train.page import definitions, escape, section
+from train.page import definitions, escape, paragraph, section
 from train.result import Result, percent
 from train.sections import Example, Heard
+from train.timing import Timing
 
 _SECTIONS: Final = {
     "settings": "Settings",
@@ -27,6 +28,7 @@ _SECTIONS: Final = {
     "figures": "Figures",
     "confusion": "Confusion",
     "calibration": "Calibration",
+    "stream": "In the stream",
     "examples": "Examples",
     "mistakes": "Worst mistakes",
     "int8": "Int8 and float",
@@ -87,6 +89,8 @@ def write(
     examples: Sequence[Example] = (),
     mistakes: Sequence[Heard] = (),
     agreement: Agreement | None = None,
+    remarks: Sequence[str] = (),
+    timings: Sequence[Timing] = (),
 ) -> None:
     """Write a report.
 
@@ -110,6 +114,10 @@ def write(
         The worst ones, the surest first.
     agreement : Agreement, optional
         How far the int8 model agrees with the float one.
+    remarks : sequence of str
+        Paragraphs about the figures, such as how often the real clips were looked at.
+    timings : sequence of Timing
+        How the model does on continuous programmes.
 
     Raises
     ------
@@ -119,9 +127,10 @@ def write(
     parts = {
         "settings": definitions(((name, value, "") for name, value in _flat(settings)), "settings"),
         "curves": sections.learned(history, best),
-        "figures": sections.measured(results),
+        "figures": sections.measured(results) + "".join(map(paragraph, remarks)),
         "confusion": sections.confused(results),
         "calibration": sections.calibrated(results),
+        "stream": sections.followed(timings),
         "examples": sections.pictures(examples),
         "mistakes": sections.wrong(mistakes, results),
         "int8": sections.compared(agreement) if agreement else "",

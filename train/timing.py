@@ -145,7 +145,16 @@ def table(timings: Sequence[Timing]) -> str:
 
 
 def summary(timings: Sequence[Timing]) -> str:
-    """Markdown of what decides, with counts, a column for each: how late, how still, and how often false."""
+    """Markdown of what decides, a column for each of some timings."""
+    lines = [
+        "| figure | " + " | ".join(timing.name for timing in timings) + " |",
+        "| --- |" + " ---: |" * len(timings),
+    ]
+    return "\n".join([*lines, *(f"| {what} | " + " | ".join(cells) + " |" for what, cells in decisive(timings))])
+
+
+def decisive(timings: Sequence[Timing]) -> list[tuple[str, list[str]]]:
+    """Tell what decides, with counts, a cell for each of some timings: how late, how still, and how often false."""
     rows = [
         ("onsets of an instrument", [f"{timing.onsets} in {_minutes(timing.seconds)}" for timing in timings]),
         ("delay of its label, median", [duration(timing.delay(0.5)) for timing in timings]),
@@ -174,11 +183,7 @@ def summary(timings: Sequence[Timing]) -> str:
         for number, tolerance in enumerate(TOLERANCES)
     ]
     rows.append(("frame pairs, F-measure (mir_eval)", [f"{100 * timing.pairwise:.1f} %" for timing in timings]))
-    lines = [
-        "| figure | " + " | ".join(timing.name for timing in timings) + " |",
-        "| --- |" + " ---: |" * len(timings),
-    ]
-    return "\n".join([*lines, *(f"| {what} | " + " | ".join(cells) + " |" for what, cells in rows)])
+    return rows
 
 
 def _still(steady: Steady) -> str:
