@@ -63,6 +63,15 @@ def parser() -> argparse.ArgumentParser:
         "--render", action="store_true", help="first add notes rendered with FluidSynth to the pack, in CACHE/pack"
     )
     action.add_argument(
+        "--refit",
+        type=int,
+        metavar="EPOCHS",
+        help="of a pack: measure this, then go on with all sources, and ship that",
+    )
+    action.add_argument(
+        "--refit-clips", type=int, metavar="N", help="to compose for that (default: as many as --clips)"
+    )
+    action.add_argument(
         "--distribute", action="store_true", help="train together with the workers that the variable TF_CONFIG names"
     )
 

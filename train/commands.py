@@ -18,7 +18,20 @@ import soundfile
 from stream.bundle import UNKNOWN, Bundle, load
 from stream.errors import ConfigError, SourceError
 from stream.features import CHANNELS, SAMPLE_RATE
-from train import ablation, ablationtable, archive, export, figures, render, search, study, studytable, timing, tradeoff
+from train import (
+    ablation,
+    ablationtable,
+    archive,
+    export,
+    figures,
+    refit,
+    render,
+    search,
+    study,
+    studytable,
+    timing,
+    tradeoff,
+)
 from train.arguments import at_least, data_of
 from train.augment import AUGMENTATIONS
 from train.card import looked
@@ -49,6 +62,8 @@ def fit_(arguments: argparse.Namespace) -> None:
     folder = arguments.run or arguments.out / run.name
     workers = Workers(distribute=arguments.distribute)
     further, told = _further(run.data, arguments), _told(arguments)
+    if arguments.refit:
+        refit.all_sources(run, arguments.refit)  # what cannot be is not to be told hours later
     if arguments.render:
         run = replace(run, data=replace(run.data, path=_rendered(run.data, arguments.cache)))
     dataset = trainable(run.data.open(arguments.cache))
@@ -68,11 +83,22 @@ def fit_(arguments: argparse.Namespace) -> None:
         folder=folder,
         progress=True,
     )
-    if workers.chief:
-        run.save(folder)
+    if not workers.chief:
+        return
+    run.save(folder)
+    if not arguments.refit:
         processes = arguments.processes
         make(run, folder, arguments.out, dataset, corpora, fitted.model, processes, further=further, **told)
         _made(arguments.out, run, folder)
+        return
+    twin = refit.twin(run, folder, dataset, corpora, fitted.model, further, arguments.processes)
+    again = refit.all_sources(run, arguments.refit, arguments.refit_clips)
+    dataset = trainable(again.data.open(arguments.cache))
+    corpora = _extracted(dataset, arguments).corpora
+    refit.refit(
+        again, folder, arguments.out, dataset, corpora, fitted.model, twin, further, arguments.processes, **told
+    )
+    _made(arguments.out, again, folder / refit.FOLDER)
 
 
 def export_(arguments: argparse.Namespace) -> None:
@@ -299,7 +325,7 @@ def _run(arguments: argparse.Namespace) -> Run:
         variant, schedule, channels = search.chosen(arguments.settings)
         return Run(arguments.name, data_of(arguments), variant, channels, schedule, arguments.command)
     channels = _channels(arguments.channels)
-    at_least(arguments, 1, "epochs", "batch", "patience")
+    at_least(arguments, 1, "epochs", "batch", "patience", "refit", "refit_clips")
     average = Schedule().average if arguments.average is None else arguments.average
     if arguments.plain and arguments.average is None:
         average = 0.0
@@ -325,6 +351,8 @@ def _run(arguments: argparse.Namespace) -> Run:
 def _recalled(folder: Path) -> Run:
     """Read what was trained."""
     run = Run.load(folder)
+    if run.data.all_sources:
+        raise ConfigError(f"{folder} has its calibration from its twin; this makes both again: {run.command}")
     if "--render" in run.command.split() and not run.data.path.exists():
         raise ConfigError(f"{run.data.path}, with rendered notes, is gone; this makes it again: {run.command}")
     return run
@@ -362,7 +390,7 @@ def _require_known(dataset: Dataset, further: Further) -> None:
         raise ConfigError(f"the real clips are of {', '.join(further.real.labels)}: none is a label of {dataset.name}")
 
 
-def _told(arguments: argparse.Namespace) -> dict[str, str]:
+def _told(arguments: argparse.Namespace) -> dict[str, Any]:
     """Read what the card is to tell besides figures."""
     table, notes = arguments.ablation, arguments.notes
     if table and table.is_dir():

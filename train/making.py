@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import logging
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -111,6 +111,33 @@ class Measured:
         export.replace(folder / "evaluation.json", (json.dumps(figures, indent=1, ensure_ascii=False) + "\n").encode())
 
 
+@dataclass(frozen=True, slots=True)
+class Twin:
+    """The same recipe, trained without the held-out sources, for a network that learned from all of them."""
+
+    rule: Calibration
+    """Chosen on clips that the twin did not learn from: the network has no such clips any more."""
+    measured: Measured
+
+    def beside(self, measured: Measured) -> Measured:
+        """Put the twin's figures where those of the network would be of clips that it learned from."""
+        results, floats = (
+            tuple(replace(result, name=f"{result.name}, by a twin that did not learn from them") for result in of)
+            for of in (self.measured.results, self.measured.floats)
+        )
+        reals = [
+            rejection for rejection in measured.rejections if measured.real and rejection.clips == measured.real.name
+        ]
+        return replace(
+            measured,
+            results=results,
+            heard=self.measured.heard,
+            floats=floats,
+            rejections=(*self.measured.rejections, *reals),
+            timings=(*self.measured.timings, *measured.timings),
+        )
+
+
 def make(
     run: Run,
     folder: Path,
@@ -121,6 +148,7 @@ def make(
     processes: int = 1,
     *,
     further: Further | None = None,
+    twin: Twin | None = None,
     ablation: str = "",
     notes: str = "",
 ) -> tuple[Bundle, Measured]:
@@ -144,6 +172,8 @@ def make(
         How many listen.
     further : Further, optional
         What to measure besides.
+    twin : Twin, optional
+        Where the network learned from all sources: what was measured without some.
     ablation, notes : str
         Markdown for the card: an ablation's table, and findings about where the model fails.
 
@@ -154,13 +184,17 @@ def make(
     measured : Measured
     """
     content, rule = quantised(run, corpora, model)
+    rule = twin.rule if twin else rule
     provenance = _provenance(run, dataset, corpora)
 
     def write(metrics: Mapping[str, Any]) -> Bundle:
         return export.write(out, run.name, content, dataset.labels, rule, provenance, metrics, channels=run.channels)
 
     bundle = write({})
-    measured = measure(run.data, bundle, model, dataset, corpora, processes, further)
+    measured = measure(
+        run.data, bundle, model, dataset, corpora, processes, further, twin.measured.heard[-1] if twin else None
+    )
+    measured = twin.beside(measured) if twin else measured
     epochs = history(folder)
     bundle = write(
         {
@@ -180,7 +214,7 @@ def make(
         network=run.variant.described,
         parameters=model.count_params(),
         agreement=measured.agreement,
-        remarks=_remarks(run.data, measured),
+        remarks=_remarks(run.data, measured, twin),
         floats=measured.floats,
         rejections=measured.rejections,
         timings=measured.timings,
@@ -188,7 +222,7 @@ def make(
     )
     export.replace(out / f"{run.name}.md", text.encode())
     measured.save(folder)
-    tell(run, folder, measured, dataset, corpora)
+    tell(run, folder, measured, dataset, corpora, twin)
     return bundle, measured
 
 
@@ -212,11 +246,12 @@ def measure(
     corpora: Corpora,
     processes: int = 1,
     further: Further | None = None,
+    accepting: Served | None = None,
 ) -> Measured:
     """Score a bundle as the service runs it, and compare it with the float network, on all that it did not learn.
 
     The threshold that accepts 9 in 10 of the instruments' clips is chosen on the validation clips, like the bundle's
-    own ones, for all other clips too.
+    own ones, for all other clips too; or on what was said of other clips, if `accepting` is that.
     """
     channels = bundle.channels
     results: list[Result] = []
@@ -244,7 +279,7 @@ def measure(
         tuple(skipped for told in heard for skipped in told.skipped),
     )
     agreement = agree(everything, clips, np.concatenate(probabilities), dataset.labels)
-    threshold = acceptance(bundle, heard[-1])
+    threshold = acceptance(bundle, accepting or heard[-1])
     judged = list(zip(results, heard, strict=True))
     timings = _composed(data, bundle, further, processes) if further else []
     real, looks = None, 0
@@ -274,7 +309,9 @@ def _composed(data: Data, bundle: Bundle, further: Further, processes: int) -> l
     return [follow(name, bundle, stage, further.programmes, further.solos, processes)]
 
 
-def tell(run: Run, folder: Path, measured: Measured, dataset: Dataset, corpora: Corpora) -> Path:
+def tell(
+    run: Run, folder: Path, measured: Measured, dataset: Dataset, corpora: Corpora, twin: Twin | None = None
+) -> Path:
     """Write the report of a run.
 
     Returns
@@ -296,7 +333,7 @@ def tell(run: Run, folder: Path, measured: Measured, dataset: Dataset, corpora: 
         examples=report.examples(corpora["training"]),
         mistakes=report.heard(worst, corpora[split], dataset),
         agreement=measured.agreement,
-        remarks=_remarks(run.data, measured),
+        remarks=_remarks(run.data, measured, twin),
         timings=measured.timings,
     )
     return path
@@ -339,13 +376,21 @@ def _settings(run: Run) -> dict[str, Any]:
     return {**run.settings, "data": {**run.settings["data"], "rendered_from": str(source)}}
 
 
-def _remarks(data: Data, measured: Measured) -> list[str]:
+def _remarks(data: Data, measured: Measured, twin: Twin | None) -> list[str]:
     """Say what the figures are of."""
     if data.kind != "composed":
         return []
-    if measured.looks:
-        return [looked(measured.looks)]
-    return ["The real clips of `validation` were not looked at for this card."]
+    told = []
+    if twin:
+        told.append(
+            "This network went on from its twin's weights and learned from all sources. What can only be measured on "
+            "sources that were not learned from was measured with the twin; its temperature and thresholds are the "
+            "twin's, too. Only `validation` and the agreement of int8 and float are this network's own figures."
+        )
+    told.append(
+        looked(measured.looks) if measured.looks else "The real clips of `validation` were not looked at for this card."
+    )
+    return told
 
 
 def _clips(data: Data) -> str:
