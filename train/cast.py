@@ -29,7 +29,7 @@ _RENDERED: Final = {
     "timgm6mb": 0.5,
     "freepats": 0.25,
     "generaluser_gs": 0.25,
-    "karoryfer_weresax": 0.6,
+    "karoryfer_weresax": 0.4,
 }
 """Weights of renderings, and of a saxophone played for its dirt, beside a real player's 1."""
 _UNKNOWN_SHARE: Final = 1.7  # clips of `unknown` for one of each instrument
@@ -48,7 +48,7 @@ _OTHERS: Final = {
     "vocal noise": 0.5,
     "noise": 1.5,
     "acoustic guitar": 1.4,
-    "clean electric guitar": 0.4,
+    "clean electric guitar": 0.1,
     "organ": 0.8,
     "cello": 0.8,
     "trombone": 0.7,

@@ -23,7 +23,7 @@ Array = npt.NDArray[np.float32]
 Rng = np.random.Generator
 
 # On stages, saxophones and trumpets are much louder and brighter than in sample libraries. Shares of their clips.
-_BLOWN: Final = {"tenor saxophone": 0.75, "trumpet": 0.75, "clarinet": 0.3, "flute": 0.3}
+_BLOWN: Final = {"tenor saxophone": 0.55, "trumpet": 0.65, "clarinet": 0.3, "flute": 0.3}
 
 INGREDIENTS: Final = {
     "phrases": "melodies, chords and riffs, not single notes",
@@ -42,7 +42,7 @@ INGREDIENTS: Final = {
 }
 """What clips are made with besides recordings; each can be left out, to measure what it brings."""
 
-_ACTIVE: Final = 0.35  # least share of a clip in which the soloist is heard
+_ACTIVE: Final = 0.2  # least share of a clip in which the soloist is heard
 _TRIES: Final = 50  # phrases of which one must be that; a source that only has short sounds comes near it at last
 
 

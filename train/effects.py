@@ -21,7 +21,7 @@ def amplifier(sound: Array, rng: Rng) -> Array:
     """Drive a clean guitar through a pedal, a valve stage or two and a loudspeaker.
 
     The stages clip asymmetrically, at four times the sample rate to keep aliases out; between them coupling capacitors
-    take the lows away, and the loudspeaker takes what lies above 3 to 6 kHz.
+    take the lows away, and the loudspeaker takes what lies above 3 to 8 kHz.
 
     Parameters
     ----------
@@ -37,13 +37,15 @@ def amplifier(sound: Array, rng: Rng) -> Array:
     """
     sound = level(sound, 1.0)
     sound = _run([pedalboard.HighpassFilter(rng.uniform(60, 250)), _peak(rng, 400, 1500, 0, 12)], sound)
-    if rng.random() < 0.3:  # a sustainer
+    if rng.random() < 0.2:  # a sustainer
         sound = level(
             _run([pedalboard.Compressor(rng.uniform(-40, -20), rng.uniform(3, 10), 2, 200)], level(sound, 0.1)), 1.0
         )
-    drive = rng.uniform(6, 48)
+    # A third is crunch: notes that decay as they were plucked, with a few harmonics more. Solos are not all saturated.
+    crunch = rng.random() < 0.35
+    drive = rng.uniform(-8, 12) if crunch else rng.uniform(10, 48)
     loud = soxr.resample(sound, 1, 4, "MQ")
-    stages = int(rng.integers(1, 4))
+    stages = 1 if crunch else int(rng.integers(1, 4))
     for _ in range(stages):
         bias = rng.uniform(0, 0.4)
         loud = np.tanh(loud * 10 ** (drive / stages / 20) + bias) - np.tanh(bias)
@@ -54,7 +56,7 @@ def amplifier(sound: Array, rng: Rng) -> Array:
         _peak(rng, 80, 180, -2, 8),
         _peak(rng, 300, 800, -10, 3),
         _peak(rng, 1500, 4000, 0, 10),
-        *[pedalboard.LowpassFilter(rng.uniform(2500, 6500)) for _ in range(int(rng.integers(2, 5)))],
+        *[pedalboard.LowpassFilter(rng.uniform(2500, 8000)) for _ in range(int(rng.integers(2, 5)))],
     ]
     if rng.random() < 0.1:
         cabinet.append(pedalboard.Phaser(rng.uniform(0.2, 3), rng.uniform(0.3, 1), mix=rng.uniform(0.2, 0.5)))

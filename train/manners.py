@@ -45,7 +45,7 @@ _WIND: Final = Manner(breathe=0.9, swell=0.5)
 _REED: Final = replace(_WIND, run=0.12, arpeggio=0.12, trill=0.05, mordent=0.03, glide=0.02, scoop=0.02)
 _BRASS: Final = replace(_WIND, hold=0.08, trill=0.01, scoop=0.04, fall=0.04, flutter=0.04)
 _BOWED: Final = Manner(
-    hold=0.1, arpeggio=0.1, pizzicato=0.15, double=0.15, tremolo=0.06, swell=0.6, trill=0.05, mordent=0.03, glide=0.12
+    hold=0.15, arpeggio=0.1, pizzicato=0.25, double=0.15, tremolo=0.06, swell=0.6, trill=0.05, mordent=0.03, glide=0.12
 )
 _VOICE: Final = Manner(hold=0.1, run=0.03, arpeggio=0.03, breathe=0.95, swell=0.6, glide=0.3, scoop=0.15, fall=0.05)
 _SAXOPHONE: Final = replace(_REED, trill=0.02, glide=0.05, scoop=0.14, fall=0.05, flutter=0.08)

@@ -147,6 +147,8 @@ def melody(notes: Notes, rng: Rng, manner: Manner) -> Array:
         target = pitch + detune + rng.normal(0, 0.04)
         length = samples(time, seconds * max(legato, 1) + 0.15 + ring)
         attack = rng.uniform(0.0, 0.07) if before and rng.random() < slurred else 0.0
+        if pluck:  # a finger is faster than a bow
+            attack = rng.uniform(0.05, 0.2)
         curve = depth * vibrato(length, rng) if depth else np.zeros(length)
         if not pluck and not tremolo:
             movement = ornament(length, seconds, before - pitch if before else 0.0, rng, manner)
