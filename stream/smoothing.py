@@ -19,10 +19,10 @@ LEAST: Final = 0.2
 class Smoothing:
     """How much it takes to change the label; `soloist train programmes --tune` tells what each choice costs."""
 
-    time_constant: float = 0.2
+    time_constant: float = 0.35
     """Of the exponential average, in seconds. The window is an average over 3 s already; this one only has to keep a
     single odd window from being seen."""
-    margin: float = 0.5
+    margin: float = 0.6
     """How much more probable than the present instrument another one must be to take its place. When a player hands
     over to another, one probability falls as the other rises, so that a wide margin costs little time; near a tie, or
     while a third is taken for either, it keeps the label still."""
