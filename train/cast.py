@@ -48,7 +48,7 @@ _OTHERS: Final = {
     "vocal noise": 0.5,
     "noise": 1.5,
     "acoustic guitar": 1.4,
-    "clean electric guitar": 0.1,
+    "clean electric guitar": 0.8,
     "organ": 0.8,
     "cello": 0.8,
     "trombone": 0.7,
@@ -65,8 +65,11 @@ _OTHERS: Final = {
 _UNNAMED: Final = 1.5  # the same, for one of the eight that is none of the labels
 _SYNTHETIC: Final = ("band", "noise")  # always there
 
-_BACKING: Final = ("drums", "bass", "backing loops", "band", "acoustic guitar", "organ", "string section", "crowd")
-_BAND: Final = ("drums", "bass", "acoustic guitar", "organ", "string section")
+_BACKING: Final = (
+    *("drums", "bass", "backing loops", "band", "acoustic guitar", "clean electric guitar"),
+    *("organ", "string section", "crowd"),
+)
+_BAND: Final = ("drums", "bass", "acoustic guitar", "clean electric guitar", "organ", "string section")
 
 
 @dataclass(frozen=True, slots=True)

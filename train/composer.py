@@ -42,6 +42,9 @@ INGREDIENTS: Final = {
 }
 """What clips are made with besides recordings; each can be left out, to measure what it brings."""
 
+_ACCOMPANIED: Final = {"distorted electric guitar": 0.8}
+"""How often what sounds besides a soloist is a band behind, and no leak; about one in two for the others."""
+
 _ACTIVE: Final = 0.2  # least share of a clip in which the soloist is heard
 _TRIES: Final = 50  # phrases of which one must be that; a source that only has short sounds comes near it at last
 
@@ -137,10 +140,10 @@ class Composer:
                 break
             solo = self._perform(plan, rng)
         solo = level(self._place(solo, rng), 1.0)
-        draw = rng.random()
-        if "accompaniment" in self._with and draw < 0.5:
+        if "accompaniment" in self._with and rng.random() < 0.55:
             # Behind the soloist; or a stem, with what leaks from the others' microphones and headphones.
-            below = rng.uniform(4, 24) if draw < 0.28 else rng.uniform(24, 50)
+            behind = rng.random() < _ACCOMPANIED.get(plan.name, 0.55)
+            below = rng.uniform(4, 24) if behind else rng.uniform(24, 50)
             solo = solo + level(self._accompaniment(plan.name, rng), 10 ** (-below / 20))
         return self._recorded(solo, rng)
 

@@ -51,12 +51,17 @@ def amplifier(sound: Array, rng: Rng) -> Array:
         loud = np.tanh(loud * 10 ** (drive / stages / 20) + bias) - np.tanh(bias)
         loud = pedalboard.HighpassFilter(rng.uniform(20, 150))(loud.astype(np.float32), SAMPLE_RATE * 4)
     driven = soxr.resample(loud, 4, 1, "MQ")[: len(sound)]
+    if rng.random() < 0.5:  # a loudspeaker's steep end, as many poles as it takes
+        end = rng.uniform(3500, 7000)
+        slopes = [pedalboard.LadderFilter(pedalboard.LadderFilter.Mode.LPF24, end, 0, 1) for _ in range(2)]
+    else:
+        slopes = [pedalboard.LowpassFilter(rng.uniform(2500, 8000)) for _ in range(int(rng.integers(2, 5)))]
     cabinet = [
         pedalboard.HighpassFilter(rng.uniform(50, 120)),
         _peak(rng, 80, 180, -2, 8),
         _peak(rng, 300, 800, -10, 3),
         _peak(rng, 1500, 4000, 0, 10),
-        *[pedalboard.LowpassFilter(rng.uniform(2500, 8000)) for _ in range(int(rng.integers(2, 5)))],
+        *slopes,
     ]
     if rng.random() < 0.1:
         cabinet.append(pedalboard.Phaser(rng.uniform(0.2, 3), rng.uniform(0.3, 1), mix=rng.uniform(0.2, 0.5)))
