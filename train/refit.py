@@ -25,7 +25,7 @@ from train.score import Calibration
 FOLDER: Final = "all-sources"
 """Folder, in that of the twin's run, of what went on with all sources."""
 
-SHARE: Final = 0.6
+SHARE: Final = 0.75
 """Of the network that went on, in the mean of both networks' weights that is shipped. Such a mean does better on what
 neither was trained on than either (Wortsman et al., 2022, Robust fine-tuning of zero-shot models)."""
 
