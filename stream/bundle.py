@@ -15,7 +15,7 @@ from stream.features import CHANNELS, PARAMETERS
 
 FORMAT: Final = 1
 UNKNOWN: Final = "unknown"
-DEFAULT: Final = "published"
+DEFAULT: Final = "lead"
 
 
 @dataclass(frozen=True, slots=True)

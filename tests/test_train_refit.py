@@ -69,7 +69,7 @@ def test_shipped_bundle_is_calibrated_by_its_twin(made: Path) -> None:
     assert {**of_shipped, "name": ""} == {**of_twin, "name": ""}
     assert "held-out sources" not in shipped.info["metrics"]
     card = (made / "toy.md").read_text()
-    assert "went on from its twin's weights and learned from all sources; it is the mean of both" in card
+    assert "went on from its twin's weights and learned from all sources; it is a weighted mean of both" in card
     assert "Held out (instrument: source)" not in card
 
 

@@ -383,7 +383,7 @@ def _remarks(data: Data, measured: Measured, twin: Twin | None) -> list[str]:
     told = []
     if twin:
         told.append(
-            "This network went on from its twin's weights and learned from all sources; it is the mean of both. What "
+            "This network went on from its twin's weights and learned from all sources; it is a weighted mean of both. What "
             "can only be measured on sources that were not learned from was measured with the twin; its temperature "
             "and thresholds are the twin's, too. Only `validation` and the agreement of int8 and float are this "
             "network's own figures."
