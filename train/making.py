@@ -383,10 +383,10 @@ def _remarks(data: Data, measured: Measured, twin: Twin | None) -> list[str]:
     told = []
     if twin:
         told.append(
-            "This network went on from its twin's weights and learned from all sources; it is a weighted mean of both. What "
-            "can only be measured on sources that were not learned from was measured with the twin; its temperature "
-            "and thresholds are the twin's, too. Only `validation` and the agreement of int8 and float are this "
-            "network's own figures."
+            "This network went on from its twin's weights and learned from all sources; it is a weighted mean of both. "
+            "What can only be measured on sources that were not learned from was measured with the twin; its "
+            "temperature and thresholds are the twin's, too. Only `validation` and the agreement of int8 and float are "
+            "this network's own figures."
         )
     told.append(
         looked(measured.looks) if measured.looks else "The real clips of `validation` were not looked at for this card."
