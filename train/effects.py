@@ -53,7 +53,9 @@ def amplifier(sound: Array, rng: Rng) -> Array:
     driven = soxr.resample(loud, 4, 1, "MQ")[: len(sound)]
     if rng.random() < 0.5:  # a loudspeaker's steep end, as many poles as it takes
         end = rng.uniform(3500, 7000)
-        slopes = [pedalboard.LadderFilter(pedalboard.LadderFilter.Mode.LPF24, end, 0, 1) for _ in range(2)]
+        slopes: list[pedalboard.Plugin] = [
+            pedalboard.LadderFilter(pedalboard.LadderFilter.Mode.LPF24, end, 0, 1) for _ in range(2)
+        ]
     else:
         slopes = [pedalboard.LowpassFilter(rng.uniform(2500, 8000)) for _ in range(int(rng.integers(2, 5)))]
     cabinet = [
