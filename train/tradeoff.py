@@ -15,7 +15,7 @@ from train.timing import Timing, duration, number, per_minute, share
 
 GRID: Final = tuple(
     itertools.starmap(
-        Smoothing, itertools.product((0.05, 0.1, 0.2, 0.35, 0.5, 0.7), (0.15, 0.3, 0.5, 0.7), (0.2, 0.5, 0.8))
+        Smoothing, itertools.product((0.05, 0.1, 0.2, 0.35, 0.5, 0.7), (0.15, 0.3, 0.6, 0.8), (0.2, 0.5, 0.8))
     )
 )
 """Settings to try."""
