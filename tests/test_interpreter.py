@@ -29,14 +29,21 @@ def windows(demo: Array) -> list[Array]:
 
 
 @both
-def test_both_runtimes_give_the_same_integers(windows: list[Array]) -> None:
-    """With delegates off, LiteRT and tflite-runtime agree in every output of every window."""
-    litert, tflite = (Classifier(bundle.load(), runtime=runtime, delegates=False) for runtime in ("litert", "tflite"))
+@pytest.mark.parametrize(("model", "most"), [("published", 0), ("lead", 1), ("small", 1)])
+def test_both_runtimes_give_the_same_integers(windows: list[Array], model: str, most: int) -> None:
+    """With delegates off, LiteRT and tflite-runtime agree in every output of every window.
+
+    In networks that add maps, they round now and then to neighbouring steps: the kernels changed between the two.
+    """
+    bundled = bundle.load(model)
+    litert, tflite = (Classifier(bundled, runtime=runtime, delegates=False) for runtime in ("litert", "tflite"))
     assert litert.interpreter.runtime.startswith("ai-edge-litert")
     assert tflite.interpreter.runtime.startswith("tflite-runtime")
     for features in windows:
         values = litert.quantize(features)
-        np.testing.assert_array_equal(litert.interpreter(values), tflite.interpreter(tflite.quantize(features)))
+        first, second = litert.interpreter(values), tflite.interpreter(tflite.quantize(features))
+        assert np.abs(first.astype(int) - second).max() <= most
+        assert first.argmax() == second.argmax()
 
 
 @pytest.mark.skipif(not HAS_LITERT, reason="needs ai-edge-litert")
