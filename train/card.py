@@ -12,7 +12,7 @@ from train.agreement import Agreement
 from train.evaluate import ACCEPTED, Rejection
 from train.export import Provenance
 from train.result import Result, percent, table
-from train.timing import Timing, duration, summary
+from train.timing import EXPLAINED, Timing, duration, summary
 
 COMPOSED: Final = """The clips were composed of openly licensed recordings of single notes, phrases, voices, drums and
 noise, as if cut out of songs. One instrument is in front and plays a melody in a key of its own, chords, riffs or a
@@ -253,12 +253,8 @@ def _followed(timings: Sequence[Timing]) -> str:
     """Tell how the model follows who plays."""
     if not timings:
         return ""
-    told = (
-        "Programmes of one player after another, heard hop by hop as the service hears a stage. The delay is from a "
-        "player's beginning to the first hop that names the instrument; one that is not named before it ends is "
-        "missed, and counts as infinitely late."
-    )
-    return f"## In the stream\n\n{told}\n\n{summary(timings)}"
+    told = "Programmes of one player after another, heard hop by hop as the service hears a stage."
+    return f"## In the stream\n\n{told} {EXPLAINED}\n\n{summary(timings)}"
 
 
 def _headed(heading: str, text: str) -> str:

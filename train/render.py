@@ -28,9 +28,7 @@ log = logging.getLogger(__name__)
 _HELD: Final = 2.5  # s a key is down
 _SLOT: Final = 3.7  # s from one key to the next: whatever still rings then is cut
 _FADE: Final = 0.03  # s of fading before that
-_TOGETHER: Final = (
-    150  # notes in one run of FluidSynth: loading a compressed font takes it 8 s, decoded audio 1 MB a note
-)
+_TOGETHER: Final = 150  # notes in one run of FluidSynth, which takes 8 s to load a compressed font
 _PEAK: Final = 0.7  # as everything in the pack
 _SILENT: Final = 1e-4  # a rendering that never gets louder holds nothing
 _AUDIBLE: Final = 10 ** (-50 / 20)  # of the peak: what is trimmed at both ends is softer

@@ -20,7 +20,7 @@ from train.evaluate import Mistake
 from train.page import escape, matrix, paragraph, table
 from train.result import Result, percent
 from train.score import Merit
-from train.timing import Timing, decisive
+from train.timing import EXPLAINED, Timing, decisive
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -198,12 +198,8 @@ def followed(timings: Sequence[Timing]) -> str:
     """Tell how late, how still and how often false labels are on continuous programmes; nothing without any."""
     if not timings:
         return ""
-    text = (
-        "The delay is from a player's beginning to the first hop that names the instrument; one that is not named "
-        "before it ends is missed, and counts as infinitely late."
-    )
     rows = [[what, *cells] for what, cells in decisive(timings)]
-    return paragraph(text) + table("Continuous programmes", ["figure", *(timing.name for timing in timings)], rows)
+    return paragraph(EXPLAINED) + table("Continuous programmes", ["figure", *(timing.name for timing in timings)], rows)
 
 
 def compared(agreement: Agreement) -> str:

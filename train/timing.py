@@ -10,6 +10,12 @@ from typing import Any, Final
 TOLERANCES: Final = (0.5, 3.0)
 """Of boundaries between segments, in seconds, as MIREX has them."""
 
+EXPLAINED: Final = (
+    "The delay is from a player's beginning to the first hop that names the instrument; one that is not named before "
+    "it ends is missed, and counts as infinitely late."
+)
+"""What a reader of the figures has to know, for card and report."""
+
 
 @dataclass(frozen=True, slots=True)
 class Steady:
@@ -136,21 +142,12 @@ class Timing:
 def table(timings: Sequence[Timing]) -> str:
     """Markdown of some timings, a column for each."""
     columns = [_rows(timing) for timing in timings]
-    lines = [
-        "| figure | " + " | ".join(timing.name for timing in timings) + " |",
-        "| --- |" + " ---: |" * len(timings),
-    ]
-    lines += [f"| {what} | " + " | ".join(column[what] for column in columns) + " |" for what in columns[0]]
-    return "\n".join(lines)
+    return _markdown(timings, [(what, [column[what] for column in columns]) for what in columns[0]])
 
 
 def summary(timings: Sequence[Timing]) -> str:
     """Markdown of what decides, a column for each of some timings."""
-    lines = [
-        "| figure | " + " | ".join(timing.name for timing in timings) + " |",
-        "| --- |" + " ---: |" * len(timings),
-    ]
-    return "\n".join([*lines, *(f"| {what} | " + " | ".join(cells) + " |" for what, cells in decisive(timings))])
+    return _markdown(timings, decisive(timings))
 
 
 def decisive(timings: Sequence[Timing]) -> list[tuple[str, list[str]]]:
@@ -184,6 +181,11 @@ def decisive(timings: Sequence[Timing]) -> list[tuple[str, list[str]]]:
     ]
     rows.append(("frame pairs, F-measure (mir_eval)", [f"{100 * timing.pairwise:.1f} %" for timing in timings]))
     return rows
+
+
+def _markdown(timings: Sequence[Timing], rows: Sequence[tuple[str, list[str]]]) -> str:
+    lines = [("figure", [timing.name for timing in timings]), ("---", ["---:"] * len(timings)), *rows]
+    return "\n".join("| " + " | ".join([what, *cells]) + " |" for what, cells in lines)
 
 
 def _still(steady: Steady) -> str:
