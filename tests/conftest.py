@@ -14,6 +14,7 @@ from stream.classifier import Classifier
 from stream.features import Array
 from stream.reference import demo_audio
 
+pytest_plugins = ["tests.browser"]
 SHARED = Path(__file__).parents[2] / "shared" / "data"
 
 

@@ -24,6 +24,21 @@ class Service:
     complaints: list[str] = field(default_factory=list)
     """Lines on standard error besides the address."""
 
+    @property
+    def url(self) -> str:
+        """Where the dashboard is."""
+        return f"http://{self.address}/"
+
+    @property
+    def port(self) -> str:
+        """The port that it listens on."""
+        return self.address.rpartition(":")[2]
+
+    async def kill(self) -> None:
+        """End it without giving it time for a farewell."""
+        self.process.kill()
+        await self.process.wait()
+
 
 @contextlib.asynccontextmanager
 async def serving(

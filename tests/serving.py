@@ -159,9 +159,9 @@ class Stage:
         """Address of the socket."""
         return f"ws://{self.address}/ws"
 
-    def hop(self, seq: int, name: str | None = "violin", confidence: float = 0.9) -> None:
+    def hop(self, seq: int, name: str | None = "violin", confidence: float = 0.9, state: State | None = None) -> None:
         """Publish a hop as the service does: segment, change, label."""
-        now, last = label(seq, name, confidence), self.server.latest_label
+        now, last = label(seq, name, confidence, state), self.server.latest_label
         self.time = now.time
         if last is None or (last.state, last.label) != (now.state, now.label):
             heard = Heard("warming", None) if last is None else Heard(last.state, last.label)

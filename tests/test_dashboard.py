@@ -1,219 +1,22 @@
 """The dashboard, in headless Chromium against the running service."""
 
 import asyncio
-import contextlib
 import json
 import re
-import sys
 import wave
-from pathlib import Path
 
 import pytest
-import pytest_asyncio
 from websockets.asyncio.client import connect
 
-import stream
+from tests.browser import MINUS, NOTHING, forward, labels_of
+from tests.processes import serving
 
-playwright = pytest.importorskip("playwright.async_api", reason="playwright is not installed")
-
-CHROMIUM = Path("/usr/bin/chromium")
-FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
-         "--disable-component-update", "--disable-sync"]  # fmt: skip
-HOME = Path(stream.__file__).parent.parent
-SECONDS = 20
-"""Patience with anything that is waited for."""
-
-pytestmark = [
-    pytest.mark.asyncio(loop_scope="module"),
-    pytest.mark.skipif(not CHROMIUM.exists(), reason=f"{CHROMIUM} is not installed"),
-]
-
-NOTHING = "\N{EN DASH}"
-MINUS = "\N{MINUS SIGN}"
-
-SHOWN = """() => ({
-    kind: document.querySelector('#now').dataset.kind,
-    name: document.querySelector('.now-name').textContent,
-    rows: [...document.querySelectorAll('.row')].map((row) => [
-        row.dataset.instrument,
-        row.querySelector('.row-value').textContent,
-        row.querySelector('.bar-fill').style.transform,
-        row.querySelector('.bar-raw').style.transform,
-    ]),
-})"""
-"""Reads in one go, between two frames, what the page shows."""
-
-
-class Service:
-    """A `soloist run` of its own."""
-
-    def __init__(self, process, url):
-        self.process = process
-        self.url = url
-        self.port = int(url.rstrip("/").rpartition(":")[2])
-
-    @classmethod
-    async def start(cls, *arguments, port=0):
-        """Start it and wait until it listens."""
-        process = await asyncio.create_subprocess_exec(
-            sys.executable, "-m", "stream", "run", "--port", str(port), *arguments,
-            cwd=HOME, stderr=asyncio.subprocess.PIPE,
-        )  # fmt: skip
-        async with asyncio.timeout(SECONDS):
-            told = (await process.stderr.readline()).decode()
-        found = re.search(r"listening on (http://\S+/)", told)
-        assert found, told
-        return cls(process, found[1])
-
-    async def kill(self):
-        """End it without giving it time for a farewell."""
-        if self.process.returncode is None:
-            self.process.kill()
-        await self.process.communicate()
-
-
-@contextlib.asynccontextmanager
-async def running(*arguments, port=0):
-    """Run a service of one's own."""
-    service = await Service.start(*arguments, port=port)
-    try:
-        yield service
-    finally:
-        await service.kill()
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def demo():
-    """Run a service with the demo, for all tests that only watch."""
-    async with running("--input", "demo") as service:
-        yield service
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def browser():
-    """Start Chromium."""
-    async with playwright.async_playwright() as driver:
-        browser = await driver.chromium.launch(executable_path=str(CHROMIUM), args=FLAGS)
-        yield browser
-        await browser.close()
-
-
-class Tab:
-    """A page, and what its console said."""
-
-    def __init__(self, page):
-        self.page = page
-        self.complaints = []
-        self.expected = None
-        page.set_default_timeout(1000 * SECONDS)
-        page.on("console", lambda message: message.type in ("error", "warning") and self.complain(message.text))
-        page.on("pageerror", lambda error: self.complain(str(error)))
-
-    def complain(self, text):
-        """Take note of an error, unless it is the expected one."""
-        if self.expected is None or not re.search(self.expected, text):
-            self.complaints.append(text)
-
-    async def is_in(self, *kinds):
-        """Wait for the large type to show one of these kinds of state."""
-        await self.page.wait_for_selector(", ".join(f"#now[data-kind={kind}]" for kind in kinds))
-
-    async def shown(self):
-        """Return what the page shows."""
-        return await self.page.evaluate(SHOWN)
-
-
-@pytest_asyncio.fixture(loop_scope="module")
-async def visit(browser):
-    """Make pages, and find in the end that their consoles are empty."""
-    async with contextlib.AsyncExitStack() as stack:
-        tabs = []
-
-        async def make(url=None, **options):
-            context = await browser.new_context(**options)
-            stack.push_async_callback(context.close)
-            tabs.append(Tab(await context.new_page()))
-            if url is not None:
-                await tabs[-1].page.goto(url)
-            return tabs[-1]
-
-        yield make
-    assert [complaint for tab in tabs for complaint in tab.complaints] == []
-
-
-@contextlib.asynccontextmanager
-async def labels_of(service):
-    """Listen as another client; yields a function that waits for the label which a page shows."""
-    async with connect(f"ws://127.0.0.1:{service.port}/ws") as client:
-        seen = []
-        news = asyncio.Condition()
-
-        async def listen():
-            async for text in client:
-                message = json.loads(text)
-                if message["type"] == "label":
-                    async with news:
-                        seen.append(message)
-                        news.notify_all()
-
-        def match(shown):
-            return next((label for label in reversed(seen) if rows(label) == shown["rows"]), None)
-
-        async def find(shown):
-            async with asyncio.timeout(SECONDS), news:
-                return await news.wait_for(lambda: match(shown))
-
-        async with asyncio.TaskGroup() as tasks:
-            listener = tasks.create_task(listen())
-            yield find
-            listener.cancel()
-
-
-def rows(label):
-    """Tell what the rows of instruments have to show for a label."""
-
-    def percent(number):
-        return f"{number:.4f}"
-
-    return [
-        [name, f"{int(100 * p + 0.5)}\u202f%", percent(p), percent(label["raw"][name])]
-        for name, p in label["probabilities"].items()
-    ]
-
-
-def measured(shown):
-    """Turn the transforms of the bars back into probabilities."""
-
-    def share(transform):
-        return float(re.fullmatch(r"translateX\((-?[\d.e-]+)%\)", transform)[1]) / 100
-
-    bars = [[name, text, f"{1 + share(fill):.4f}", f"{share(raw):.4f}"] for name, text, fill, raw in shown["rows"]]
-    return shown | {"rows": bars}
-
-
-async def estimate(tab):
-    """Wait for an estimate of the model, and return what the page shows of it."""
-    shown = await tab.page.wait_for_function(
-        f"() => {{ const shown = ({SHOWN})(); return ['instrument', 'unknown'].includes(shown.kind) && shown; }}"
-    )
-    return measured(await shown.json_value())
-
-
-def forward(socket, change):
-    """Let the page talk to the real server, with a hand on what it hears: `change` returns another message or None."""
-    server = socket.connect_to_server()
-
-    def on_message(text):
-        message = change(json.loads(text))
-        if message is not None:
-            socket.send(json.dumps(message))
-
-    server.on_message(on_message)
+pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 
 async def test_warming_shows_progress_and_then_a_label(visit):
     """A fresh service is shown warming up, with the seconds heard so far, until the first estimate."""
-    async with running("--input", "demo") as service:
+    async with serving("--input", "demo") as service:
         tab = await visit(service.url)
         await tab.is_in("warming")
         gauge = tab.page.locator(".now-gauge")
@@ -227,11 +30,11 @@ async def test_warming_shows_progress_and_then_a_label(visit):
         await tab.is_in("instrument", "unknown")
 
 
-async def test_bars_show_what_another_client_receives(demo, visit):
+async def test_bars_show_what_another_client_receives(service, visit):
     """Every instrument has a bar of its smoothed and a mark at its raw probability, as any client is told."""
-    async with labels_of(demo) as find:
-        tab = await visit(demo.url)
-        shown = await estimate(tab)
+    async with labels_of(service) as find:
+        tab = await visit(service.url)
+        shown = await tab.estimate()
         label = await find(shown)
     assert len(shown["rows"]) == 8
     assert shown["kind"] == label["state"]
@@ -239,9 +42,9 @@ async def test_bars_show_what_another_client_receives(demo, visit):
         assert shown["name"].lower() == label["label"]
 
 
-async def test_title_and_live_region_tell_the_instrument(demo, visit):
+async def test_title_and_live_region_tell_the_instrument(service, visit):
     """The title and the polite live region say what the large type says."""
-    page = (await visit(demo.url)).page
+    page = (await visit(service.url)).page
     await page.wait_for_selector("#now[data-kind=instrument]")
     await page.wait_for_function("""() => {
         const name = document.querySelector('.now-name').textContent;
@@ -251,9 +54,9 @@ async def test_title_and_live_region_tell_the_instrument(demo, visit):
     assert await page.get_attribute("html", "lang") == "en"
 
 
-async def test_level_moves(demo, visit):
+async def test_level_moves(service, visit):
     """The level's bar, peak mark and figures follow the input."""
-    page = (await visit(demo.url)).page
+    page = (await visit(service.url)).page
     await page.wait_for_function(
         "() => /^\\u2212\\d+\\.\\d dBFS$/.test(document.querySelector('[data-figure=rms]').textContent)"
     )
@@ -265,11 +68,11 @@ async def test_level_moves(demo, visit):
     assert await page.get_attribute(".clip", "data-lit") == "false"
 
 
-async def test_facts_name_source_and_model(demo, visit):
+async def test_facts_name_source_and_model(service, visit):
     """The service's source, model and figures are told."""
-    async with connect(f"ws://127.0.0.1:{demo.port}/ws") as client:
+    async with connect(f"ws://{service.address}/ws") as client:
         hello = json.loads(await client.recv())
-    page = (await visit(demo.url)).page
+    page = (await visit(service.url)).page
     await page.wait_for_function(
         "() => /^\\d+\\.\\d of \\d+ ms$/.test(document.querySelector('[data-fact=hop]').textContent)"
     )
@@ -280,7 +83,7 @@ async def test_facts_name_source_and_model(demo, visit):
 
 async def test_lost_server_leaves_no_label_and_is_found_again(visit):
     """Killing the server replaces the label at once, and starting it again on its port brings the page back."""
-    async with running("--input", "demo") as service:
+    async with serving("--input", "demo") as service:
         tab = await visit(service.url)
         tab.expected = "^WebSocket connection to .* failed"  # what Chromium says of every attempt
         await tab.is_in("instrument", "unknown")
@@ -296,14 +99,14 @@ async def test_lost_server_leaves_no_label_and_is_found_again(visit):
         assert await tab.page.inner_text("[data-figure=rms]") == NOTHING
         await tab.page.wait_for_function("() => /Trying/.test(document.querySelector('.now-detail').textContent)")
         await tab.page.wait_for_function("() => /Reconnecting/.test(document.querySelector('#link').textContent)")
-        async with running("--input", "demo", port=service.port):
+        async with serving("--input", "demo", "--port", service.port):
             await tab.page.wait_for_selector("#link[data-phase=live]")
             await tab.is_in("warming", "instrument", "unknown")
 
 
-async def test_pauses_double_up_to_eight_seconds(demo, visit):
+async def test_pauses_double_up_to_eight_seconds(service, visit):
     """Attempts to reconnect come after half a second, twice as much, and so on up to 8 s, less up to a quarter."""
-    page = (await visit(demo.url)).page
+    page = (await visit(service.url)).page
     longest, shortest = await page.evaluate("""async () => {
         const { pause } = await import('/connection.js');
         return [1, 0].map((chance) => [0, 1, 2, 3, 4, 5, 50].map((failures) => pause(failures, chance)));
@@ -312,14 +115,14 @@ async def test_pauses_double_up_to_eight_seconds(demo, visit):
     assert shortest == [0.75 * time for time in longest]
 
 
-async def test_label_without_successor_goes_away(demo, visit):
+async def test_label_without_successor_goes_away(service, visit):
     """When labels cease while the connection lives, the last one is not shown for longer than 3 s."""
     tab = await visit()
     ceased = False
     await tab.page.route_web_socket(
         "**/ws", lambda socket: forward(socket, lambda m: None if ceased and m["type"] == "label" else m)
     )
-    await tab.page.goto(demo.url)
+    await tab.page.goto(service.url)
     await tab.is_in("instrument", "unknown", "silence")
     ceased = True
     async with asyncio.timeout(5):
@@ -330,20 +133,20 @@ async def test_label_without_successor_goes_away(demo, visit):
     assert await tab.page.get_attribute("#link", "data-phase") == "live"
 
 
-async def test_status_tells_a_missing_input_in_words(demo, visit):
+async def test_status_tells_a_missing_input_in_words(service, visit):
     """A source that is waited for takes the label away, and what the status asks to be done stands above."""
     tab = await visit()
     status = {"source": "waiting", "message": "no input matches 'USB'; plug it in"}
     await tab.page.route_web_socket(
         "**/ws", lambda socket: forward(socket, lambda m: m | status if m["type"] == "status" else m)
     )
-    await tab.page.goto(demo.url)
+    await tab.page.goto(service.url)
     await tab.is_in("stalled")
     assert (await tab.shown())["name"] == "No input"
     assert await tab.page.inner_text("#warning") == "No input matches 'USB'; plug it in"
 
 
-async def test_what_is_no_message_changes_nothing(demo, visit):
+async def test_what_is_no_message_changes_nothing(service, visit):
     """Malformed frames, unknown types, fields and states, and messages that lack a part leave the page alive."""
     sockets = []
     held = False
@@ -354,9 +157,9 @@ async def test_what_is_no_message_changes_nothing(demo, visit):
 
     tab = await visit()
     await tab.page.route_web_socket("**/ws", on_socket)
-    async with labels_of(demo) as find:
-        await tab.page.goto(demo.url)
-        await estimate(tab)
+    async with labels_of(service) as find:
+        await tab.page.goto(service.url)
+        await tab.estimate()
         held = True
         strange = {"type": "label", "seq": 1, "time": 1.0, "state": "applause", "label": None, "confidence": 0.5,
                    "probabilities": {}, "raw": {}, "rms": -20.0, "peak": -9.0, "from": ["the", "future"]}  # fmt: skip
@@ -376,14 +179,14 @@ async def test_what_is_no_message_changes_nothing(demo, visit):
         await tab.page.wait_for_function("() => document.querySelector('.now-name').textContent === 'Applause'")
         held = False
         await tab.page.wait_for_function("() => document.querySelector('.now-name').textContent !== 'Applause'")
-        assert await find(await estimate(tab))
+        assert await find(await tab.estimate())
     assert len(sockets) == 1
     assert await tab.page.get_attribute("#link", "data-phase") == "live"
 
 
 async def test_instruments_outside_the_lineup_are_dimmed(visit):
     """With a line-up of one who does not play, all other rows are dimmed and what plays is unknown."""
-    async with running("--input", "demo", "--instruments", "female singer") as service:
+    async with serving("--input", "demo", "--instruments", "female singer") as service:
         tab = await visit(service.url)
         await tab.is_in("unknown")
         assert (await tab.shown())["name"] == "Unknown"
@@ -398,7 +201,7 @@ async def test_silence_is_shown_as_silence(visit, tmp_path):
     with wave.open(str(tmp_path / "zeros.wav"), "wb") as file:
         file.setparams((1, 2, 22050, 0, "NONE", ""))
         file.writeframes(bytes(2 * 22050 * 30))
-    async with running("--input", str(tmp_path / "zeros.wav"), "--loop") as service:
+    async with serving("--input", str(tmp_path / "zeros.wav"), "--loop") as service:
         tab = await visit(service.url)
         await tab.is_in("silence")
         shown = await tab.shown()
@@ -409,7 +212,7 @@ async def test_silence_is_shown_as_silence(visit, tmp_path):
 
 async def test_token_is_taken_from_the_address(visit):
     """Without the token the page says what it needs, and with `#token=` it is let in."""
-    async with running("--input", "demo", "--token", "o sole mio") as service:
+    async with serving("--input", "demo", "--token", "o sole mio") as service:
         tab = await visit(service.url)
         await tab.is_in("offline")
         assert (await tab.shown())["name"] == "Token needed"
@@ -420,7 +223,7 @@ async def test_token_is_taken_from_the_address(visit):
 
 @pytest.mark.parametrize("scheme", ["dark", "light"])
 @pytest.mark.parametrize("size", [(320, 640), (1280, 800), (1920, 1080)], ids=lambda size: str(size[0]))
-async def test_longest_name_fits_every_screen(demo, visit, tmp_path, size, scheme):
+async def test_longest_name_fits_every_screen(service, visit, tmp_path, size, scheme):
     """From a phone to a wall display, dark and light, nothing overflows, not even the longest name."""
     longest = "distorted electric guitar"
 
@@ -432,7 +235,7 @@ async def test_longest_name_fits_every_screen(demo, visit, tmp_path, size, schem
     width, height = size
     page = (await visit(viewport={"width": width, "height": height}, color_scheme=scheme)).page
     await page.route_web_socket("**/ws", lambda socket: forward(socket, lengthen))
-    await page.goto(demo.url)
+    await page.goto(service.url)
     await page.wait_for_selector("#now[data-kind=instrument]")
     await page.screenshot(path=tmp_path / "page.png", full_page=True)
     assert await page.inner_text(".now-name") == longest.capitalize()
@@ -442,20 +245,21 @@ async def test_longest_name_fits_every_screen(demo, visit, tmp_path, size, schem
         const stage = document.querySelector('.now-stage').getBoundingClientRect();
         return name.bottom <= stage.bottom + 1 && name.top >= stage.top - 1 && name.right <= stage.right + 1;
     }""")
-    letters = float(
-        (await page.evaluate("() => document.querySelector('.now-name').style.fontSize")).removesuffix("px")
-    )
-    assert letters >= width / 14
+    letters, room = await page.evaluate("""() => [
+        parseFloat(document.querySelector('.now-name').style.fontSize),
+        document.querySelector('.now-stage').clientWidth,
+    ]""")
+    assert letters >= room / 14
     ground = await page.evaluate("() => getComputedStyle(document.body).backgroundColor")
     bright = sum(map(int, re.findall(r"\d+", ground))) > 3 * 128
     assert bright == (scheme == "light")
 
 
-async def test_nothing_slides_where_motion_is_not_wanted(demo, visit):
+async def test_nothing_slides_where_motion_is_not_wanted(service, visit):
     """With prefers-reduced-motion, bars jump to their values."""
     durations = []
     for motion in ("reduce", "no-preference"):
-        page = (await visit(demo.url, reduced_motion=motion)).page
+        page = (await visit(service.url, reduced_motion=motion)).page
         await page.wait_for_selector(".bar-fill", state="attached")
         durations.append(
             await page.evaluate("() => getComputedStyle(document.querySelector('.bar-fill')).transitionDuration")
