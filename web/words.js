@@ -26,3 +26,24 @@ export function duration(seconds) {
   if (hours) return `${hours} h ${minutes} min`;
   return minutes ? `${minutes} min` : `${whole} s`;
 }
+
+/**
+ * The clock on the wall: 20:14:05.
+ *
+ * @param {number} time Unix time, in seconds.
+ */
+export function wallClock(time) {
+  const date = new Date(1000 * time);
+  return [date.getHours(), date.getMinutes(), date.getSeconds()].map((number) => String(number).padStart(2, "0")).join(":");
+}
+
+/**
+ * What a stopwatch shows: 1:02:33.
+ *
+ * @param {number} seconds
+ */
+export function stopwatch(seconds) {
+  const whole = Math.max(0, Math.floor(seconds));
+  const [hours, minutes] = [Math.floor(whole / 3600), Math.floor(whole / 60) % 60];
+  return [hours, minutes, whole % 60].map((number, place) => String(number).padStart(place && 2, "0")).join(":");
+}
