@@ -78,4 +78,5 @@ function token() {
 setInterval(onChange, TICK);
 addEventListener("hashchange", () => connection.authenticate(token()));
 addEventListener("online", () => connection.open());
+connection.subscribe(["label", "change", "segment", "guess", "mark", "outage", "status", "level"]);
 connection.open();

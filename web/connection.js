@@ -7,7 +7,8 @@ import { parse } from "./messages.js";
  * @typedef {"connecting" | "live" | "waiting"} Phase Waiting is the time between two attempts.
  */
 
-const TYPES = ["label", "change", "segment", "status", "mark", "level"];
+/** Of the protocol that this page speaks. */
+export const PROTOCOL = 1;
 
 /** From the first attempt to reconnect to the longest pause between two, in milliseconds. */
 const [FIRST_PAUSE, LONGEST_PAUSE] = [500, 8000];
@@ -34,6 +35,8 @@ export class Connection {
   phase = "connecting";
   /** Whether the server asks for a token that it was not given. */
   refused = false;
+  /** Whether the server speaks another version of the protocol, so that this page understands no more of it. */
+  foreign = false;
   /** Attempts that failed since the last time it was live. */
   failures = 0;
   /** When the next attempt begins, while waiting. */
@@ -54,6 +57,8 @@ export class Connection {
   #token;
   #onMessage;
   #onChange;
+  /** What the server is asked to tell. @type {string[]} */
+  #types = ["label"];
   /** @type {WebSocket | null} */
   #socket = null;
   #heardAt = 0;
@@ -86,7 +91,7 @@ export class Connection {
     socket.addEventListener("open", () => {
       if (socket !== this.#socket) return;
       if (this.#token !== null) socket.send(JSON.stringify({ type: "auth", token: this.#token }));
-      socket.send(JSON.stringify({ type: "subscribe", types: TYPES }));
+      socket.send(JSON.stringify({ type: "subscribe", types: this.#types }));
     });
     socket.addEventListener("message", (event) => {
       if (socket === this.#socket) this.receive(event.data);
@@ -103,6 +108,29 @@ export class Connection {
   }
 
   /**
+   * Ask for these types of messages from now on, also after the connection was lost.
+   *
+   * @param {string[]} types
+   */
+  subscribe(types) {
+    if (types.join() === this.#types.join()) return;
+    this.#types = [...types];
+    this.send({ type: "subscribe", types: this.#types });
+  }
+
+  /**
+   * Say something to the server.
+   *
+   * @param {object} message
+   * @returns {boolean} Whether there was a connection to say it on.
+   */
+  send(message) {
+    if (this.#socket?.readyState !== WebSocket.OPEN) return false;
+    this.#socket.send(JSON.stringify(message));
+    return true;
+  }
+
+  /**
    * Store what a frame says. Whatever is no message of use is passed over.
    *
    * @param {unknown} data
@@ -112,6 +140,11 @@ export class Connection {
     this.#heardAt = now;
     const message = parse(data);
     if (message === null) return;
+    if (message.type === "hello") this.foreign = (message.protocol ?? PROTOCOL) !== PROTOCOL;
+    if (this.foreign) {
+      this.#onChange();
+      return;
+    }
     switch (message.type) {
       case "hello":
         this.hello = message;

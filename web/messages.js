@@ -10,6 +10,8 @@
  * @property {number} hop From one estimate to the next, in seconds.
  * @property {string} model
  * @property {string} source
+ * @property {number} utc Unix time of stream time 0, in seconds; a guess until the first audio, when hello comes again.
+ * @property {number} [protocol] The version of the protocol that the server speaks.
  *
  * @typedef {object} Label
  * @property {"label"} type
@@ -21,6 +23,52 @@
  * @property {Record<string, number>} raw The same for this window alone.
  * @property {number} rms In dBFS.
  * @property {number} peak In dBFS.
+ * @property {number} [since] Stream time at which the present state and label began; servers of before do not tell.
+ *
+ * @typedef {object} Change
+ * @property {"change"} type
+ * @property {number} time Stream time, in seconds.
+ * @property {string} state
+ * @property {string | null} label
+ *
+ * @typedef {object} Segment A closed stretch of one state and label.
+ * @property {"segment"} type
+ * @property {number} start Stream time, in seconds.
+ * @property {number} end
+ * @property {string} state
+ * @property {string | null} label
+ * @property {number} confidence Mean over the stretch, from 0 to 1.
+ *
+ * @typedef {object} Guess A closed stretch of what was nearly said.
+ * @property {"guess"} type
+ * @property {number} start Stream time, in seconds.
+ * @property {number} end
+ * @property {string} label
+ * @property {number} confidence Mean over the stretch, from 0 to 1.
+ *
+ * @typedef {object} Mark A note that somebody set to a moment.
+ * @property {"mark"} type
+ * @property {number} time Stream time, in seconds.
+ * @property {string} text
+ *
+ * @typedef {object} Outage
+ * @property {"outage"} type
+ * @property {number} start Stream time, in seconds, at which the source was lost.
+ * @property {number | null} end null while it is away.
+ * @property {string} source
+ * @property {string} reason
+ *
+ * @typedef {object} History What was heard lately, oldest first.
+ * @property {"history"} type
+ * @property {Segment[]} segments
+ * @property {Guess[]} guesses
+ * @property {Mark[]} marks
+ * @property {Outage[]} outages
+ *
+ * @typedef {object} Spectrum
+ * @property {"spectrum"} type
+ * @property {number} time Stream time, in seconds; the newest frame is centred 1024 samples earlier.
+ * @property {number[][]} frames Oldest first, 512 samples apart: the power of each mel band, in dB.
  *
  * @typedef {object} Level
  * @property {"level"} type
@@ -38,12 +86,14 @@
  * @property {number} hop_ms
  * @property {number} uptime In seconds.
  * @property {string | null} message What somebody should do something about.
+ * @property {string[]} [warnings] Everything about the input that somebody should mend.
  *
  * @typedef {object} Failure
  * @property {"error"} type
  * @property {string} code
  *
- * @typedef {Hello | Label | Level | Status | Failure} Message
+ * @typedef {Hello | Label | Change | Segment | Guess | Mark | Outage | History | Spectrum | Level | Status | Failure}
+ *   Message
  */
 
 /** @param {unknown} value */
@@ -70,7 +120,8 @@ export function parse(data) {
   } catch {
     return null;
   }
-  return isUsable(message) ? message : null;
+  if (!isUsable(message)) return null;
+  return message.type === "history" ? told(message) : message;
 }
 
 /** @param {any} message */
@@ -80,15 +131,32 @@ function isUsable(message) {
       return (
         areTexts(message.labels) &&
         (message.lineup === undefined || areTexts(message.lineup)) &&
-        [message.window, message.hop].every(Number.isFinite)
+        [message.window, message.hop, message.utc].every(Number.isFinite)
       );
     case "label":
       return (
-        isText(message.state) &&
+        isState(message) &&
         [message.time, message.confidence].every(Number.isFinite) &&
-        [message.probabilities, message.raw].every(areNumbers) &&
-        (message.state === "instrument" ? isText(message.label) : true)
+        [message.probabilities, message.raw].every(areNumbers)
       );
+    case "change":
+      return isState(message) && Number.isFinite(message.time);
+    case "segment":
+      return isState(message) && isStretch(message) && Number.isFinite(message.confidence);
+    case "guess":
+      return isText(message.label) && isStretch(message) && Number.isFinite(message.confidence);
+    case "mark":
+      return Number.isFinite(message.time) && isText(message.text);
+    case "outage":
+      return (
+        (message.end === null ? Number.isFinite(message.start) : isStretch(message)) &&
+        [message.source, message.reason].every(isText)
+      );
+    case "history":
+      return Array.isArray(message.segments);
+    case "spectrum":
+      // 1419 numbers four times a second: that they are numbers is left to the typed array which takes them.
+      return Number.isFinite(message.time) && Array.isArray(message.frames) && message.frames.every(Array.isArray);
     case "level":
       return [message.time, message.rms, message.peak].every(Number.isFinite);
     case "status":
@@ -98,4 +166,29 @@ function isUsable(message) {
     default:
       return false;
   }
+}
+
+/** @param {any} value */
+const isState = (value) => isText(value.state) && (value.state !== "instrument" || isText(value.label));
+
+/** @param {any} value */
+const isStretch = (value) => [value.start, value.end].every(Number.isFinite) && value.end >= value.start;
+
+/**
+ * A history without the entries that are of no use; servers of before leave lists out.
+ *
+ * @param {any} history
+ * @returns {History}
+ */
+function told(history) {
+  /** @param {string} list @param {string} type */
+  const usable = (list, type) =>
+    Array.isArray(history[list]) ? history[list].filter((entry) => entry?.type === type && isUsable(entry)) : [];
+  return {
+    type: "history",
+    segments: usable("segments", "segment"),
+    guesses: usable("guesses", "guess"),
+    marks: usable("marks", "mark"),
+    outages: usable("outages", "outage"),
+  };
 }
