@@ -247,7 +247,8 @@ async def _fanout() -> Figures:
             if sent % 8 == 0:
                 server.publish(Change(time.monotonic(), "instrument", names[0], Heard("unknown", None)), 1.0)
             now = time.monotonic()
-            server.publish(Label(sent, now, "instrument", names[0], 0.5, probabilities, probabilities, -20.0, -10.0))
+            label = Label(sent, now, "instrument", names[0], started, 0.5, probabilities, probabilities, -20.0, -10.0)
+            server.publish(label)
             sent += 1
             await asyncio.sleep(0.25)
     out, _ = await crowd.communicate()

@@ -2,36 +2,78 @@
 
 from __future__ import annotations
 
+import math
 from collections import deque
 from typing import Final
 
-from stream.messages import Mark, Segment, encode, encode_history
+from stream.messages import Guess, Mark, Outage, Segment, encode, encode_history
 
-# Of the longest of these a history has 0.9 MB: a WebSocket client may refuse messages of more than 1 MiB.
-_SEGMENTS: Final = 3_000
-_MARKS: Final = 200
+# Bytes of text for each. Together they are less than 1 MiB, for a WebSocket client may refuse longer messages.
+_SEGMENTS: Final = 420_000  # 3000 of the longest that the shipped models tell, more than two busy hours
+_GUESSES: Final = 90_000  # 800 of the longest
+_MARKS: Final = 490_000  # 200 of the longest
+_OUTAGES: Final = 40_000  # 100 with names of a hundred characters
 
 
 class Recent:
-    """Keeps the newest segments and marks of a stream in memory.
+    """Keeps the newest segments, guesses, marks and outages of a stream in memory.
 
     They are kept as text, for a history of thousands, encoded whenever a client asks, would keep the others waiting.
     """
 
     def __init__(self) -> None:
-        self._segments: deque[tuple[float, str]] = deque(maxlen=_SEGMENTS)
-        self._marks: deque[tuple[float, str]] = deque(maxlen=_MARKS)
+        self._segments = _Shelf(_SEGMENTS)
+        self._guesses = _Shelf(_GUESSES)
+        self._marks = _Shelf(_MARKS)
+        self._outages = _Shelf(_OUTAGES)
+        self._away = False  # whether the last outage has no end yet
 
-    def add(self, event: Segment | Mark) -> None:
-        """Keep one more, and forget the oldest one if there are too many."""
-        if isinstance(event, Segment):
-            self._segments.append((event.end, encode(event)))
-        else:
-            self._marks.append((event.time, encode(event)))
+    def add(self, event: Segment | Guess | Mark | Outage) -> None:
+        """Keep one more, and forget the oldest of its kind if there are too many.
+
+        An outage that has ended takes the place of the one without an end.
+        """
+        match event:
+            case Segment():
+                self._segments.add(event.end, encode(event))
+            case Guess():
+                self._guesses.add(event.end, encode(event))
+            case Mark():
+                self._marks.add(math.nextafter(event.time, math.inf), encode(event))
+            case Outage():
+                if self._away:
+                    self._outages.drop_last()
+                self._away = event.end is None
+                self._outages.add(math.inf if event.end is None else event.end, encode(event))
 
     def since(self, time: float) -> str:
-        """Return the segments that reach past a stream time, and the marks from then on, as a message's text."""
-        return encode_history(
-            [text for end, text in self._segments if end > time],
-            [text for at, text in self._marks if at >= time],
-        )
+        """Return what reaches past a stream time, and the marks from then on, as a message's text."""
+        shelves = (self._segments, self._guesses, self._marks, self._outages)
+        return encode_history(*(shelf.after(time) for shelf in shelves))
+
+
+class _Shelf:
+    """Texts with their ends, of which the oldest make way when there is no room.
+
+    Parameters
+    ----------
+    room : int
+        Characters that fit, with one between two texts.
+    """
+
+    def __init__(self, room: int) -> None:
+        self._room = room
+        self._texts: deque[tuple[float, str]] = deque()
+
+    def add(self, end: float, text: str) -> None:
+        self._texts.append((end, text))
+        self._room -= len(text) + 1
+        while self._room < 0:
+            self._room += len(self._texts.popleft()[1]) + 1
+
+    def drop_last(self) -> None:
+        if self._texts:  # not so if it alone was too long
+            self._room += len(self._texts.pop()[1]) + 1
+
+    def after(self, time: float) -> list[str]:
+        return [text for end, text in self._texts if end > time]

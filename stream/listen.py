@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from typing import Any, TextIO
 
 from stream.client import Client, Disconnected
-from stream.messages import Change, Error, Hello, Label, Mark, Message, Status, encode
+from stream.messages import Change, Error, Guess, Hello, Label, Mark, Message, Outage, Status, encode
 
 _BAR = 24
 
@@ -68,6 +68,7 @@ class Display:
         self._in_place = out.isatty()
         self._now = ""
         self._last = ""
+        self._troubles: set[str] = set()  # that were told and go on
 
     def show(self, message: Message | Disconnected) -> None:
         """Tell a message."""
@@ -80,8 +81,19 @@ class Display:
                 self._happened(f"          connected to {message.server}, hearing {message.source}")
             case Mark():
                 self._happened(f"{_clock(message.time)}  * {message.text}")
-            case Status(message=str(text)):
-                self._happened(f"          {text}")
+            case Guess():
+                self._happened(f"{_clock(message.end)}  nearly {message.label} ({message.confidence:.0%})")
+            case Outage(end=None):
+                self._happened(f"{_clock(message.start)}  {message.reason}")
+                self._troubles.add(message.reason)
+            case Outage(end=float(end)):
+                self._happened(f"{_clock(end)}  {message.source} is back after {end - message.start:.0f} s")
+            case Status():
+                troubles = [*([] if message.message is None else [message.message]), *message.warnings]
+                for text in dict.fromkeys(troubles):
+                    if text not in self._troubles:
+                        self._happened(f"          {text}")
+                self._troubles = set(troubles)
             case Error():
                 self._happened(f"          {message.message}")
             case Disconnected():
@@ -98,7 +110,7 @@ class Display:
 
     def _happened(self, line: str) -> None:
         if line == self._last:
-            return  # a status that repeats itself, or a try that failed like the one before
+            return  # a try that failed like the one before
         self._last = line
         # Marks and names come from others, and a terminal obeys what it is sent.
         line = "".join(character if character.isprintable() else "\N{REPLACEMENT CHARACTER}" for character in line)

@@ -57,6 +57,8 @@ class Label:
     state: State
     label: str | None
     """The instrument in front; None unless the state is `instrument`."""
+    since: float
+    """Stream time in seconds from which on this state and label are told; the segment to come starts there."""
     confidence: float
     """Smoothed probability of what is shown, 0 to 1: of the label, or of none of the instruments when `unknown`. It
     is 0 while nothing is estimated, that is when warming or silent."""
@@ -106,6 +108,20 @@ class Segment:
 
 
 @dataclass(frozen=True, slots=True)
+class Guess:
+    """A closed stretch in which an instrument that was not shown came next: what was nearly said."""
+
+    type: ClassVar[str] = "guess"
+    start: float
+    """Stream time in seconds."""
+    end: float
+    """Stream time in seconds."""
+    label: str
+    confidence: float
+    """Mean of its smoothed probability over the stretch, 0 to 1."""
+
+
+@dataclass(frozen=True, slots=True)
 class Level:
     """How loud it is, 20 times a second for those who ask."""
 
@@ -147,7 +163,24 @@ class Status:
     uptime: float
     """Seconds since the service started."""
     message: str | None
-    """What somebody should do something about, if anything."""
+    """What somebody should do something about first, if anything."""
+    warnings: Sequence[str]
+    """Everything about the running input that somebody should mend."""
+
+
+@dataclass(frozen=True, slots=True)
+class Outage:
+    """The source is away; told again when it is back."""
+
+    type: ClassVar[str] = "outage"
+    start: float
+    """Stream time in seconds of the last audio."""
+    end: float | None
+    """Stream time in seconds at which audio goes on; None while it is away."""
+    source: str
+    """What was heard."""
+    reason: str
+    """What happened to it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,8 +200,12 @@ class History:
     type: ClassVar[str] = "history"
     segments: Sequence[Segment]
     """Oldest first."""
+    guesses: Sequence[Guess]
+    """Oldest first."""
     marks: Sequence[Mark]
     """Oldest first."""
+    outages: Sequence[Outage]
+    """Oldest first; the last one may have no end yet."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,13 +226,15 @@ class Error:
 
 
 Message: TypeAlias = (
-    Hello | Label | Change | Segment | Level | Spectrum | Status | Mark | History | Pong | Error
+    Hello | Label | Change | Segment | Guess | Level | Spectrum | Status | Outage | Mark | History | Pong | Error
 )  # what a server sends
 
 _CLASSES: Final[dict[str, type[Message]]] = {
     cls.type: cls
-    for cls in (Hello, Label, Change, Segment, Level, Spectrum, Status, Mark, History, Pong, Error)
+    for cls in (Hello, Label, Change, Segment, Guess, Level, Spectrum, Status, Outage, Mark, History, Pong, Error)
 }  # fmt: skip
+
+_LISTS: Final[dict[str, type[Message]]] = {"segments": Segment, "guesses": Guess, "marks": Mark, "outages": Outage}
 
 _HINTS: Final[dict[type[Any], dict[str, Any]]] = {
     cls: typing.get_type_hints(cls) for cls in (*_CLASSES.values(), Heard)
@@ -210,9 +249,12 @@ def encode(message: Message) -> str:
     return json.dumps({"type": message.type, **_plain(message)}, separators=(",", ":"), allow_nan=False)
 
 
-def encode_history(segments: Iterable[str], marks: Iterable[str]) -> str:
+def encode_history(
+    segments: Iterable[str], guesses: Iterable[str], marks: Iterable[str], outages: Iterable[str]
+) -> str:
     """Encode a `History` whose parts are encoded already."""
-    return f'{{"type":"history","segments":[{",".join(segments)}],"marks":[{",".join(marks)}]}}'
+    lists = zip(_LISTS, (segments, guesses, marks, outages), strict=True)
+    return '{"type":"history",' + ",".join(f'"{name}":[{",".join(parts)}]' for name, parts in lists) + "}"
 
 
 def decode(text: str | bytes) -> Message | None:
@@ -241,8 +283,7 @@ def _build(cls: type[Any], fields: dict[str, Any]) -> Any:
     if cls is Change:
         values["previous"] = _build(Heard, values["previous"])
     elif cls is History:
-        values["segments"] = [_build(Segment, segment) for segment in values["segments"]]
-        values["marks"] = [_build(Mark, mark) for mark in values["marks"]]
+        values |= {name: [_build(part, fields) for fields in values[name]] for name, part in _LISTS.items()}
     for name, value in values.items():
         if not _fits(value, _HINTS[cls][name]):
             raise TypeError(f"{cls.__name__}: {name} is {ascii(value)[:60]}")

@@ -9,11 +9,11 @@ from dataclasses import dataclass
 from typing import Any, Final, TypeAlias
 
 from stream.errors import ProtocolError
-from stream.messages import Change, Label, Level, Message, Segment
+from stream.messages import Change, Guess, Label, Level, Message, Segment
 
-TYPES: Final = frozenset({"label", "change", "segment", "level", "spectrum", "status", "mark"})
+TYPES: Final = frozenset({"label", "change", "segment", "guess", "level", "spectrum", "status", "outage", "mark"})
 """What can be subscribed to."""
-DEFAULT_TYPES: Final = frozenset({"label", "change", "segment", "status", "mark"})
+DEFAULT_TYPES: Final = frozenset({"label", "change", "segment", "status", "outage", "mark"})
 """What a client gets that does not subscribe."""
 MARK_LENGTH: Final = 200
 """Characters of a mark's text at the most."""
@@ -191,7 +191,7 @@ class Filter:
                 return self._passes("label", self._matches(message.label, message.confidence), message)
             case Change():
                 return self._passes("change", self._matches(message.label, confidence))
-            case Segment():
+            case Segment() | Guess():
                 return self._matches(message.label, message.confidence)
             case Level():
                 return not self._too_soon(message)

@@ -11,8 +11,9 @@ import numpy as np
 from stream.classifier import Classifier, Probabilities
 from stream.errors import ConfigError
 from stream.features import HOP_LENGTH, SAMPLE_RATE, WINDOW, Array, StreamingMel
-from stream.messages import Change, Heard, Label, Segment, State
+from stream.messages import Change, Guess, Heard, Label, Segment, State
 from stream.ring import Ring
+from stream.runner_up import RunnerUp
 from stream.smoothing import Smoother
 
 HOP: Final = 11 * HOP_LENGTH / SAMPLE_RATE
@@ -37,6 +38,8 @@ class Result:
     """Set when another state or label is heard from this hop on."""
     segment: Segment | None
     """The stretch that the change closed."""
+    guess: Guess | None
+    """The stretch of a second guess that ended with this hop."""
     frames: Array
     """Mel frames that the hop added [shape=(n, 129)], in dB relative to 1, for a display."""
     clipped: bool
@@ -95,6 +98,7 @@ class Recognizer:
         self._ring = Ring(_RING)
         self._mel = StreamingMel()
         self._smoother = Smoother(bundle.thresholds)
+        self._runner_up = RunnerUp(self.instruments)
         self._position = 0  # samples heard
         self._evaluated = 0  # position of the last evaluated hop's end
         self._judged = 0  # the same, of those with a full window
@@ -211,7 +215,16 @@ class Recognizer:
 
     def close(self) -> Segment:
         """Close the present stretch with the last sample heard, after `finish`."""
-        return self._close((self._position - self._padding) / SAMPLE_RATE)
+        return self._close(self._end)
+
+    def close_guess(self) -> Guess | None:
+        """Close the present second guess, if there is one, with the last sample heard, after `finish`."""
+        return self._runner_up.close(self._end)
+
+    @property
+    def _end(self) -> float:
+        """Stream time of the last sample heard, in seconds."""
+        return (self._position - self._padding) / SAMPLE_RATE
 
     def _first_due(self, start: int) -> int:
         """First hop after `start` on the grid that has a hop end where the first window is full."""
@@ -256,26 +269,29 @@ class Recognizer:
         elif named is not None:
             confidence = float(smoothed[named])
         heard = Heard(state, None if named is None else self.instruments[named])
+        end = self.time if until is None else until  # of what was heard before
+        guess = self._runner_up.update(end, smoothed, named)
+        change = segment = None
+        if heard != self._heard:
+            change = Change(self.time, heard.state, heard.label, previous=self._heard)
+            segment = self._close(end)
+            self._heard = heard
         label = Label(
             seq=self._seq,
             time=self.time,
             state=state,
             label=heard.label,
+            since=self._since,
             confidence=confidence,
             probabilities=dict(zip(self.instruments, smoothed.tolist(), strict=True)),
             raw=dict(zip(self.instruments, raw.tolist(), strict=True)),
             rms=rms,
             peak=peak,
         )
-        change = segment = None
-        if heard != self._heard:
-            change = Change(self.time, heard.state, heard.label, previous=self._heard)
-            segment = self._close(self.time if until is None else until)
-            self._heard = heard
         self._confidence += confidence
         self._hops += 1
         clipped = peak > 20 * np.log10(_FULL_SCALE)
-        result = Result(label, change, segment, self._mel.newest(), bool(clipped), self._invalid)
+        result = Result(label, change, segment, guess, self._mel.newest(), bool(clipped), self._invalid)
         self._seq += 1
         self._invalid = 0
         return result

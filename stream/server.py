@@ -19,7 +19,7 @@ from stream import __version__
 from stream.connection import UNSENT_BYTES, Connection
 from stream.errors import AddressError
 from stream.history import Recent
-from stream.messages import Hello, Label, Mark, Message, Segment, Status, encode
+from stream.messages import Guess, Hello, Label, Mark, Message, Outage, Segment, Status, encode
 from stream.metrics import Metrics
 from stream.site import Health, Site, field
 from stream.subscriber import Subscriber
@@ -148,7 +148,7 @@ class Server:
                 self._hello = message
             case Status():
                 self._status = message
-            case Segment() | Mark():
+            case Segment() | Guess() | Mark() | Outage():
                 self._recent.add(message)
             case _:
                 pass

@@ -10,6 +10,7 @@ import time
 from collections import deque
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from typing import Final, Literal
 
 import numpy as np
@@ -19,10 +20,11 @@ from stream.classifier import Classifier
 from stream.config import Settings
 from stream.conversion import Converter
 from stream.errors import SourceLostError
+from stream.faults import Faults
 from stream.features import SAMPLE_RATE, WINDOW, Array
 from stream.handoff import Block
 from stream.level import LevelMeter
-from stream.messages import PROTOCOL, Hello, Spectrum, Status
+from stream.messages import PROTOCOL, Hello, Outage, Spectrum, Status
 from stream.metrics import Metrics
 from stream.recognizer import Recognizer, Result
 from stream.server import Server
@@ -33,7 +35,6 @@ PATIENCE: Final = 5.0
 """Seconds without audio after which a live source is taken for lost. An idle virtual one may need two to begin."""
 _RETRY_SECONDS: Final = (0.5, 1.0, 2.0, 4.0, 8.0)
 _STATUS_SECONDS: Final = 2.0
-_WARNING_SECONDS: Final = 10.0
 
 _log = logging.getLogger(__name__)
 
@@ -66,7 +67,9 @@ class Service:
         self._executor = ThreadPoolExecutor(1, "recognizer")
         self._state: Literal["starting", "running", "waiting", "ended"] = "starting"
         self._message: str | None = None
-        self._warning: tuple[str, float] | None = None  # what to mend, and when it was last seen
+        self._faults = Faults(settings.gate, self._is_live)
+        self._warnings: list[str] = []  # of the source that runs
+        self._outage: Outage | None = None  # since when the source is away, if it is
         self._source: Source | None = None
         self._source_name = settings.device or settings.input
         self._past_overflows = 0  # of sources that were closed
@@ -151,6 +154,7 @@ class Service:
                 break
             except SourceLostError as error:
                 self.server.latest_label = None  # what was heard last is no longer so
+                self._tell_outage(source.name, str(error))
                 self._tell_source("waiting", str(error))
             finally:
                 self._source = None
@@ -161,6 +165,8 @@ class Service:
         for result in self.recognizer.finish():
             self._publish(result)
         self.server.publish(self.recognizer.close())
+        if (guess := self.recognizer.close_guess()) is not None:
+            self.server.publish(guess)
         self._tell_source("ended", None)
 
     async def _hear(self, source: Source) -> None:
@@ -169,6 +175,7 @@ class Service:
         if source.name != self._source_name:
             self._source_name = source.name
             self._announce()
+        self._faults = Faults(self.settings.gate, self._is_live)
         self._tell_source("running", None)
         self.metrics.source_up.set(1)
         heard_at = self._heard_at
@@ -190,6 +197,10 @@ class Service:
                 # The source was away: time went on without it.
                 lost += max(0, round((block.delivered - heard_at) * source.rate) - len(block.frames))
                 heard_at = None
+            if self._outage is not None:
+                end = self.recognizer.time + lost / source.rate
+                self.server.publish(replace(self._outage, end=end))
+                self._outage = None
             await self._convert(converter, block, lost, source)
             self._heard_at = block.delivered
 
@@ -204,10 +215,8 @@ class Service:
         invalid, converter.clipped = converter.invalid, False
         samples = converter(block.frames)
         self.metrics.invalid.inc(converter.invalid - invalid)
-        if converter.invalid > invalid:
-            self._warn("the input holds samples that are not numbers; they are taken as zeros")
-        elif converter.clipped:
-            self._warn("the input is at full scale: turn the gain down")
+        self._faults.hear(samples, converter.clipped, converter.invalid > invalid)
+        self._tell_warnings()
         if self.server.wants("level"):
             end = self.recognizer.position + len(samples)
             for level in self._meter.feed(samples, end, converter.clipped):
@@ -243,6 +252,8 @@ class Service:
         label = result.label
         if result.segment is not None:
             self.server.publish(result.segment)
+        if result.guess is not None:
+            self.server.publish(result.guess)
         if result.change is not None:
             self.server.publish(result.change, label.confidence)
             _log.info("%.2f s: %s", label.time, label.label or label.state)
@@ -292,20 +303,25 @@ class Service:
         if (state, message) != (self._state, self._message) and message:
             _log.warning("%s", message)
         self._state, self._message = state, message
+        self._warnings = []  # they were the source's before
         self._tell_status()
 
-    def _warn(self, message: str) -> None:
-        """Tell everybody what should be mended; it is told for a while after it was last seen."""
-        fresh = self._fresh_warning()
-        self._warning = (message, time.monotonic())
-        if message != fresh:
-            _log.warning("%s", message)
-            self._tell_status()
+    def _tell_outage(self, name: str, reason: str) -> None:
+        """Tell that the source is away, if there was any audio yet and this is not told already."""
+        if self._heard_at is not None and self._outage is None:
+            self._outage = Outage(self.recognizer.time, None, name, reason)
+            self.server.publish(self._outage)
 
-    def _fresh_warning(self) -> str | None:
-        if self._warning is None or time.monotonic() - self._warning[1] > _WARNING_SECONDS:
-            return None
-        return self._warning[0]
+    def _tell_warnings(self) -> None:
+        """Tell everybody, when it changes, what should be mended about the input."""
+        told = self._faults.warnings
+        if told == self._warnings:
+            return
+        for text in told:
+            if text not in self._warnings:
+                _log.warning("%s", text)
+        self._warnings = told
+        self._tell_status()
 
     def _status(self) -> Status:
         running = self._source
@@ -316,7 +332,8 @@ class Service:
             clients=self.server.clients,
             hop_ms=1000 * statistics.median(self._hop_times) if self._hop_times else 0.0,
             uptime=time.monotonic() - self._started,
-            message=self._message or self._fresh_warning(),
+            message=self._message or next(iter(self._warnings), None),
+            warnings=self._warnings,
         )
 
     def _tell_status(self) -> None:

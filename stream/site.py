@@ -68,8 +68,9 @@ class Site:
         self._health = health
         self._metrics = metrics
         self._pages = {f"/{path}": page for path, page in _pages(resources.files("stream") / "web", "")}
-        if "/index.html" in self._pages:
-            self._pages["/"] = self._pages["/index.html"]
+        for path, file in (("/", "/index.html"), ("/overlay", "/overlay.html")):
+            if file in self._pages:
+                self._pages[path] = self._pages[file]
 
     def respond(self, request: Request, authorized: bool) -> Response:
         """Answer a request.

@@ -9,7 +9,7 @@ import functools
 import json
 import os
 from collections.abc import AsyncIterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -49,7 +49,7 @@ HELLO = Hello(
     source="a stage",
     utc=1_780_000_000.0,
 )
-STATUS = Status("running", overflows=0, dropped_hops=0, clients=0, hop_ms=0.9, uptime=12.5, message=None)
+STATUS = Status("running", overflows=0, dropped_hops=0, clients=0, hop_ms=0.9, uptime=12.5, message=None, warnings=[])
 
 
 def validator(side: str) -> Draft202012Validator:
@@ -73,11 +73,13 @@ def check(text: str | bytes) -> dict[str, Any]:
     return message
 
 
-def label(seq: int, name: str | None = "violin", confidence: float = 0.9, state: State | None = None) -> Label:
+def label(
+    seq: int, name: str | None = "violin", confidence: float = 0.9, state: State | None = None, since: float = 0.0
+) -> Label:
     """Return the label of one hop; with a name it is that of an instrument."""
     state = state or ("unknown" if name is None else "instrument")
     probabilities = {instrument: confidence if instrument == name else 0.0 for instrument in INSTRUMENTS}
-    return Label(seq, 0.25 * seq, state, name, confidence, probabilities, probabilities, rms=-18.0, peak=-6.0)
+    return Label(seq, 0.25 * seq, state, name, since, confidence, probabilities, probabilities, rms=-18.0, peak=-6.0)
 
 
 def change(seq: int, name: str | None, previous: str | None) -> Change:
@@ -168,7 +170,9 @@ class Stage:
             closed = Segment(0.0 if last is None else last.time, now.time, heard.state, heard.label, 0.9)
             self.tell(closed, now.confidence)
             self.tell(Change(now.time, now.state, now.label, heard), now.confidence)
-        self.tell(now)
+            self.tell(replace(now, since=now.time))
+        else:
+            self.tell(replace(now, since=last.since))
 
     def tell(self, message: Change | Segment | Label, confidence: float = 0.0) -> None:
         """Publish a message and keep it."""

@@ -414,7 +414,7 @@ def test_display_repeats_nothing() -> None:
     """A status that says the same again, or a try that failed like the one before, is told once."""
     out = StringIO()
     display = Display(out)
-    trouble = Status("waiting", 0, 0, 1, 0.0, 1.0, "no microphone")
+    trouble = Status("waiting", 0, 0, 1, 0.0, 1.0, "no microphone", [])
     for message in (trouble, replace(trouble, uptime=6.0), Disconnected("refused", 0.2), Disconnected("refused", 0.4)):
         display.show(message)
     display.show(Error("bad-message", "not JSON"))

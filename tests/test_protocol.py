@@ -20,11 +20,13 @@ from stream.history import Recent
 from stream.messages import (
     Change,
     Error,
+    Guess,
     Heard,
     History,
     Level,
     Mark,
     Message,
+    Outage,
     Pong,
     Segment,
     Spectrum,
@@ -53,13 +55,21 @@ MESSAGES: list[Message] = [
     label(0, None, 0.0, "warming"),
     change(3, "flute", None),
     segment(1, 3, "flute"),
+    Guess(1.0, 2.5, "flute", 0.31),
     Level(108.2, -18.0, -5.8, clipped=True),
     Spectrum(108.2, [[-90.5] * 129] * 11),
     STATUS,
-    replace(STATUS, message="the input is at full scale: turn the gain down", source="waiting"),
+    replace(STATUS, message="turn the gain down", warnings=["turn the gain down", "check the cable"]),
+    Outage(108.0, None, "USB Audio CODEC", "input 'USB Audio CODEC' was lost"),
+    Outage(108.0, 112.5, "USB Audio CODEC", "input 'USB Audio CODEC' was lost"),
     Mark(108.0, "Brücke 🎷"),
-    History([segment(1, 3, "flute"), segment(3, 9, None)], [Mark(108.0, "bridge")]),
-    History([], []),
+    History(
+        [segment(1, 3, "flute"), segment(3, 9, None)],
+        [Guess(1.0, 2.5, "violin", 0.31)],
+        [Mark(108.0, "bridge")],
+        [Outage(5.0, 6.0, "demo", "gone"), Outage(7.0, None, "demo", "gone")],
+    ),
+    History([], [], [], []),
     Pong(),
     Error("bad-message", "not JSON"),
 ]
@@ -308,34 +318,79 @@ def test_numbers_are_rounded() -> None:
 
 def test_history_of_encoded_parts_is_the_history() -> None:
     """A history put together from texts is the one that the encoder makes."""
-    segments, marks = [segment(i, i + 1, "flute") for i in range(3)], [Mark(0.5, 'a "bridge"'), Mark(2.0, "🎷")]
-    assert encode_history(map(encode, segments), map(encode, marks)) == encode(History(segments, marks))
-    assert encode_history([], []) == encode(History([], []))
+    history = History(
+        segments=[segment(i, i + 1, "flute") for i in range(3)],
+        guesses=[Guess(0.25, 0.75, "piano", 0.2), Guess(1.0, 1.5, "violin", 0.4)],
+        marks=[Mark(0.5, 'a "bridge"'), Mark(2.0, "🎷")],
+        outages=[Outage(2.0, 3.0, "a stage", "gone"), Outage(4.0, None, "a stage", "gone")],
+    )
+    parts = (history.segments, history.guesses, history.marks, history.outages)
+    assert encode_history(*(map(encode, part) for part in parts)) == encode(history)
+    assert encode_history([], [], [], []) == encode(History([], [], [], []))
 
 
 def test_recent_reaches_back_as_far_as_asked() -> None:
-    """A history has the segments that end after a time and the marks from then on, oldest first."""
+    """A history has what ends after a time and the marks from then on, oldest first."""
     recent = Recent()
     for i in range(4):
         recent.add(segment(4 * i, 4 * i + 4, "flute"))  # a second each
+        recent.add(Guess(float(i), i + 1.0, "violin", 0.2))
         recent.add(Mark(float(i), f"bar {i}"))
+        recent.add(Outage(i + 0.5, i + 1.0, "a stage", "gone"))
     history = decode(recent.since(2.0))
     assert isinstance(history, History)
     assert [(part.start, part.end) for part in history.segments] == [(2.0, 3.0), (3.0, 4.0)]
+    assert [(guess.start, guess.end) for guess in history.guesses] == [(2.0, 3.0), (3.0, 4.0)]
     assert [mark.text for mark in history.marks] == ["bar 2", "bar 3"]
+    assert [(outage.start, outage.end) for outage in history.outages] == [(2.5, 3.0), (3.5, 4.0)]
+
+
+def test_an_outage_that_ends_takes_its_own_place() -> None:
+    """The history has an outage once, without an end as long as the source is away, however far back it is."""
+    recent = Recent()
+    recent.add(Outage(1.0, 2.0, "a stage", "gone"))
+    recent.add(Outage(5.0, None, "a stage", "gone"))
+    away = decode(recent.since(60.0))
+    recent.add(Outage(5.0, 70.0, "a stage", "gone"))
+    back = decode(recent.since(0.0))
+    assert isinstance(away, History)
+    assert isinstance(back, History)
+    assert [(outage.start, outage.end) for outage in away.outages] == [(5.0, None)]
+    assert [(outage.start, outage.end) for outage in back.outages] == [(1.0, 2.0), (5.0, 70.0)]
 
 
 def test_longest_history_fits_a_usual_client() -> None:
-    """However long the show and the marks, a history has less than 1 MiB, the limit of many WebSocket clients."""
+    """However long show, marks and names, a history has less than 1 MiB, the limit of many WebSocket clients.
+
+    It has at least as many of the newest as the documentation says.
+    """
     recent = Recent()
+    name = "distorted electric guitar"
     for i in range(10_000):
-        recent.add(Segment(80_000 + i / 7, 80_000 + (i + 1) / 7, "instrument", "distorted electric guitar", 0.5 + 1e-4))
-        recent.add(Mark(80_000 + i / 7, "🎷" * MARK_LENGTH))
+        start, end = 80_000 + i / 7, 80_000 + (i + 1) / 7
+        recent.add(Segment(start, end, "instrument", name, 0.5 + 1e-4))
+        recent.add(Guess(start, end, name, 0.5 + 1e-4))
+        recent.add(Mark(start, "🎷" * MARK_LENGTH))
+        recent.add(Outage(start, None, "x" * 100, f"input {'x' * 100!r} delivers nothing"))
+        recent.add(Outage(start, end, "x" * 100, f"input {'x' * 100!r} delivers nothing"))
     text = recent.since(0.0)
     assert len(text.encode()) < 2**20
     history = check(text)
-    assert history["segments"][-1]["end"] == round(80_000 + 10_000 / 7, 4)
+    for part, least in (("segments", 3000), ("guesses", 800), ("marks", 200), ("outages", 100)):
+        assert len(history[part]) >= least
+    for part in ("segments", "guesses", "outages"):
+        assert history[part][-1]["end"] == round(80_000 + 10_000 / 7, 4)
     assert history["marks"][-1]["time"] == round(80_000 + 9_999 / 7, 4)
+
+
+def test_a_name_without_end_makes_no_history_without_end() -> None:
+    """An outage that alone is too long for a history is left out, and those after it are kept."""
+    recent = Recent()
+    for end in (None, 2.0):
+        recent.add(Outage(1.0, end, "x" * 2**20, "gone"))
+    recent.add(Outage(5.0, None, "a stage", "gone"))
+    history = check(recent.since(0.0))
+    assert [outage["start"] for outage in history["outages"]] == [5.0]
 
 
 def passed(subscription: Subscribe, *names: str | None, confidence: float = 0.9) -> list[int]:
@@ -382,12 +437,15 @@ def test_changes_are_judged_by_their_hop() -> None:
 
 
 def test_segments_are_judged_by_themselves() -> None:
-    """A segment passes if it matches; one that does not match is never needed to end anything."""
-    chosen = Filter(Subscribe(instruments=frozenset({"violin"}), min_confidence=0.5))
+    """A segment or a guess passes if it matches; one that does not is never needed to end anything."""
+    chosen = Filter(Subscribe(TYPES, instruments=frozenset({"violin"}), min_confidence=0.5))
     assert chosen.admits(segment(0, 1, "violin"))
     assert not chosen.admits(segment(1, 2, "flute"))
     assert not chosen.admits(segment(2, 3, "violin", 0.4))
     assert not chosen.admits(segment(3, 4, None))
+    assert chosen.admits(Guess(0.0, 1.0, "violin", 0.5))
+    assert not chosen.admits(Guess(0.0, 1.0, "violin", 0.4))
+    assert not chosen.admits(Guess(0.0, 1.0, "flute", 0.9))
 
 
 def test_each_type_has_an_end_of_its_own() -> None:

@@ -8,6 +8,7 @@ import gc
 import json
 import weakref
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from email.message import Message as HeaderMessage
 from email.parser import BytesHeaderParser
 from importlib import resources
@@ -20,7 +21,7 @@ from websockets.frames import CloseCode
 
 from stream import connection, subscriber
 from stream.errors import AddressError
-from stream.messages import Level, Mark, Spectrum
+from stream.messages import Guess, Level, Mark, Outage, Spectrum
 from stream.metrics import Metrics
 from stream.outbox import CAPACITY
 from stream.server import MESSAGE_BYTES, Server
@@ -300,7 +301,30 @@ async def test_history_and_marks_reach_everybody(stage: Stage) -> None:
         assert [mark["text"] for mark in history["marks"]] == ["bridge 🎷"]
         assert (await late.ask("history", seconds=1))["segments"] == history["segments"][-1:]
         stage.time = 60.0
-        assert await late.ask("history", seconds=1) == {"type": "history", "segments": [], "marks": []}
+        nothing = {"type": "history", "segments": [], "guesses": [], "marks": [], "outages": []}
+        assert await late.ask("history", seconds=1) == nothing
+
+
+async def test_outages_reach_everybody_and_guesses_who_asks(stage: Stage) -> None:
+    """An outage is told without asking, twice; a guess when asked for; the history has either once."""
+    away, guess = Outage(4.0, None, "a stage", "gone"), Guess(1.0, 2.0, "flute", 0.2)
+    back = replace(away, end=9.5)
+    async with stage.listener() as plain, stage.listener() as curious:
+        await plain.greeting()
+        await curious.greeting()
+        await curious.ask("subscribe", types=["guess"], instruments=["flute"])
+        for message in (away, guess, Guess(2.0, 3.0, "piano", 0.2)):
+            stage.server.publish(message)
+        assert [(message["start"], message["end"]) for message in await plain.settled()] == [(4.0, None)]
+        assert [(message["type"], message["label"]) for message in await curious.settled()] == [("guess", "flute")]
+        stage.time = 100.0
+        history = await plain.ask("history", seconds=1)
+        assert [(outage["start"], outage["end"]) for outage in history["outages"]] == [(4.0, None)]
+        stage.server.publish(back)
+        assert [(message["start"], message["end"]) for message in await plain.settled()] == [(4.0, 9.5)]
+        history = await plain.ask("history", seconds=100)
+    assert [(outage["start"], outage["end"]) for outage in history["outages"]] == [(4.0, 9.5)]
+    assert [(told["start"], told["label"]) for told in history["guesses"]] == [(1.0, "flute"), (2.0, "piano")]
 
 
 BULK = Spectrum(0.25, [[-90.123] * 129] * 125)
