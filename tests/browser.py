@@ -10,6 +10,7 @@ import contextlib
 import json
 import os
 import re
+import tempfile
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -22,7 +23,7 @@ from tests.processes import Service, serving
 from tests.serving import Stage, staged
 
 if TYPE_CHECKING:
-    from playwright.async_api import Browser, ConsoleMessage, Page, WebSocketRoute
+    from playwright.async_api import Browser, BrowserContext, ConsoleMessage, Page, WebSocketRoute
 
 CHROMIUM = "/usr/bin/chromium"
 FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
@@ -118,6 +119,30 @@ class Visit(Protocol):
 
     def __call__(self, url: str | None = None, **options: Any) -> Awaitable[Tab]:
         """Make it."""
+
+
+@contextlib.asynccontextmanager
+async def window(*flags: str) -> AsyncIterator[BrowserContext]:
+    """Chromium as its users have it: a tab hides the others, and those are slowed down. Playwright keeps all awake."""
+    from playwright.async_api import async_playwright
+
+    with tempfile.TemporaryDirectory(prefix="soloist-chromium-", ignore_cleanup_errors=True) as folder:
+        process = await asyncio.create_subprocess_exec(
+            CHROMIUM, *FLAGS, *flags, "--headless", "--remote-debugging-port=0", f"--user-data-dir={folder}",
+            stderr=asyncio.subprocess.PIPE,
+        )  # fmt: skip
+        try:
+            assert process.stderr is not None
+            async with asyncio.timeout(PATIENCE):
+                told = (await process.stderr.readuntil(b"/devtools/browser/")) + await process.stderr.readline()
+            address = told.decode().split()[-1]
+            async with async_playwright() as driver:
+                browser = await driver.chromium.connect_over_cdp(address, no_defaults=True)
+                yield browser.contexts[0]
+                await browser.close()
+        finally:
+            process.terminate()
+            await process.communicate()
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")

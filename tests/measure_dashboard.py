@@ -1,0 +1,230 @@
+"""Measure what the dashboard costs: ``python -m tests.measure_dashboard [--seconds 60] [--json]``.
+
+A service of its own plays the demo, and headless Chromium shows the page at 1280 x 800, as it is, without the
+spectrogram, and hidden behind another tab; then a bare canvas that scrolls as fast, to compare with, and nothing at
+all. Chromium has no GPU here: it rasters and composes in software. Figures are of the DevTools protocol
+(Performance.getMetrics) and of /proc; what else runs on the machine lengthens frames and tasks, but not CPU times.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import contextlib
+import json
+import os
+import sys
+from collections import Counter
+from collections.abc import AsyncIterator, Iterable
+from pathlib import Path
+
+import numpy as np
+from playwright.async_api import BrowserContext, CDPSession, Page
+
+from tests.browser import window
+from tests.processes import serving
+
+TICKS = os.sysconf("SC_CLK_TCK")
+LATE = 33.4
+"""Milliseconds from one frame to the next after which one of 60 a second is missing."""
+
+NOTE_FRAMES = """(() => {
+    const draw = window.requestAnimationFrame.bind(window);
+    const notes = new Float64Array(1 << 18);
+    let [count, newest] = [0, 0];
+    window.requestAnimationFrame = (callback) => draw((time) => {
+        const begun = performance.now();
+        callback(time);
+        const spent = performance.now() - begun;
+        if (time === newest) notes[count - 1] += spent;
+        else if (count < notes.length) {
+            notes[count++] = newest = time;
+            notes[count++] = spent;
+        }
+    });
+    window.frames = { restart() { count = 0; }, get told() { return [...notes.subarray(0, count)]; } };
+})()"""
+"""Notes when each frame began for which the page itself asked, and how long its callbacks took: asks for none."""
+
+WITHOUT_SPECTRUM = """(() => {
+    const send = WebSocket.prototype.send;
+    WebSocket.prototype.send = function (text) {
+        const said = JSON.parse(text);
+        if (said.type === 'subscribe') said.types = said.types.filter((type) => type !== 'spectrum');
+        send.call(this, JSON.stringify(said));
+    };
+})()"""
+
+BARE_CANVAS = """<!doctype html><style>body{margin:0;background:#111}</style>
+<canvas width=700 height=258></canvas>
+<script>
+    const canvas = document.querySelector('canvas'), context = canvas.getContext('2d', { alpha: false });
+    let drawn = 0;
+    function draw(time) {
+        const columns = Math.floor(time * 22.05 / 512), fresh = columns - drawn;
+        if (fresh > 0) {
+            context.drawImage(canvas, -fresh, 0);
+            context.fillStyle = `hsl(${columns % 360} 80% 50%)`;
+            context.fillRect(canvas.width - fresh, 0, fresh, canvas.height);
+            drawn = columns;
+        }
+        requestAnimationFrame(draw);
+    }
+    requestAnimationFrame(draw);
+</script>"""
+
+
+def spent(processes: Iterable[int]) -> float:
+    """Return the CPU seconds of processes, as far as they still run."""
+    ticks = 0
+    for process in processes:
+        with contextlib.suppress(FileNotFoundError):
+            fields = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()
+            ticks += int(fields[11]) + int(fields[12])
+    return ticks / TICKS
+
+
+class Watch:
+    """Reads the figures of one page, its browser and the service.
+
+    Parameters
+    ----------
+    page : Page
+        In a browser that has no other business.
+    session : CDPSession
+        Of the page.
+    whole : CDPSession
+        Of the browser.
+    service : int
+        Process of the service.
+    """
+
+    def __init__(self, page: Page, session: CDPSession, whole: CDPSession, service: int) -> None:
+        self.page = page
+        self.session = session
+        self.whole = whole
+        self.service = service
+
+    async def counters(self) -> dict[str, float]:
+        """Return what only grows (s), and the heap (bytes) and the nodes of the page at the moment."""
+        told = (await self.session.send("Performance.getMetrics"))["metrics"]
+        running = (await self.whole.send("SystemInfo.getProcessInfo"))["processInfo"]
+        processes = Counter[str]()
+        for process in running:
+            processes[process["type"].lower()] += spent([process["id"]])  # type: ignore[assignment]
+        return {
+            **{figure["name"]: figure["value"] for figure in told},
+            "browser": processes["browser"],
+            "renderer": processes["renderer"],
+            "gpu": processes["gpu"],
+            "service": spent([self.service]),
+        }
+
+    async def figures(self, seconds: float) -> dict[str, float]:
+        """Watch for a while."""
+        await self.session.send("HeapProfiler.collectGarbage")
+        await self.page.evaluate("() => frames.restart()")
+        before = await self.counters()
+        await asyncio.sleep(seconds)
+        after = await self.counters()
+        notes = np.array(await self.page.evaluate("() => frames.told")).reshape(-1, 2)
+        await self.session.send("HeapProfiler.collectGarbage")
+        kept = await self.counters()
+        passed = after["Timestamp"] - before["Timestamp"]
+
+        def share(name: str) -> float:
+            return 100 * (after[name] - before[name]) / passed
+
+        figures = {
+            "main thread, %": share("TaskDuration"),
+            "- its CPU, %": share("ThreadTime") if "ThreadTime" in after else float("nan"),
+            "- script, %": share("ScriptDuration"),
+            "- style, %": share("RecalcStyleDuration"),
+            "- layout, %": share("LayoutDuration"),
+            "CPU of renderer, %": share("renderer"),
+            "CPU of GPU process, %": share("gpu"),
+            "CPU of browser, %": share("browser"),
+            "CPU of service, %": share("service"),
+            "frames a second": len(notes) / passed,
+        }
+        if len(notes) > 1:
+            times, work = np.diff(notes[:, 0]), notes[:, 1]
+            for name, values in (("frame, ms", times), ("drawing, ms", work)):
+                for text, at in (("median", 50), ("95 %", 95), ("99 %", 99)):
+                    figures[f"{name}: {text}"] = float(np.percentile(values, at))
+            figures["frames over 33 ms"] = int(np.sum(times > LATE))
+        return figures | {
+            "heap kept, KiB": (kept["JSHeapUsedSize"] - before["JSHeapUsedSize"]) / 1024,
+            "heap, MiB": kept["JSHeapUsedSize"] / 1024**2,
+            "nodes": after["Nodes"],
+            "nodes more": after["Nodes"] - before["Nodes"],
+        }
+
+    async def traffic(self, seconds: float) -> float:
+        """Return what the page's socket receives in a second, in KiB. This costs the browser something itself."""
+        sizes: list[int] = []
+        self.session.on(
+            "Network.webSocketFrameReceived", lambda event: sizes.append(len(event["response"]["payloadData"]))
+        )
+        await self.session.send("Network.enable")
+        await asyncio.sleep(seconds)
+        await self.session.send("Network.disable")
+        return sum(sizes) / seconds / 1024
+
+
+@contextlib.asynccontextmanager
+async def watching(context: BrowserContext, process: int, *scripts: str) -> AsyncIterator[Watch]:
+    """Watch a new page, which runs some scripts before its own."""
+    page = await context.new_page()
+    await page.set_viewport_size({"width": 1280, "height": 800})
+    for script in (NOTE_FRAMES, *scripts):
+        await page.add_init_script(script)
+    session = await context.new_cdp_session(page)
+    await session.send("Performance.enable")
+    assert context.browser is not None
+    yield Watch(page, session, await context.browser.new_browser_cdp_session(), process)
+    await page.close()
+
+
+async def measure(seconds: float) -> AsyncIterator[tuple[str, dict[str, float]]]:
+    """Measure one case after the other."""
+    async with serving("--input", "demo") as service, window() as context:
+        process = service.process.pid
+        for case, scripts in (("the page", []), ("no spectrogram", [WITHOUT_SPECTRUM]), ("hidden", [])):
+            async with watching(context, process, *scripts) as watch:
+                await watch.page.goto(service.url)
+                await watch.page.wait_for_selector("#now[data-kind=instrument]")
+                if case == "hidden":
+                    await context.new_page()
+                    await watch.page.wait_for_function("() => document.hidden", polling=100)
+                await asyncio.sleep(min(5, seconds))  # what a page does only once is over by then
+                figures = await watch.figures(seconds)
+                yield case, figures | {"received, KiB/s": await watch.traffic(min(10, seconds))}
+        for case, content in (("bare canvas", BARE_CANVAS), ("empty page", "<!doctype html>")):
+            async with watching(context, process) as watch:
+                await watch.page.goto("about:blank")
+                await watch.page.set_content(content)
+                yield case, await watch.figures(seconds)
+
+
+async def main() -> None:
+    """Print the figures."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--seconds", type=float, default=60, help="of each case")
+    parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
+    options = parser.parse_args()
+    cases = {}
+    async for case, figures in measure(options.seconds):
+        cases[case] = figures
+        print(f"{case}: {figures['main thread, %']:.1f} % of the main thread", file=sys.stderr)  # noqa: T201
+    if options.json:
+        print(json.dumps(cases, indent=2))  # noqa: T201
+        return
+    print("| | " + " | ".join(cases) + " |\n| --- |" + " ---: |" * len(cases))  # noqa: T201
+    for name in next(iter(cases.values())):
+        told = (figures.get(name) for figures in cases.values())
+        print(f"| {name} | " + " | ".join("" if it is None else f"{it:.1f}" for it in told) + " |")  # noqa: T201
+
+
+if __name__ == "__main__":
+    asyncio.run(main())
