@@ -1,0 +1,360 @@
+/** The timeline: what was heard in the last minutes, to look at, to scroll back in and to ask about. */
+
+import { glyph } from "../glyphs.js";
+import { Digest, words } from "../happenings.js";
+import { colour } from "../palette.js";
+import { Period, SPANS } from "../timescale.js";
+import { title, wallClock } from "../words.js";
+import { Hand } from "./hand.js";
+import { Ribbon } from "./ribbon.js";
+
+/**
+ * @typedef {import("../happenings.js").Happening} Happening
+ *
+ * @typedef {object} Past
+ * @property {import("../chronicle.js").Chronicle} chronicle
+ * @property {string[]} labels
+ * @property {string[]} lineup
+ * @property {boolean} live Whether there is a connection.
+ * @property {boolean} [paused] Whether everything is to stay as it is.
+ */
+
+/** Between two pictures at the least: when time goes on, without movement, and under a hand. In milliseconds. */
+const [SMOOTH, CALM, PROMPT] = [66, 1000, 15];
+/** One press of a key zooms by this. */
+const FACTOR = 2;
+
+export class Timeline {
+  #canvas;
+  #lanes;
+  #tip;
+  #live;
+  #span;
+  /** @type {HTMLButtonElement[]} */
+  #spans;
+  #ribbon;
+  #digest = new Digest();
+  #period = new Period();
+  #calm = matchMedia("(prefers-reduced-motion: reduce)");
+
+  /** @type {Past | null} */
+  #past = null;
+  /** What was last drawn. @type {import("../happenings.js").Happenings} */
+  #known = { segments: [], guesses: [], marks: [], outages: [] };
+  #now = Date.now() / 1000;
+  #version = -1;
+  /** What is asked about: where the mouse is, or what was chosen. @type {{x: number, y: number} | null} */
+  #pointer = null;
+  /** @type {Happening | null} */
+  #chosen = null;
+  /** Whether the period stays only because the page is paused. */
+  #held = false;
+
+  #width = 1;
+  #seen = true;
+  #stale = true;
+  #prompt = false;
+  #drawnAt = -Infinity;
+  #timer = 0;
+  #frame = 0;
+
+  /** @param {HTMLElement} element */
+  constructor(element) {
+    /** @param {string} selector */
+    const part = (selector) => /** @type {HTMLElement} */ (element.querySelector(selector));
+    this.#canvas = /** @type {HTMLCanvasElement} */ (part(".ribbon-canvas"));
+    this.#lanes = part(".lanes");
+    this.#tip = part(".tip");
+    this.#live = part(".timeline-live");
+    this.#span = part(".timeline-span");
+    this.#ribbon = new Ribbon(this.#canvas);
+    this.#spans = SPANS.map((span) => this.#makeButton(span));
+    part(".zoom").replaceChildren(...this.#spans);
+    this.#live.addEventListener("click", () => this.#return());
+    this.#canvas.addEventListener("keydown", (event) => this.#onKey(event));
+    this.#canvas.addEventListener("blur", () => this.#choose(null));
+    new Hand(this.#canvas, {
+      onHover: (point) => {
+        this.#pointer = point;
+        this.#redraw();
+      },
+      onTap: ({ x, y }) => this.#choose(this.#ribbon.at(x, y)),
+      onDrag: (pixels) => this.#scroll((-pixels / this.#width) * this.#period.span),
+      onZoom: (factor, x) => this.#zoom(this.#period.span * factor, this.#ribbon.time(x)),
+    });
+    const stage = part(".ribbon");
+    new ResizeObserver(() => this.#measure()).observe(stage);
+    new MutationObserver(() => this.#measure()).observe(document.documentElement, { attributeFilter: ["data-theme"] });
+    this.#watchRatio();
+    new IntersectionObserver(([{ isIntersecting }]) => {
+      this.#seen = isIntersecting;
+      this.#plan();
+    }).observe(stage);
+    document.addEventListener("visibilitychange", () => this.#plan());
+  }
+
+  /** @param {Past} past */
+  show(past) {
+    const { chronicle, labels, lineup, live, paused = false } = past;
+    const before = this.#past;
+    this.#past = past;
+    if (before === null || labels.join("\n") !== before.labels.join("\n") || lineup.join("\n") !== before.lineup.join("\n")) {
+      this.#lanes.replaceChildren(...labels.map((name) => lane(name, lineup.includes(name))), none());
+      this.#measure();
+    }
+    if (paused && this.#period.end === null) {
+      this.#period.end = this.#present();
+      this.#held = true;
+    } else if (!paused && this.#held) {
+      this.#held = false;
+      this.#period.end = null;
+    }
+    if (chronicle.version !== this.#version || live !== before?.live || paused !== (before?.paused ?? false)) this.#stale = true;
+    this.#plan();
+  }
+
+  #present() {
+    return this.#past?.chronicle.present() ?? Date.now() / 1000;
+  }
+
+  /** Unix time of the first thing known. */
+  get #oldest() {
+    const { segments, marks, outages } = this.#known;
+    return Math.min(this.#now, ...[segments[0], marks[0], outages[0]].map((it) => it?.start ?? Infinity));
+  }
+
+  /** Draw as soon as it is time to, and not at all when nobody can see it. */
+  #plan() {
+    clearTimeout(this.#timer);
+    if (this.#frame !== 0 || !this.#seen || document.hidden || this.#past === null) return;
+    const pixel = (1000 * this.#period.span) / (this.#width * devicePixelRatio);
+    const least = this.#prompt ? PROMPT : this.#calm.matches ? CALM : SMOOTH;
+    const wait = this.#stale ? least : this.#period.end === null ? Math.max(least, pixel) : Infinity;
+    if (wait === Infinity) return;
+    this.#timer = setTimeout(
+      () => {
+        this.#frame = requestAnimationFrame(() => {
+          this.#frame = 0;
+          this.#draw();
+          this.#plan();
+        });
+      },
+      Math.max(0, this.#drawnAt + wait - performance.now()),
+    );
+  }
+
+  /** What somebody does shall be seen at once. */
+  #redraw() {
+    this.#stale = this.#prompt = true;
+    this.#plan();
+  }
+
+  #draw() {
+    if (this.#past === null) return;
+    const { chronicle, live } = this.#past;
+    this.#drawnAt = performance.now();
+    this.#stale = this.#prompt = false;
+    this.#version = chronicle.version;
+    this.#now = this.#present();
+    this.#known = this.#digest.at(chronicle, this.#now, live);
+    const chosen = this.#chosen === null ? null : this.#again(this.#chosen);
+    this.#ribbon.paint({ ...this.#period.range(this.#now), ...this.#known, chosen });
+    this.#showTip(chosen);
+    this.#showTools();
+  }
+
+  /** The same thing as it is known now. @param {Happening} happening */
+  #again({ kind, start }) {
+    const { segments, guesses, marks, outages } = this.#known;
+    const list = kind === "segment" ? segments : kind === "guess" ? guesses : kind === "mark" ? marks : outages;
+    return list.findLast((it) => it.kind === kind && Math.abs(it.start - start) < 0.01) ?? null;
+  }
+
+  /** @param {Happening | null} chosen */
+  #showTip(chosen) {
+    const asked = chosen ?? (this.#pointer === null ? null : this.#ribbon.at(this.#pointer.x, this.#pointer.y));
+    const place = chosen === null ? this.#pointer : this.#ribbon.place(chosen);
+    this.#tip.hidden = asked === null || place === null || place.x < 0 || place.x > this.#width;
+    if (asked === null || place === null) return;
+    const { name, lines } = words(asked, this.#known.guesses);
+    if (chosen !== null) this.#canvas.setAttribute("aria-valuetext", [name, ...lines].join(", "));
+    this.#tip.dataset.kind = asked.kind;
+    this.#tip.style.setProperty("--ink", asked.label === null ? "" : colour(asked.label));
+    const parts = [name, ...lines];
+    while (this.#tip.childElementCount > parts.length) this.#tip.lastElementChild?.remove();
+    while (this.#tip.childElementCount < parts.length) this.#tip.append(document.createElement("p"));
+    parts.forEach((text, index) => {
+      const line = this.#tip.children[index];
+      if (line.textContent !== text) line.textContent = text;
+    });
+    const { offsetWidth, offsetHeight } = this.#tip;
+    const left = Math.min(Math.max(0, place.x - offsetWidth / 2), Math.max(0, this.#width - offsetWidth));
+    const above = place.y - offsetHeight - 18;
+    this.#tip.style.transform = `translate(${Math.round(left)}px, ${Math.round(above > -24 ? above : place.y + 22)}px)`;
+  }
+
+  #showTools() {
+    const { span, end } = this.#period;
+    for (const [index, button] of this.#spans.entries()) button.setAttribute("aria-pressed", String(SPANS[index] === span));
+    this.#live.setAttribute("aria-pressed", String(end === null));
+    const { from, to } = this.#period.range(this.#now);
+    const words = end === null ? `the last ${spanInWords(span)}` : `${wallClock(from)} to ${wallClock(to)}`;
+    if (this.#span.textContent !== words) this.#span.textContent = words;
+    if (this.#chosen !== null) return;
+    const { length } = this.#known.segments;
+    this.#canvas.setAttribute("aria-valuemax", String(length));
+    this.#canvas.setAttribute("aria-valuenow", String(length));
+    if (this.#canvas.getAttribute("aria-valuetext") !== words) this.#canvas.setAttribute("aria-valuetext", words);
+  }
+
+  #measure() {
+    const stage = /** @type {HTMLElement} */ (this.#canvas.parentElement);
+    const { clientWidth: width, clientHeight: height } = stage;
+    this.#width = Math.max(1, width);
+    /** @type {Map<string, import("./ribbon.js").Band>} */
+    const lanes = new Map();
+    let last = { top: 0, height: 0 };
+    for (const item of /** @type {NodeListOf<HTMLElement>} */ (this.#lanes.querySelectorAll(".lane"))) {
+      last = { top: item.offsetTop, height: item.offsetHeight };
+      if (item.dataset.instrument !== undefined) lanes.set(item.dataset.instrument, last);
+    }
+    const top = lanes.values().next().value?.top ?? last.top;
+    const style = getComputedStyle(stage);
+    /** @param {string} name */
+    const read = (name) => style.getPropertyValue(`--${name}`).trim();
+    this.#ribbon.prepare(
+      { width, height, flags: { top: 0, height: top }, lanes, none: last },
+      {
+        panel: read("panel"),
+        track: read("track"),
+        line: read("line"),
+        text: read("text"),
+        soft: read("soft"),
+        edge: read("edge"),
+        neutral: read("neutral"),
+        wait: read("wait"),
+        bad: read("bad"),
+        font: `${style.fontSize} ${style.fontFamily}`,
+      },
+    );
+    this.#redraw();
+  }
+
+  /** The window may be moved to another screen, or the page be zoomed. */
+  #watchRatio() {
+    matchMedia(`(resolution: ${devicePixelRatio}dppx)`).addEventListener(
+      "change",
+      () => {
+        this.#measure();
+        this.#watchRatio();
+      },
+      { once: true },
+    );
+  }
+
+  /** @param {number} span */
+  #makeButton(span) {
+    const button = document.createElement("button");
+    button.type = "button";
+    button.className = "button";
+    button.textContent = spanInWords(span, true);
+    button.setAttribute("aria-label", `Show ${spanInWords(span)}`);
+    button.addEventListener("click", () => this.#zoom(span));
+    return button;
+  }
+
+  /** @param {number} span @param {number} [about] Unix time. */
+  #zoom(span, about) {
+    const { from, to } = this.#period.range(this.#now);
+    this.#period.zoom(span, this.#now, about ?? (from + to) / 2, this.#oldest);
+    this.#redraw();
+  }
+
+  /** @param {number} seconds */
+  #scroll(seconds) {
+    this.#held = false;
+    this.#period.scroll(seconds, this.#now, this.#oldest);
+    this.#redraw();
+  }
+
+  #return() {
+    this.#period.end = null;
+    this.#choose(null);
+  }
+
+  /** @param {Happening | null} happening */
+  #choose(happening) {
+    this.#chosen = happening;
+    this.#redraw();
+  }
+
+  /** Go on to the next thing, or to the one before. @param {1 | -1} direction */
+  #step(direction) {
+    const { segments, marks, outages } = this.#known;
+    const all = [...segments, ...marks, ...outages].sort((a, b) => a.start - b.start);
+    const chosen = this.#chosen === null ? null : this.#again(this.#chosen);
+    const index = chosen === null ? all.length - 1 : all.indexOf(chosen) + direction;
+    const next = all[Math.min(all.length - 1, Math.max(0, index))];
+    if (next === undefined) return;
+    this.#canvas.setAttribute("aria-valuemax", String(all.length));
+    this.#canvas.setAttribute("aria-valuenow", String(all.indexOf(next) + 1));
+    this.#period.reveal(direction < 0 ? next.start : Math.min(next.end, this.#now), this.#now, this.#oldest);
+    this.#choose(next);
+  }
+
+  /** @param {KeyboardEvent} event */
+  #onKey(event) {
+    if (event.ctrlKey || event.metaKey || event.altKey) return;
+    const actions = new Map([
+      ["ArrowLeft", () => (event.shiftKey ? this.#scroll(-this.#period.span / 4) : this.#step(-1))],
+      ["ArrowRight", () => (event.shiftKey ? this.#scroll(this.#period.span / 4) : this.#step(1))],
+      ["PageUp", () => this.#scroll(-this.#period.span)],
+      ["PageDown", () => this.#scroll(this.#period.span)],
+      ["Home", () => this.#scroll(this.#oldest - this.#now)],
+      ["End", () => this.#return()],
+      ["Escape", () => this.#choose(null)],
+      ["+", () => this.#zoom(this.#period.span / FACTOR)],
+      ["=", () => this.#zoom(this.#period.span / FACTOR)],
+      ["-", () => this.#zoom(this.#period.span * FACTOR)],
+    ]);
+    const action = actions.get(event.key);
+    if (action === undefined) return;
+    event.preventDefault();
+    action();
+  }
+}
+
+/** @param {string} name @param {boolean} inLineup */
+function lane(name, inLineup) {
+  const item = document.createElement("li");
+  item.className = "lane";
+  item.dataset.instrument = name;
+  item.dataset.lineup = String(inLineup);
+  item.style.setProperty("--ink", colour(name));
+  const text = document.createElement("span");
+  text.className = "lane-name";
+  text.textContent = title(name);
+  item.append(glyph(name), text);
+  return item;
+}
+
+function none() {
+  const item = document.createElement("li");
+  item.className = "lane lane-none";
+  const text = document.createElement("span");
+  text.className = "lane-name";
+  text.textContent = "None of them";
+  item.append(glyph("unknown"), text);
+  return item;
+}
+
+/** @param {number} span In seconds. @param {boolean} [briefly] */
+function spanInWords(span, briefly = false) {
+  /** @param {number} count @param {string} brief @param {string} unit */
+  const say = (count, brief, unit) => {
+    const figure = String(Math.round(10 * count) / 10);
+    return briefly ? `${figure} ${brief}` : `${figure} ${unit}${figure === "1" ? "" : "s"}`;
+  };
+  if (span < 60) return say(span, "s", "second");
+  return span < 3600 ? say(span / 60, "min", "minute") : say(span / 3600, "h", "hour");
+}
