@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import deque
+from operator import itemgetter
 from typing import Final
 
 from stream.messages import Guess, Mark, Outage, Segment, encode, encode_history
@@ -76,4 +77,5 @@ class _Shelf:
             self._room += len(self._texts.pop()[1]) + 1
 
     def after(self, time: float) -> list[str]:
-        return [text for end, text in self._texts if end > time]
+        # A mark may be set to a moment before that of the last one.
+        return [text for end, text in sorted(self._texts, key=itemgetter(0)) if end > time]

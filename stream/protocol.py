@@ -17,6 +17,8 @@ DEFAULT_TYPES: Final = frozenset({"label", "change", "segment", "status", "outag
 """What a client gets that does not subscribe."""
 MARK_LENGTH: Final = 200
 """Characters of a mark's text at the most."""
+MARK_AGO: Final = 600.0
+"""Seconds by which a mark may come after its moment."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,9 +49,11 @@ class GetHistory:
 
 @dataclass(frozen=True, slots=True)
 class SetMark:
-    """Sets a note to this moment."""
+    """Sets a note to this moment, or to one just passed."""
 
     text: str
+    ago: float = 0.0
+    """Seconds: whoever writes a note writes it after the moment that it is about."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +100,9 @@ def parse(data: str | bytes, instruments: Collection[str]) -> Request:
         case "history":
             return GetHistory(_number(fields.get("seconds"), "seconds", 0.0, math.inf))
         case "mark":
-            return SetMark(_text(fields, "text", MARK_LENGTH))
+            return SetMark(
+                _text(fields, "text", MARK_LENGTH), _number(fields.get("ago", 0.0), "ago", 0.0, MARK_AGO)
+            )
         case "ping":
             return Ping()
         case other:

@@ -172,9 +172,9 @@ class Server:
         """Return what was heard in the last seconds, as the text of a `history` message."""
         return self._recent.since(self._clock() - seconds)
 
-    def mark(self, text: str) -> None:
-        """Set a note to this moment, and tell everybody."""
-        self.publish(Mark(self._clock(), text))
+    def mark(self, text: str, ago: float = 0.0) -> None:
+        """Set a note to the moment so many seconds ago, and tell everybody."""
+        self.publish(Mark(max(0.0, self._clock() - ago), text))
 
     def give_up(self, subscriber: Subscriber) -> None:
         """Publish no more to a client that does not take its messages."""

@@ -115,7 +115,7 @@ class Subscriber:
             case protocol.GetHistory():
                 self.put("history", self._server.history(request.seconds))
             case protocol.SetMark():
-                self._server.mark(request.text)
+                self._server.mark(request.text, request.ago)
             case protocol.Ping():
                 self.tell(Pong())
             case protocol.Auth():

@@ -94,6 +94,8 @@ REQUESTS: list[tuple[dict[str, Any], object]] = [
     ({"type": "history", "seconds": 10**400}, GetHistory(1e9)),
     ({"type": "mark", "text": "x" * MARK_LENGTH}, SetMark("x" * MARK_LENGTH)),
     ({"type": "mark", "text": "Brücke 🎷"}, SetMark("Brücke 🎷")),
+    ({"type": "mark", "text": "bridge", "ago": 4.2}, SetMark("bridge", 4.2)),
+    ({"type": "mark", "text": "bridge", "ago": 600}, SetMark("bridge", 600.0)),
     ({"type": "ping"}, Ping()),
     ({"type": "ping", "unknown": ["field"]}, Ping()),
 ]
@@ -127,6 +129,9 @@ MISTAKES: list[dict[str, Any]] = [
     {"type": "mark", "text": ""},
     {"type": "mark", "text": "x" * (MARK_LENGTH + 1)},
     {"type": "mark", "text": ["bridge"]},
+    {"type": "mark", "text": "bridge", "ago": -0.1},
+    {"type": "mark", "text": "bridge", "ago": 601},
+    {"type": "mark", "text": "bridge", "ago": "a while"},
 ]
 # What a schema of JSON cannot say.
 NONSENSE: list[str | bytes] = [
@@ -172,7 +177,8 @@ def test_requests_are_understood(request_: dict[str, Any], expected: object) -> 
 def test_mistakes_are_told(request_: dict[str, Any]) -> None:
     """A field that is missing or out of range is a bad message that names the field, for the schema as well."""
     assert not validator("client").is_valid(request_)
-    field = {"auth": "token", "history": "seconds", "mark": "text"}.get(request_["type"]) or list(request_)[-1]
+    alone = {"auth": "token", "history": "seconds", "mark": "text"}
+    field = "ago" if "ago" in request_ else alone.get(request_["type"]) or list(request_)[-1]
     with pytest.raises(ProtocolError, match=f"^{field} ") as error:
         parse(json.dumps(request_), INSTRUMENTS)
     assert error.value.code == "bad-message"
@@ -211,6 +217,7 @@ FIELDS = st.fixed_dictionaries(
         "max_rate": JSON,
         "seconds": JSON,
         "text": JSON,
+        "ago": JSON,
     },
 )
 
@@ -230,7 +237,8 @@ def test_whatever_is_sent_is_a_request_or_a_protocol_error(data: str | bytes) ->
     if isinstance(request, GetHistory):
         assert 0 <= request.seconds <= 1e9
     if isinstance(request, SetMark):
-        check(encode(Mark(0.0, request.text)))
+        check(encode(Mark(request.ago, request.text)))
+        assert request.ago <= 600
 
 
 @pytest.mark.parametrize("message", MESSAGES, ids=lambda message: message.type)
@@ -343,6 +351,16 @@ def test_recent_reaches_back_as_far_as_asked() -> None:
     assert [(guess.start, guess.end) for guess in history.guesses] == [(2.0, 3.0), (3.0, 4.0)]
     assert [mark.text for mark in history.marks] == ["bar 2", "bar 3"]
     assert [(outage.start, outage.end) for outage in history.outages] == [(2.5, 3.0), (3.5, 4.0)]
+
+
+def test_marks_are_told_in_the_order_of_their_moments() -> None:
+    """A note that was written for long stands where its moment was, before one that came in between."""
+    recent = Recent()
+    for time in (1.0, 5.0, 3.0):
+        recent.add(Mark(time, f"at {time}"))
+    history = decode(recent.since(0.0))
+    assert isinstance(history, History)
+    assert [mark.time for mark in history.marks] == [1.0, 3.0, 5.0]
 
 
 def test_an_outage_that_ends_takes_its_own_place() -> None:

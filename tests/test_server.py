@@ -305,6 +305,15 @@ async def test_history_and_marks_reach_everybody(stage: Stage) -> None:
         assert await late.ask("history", seconds=1) == nothing
 
 
+async def test_mark_is_set_to_the_moment_before_it_was_written(stage: Stage) -> None:
+    """A mark that says how long ago its moment was is set to that moment, and to the beginning at the earliest."""
+    stage.hop(40)
+    async with stage.listener() as client:
+        await client.greeting()
+        for ago, time in ((4.25, 5.75), (600, 0.0)):
+            assert await client.ask("mark", text="bridge", ago=ago) == {"type": "mark", "time": time, "text": "bridge"}
+
+
 async def test_outages_reach_everybody_and_guesses_who_asks(stage: Stage) -> None:
     """An outage is told without asking, twice; a guess when asked for; the history has either once."""
     away, guess = Outage(4.0, None, "a stage", "gone"), Guess(1.0, 2.0, "flute", 0.2)
