@@ -100,9 +100,7 @@ def parse(data: str | bytes, instruments: Collection[str]) -> Request:
         case "history":
             return GetHistory(_number(fields.get("seconds"), "seconds", 0.0, math.inf))
         case "mark":
-            return SetMark(
-                _text(fields, "text", MARK_LENGTH), _number(fields.get("ago", 0.0), "ago", 0.0, MARK_AGO)
-            )
+            return SetMark(_text(fields, "text", MARK_LENGTH), _number(fields.get("ago", 0.0), "ago", 0.0, MARK_AGO))
         case "ping":
             return Ping()
         case other:

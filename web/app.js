@@ -1,18 +1,33 @@
 /** Wires the socket to the views. */
 
+import { Chronicle } from "./chronicle.js";
 import { Connection } from "./connection.js";
+import { download } from "./download.js";
+import { FullScreen } from "./fullscreen.js";
+import { Keys } from "./keys.js";
+import { Pause } from "./pause.js";
 import { Peaks } from "./peaks.js";
+import { Session } from "./session.js";
 import { situation } from "./situation.js";
+import { Theme } from "./theme.js";
 import { Announcer } from "./views/announcer.js";
 import { Health } from "./views/health.js";
+import { Help } from "./views/help.js";
 import { Instruments } from "./views/instruments.js";
 import { Level } from "./views/level.js";
 import { Link } from "./views/link.js";
 import { Now } from "./views/now.js";
+import { SessionView } from "./views/session.js";
 import { Warning } from "./views/warning.js";
 
 /** How often the page looks at the clock, for what changes without a message. In milliseconds. */
 const TICK = 250;
+/** How often what was heard in the session is kept. In milliseconds. */
+const KEEP = 60_000;
+/** How much the page asks the server for that it may have missed. In seconds. */
+const PAST = 7200;
+/** How long ago the moment of a mark may be, for the server. In seconds. */
+const LONGEST_AGO = 600;
 
 /** @param {string} id */
 const element = (id) => /** @type {HTMLElement} */ (document.getElementById(id));
@@ -25,13 +40,47 @@ const level = new Level(element("input"));
 const health = new Health(element("health"));
 const announcer = new Announcer(element("announcer"));
 
+new Theme(element("theme"));
+const pause = new Pause(element("paused"), element("pause"));
+const fullScreen = new FullScreen(element("full-screen"), element("leave"));
+const session = new Session();
+const sessionView = new SessionView(element("session"), {
+  start: () => session.start(moment()),
+  stop: () => session.stop(moment()),
+  resume: () => session.resume(),
+  mark: (text, ago) => connection.send({ type: "mark", text, ago: Math.min(ago, LONGEST_AGO) }),
+  download: (format) =>
+    download(format, session.heard(chronicle, moment()), {
+      source: connection.hello?.source ?? null,
+      model: connection.hello?.model ?? null,
+      session: session.span !== null,
+      now: moment(),
+    }),
+});
+const keys = new Keys({
+  " ": togglePause,
+  f: () => fullScreen.toggle(),
+  m: () => sessionView.note(),
+  "?": () => help.open(),
+  Escape: () => fullScreen.leave(),
+});
+const help = new Help(element("help"), element("help-button"), keys);
+
+const chronicle = new Chronicle();
 const peaks = new Peaks();
 const connection = new Connection(address(), { token: token(), onMessage, onChange });
 let frame = 0;
 
 /** @param {import("./messages.js").Message} message */
 function onMessage(message) {
+  chronicle.hear(message);
   switch (message.type) {
+    case "hello":
+      connection.send({ type: "history", seconds: PAST });
+      break;
+    case "mark":
+      sessionView.marked({ time: (connection.hello?.utc ?? 0) + message.time, text: message.text });
+      break;
     case "level":
       peaks.hear(message, performance.now());
       break;
@@ -59,10 +108,27 @@ function draw() {
   const label = ["warming", "silence", "unknown", "instrument"].includes(current.kind) ? connection.label : null;
   link.show(connection);
   warning.show(status?.message ?? null);
+  help.show(hello?.labels ?? []);
+  sessionView.show({ span: session.span, now: moment(), live: connection.phase === "live" });
+  health.show({ hello: connection.phase === "live" ? hello : null, status, outages: chronicle.outages, now: moment() });
+  if (pause.active) return;
   now.show(current);
   instruments.show({ labels: hello?.labels ?? [], lineup: hello?.lineup ?? hello?.labels ?? [], label });
   level.show(peaks.at(time));
-  health.show({ hello: connection.phase === "live" ? hello : null, status });
+}
+
+/** Unix time, by the server's clock where it is known: that of a phone may be minutes off. */
+function moment() {
+  return chronicle.present() ?? Date.now() / 1000;
+}
+
+function keep() {
+  session.keep(chronicle, moment());
+}
+
+function togglePause() {
+  pause.toggle(moment());
+  onChange();
 }
 
 /** The socket of the server that this page came from. */
@@ -76,6 +142,10 @@ function token() {
 }
 
 setInterval(onChange, TICK);
+setInterval(keep, KEEP);
+for (const id of ["pause", "go-on"]) element(id).addEventListener("click", togglePause);
+addEventListener("pagehide", keep);
+document.addEventListener("visibilitychange", keep); // phones end a page without more ado
 addEventListener("hashchange", () => connection.authenticate(token()));
 addEventListener("online", () => connection.open());
 connection.subscribe(["label", "change", "segment", "guess", "mark", "outage", "status", "level"]);
