@@ -9,12 +9,12 @@ import numpy as np
 from stream.features import SAMPLE_RATE, Array
 from stream.recognizer import levels
 
-_STRETCH: Final = SAMPLE_RATE // 4  # what is looked at at once
+_STRETCH: Final = SAMPLE_RATE // 5  # what is looked at at once
 _HOLD: Final = 10 * SAMPLE_RATE  # how long something is told after it was last seen
 _OFFSET: Final = 0.05  # a mean over 2 s; that of real solos stays below 0.002, that of our demo below 0.033
-_OFFSET_STRETCHES: Final = 8
-_ZERO_STRETCHES: Final = 8
-_SILENT_STRETCHES: Final = 120
+_OFFSET_STRETCHES: Final = 10
+_STILL_STRETCHES: Final = 10
+_SILENT_STRETCHES: Final = 150
 _STILL: Final = 1e-6  # no converter is that quiet: its last bit of 24 is 1.2e-7, and noise moves more than that one
 
 _INVALID: Final = "the input holds samples that are not numbers, which are taken as zeros: restart what sends them"
@@ -50,7 +50,7 @@ class Faults:
     def warnings(self) -> list[str]:
         """What is to be mended now."""
         told = [text for text in (_INVALID, _CLIPPED) if self._is_told(text)]
-        if self._live and self._still >= _ZERO_STRETCHES:
+        if self._live and self._still >= _STILL_STRETCHES:
             told.append(_ZEROS)
         elif self._silent >= _SILENT_STRETCHES:
             told.append(
