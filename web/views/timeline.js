@@ -318,7 +318,7 @@ export class Timeline {
       ["-", () => this.#zoom(this.#period.span * FACTOR)],
     ]);
     const action = actions.get(event.key);
-    if (action === undefined) return;
+    if (action === undefined || (event.key === "Escape" && this.#chosen === null)) return;
     event.preventDefault();
     action();
   }
