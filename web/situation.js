@@ -1,6 +1,6 @@
 /** What there is to say now: decided in one place, for the large type, the title and the screen reader alike. */
 
-import { NOTHING, duration, percent, title } from "./words.js";
+import { NOTHING, duration, lasting, percent, title } from "./words.js";
 
 /**
  * @typedef {"connecting" | "offline" | "stalled" | "warming" | "silence" | "unknown" | "instrument"} Kind
@@ -13,12 +13,18 @@ import { NOTHING, duration, percent, title } from "./words.js";
  * @property {string} figure A number that goes with the gauge.
  * @property {number | null} gauge From 0 to 1; null for none.
  * @property {string | null} instrument The one in front, as the model names it.
+ * @property {string} glyph What the picture shows, as glyphs.js names it.
+ * @property {string} lasted For how long it has been so; empty where that is not known.
  *
  * @typedef {import("./connection.js").Connection} Connection
+ * @typedef {import("./messages.js").Label} Label
  */
 
 /** A label is news for so long; labels come several times a second. In milliseconds. */
 export const LABEL_LASTS = 3000;
+
+/** From this probability on an instrument is worth telling though it is not recognized. */
+const WORTH_TELLING = 0.15;
 
 /**
  * @param {Connection} connection
@@ -39,6 +45,7 @@ export function situation(connection, now) {
       detail: `The service is connected, but has told nothing for ${duration((now - labelAt) / 1000)}.`,
     });
   }
+  const lasted = forHowLong(label);
   switch (label.state) {
     case "instrument":
       return say("instrument", {
@@ -47,17 +54,25 @@ export function situation(connection, now) {
         figure: percent(label.confidence),
         gauge: label.confidence,
         instrument: label.label,
+        glyph: label.label ?? "unknown",
+        lasted,
       });
     case "unknown":
       return say("unknown", {
         eyebrow: "Not recognized",
         name: "Unknown",
-        detail: "Something sounds, and it is none of the instruments.",
+        detail: closest(label) ?? "None of the instruments.",
         figure: percent(label.confidence),
         gauge: label.confidence,
+        lasted,
       });
     case "silence":
-      return say("silence", { eyebrow: "Below the gate", name: "Silence", detail: "Nothing is loud enough to judge." });
+      return say("silence", {
+        eyebrow: "Below the gate",
+        name: "Silence",
+        detail: "Nothing is loud enough to judge.",
+        lasted,
+      });
     case "warming": {
       const whole = hello?.window ?? 3;
       const heard = Math.min(label.time, whole);
@@ -72,6 +87,26 @@ export function situation(connection, now) {
     default: // a state of a newer protocol
       return say("unknown", { eyebrow: "State", name: title(label.state) });
   }
+}
+
+/**
+ * Counted in stream time, so that it is the same for everybody who watches, and after a reload.
+ *
+ * @param {Label} label
+ */
+function forHowLong({ time, since }) {
+  return Number.isFinite(since) ? `for ${lasting(time - Number(since))}` : "";
+}
+
+/**
+ * What would be recognized next.
+ *
+ * @param {Label} label
+ */
+function closest({ probabilities }) {
+  const [first] = Object.entries(probabilities).sort(([, one], [, other]) => other - one);
+  if (first === undefined || first[1] < WORTH_TELLING) return null;
+  return `Nearly: ${title(first[0])} ${percent(first[1])}`;
 }
 
 /**
@@ -100,9 +135,14 @@ function withoutAudio(source) {
     case "starting":
       return say("connecting", { eyebrow: "Starting", name: "One moment", detail: "The input is being opened." });
     case "ended":
-      return say("stalled", { eyebrow: "Ended", name: "The end", detail: "The audio has ended." });
+      return say("stalled", { eyebrow: "Ended", name: "The end", detail: "The audio has ended.", glyph: "ended" });
     default:
-      return say("stalled", { eyebrow: "Waiting", name: "No input", detail: "The input is not there. Trying again." });
+      return say("stalled", {
+        eyebrow: "Waiting",
+        name: "No input",
+        detail: "The input is not there. Trying again.",
+        glyph: "input",
+      });
   }
 }
 
@@ -112,5 +152,6 @@ function withoutAudio(source) {
  * @returns {Situation}
  */
 function say(kind, parts) {
-  return { kind, eyebrow: "", name: "", detail: "", figure: "", gauge: null, instrument: null, ...parts };
+  const nothing = { eyebrow: "", name: "", detail: "", figure: "", gauge: null, instrument: null, lasted: "" };
+  return { kind, glyph: kind, ...nothing, ...parts };
 }

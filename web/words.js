@@ -28,6 +28,17 @@ export function duration(seconds) {
 }
 
 /**
+ * A duration to the second: 1 min 12 s.
+ *
+ * @param {number} seconds
+ */
+export function lasting(seconds) {
+  const whole = Math.max(0, Math.floor(seconds));
+  const [hours, minutes] = [Math.floor(whole / 3600), Math.floor(whole / 60) % 60];
+  return [hours && `${hours} h`, whole >= 60 && `${minutes} min`, `${whole % 60} s`].filter(Boolean).join(" ");
+}
+
+/**
  * The clock on the wall: 20:14:05.
  *
  * @param {number} time Unix time, in seconds.

@@ -1,5 +1,6 @@
-/** The present state in type as large as the place allows. */
+/** The present state: its glyph, and its name in type as large as the place allows. */
 
+import { glyph } from "../glyphs.js";
 import { colour } from "../palette.js";
 
 /** @typedef {import("../situation.js").Situation} Situation */
@@ -10,11 +11,14 @@ const SMALLEST = 20;
 export class Now {
   #element;
   #eyebrow;
-  #stage;
+  #glyph;
+  #place;
   #name;
+  #lasted;
   #detail;
   #figure;
   #fill;
+  #drawn = "";
 
   /** @param {HTMLElement} element */
   constructor(element) {
@@ -22,20 +26,27 @@ export class Now {
     const part = (selector) => /** @type {HTMLElement} */ (element.querySelector(selector));
     this.#element = element;
     this.#eyebrow = part(".now-eyebrow");
-    this.#stage = part(".now-stage");
+    this.#glyph = part(".now-glyph");
+    this.#place = part(".now-place");
     this.#name = part(".now-name");
+    this.#lasted = part(".now-lasted");
     this.#detail = part(".now-detail");
     this.#figure = part(".now-figure");
     this.#fill = part(".now-fill");
-    new ResizeObserver(() => this.#fit()).observe(this.#stage);
+    new ResizeObserver(() => this.#fit()).observe(this.#place);
   }
 
   /** @param {Situation} situation */
-  show({ kind, eyebrow, name, detail, figure, gauge, instrument }) {
+  show({ kind, eyebrow, name, detail, figure, gauge, instrument, lasted, glyph: drawing }) {
     this.#element.dataset.kind = kind;
     this.#element.dataset.gauge = String(gauge !== null);
     this.#element.style.setProperty("--ink", instrument === null ? "" : colour(instrument));
+    if (drawing !== this.#drawn) {
+      this.#drawn = drawing;
+      this.#glyph.replaceChildren(glyph(drawing));
+    }
     write(this.#eyebrow, eyebrow);
+    write(this.#lasted, lasted);
     write(this.#detail, detail);
     write(this.#figure, figure);
     this.#fill.style.transform = `translateX(${-100 * (1 - (gauge ?? 0))}%)`;
@@ -44,7 +55,7 @@ export class Now {
 
   /** Find the largest size at which the name stays within its place. */
   #fit() {
-    const { clientWidth, clientHeight } = this.#stage;
+    const { clientWidth, clientHeight } = this.#place;
     let low = SMALLEST;
     let high = Math.max(SMALLEST + 1, clientHeight);
     while (high - low > 1) {
