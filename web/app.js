@@ -18,6 +18,7 @@ import { Level } from "./views/level.js";
 import { Link } from "./views/link.js";
 import { Now } from "./views/now.js";
 import { SessionView } from "./views/session.js";
+import { Timeline } from "./views/timeline.js";
 import { Warning } from "./views/warning.js";
 
 /** How often the page looks at the clock, for what changes without a message. In milliseconds. */
@@ -38,6 +39,7 @@ const now = new Now(element("now"));
 const instruments = new Instruments(element("instruments"));
 const level = new Level(element("input"));
 const health = new Health(element("health"));
+const timeline = new Timeline(element("timeline"));
 const announcer = new Announcer(element("announcer"));
 
 new Theme(element("theme"));
@@ -111,6 +113,13 @@ function draw() {
   help.show(hello?.labels ?? []);
   sessionView.show({ span: session.span, now: moment(), live: connection.phase === "live" });
   health.show({ hello: connection.phase === "live" ? hello : null, status, outages: chronicle.outages, now: moment() });
+  timeline.show({
+    chronicle,
+    labels: hello?.labels ?? [],
+    lineup: hello?.lineup ?? hello?.labels ?? [],
+    live: connection.phase === "live",
+    paused: pause.active,
+  });
   if (pause.active) return;
   now.show(current);
   instruments.show({ labels: hello?.labels ?? [], lineup: hello?.lineup ?? hello?.labels ?? [], label });
