@@ -90,7 +90,7 @@ export class Digest {
 /**
  * @param {Happening} happening
  * @param {readonly Happening[]} guesses All of them, for what was nearly said meanwhile.
- * @returns {{name: string, lines: string[]}}
+ * @returns {string[]} Its name, then what else there is to say.
  */
 export function words(happening, guesses) {
   const { kind, start, end, lasting, state, label, confidence, text } = happening;
@@ -98,16 +98,16 @@ export function words(happening, guesses) {
   const length = `${lengthInWords(end - start)}${lasting ? " so far" : ""}`;
   switch (kind) {
     case "mark":
-      return { name: text, lines: [wallClock(start), "mark"] };
+      return [text, `mark at ${wallClock(start)}`];
     case "outage":
-      return { name: "No input", lines: [times, length, text] };
+      return ["No input", times, length, text];
     case "gap":
-      return { name: "No connection", lines: [times, length] };
+      return ["No connection", times, length];
     case "guess":
-      return { name: `Nearly ${title(label ?? "")}`, lines: [times, `${length}, ${percent(confidence)}`] };
+      return [`Nearly ${label ?? ""}`, times, `${length}, ${percent(confidence)}`];
     default: {
       const sure = confidence > 0 ? `, ${percent(confidence)}` : "";
-      return { name: title(label ?? state), lines: [times, length + sure, ...nearly(happening, guesses)] };
+      return [title(label ?? state), times, length + sure, ...nearly(happening, guesses)];
     }
   }
 }

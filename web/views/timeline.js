@@ -1,12 +1,12 @@
 /** The timeline: what was heard in the last minutes, to look at, to scroll back in and to ask about. */
 
-import { glyph } from "../glyphs.js";
 import { Digest, words } from "../happenings.js";
-import { colour } from "../palette.js";
 import { Period, SPANS } from "../timescale.js";
-import { title, wallClock } from "../words.js";
+import { wallClock } from "../words.js";
 import { Hand } from "./hand.js";
-import { Ribbon } from "./ribbon.js";
+import { Lanes } from "./lanes.js";
+import { Ribbon, readInk } from "./ribbon.js";
+import { Tip } from "./tip.js";
 
 /**
  * @typedef {import("../happenings.js").Happening} Happening
@@ -63,8 +63,8 @@ export class Timeline {
     /** @param {string} selector */
     const part = (selector) => /** @type {HTMLElement} */ (element.querySelector(selector));
     this.#canvas = /** @type {HTMLCanvasElement} */ (part(".ribbon-canvas"));
-    this.#lanes = part(".lanes");
-    this.#tip = part(".tip");
+    this.#lanes = new Lanes(part(".lanes"));
+    this.#tip = new Tip(part(".tip"));
     this.#live = part(".timeline-live");
     this.#span = part(".timeline-span");
     this.#ribbon = new Ribbon(this.#canvas);
@@ -78,9 +78,9 @@ export class Timeline {
         this.#pointer = point;
         this.#redraw();
       },
-      onTap: ({ x, y }) => this.#choose(this.#ribbon.at(x, y)),
+      onTap: ({ x, y }) => this.#choose(this.#ribbon.geometry.at(this.#known, x, y)),
       onDrag: (pixels) => this.#scroll((-pixels / this.#width) * this.#period.span),
-      onZoom: (factor, x) => this.#zoom(this.#period.span * factor, this.#ribbon.time(x)),
+      onZoom: (factor, x) => this.#zoom(this.#period.span * factor, this.#ribbon.geometry.time(x)),
     });
     const stage = part(".ribbon");
     new ResizeObserver(() => this.#measure()).observe(stage);
@@ -98,10 +98,7 @@ export class Timeline {
     const { chronicle, labels, lineup, live, paused = false } = past;
     const before = this.#past;
     this.#past = past;
-    if (before === null || labels.join("\n") !== before.labels.join("\n") || lineup.join("\n") !== before.lineup.join("\n")) {
-      this.#lanes.replaceChildren(...labels.map((name) => lane(name, lineup.includes(name))), none());
-      this.#measure();
-    }
+    if (this.#lanes.show(labels, lineup)) this.#measure();
     if (paused && this.#period.end === null) {
       this.#period.end = this.#present();
       this.#held = true;
@@ -157,9 +154,18 @@ export class Timeline {
     this.#version = chronicle.version;
     this.#now = this.#present();
     this.#known = this.#digest.at(chronicle, this.#now, live);
+    const geometry = this.#ribbon.look(this.#period.range(this.#now));
     const chosen = this.#chosen === null ? null : this.#again(this.#chosen);
-    this.#ribbon.paint({ ...this.#period.range(this.#now), ...this.#known, chosen });
-    this.#showTip(chosen);
+    const pointer = this.#pointer;
+    const asked = chosen ?? (pointer === null ? null : geometry.at(this.#known, pointer.x, pointer.y));
+    this.#ribbon.paint(this.#known, asked);
+    if (asked === null) {
+      this.#tip.hide();
+    } else {
+      const told = words(asked, this.#known.guesses);
+      this.#tip.show(asked, told, geometry, chosen === null ? (pointer?.x ?? null) : null);
+      if (chosen !== null) this.#tell(told.join(", "));
+    }
     this.#showTools();
   }
 
@@ -170,27 +176,9 @@ export class Timeline {
     return list.findLast((it) => it.kind === kind && Math.abs(it.start - start) < 0.01) ?? null;
   }
 
-  /** @param {Happening | null} chosen */
-  #showTip(chosen) {
-    const asked = chosen ?? (this.#pointer === null ? null : this.#ribbon.at(this.#pointer.x, this.#pointer.y));
-    const place = chosen === null ? this.#pointer : this.#ribbon.place(chosen);
-    this.#tip.hidden = asked === null || place === null || place.x < 0 || place.x > this.#width;
-    if (asked === null || place === null) return;
-    const { name, lines } = words(asked, this.#known.guesses);
-    if (chosen !== null) this.#canvas.setAttribute("aria-valuetext", [name, ...lines].join(", "));
-    this.#tip.dataset.kind = asked.kind;
-    this.#tip.style.setProperty("--ink", asked.label === null ? "" : colour(asked.label));
-    const parts = [name, ...lines];
-    while (this.#tip.childElementCount > parts.length) this.#tip.lastElementChild?.remove();
-    while (this.#tip.childElementCount < parts.length) this.#tip.append(document.createElement("p"));
-    parts.forEach((text, index) => {
-      const line = this.#tip.children[index];
-      if (line.textContent !== text) line.textContent = text;
-    });
-    const { offsetWidth, offsetHeight } = this.#tip;
-    const left = Math.min(Math.max(0, place.x - offsetWidth / 2), Math.max(0, this.#width - offsetWidth));
-    const above = place.y - offsetHeight - 18;
-    this.#tip.style.transform = `translate(${Math.round(left)}px, ${Math.round(above > -24 ? above : place.y + 22)}px)`;
+  /** Let screen readers know. @param {string} words */
+  #tell(words) {
+    if (this.#canvas.getAttribute("aria-valuetext") !== words) this.#canvas.setAttribute("aria-valuetext", words);
   }
 
   #showTools() {
@@ -204,39 +192,13 @@ export class Timeline {
     const { length } = this.#known.segments;
     this.#canvas.setAttribute("aria-valuemax", String(length));
     this.#canvas.setAttribute("aria-valuenow", String(length));
-    if (this.#canvas.getAttribute("aria-valuetext") !== words) this.#canvas.setAttribute("aria-valuetext", words);
+    this.#tell(words);
   }
 
   #measure() {
     const stage = /** @type {HTMLElement} */ (this.#canvas.parentElement);
-    const { clientWidth: width, clientHeight: height } = stage;
-    this.#width = Math.max(1, width);
-    /** @type {Map<string, import("./ribbon.js").Band>} */
-    const lanes = new Map();
-    let last = { top: 0, height: 0 };
-    for (const item of /** @type {NodeListOf<HTMLElement>} */ (this.#lanes.querySelectorAll(".lane"))) {
-      last = { top: item.offsetTop, height: item.offsetHeight };
-      if (item.dataset.instrument !== undefined) lanes.set(item.dataset.instrument, last);
-    }
-    const top = lanes.values().next().value?.top ?? last.top;
-    const style = getComputedStyle(stage);
-    /** @param {string} name */
-    const read = (name) => style.getPropertyValue(`--${name}`).trim();
-    this.#ribbon.prepare(
-      { width, height, flags: { top: 0, height: top }, lanes, none: last },
-      {
-        panel: read("panel"),
-        track: read("track"),
-        line: read("line"),
-        text: read("text"),
-        soft: read("soft"),
-        edge: read("edge"),
-        neutral: read("neutral"),
-        wait: read("wait"),
-        bad: read("bad"),
-        font: `${style.fontSize} ${style.fontFamily}`,
-      },
-    );
+    this.#width = Math.max(1, stage.clientWidth);
+    this.#ribbon.prepare(this.#lanes.layout(this.#width, stage.clientHeight), readInk(stage));
     this.#redraw();
   }
 
@@ -322,30 +284,6 @@ export class Timeline {
     event.preventDefault();
     action();
   }
-}
-
-/** @param {string} name @param {boolean} inLineup */
-function lane(name, inLineup) {
-  const item = document.createElement("li");
-  item.className = "lane";
-  item.dataset.instrument = name;
-  item.dataset.lineup = String(inLineup);
-  item.style.setProperty("--ink", colour(name));
-  const text = document.createElement("span");
-  text.className = "lane-name";
-  text.textContent = title(name);
-  item.append(glyph(name), text);
-  return item;
-}
-
-function none() {
-  const item = document.createElement("li");
-  item.className = "lane lane-none";
-  const text = document.createElement("span");
-  text.className = "lane-name";
-  text.textContent = "None of them";
-  item.append(glyph("unknown"), text);
-  return item;
 }
 
 /** @param {number} span In seconds. @param {boolean} [briefly] */
