@@ -1,0 +1,73 @@
+/** The instrument alone, for OBS: wires the socket to the card. */
+
+import { socket, token } from "./address.js";
+import { Connection } from "./connection.js";
+import { PARAMETERS, read } from "./overlay-options.js";
+import { situation } from "./situation.js";
+import { Card } from "./views/card.js";
+import { NOTHING } from "./words.js";
+
+/** @typedef {import("./situation.js").Situation} Situation */
+
+/** How often the page looks at the clock, for what ends without a message. In milliseconds. */
+const TICK = 250;
+
+/** @param {string} id */
+const element = (id) => /** @type {HTMLElement} */ (document.getElementById(id));
+
+const { options, faults } = read(location.search);
+const card = new Card(element("overlay"), options);
+const connection = new Connection(socket(), { token: token(), onMessage, onChange });
+
+/** The last that was in front. @type {Situation | null} */
+let last = null;
+let lastAt = 0;
+
+/** @param {import("./messages.js").Message} message */
+function onMessage(message) {
+  if (message.type !== "hello") return;
+  const strangers = options.instruments.filter((name) => !message.labels.includes(name));
+  if (strangers.length > 0) console.info(`overlay: this model does not know ${strangers.join(", ")}`);
+}
+
+function onChange() {
+  card.show(choose(performance.now()));
+}
+
+/**
+ * What is to be seen; null for nothing.
+ *
+ * @param {number} now performance.now()
+ */
+function choose(now) {
+  const current = situation(connection, now);
+  const { kind, instrument, gauge } = current;
+  if (!["instrument", "silence", "unknown", "warming"].includes(kind)) last = null; // what was heard is no longer so
+  const { instruments, min, hold, states } = options;
+  const wanted = instrument !== null && (instruments.length === 0 || instruments.includes(instrument.toLowerCase()));
+  if (wanted && (gauge ?? 0) >= min) {
+    [last, lastAt] = [current, now];
+    return current;
+  }
+  if (last !== null && now - lastAt < 1000 * hold) return last;
+  last = null;
+  return states && (kind === "silence" || kind === "unknown") ? current : null;
+}
+
+function explain() {
+  const rows = Object.entries(PARAMETERS).map(([name, { takes, otherwise, does }]) => {
+    const row = document.createElement("tr");
+    for (const text of [name, takes, otherwise || NOTHING, does]) row.insertCell().textContent = text;
+    return row;
+  });
+  element("parameters").append(...rows);
+  element("help").hidden = false;
+}
+
+if (faults.length > 0) console.info(`overlay: ${faults.join("; ")}; ?help=1 shows what there is`);
+if (options.help) explain();
+setInterval(onChange, TICK);
+addEventListener("hashchange", () => connection.authenticate(token()));
+addEventListener("online", () => connection.open());
+connection.subscribe(["label", "status"]);
+connection.open();
