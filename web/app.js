@@ -11,6 +11,7 @@ import { Session } from "./session.js";
 import { situation } from "./situation.js";
 import { Theme } from "./theme.js";
 import { Announcer } from "./views/announcer.js";
+import { Favicon } from "./views/favicon.js";
 import { Health } from "./views/health.js";
 import { Help } from "./views/help.js";
 import { Instruments } from "./views/instruments.js";
@@ -18,9 +19,12 @@ import { Level } from "./views/level.js";
 import { Link } from "./views/link.js";
 import { Now } from "./views/now.js";
 import { SessionView } from "./views/session.js";
+import { Spectrogram } from "./views/spectrogram.js";
 import { Timeline } from "./views/timeline.js";
 import { Warning } from "./views/warning.js";
 
+/** What is asked for in any case: level and spectrum come and go with whoever looks. */
+const TYPES = ["label", "change", "segment", "guess", "mark", "outage", "status"];
 /** How often the page looks at the clock, for what changes without a message. In milliseconds. */
 const TICK = 250;
 /** How often what was heard in the session is kept. In milliseconds. */
@@ -40,6 +44,8 @@ const instruments = new Instruments(element("instruments"));
 const level = new Level(element("input"));
 const health = new Health(element("health"));
 const timeline = new Timeline(element("timeline"));
+const spectrogram = new Spectrogram(element("spectrogram"), { onWanted: subscribe });
+const favicon = new Favicon(element("icon"));
 const announcer = new Announcer(element("announcer"));
 
 new Theme(element("theme"));
@@ -86,6 +92,9 @@ function onMessage(message) {
     case "level":
       peaks.hear(message, performance.now());
       break;
+    case "spectrum":
+      spectrogram.hear(message);
+      break;
     default:
       break;
   }
@@ -97,6 +106,7 @@ function onChange() {
   const current = situation(connection, performance.now());
   const shown = `${current.name} · Soloist`;
   if (document.title !== shown) document.title = shown;
+  favicon.show(current);
   announcer.show(current);
   frame ||= requestAnimationFrame(draw);
 }
@@ -120,6 +130,7 @@ function draw() {
     live: connection.phase === "live",
     paused: pause.active,
   });
+  spectrogram.show({ hello, live: label !== null && current.kind !== "warming", name: current.name });
   if (pause.active) return;
   now.show(current);
   instruments.show({ labels: hello?.labels ?? [], lineup: hello?.lineup ?? hello?.labels ?? [], label });
@@ -137,7 +148,15 @@ function keep() {
 
 function togglePause() {
   pause.toggle(moment());
+  spectrogram.pause(pause.active);
+  subscribe();
   onChange();
+}
+
+/** Ask for what is looked at, and no more. */
+function subscribe() {
+  const looked = { level: !document.hidden && !pause.active, spectrum: spectrogram.wanted };
+  connection.subscribe([...TYPES, ...Object.entries(looked).flatMap(([type, isSeen]) => (isSeen ? [type] : []))]);
 }
 
 /** The socket of the server that this page came from. */
@@ -155,7 +174,8 @@ setInterval(keep, KEEP);
 for (const id of ["pause", "go-on"]) element(id).addEventListener("click", togglePause);
 addEventListener("pagehide", keep);
 document.addEventListener("visibilitychange", keep); // phones end a page without more ado
+document.addEventListener("visibilitychange", subscribe);
 addEventListener("hashchange", () => connection.authenticate(token()));
 addEventListener("online", () => connection.open());
-connection.subscribe(["label", "change", "segment", "guess", "mark", "outage", "status", "level"]);
+subscribe();
 connection.open();
