@@ -57,11 +57,11 @@ class Client:
     url : str
         ``ws://HOST:PORT/ws``, or just ``HOST:PORT``.
     types : iterable of str, optional
-        Types of messages to get; label, change, segment, status and mark by default.
+        Types of messages to get; label, change, segment, status, outage and mark by default.
     instruments : iterable of str, optional
         Only these; all by default.
     min_confidence : float
-        Only labels, changes and segments at least this sure, 0 to 1.
+        Only labels, changes, segments and guesses at least this sure, 0 to 1.
     max_rate : float, optional
         Labels a second at the most.
     token : str, optional

@@ -24,7 +24,21 @@ from stream import client as module
 from stream.client import Client, Disconnected, address
 from stream.errors import ConfigError, ConnectionLostError, RefusedError
 from stream.listen import Display
-from stream.messages import Change, Error, Hello, History, Label, Mark, Message, Segment, Status, encode
+from stream.messages import (
+    Change,
+    Error,
+    Guess,
+    Hello,
+    History,
+    Label,
+    Mark,
+    Message,
+    Outage,
+    Segment,
+    Status,
+    encode,
+)
+from stream.protocol import TYPES
 from tests.serving import HELLO, PATIENCE, change, check, label, staged
 
 Told = list[Message | Disconnected]
@@ -65,12 +79,22 @@ def labels(told: Told) -> list[int]:
 
 async def test_messages_are_typed() -> None:
     """The client yields the server's messages as the dataclasses that they were."""
-    async with staged() as stage, Client(stage.address) as client:
+    async with staged() as stage, Client(stage.address, types=sorted(TYPES)) as client:
         hello, _, first = await until(client, seq(0))
         assert hello == HELLO
         assert first == label(0)
+        await client.history(1)  # answered after the subscription
+        await until(client, kind(History))
+        told: Told = [
+            Guess(0.0, 0.5, "flute", 0.2),
+            Outage(0.1, None, "a stage", "gone"),
+            Outage(0.1, 0.2, "a stage", "gone"),
+        ]
+        for message in told:
+            assert not isinstance(message, Disconnected)
+            stage.server.publish(message)
         stage.hop(1, "flute")
-        assert await until(client, seq(1)) == stage.published
+        assert await until(client, seq(1)) == [*told, *stage.published]
 
 
 async def test_subscription_is_made() -> None:
@@ -423,6 +447,40 @@ def test_display_repeats_nothing() -> None:
         "no microphone",
         "no connection: refused",
         "not JSON",
+    ]
+
+
+def test_display_tells_troubles_and_their_end() -> None:
+    """Every warning is told when it comes, an outage with its times, and what a status repeats is not told again."""
+    out = StringIO()
+    display = Display(out)
+    fine = Status("running", 0, 0, 1, 0.0, 1.0, None, [])
+    loud = replace(fine, message="turn the gain down", warnings=["turn the gain down"])
+    away = Outage(65.0, None, "stage", "input 'stage' was lost")
+    for message in (
+        fine,
+        loud,
+        replace(loud, warnings=[*loud.warnings, "check the cable"]),
+        loud,
+        fine,
+        loud,
+        away,
+        replace(fine, source="waiting", message=away.reason),
+        replace(fine, source="waiting", message="no input device named 'stage'"),
+        fine,
+        replace(away, end=77.4),
+        Guess(60.0, 64.0, "flute", 0.234),
+    ):
+        display.show(message)
+    display.close()
+    assert out.getvalue().splitlines() == [
+        "          turn the gain down",
+        "          check the cable",
+        "          turn the gain down",
+        "00:01:05  input 'stage' was lost",
+        "          no input device named 'stage'",
+        "00:01:17  stage is back after 12 s",
+        "00:01:04  nearly flute (23%)",
     ]
 
 

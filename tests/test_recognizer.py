@@ -6,6 +6,7 @@ import hashlib
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass
+from operator import attrgetter
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ from stream import bundle
 from stream.classifier import Classifier
 from stream.errors import ConfigError
 from stream.features import CHANNELS, HOP_LENGTH, PARAMETERS, SAMPLE_RATE, WINDOW, Array, StreamingMel, stack
-from stream.messages import Label, Segment
+from stream.messages import Guess, Label, Segment
 from stream.recognizer import Recognizer, Result, levels
 
 HOP = 11 * HOP_LENGTH
@@ -37,13 +38,14 @@ class Run:
 
     results: list[Result]
     last: Segment
+    last_guess: Guess | None
 
 
 def run(recognizer: Recognizer, audio: Array, size: int) -> Run:
     """Feed all of the audio in blocks and end the stream."""
     results = [result for block in blocks(audio, size) for result in recognizer.feed(block)]
     results += recognizer.finish()
-    return Run(results, recognizer.close())
+    return Run(results, recognizer.close(), recognizer.close_guess())
 
 
 @pytest.fixture(scope="module")
@@ -63,8 +65,9 @@ def test_blocks_do_not_matter(classifier: Classifier, excerpt: Array, whole: Run
     """The same audio in blocks of any size gives the same labels, events and figures."""
     told = run(Recognizer(classifier), excerpt, size)
     assert [result.label for result in told.results] == [result.label for result in whole.results]
-    assert [(r.change, r.segment) for r in told.results] == [(r.change, r.segment) for r in whole.results]
-    assert told.last == whole.last
+    for of in (attrgetter("change"), attrgetter("segment"), attrgetter("guess")):
+        assert list(map(of, told.results)) == list(map(of, whole.results))
+    assert (told.last, told.last_guess) == (whole.last, whole.last_guess)
 
 
 def test_results_lie_on_the_grid(whole: Run, excerpt: Array) -> None:
@@ -108,6 +111,14 @@ def test_segments_and_changes_tell_the_same_story(whole: Run, excerpt: Array) ->
     for change, before, after in zip(changes, segments, segments[1:], strict=False):
         assert (change.previous.state, change.previous.label) == (before.state, before.label)
         assert (change.state, change.label) == (after.state, after.label)
+
+
+def test_labels_tell_since_when(whole: Run) -> None:
+    """Every label tells the start of the segment that will hold it."""
+    segments = [result.segment for result in whole.results if result.segment] + [whole.last]
+    for label in (result.label for result in whole.results):
+        segment = [segment for segment in segments if segment.start <= label.time][-1]
+        assert (label.state, label.label, label.since) == (segment.state, segment.label, segment.start)
 
 
 def test_silence_is_told(whole: Run) -> None:
@@ -199,13 +210,52 @@ def test_a_long_gap_starts_over(classifier: Classifier, demo: Array) -> None:
     lost = recognizer.lose(10 * SAMPLE_RATE)
     assert lost.label.state == "warming"
     assert lost.label.time == 15
-    assert lost.segment.end == 5
+    assert lost.segment.end == lost.label.since == 5
     assert lost.label.seq == before[-1].label.seq + 1
     after = list(recognizer.feed(demo[: 5 * SAMPLE_RATE]))
     first = next(result.label for result in after if result.label.state != "warming")
     assert first.time == pytest.approx(15 + WINDOW / SAMPLE_RATE)
     fresh = next(r.label for r in Recognizer(classifier).feed(demo[:WINDOW]) if r.label.state != "warming")
     assert first.raw == fresh.raw
+
+
+def guesses(run: Run) -> list[Guess]:
+    """Return the guesses of a stream."""
+    told = [result.guess for result in run.results] + [run.last_guess]
+    return [guess for guess in told if guess is not None]
+
+
+def test_guesses_are_what_the_labels_show(classifier: Classifier, demo: Array) -> None:
+    """A guess is the most probable of those not shown in each of its hops, and tells their mean."""
+    told = run(Recognizer(classifier), demo, len(demo))
+    labels = [result.label for result in told.results]
+    assert len(guesses(told)) >= 5
+    for guess in guesses(told):
+        inside = [label for label in labels if guess.start <= label.time < guess.end]
+        assert len(inside) >= 2
+        for label in inside:
+            others = {name: value for name, value in label.probabilities.items() if name != label.label}
+            assert max(others, key=lambda name: others[name]) == guess.label
+            assert others[guess.label] >= 0.15
+        assert guess.confidence == pytest.approx(np.mean([label.probabilities[guess.label] for label in inside]))
+    assert any(label.label == guess.label and label.since == guess.end for guess in guesses(told) for label in labels)
+
+
+@pytest.mark.parametrize("end", ["the stream", "a gap"])
+def test_a_guess_ends_with_what_was_heard(classifier: Classifier, demo: Array, end: str) -> None:
+    """A guess that goes on when the stream ends, or when audio is lost, ends with the last sample."""
+    whole = run(Recognizer(classifier), demo, len(demo))
+    longest = max(guesses(whole), key=lambda guess: guess.end - guess.start)
+    count = round((longest.end - 0.1) * SAMPLE_RATE)
+    recognizer = Recognizer(classifier)
+    list(recognizer.feed(demo[:count]))
+    if end == "the stream":
+        told = recognizer.close_guess()
+    else:
+        told = recognizer.lose(10 * SAMPLE_RATE).guess
+        assert recognizer.close_guess() is None
+    assert told is not None
+    assert (told.start, told.end, told.label) == (longest.start, count / SAMPLE_RATE, longest.label)
 
 
 def test_the_lineup_restricts_what_is_named(classifier: Classifier, demo: Array) -> None:

@@ -8,6 +8,7 @@ import csv
 import json
 import os
 import sys
+import time
 from asyncio.subprocess import DEVNULL, PIPE
 from collections.abc import AsyncIterator
 from importlib import resources
@@ -25,6 +26,7 @@ from tests.serving import check
 WITHOUT = missing()
 pytestmark = pytest.mark.skipif(WITHOUT is not None, reason=str(WITHOUT))
 
+ZEROS = "the input delivers only zeros: unmute it, switch it on, or choose another device"
 DEMO = Path(str(resources.files("stream") / "demo.ogg"))
 WINDOW_SECONDS = 65_536 / 22_050
 
@@ -138,25 +140,55 @@ async def test_real_recordings_in_a_room_are_recognized(shared: Path, tmp_path: 
 
 @pytest.mark.timeout(120)
 async def test_a_pulled_plug_is_told_and_healed() -> None:
-    """When the microphone goes, everybody is told; when it comes back, it is heard again."""
+    """When the microphone goes, everybody is told; when it comes back, it is heard again, and both times are known."""
     async with (
         asyncio.timeout(100),
         room() as place,
         serving(env=place.env) as service,
         listening(service.address) as subscriber,
     ):
-        await subscriber.until(type="label", state="silence")
+        async for message in subscriber.messages():
+            if message["type"] == "hello":
+                utc = message["utc"]  # the one that comes with the first audio is exact
+            elif message.get("state") == "silence":
+                break
+        pulled = time.time() - utc
         await place.pull_plug()
+        away = await subscriber.until(type="outage")
+        assert (away["end"], away["source"]) == (None, "default")
+        assert "lost" in away["reason"]
+        assert message["time"] <= away["start"] <= pulled + 1  # audio may be on its way
         lost = await subscriber.until(type="status", source="waiting")
-        assert "lost" in lost["message"]
+        assert lost["message"] == away["reason"]
         await place.plug_in()
+        plugged = time.time() - utc
         playing = await place.play(DEMO)
         await subscriber.until(type="status", source="running")
+        back = await subscriber.until(type="outage")
+        assert {**back, "end": None} == away
+        assert plugged - 1 <= back["end"] <= time.time() - utc + 1
         named = await subscriber.until(type="label", state="instrument")
         assert named["label"] == "piano"
         playing.terminate()
         await playing.wait()
     assert service.process.returncode == 0
+
+
+@pytest.mark.timeout(120)
+async def test_a_muted_microphone_is_told() -> None:
+    """A microphone that delivers only zeros is told after two seconds, until it is heard."""
+    async with (
+        asyncio.timeout(100),
+        room() as place,
+        serving(env=place.env) as service,
+        listening(service.address) as subscriber,
+    ):
+        muted = await subscriber.until(type="status", warnings=[ZEROS], message=ZEROS)
+        assert muted["source"] == "running"
+        playing = await place.play(DEMO)
+        await subscriber.until(type="status", warnings=[], message=None)
+        playing.terminate()
+        await playing.wait()
 
 
 async def test_a_device_is_chosen_by_a_part_of_its_name() -> None:

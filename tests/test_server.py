@@ -12,6 +12,8 @@ from dataclasses import replace
 from email.message import Message as HeaderMessage
 from email.parser import BytesHeaderParser
 from importlib import resources
+from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
@@ -24,6 +26,7 @@ from stream.errors import AddressError
 from stream.messages import Guess, Level, Mark, Outage, Spectrum
 from stream.metrics import Metrics
 from stream.outbox import CAPACITY
+from stream.protocol import TYPES
 from stream.server import MESSAGE_BYTES, Server
 from stream.site import Health
 from tests.processes import serving
@@ -518,6 +521,25 @@ async def test_page_is_served(stage: Stage) -> None:
     assert (await request(stage, "GET /", 'If-None-Match: "old"'))[0] == 200
 
 
+async def test_pages_have_short_names(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """/ and /overlay are two of the files, whatever their parameters say, and nothing where there is no such file."""
+    monkeypatch.setattr("stream.site.resources", SimpleNamespace(files=lambda package: tmp_path))
+    web = tmp_path / "web"
+    web.mkdir()
+    for names in ((), ("index.html", "overlay.html")):
+        for name in names:
+            (web / name).write_text(f"<title>{name}</title>", encoding="utf-8")
+        async with staged() as stage:
+            answers = [await request(stage, f"GET {path}") for path in ("/", "/overlay?size=40", "/overlay")]
+        if not names:
+            assert [status for status, _, _ in answers] == [404, 404, 404]
+    assert [(status, header["Content-Type"]) for status, header, _ in answers] == [
+        (200, "text/html; charset=utf-8")
+    ] * 3
+    titles = ["index.html", "overlay.html", "overlay.html"]
+    assert [body.decode() for _, _, body in answers] == [f"<title>{title}</title>" for title in titles]
+
+
 @pytest.mark.parametrize("path", ["/", "/healthz", "/metrics", "/nothing"])
 async def test_head_is_get_without_the_body(stage: Stage, path: str) -> None:
     """HEAD tells what GET would, without its content."""
@@ -638,7 +660,7 @@ async def test_service_speaks_the_protocol() -> None:
         client = Listener(socket)
         told = [await client.get()]
         assert told[0]["type"] == "hello"
-        await client.say("subscribe", types=["label", "change", "segment", "level", "spectrum", "status", "mark"])
+        await client.say("subscribe", types=sorted(TYPES))
         await client.say("mark", text="start")
         kinds = {"hello", "status", "label", "change", "segment", "level", "spectrum", "mark"}
         while {message["type"] for message in told} < kinds:
