@@ -53,9 +53,18 @@ const pause = new Pause(element("paused"), element("pause"));
 const fullScreen = new FullScreen(element("full-screen"), element("leave"));
 const session = new Session();
 const sessionView = new SessionView(element("session"), {
-  start: () => session.start(moment()),
-  stop: () => session.stop(moment()),
-  resume: () => session.resume(),
+  start() {
+    session.start(moment());
+    onChange();
+  },
+  stop() {
+    session.stop(moment());
+    onChange();
+  },
+  resume() {
+    session.resume();
+    onChange();
+  },
   mark: (text, ago) => connection.send({ type: "mark", text, ago: Math.min(ago, LONGEST_AGO) }),
   download: (format) =>
     download(format, session.heard(chronicle, moment()), {

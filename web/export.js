@@ -128,7 +128,7 @@ function seconds(time) {
 
 /** @param {number} time Unix time; nothing comes of one beyond the calendar. */
 function utc(time) {
-  const date = new Date(1000 * time);
+  const date = new Date(Math.round(1000 * time));
   return Number.isNaN(date.getTime()) ? "" : date.toISOString();
 }
 

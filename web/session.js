@@ -63,13 +63,6 @@ export class Session {
     if (this.span !== null) this.#change({ start: this.span.start, end: null });
   }
 
-  /** Forget it. */
-  clear() {
-    this.#before = nothing();
-    remember(HEARD, null);
-    this.#change(null);
-  }
-
   /**
    * What was heard in the session, or all that is known without one.
    *

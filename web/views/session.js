@@ -38,7 +38,7 @@ export class SessionView {
 
   /**
    * @param {HTMLElement} element
-   * @param {Actions} actions
+   * @param {Actions} actions Those on the session are followed by `show`.
    */
   constructor(element, actions) {
     /** @param {string} name */
@@ -164,7 +164,9 @@ export class SessionView {
  * @param {HTMLElement} button
  */
 function follow(event, button) {
-  if (event.detail === 0) button.focus();
+  if (event.detail > 0) return;
+  button.hidden = false;
+  button.focus();
 }
 
 /**
