@@ -3,18 +3,32 @@
 from __future__ import annotations
 
 import dataclasses
-import tomllib
+import json
 import types
 import typing
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 from stream import bundle
 from stream.errors import ConfigError
 from stream.interpreter import Runtime
 from stream.recognizer import GATE, HOP
+
+if typing.TYPE_CHECKING:
+    from stream.statements import Statement
+
+_FILE_BYTES: Final = 16_384
+_RANGES: Final[dict[str, tuple[float, float]]] = {
+    "channel": (1, 256),
+    "hop": (0.02, 2.97),
+    "gate": (-120, 0),
+    "threads": (1, 64),
+    "port": (0, 65_535),
+}
+_SECRET: Final = frozenset({"token"})
+_SHOWN: Final = 80  # characters of a value in a message
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,12 +67,35 @@ class Settings:
     """What clients have to know; nothing without it."""
     log_level: Literal["debug", "info", "warning", "error"] = "warning"
     """How much to tell on standard error."""
+    log_format: Literal["text", "json"] = "text"
+    """Lines for people, or a JSON object per line."""
 
     def __post_init__(self) -> None:
-        for name, least, most in (("port", 0, 65_535), ("threads", 1, 64), ("gate", -120.0, 0.0)):
+        for name in names():
             value = getattr(self, name)
-            if not least <= value <= most:
-                raise ConfigError(f"{name} is {value}; expected {least} to {most}")
+            if (expected := _unfit(name, value)) is not None:
+                raise ConfigError(f"{name} is {show(name, value)}; expected {expected}")
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What was found, and where."""
+
+    values: dict[str, Any] = field(default_factory=dict)
+    """Those that can be used; a setting that is missing has its default."""
+    origins: dict[str, str] = field(default_factory=dict)
+    """Where each value stands: FILE:LINE, a variable or a flag."""
+    problems: list[str] = field(default_factory=list)
+    """What cannot be used, a line each: where it stands, its value and what was expected."""
+
+    @property
+    def settings(self) -> Settings:
+        """The settings so far as they can be used."""
+        return Settings(**self.values)
+
+    def called(self, key: str) -> str:
+        """Name a setting by the place that decided it, for a message."""
+        return _called(key, self.origins[key]) if key in self.origins else key
 
 
 def load(flags: Mapping[str, Any], variables: Mapping[str, str], file: str | Path | None = None) -> Settings:
@@ -69,7 +106,7 @@ def load(flags: Mapping[str, Any], variables: Mapping[str, str], file: str | Pat
     flags : mapping
         What the command line says, without what it leaves open.
     variables : mapping
-        The environment; those that begin with SOLOIST_ count.
+        The environment; those that begin with SOLOIST_ count, and those that are empty do not.
     file : str or path, optional
         A TOML file with the names of `Settings` as its keys.
 
@@ -78,27 +115,134 @@ def load(flags: Mapping[str, Any], variables: Mapping[str, str], file: str | Pat
     ConfigError
         When a setting is unknown or cannot be used. The text names where it stands, its value and what was expected.
     """
+    reading = read(flags, variables, file)
+    refuse(reading.problems)
+    return reading.settings
+
+
+def refuse(problems: list[str]) -> None:
+    """Raise the first problem as a `ConfigError` of one line, if there is any."""
+    if problems:
+        raise ConfigError(in_short(problems))
+
+
+def in_short(problems: list[str]) -> str:
+    """Tell problems in one line: the first, and how many more there are."""
+    more = f" (and {len(problems) - 1} more: soloist config check)" if len(problems) > 1 else ""
+    return problems[0] + more
+
+
+def read(flags: Mapping[str, Any], variables: Mapping[str, str], file: str | Path | None = None) -> Reading:
+    """Find all settings and everything that is wrong with them; for the parameters see `load`."""
     hints = typing.get_type_hints(Settings)
-    values: dict[str, Any] = {}
-    for key, value in _read(file).items() if file is not None else ():
-        if key not in hints:
-            raise ConfigError(f"{file}: unknown setting {key!r}; known are {', '.join(hints)}")
-        values[key] = _convert(value, hints[key], f"{file}: {key}")
+    reading = Reading()
+
+    def put(key: str, value: Any, origin: str) -> None:
+        value, expected = _convert(value, hints[key])
+        expected = expected or _unfit(key, value)
+        if expected is not None:
+            reading.problems.append(f"{_called(key, origin)} is {show(key, value)}; expected {expected}")
+        else:
+            reading.values[key], reading.origins[key] = value, origin
+
+    if file is not None:
+        for key, statement in _read(file, hints, reading.problems).items():
+            origin = f"{file}:{statement.line}"
+            if key in hints:
+                put(key, statement.value, origin)
+            elif isinstance(statement.value, dict):
+                reading.problems.append(f"{origin}: unknown table [{key}]; settings stand outside of tables")
+            else:
+                reading.problems.append(f'{origin}: unknown setting "{key}"; {closest(key, hints)}')
     for key, hint in hints.items():
         variable = f"SOLOIST_{key.upper()}"
-        if variable in variables:
-            values[key] = _convert(_from_text(variables[variable], hint), hint, variable)
-    values |= flags
-    return Settings(**values)
+        if variables.get(variable):
+            put(key, _from_text(variables[variable], hint), variable)
+    for key, value in flags.items():
+        put(key, list(value) if isinstance(value, tuple) else value, f"--{key.replace('_', '-')}")
+    return reading
 
 
-def _read(file: str | Path) -> dict[str, Any]:
+def names() -> list[str]:
+    """Names of all settings."""
+    return [setting.name for setting in dataclasses.fields(Settings)]
+
+
+def closest(name: str, known: typing.Iterable[str]) -> str:
+    """Return what was probably meant, as the end of a message that says what was not found."""
+    known = list(known)
+    near = nearest(name, known)
+    return f"known are {', '.join(known)}" if near is None else f"did you mean {near}?"
+
+
+def nearest(name: str, known: typing.Iterable[str]) -> str | None:
+    """Return what was probably meant."""
+    import difflib
+
+    folded = {it.casefold(): it for it in known}
+    near = difflib.get_close_matches(name.casefold(), folded, 1)
+    return folded[near[0]] if near else None
+
+
+def show(key: str, value: object) -> str:
+    """Write a value as TOML has it, shortened, and never a secret."""
+    if key in _SECRET and value is not None:
+        return "(hidden)"
+    return _short(_written(value))
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}..."
+
+
+def _written(value: object) -> str:
+    match value:
+        case None:
+            return "none"
+        case bool():
+            return str(value).lower()
+        case int() if abs(value) >= 1 << 64:
+            return "a huge number"  # of more digits, perhaps, than Python likes to write
+        case str():
+            return json.dumps(value, ensure_ascii=False)
+        case list() | tuple():
+            return f"[{', '.join(map(_written, value[:_SHOWN]))}]"
+        case dict():
+            return "a table"
+        case _:
+            return str(value)
+
+
+def _called(key: str, origin: str) -> str:
+    """Name a setting in a message: by its variable or flag, or by its line in the file."""
+    return f"{origin}: {key}" if ":" in origin else origin
+
+
+def _read(file: str | Path, hints: Mapping[str, Any], problems: list[str]) -> dict[str, Statement]:
+    """Read what stands in a file."""
+    # Only here, for the service needs no TOML to start without a file.
+    from stream.statements import StatementError, parse
+
     try:
-        return tomllib.loads(Path(file).read_text(encoding="utf-8"))
+        with Path(file).open("rb") as opened:
+            content = opened.read(_FILE_BYTES + 1)
+        if len(content) > _FILE_BYTES:
+            raise ValueError(f"it is longer than the {_FILE_BYTES} bytes that a file of settings may have")
+        return parse(content.decode("utf-8-sig"))
     except OSError as error:
-        raise ConfigError(f"{file}: {error.strerror}") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{file}: {error}") from error
+        problems.append(f"{file}: {error.strerror}")
+    except UnicodeDecodeError as error:
+        line = content.count(b"\n", 0, error.start) + 1
+        problems.append(f"{file}:{line}: byte 0x{content[error.start]:02x} is not UTF-8; expected text in UTF-8")
+    except ValueError as error:
+        problems.append(f"{file}: {error}")
+    except StatementError as error:
+        # The value of what is not a setting is not told: it may be a secret whose name is misspelt.
+        value = f" is {_short(error.value)}" if error.key in hints.keys() - _SECRET and error.value else ""
+        what = f"{error.key}{value}: " if error.key else ""
+        expected = f"; expected {_words(hints[error.key])}" if error.key is not None and error.key in hints else ""
+        problems.append(f"{file}:{error.line}: {what}{error.reason}{expected}")
+    return {}
 
 
 def _from_text(text: str, hint: Any) -> Any:
@@ -116,23 +260,52 @@ def _from_text(text: str, hint: Any) -> Any:
     return text
 
 
-def _convert(value: Any, hint: Any, where: str) -> Any:
-    """Check a value against the type of its setting."""
+def _convert(value: Any, hint: Any) -> tuple[Any, str | None]:
+    """Bring a value to the type of its setting; if it has another, say what was expected."""
     kinds = _kinds(hint)
     if tuple in kinds and isinstance(value, list) and all(isinstance(name, str) for name in value):
-        return tuple(value)
-    if float in kinds and isinstance(value, int) and not isinstance(value, bool):
-        return float(value)
+        return tuple(value), None
+    if float in kinds and isinstance(value, int) and not isinstance(value, bool) and abs(value) < 1 << 64:
+        return float(value), None
     if isinstance(value, bool) == (bool in kinds):
         choices = [kind for kind in kinds if isinstance(kind, str)]
         if value in choices or any(isinstance(kind, type) and isinstance(value, kind) for kind in kinds):
-            return value
-    expected = " or ".join(kind if isinstance(kind, str) else _WORDS[kind] for kind in kinds if kind in _WORDS or
-                           isinstance(kind, str))  # fmt: skip
-    raise ConfigError(f"{where} is {value!r}; expected {expected}")
+            return value, None
+    return value, _words(hint)
 
 
-_WORDS = {str: "a text", int: "a whole number", float: "a number", bool: "true or false", tuple: "a list of texts"}
+def _unfit(key: str, value: Any) -> str | None:
+    """Say what was expected of a value of the right type, if it is not that."""
+    if key in _RANGES and value is not None:
+        least, most = _RANGES[key]
+        return None if least <= value <= most else f"{least} to {most}"
+    if value == "":
+        return "a text that is not empty"
+    if value == ():
+        return "at least one name"
+    if key == "pcm":
+        from stream.reader import Pcm
+
+        try:
+            Pcm.parse(value)
+        except ConfigError as error:
+            return str(error).partition("expected ")[2]
+    return None
+
+
+_WORDS: Final[dict[Any, str]] = {
+    str: "a text in quotes",
+    int: "a whole number",
+    float: "a number",
+    bool: "true or false",
+    tuple: 'a list of texts such as ["flute", "piano"]',
+}
+
+
+def _words(hint: Any) -> str:
+    """Say what a setting of this type takes."""
+    kinds = [kind for kind in _kinds(hint) if kind is not types.NoneType]
+    return " or ".join(json.dumps(kind) if isinstance(kind, str) else _WORDS[kind] for kind in kinds)
 
 
 def _kinds(hint: Any) -> list[Any]:
@@ -142,8 +315,3 @@ def _kinds(hint: Any) -> list[Any]:
     if typing.get_origin(hint) is Literal:
         return list(typing.get_args(hint))
     return [typing.get_origin(hint) or hint]
-
-
-def names() -> list[str]:
-    """Names of all settings."""
-    return [field.name for field in dataclasses.fields(Settings)]
