@@ -13,6 +13,10 @@ class ModelError(SoloistError):
     """A model bundle that cannot be loaded, or that does not fit the front end."""
 
 
+class InstallError(SoloistError):
+    """A service that cannot be installed on this system."""
+
+
 class RuntimeMissingError(SoloistError):
     """A TFLite interpreter or a system library that is not installed."""
 
@@ -27,6 +31,10 @@ class SourceLostError(SourceError):
 
 class AddressError(SoloistError):
     """An address that cannot be listened on."""
+
+
+class LogError(SoloistError):
+    """A session log that cannot be written or read."""
 
 
 class ConnectionLostError(SoloistError):
