@@ -10,10 +10,10 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from stream import __version__
-from stream.errors import ConfigError, SoloistError, SourceLostError
+from stream.errors import ConfigError, ModelError, SoloistError, SourceLostError
 
 if TYPE_CHECKING:
-    from stream.classifier import Classifier
+    from stream.config import Reading
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -57,24 +57,16 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"soloist {__version__}")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
 
-    def add(name: str, command: Callable[[argparse.Namespace], int], text: str) -> argparse.ArgumentParser:
-        sub = commands.add_parser(name, help=text, description=text, argument_default=argparse.SUPPRESS)
+    def add(
+        name: str, command: Callable[[argparse.Namespace], int], text: str, commands: Any = commands
+    ) -> argparse.ArgumentParser:
+        sub: argparse.ArgumentParser = commands.add_parser(
+            name, help=text, description=text, argument_default=argparse.SUPPRESS
+        )
         sub.set_defaults(command=command)
         return sub
 
-    run = add("run", _run, "listen, and serve the dashboard and the WebSocket")
-    run.add_argument("--config", metavar="FILE", help="TOML file with settings")
-    run.add_argument("--input", metavar="mic|demo|FILE|-", help="what to listen to (mic)")
-    run.add_argument("--device", metavar="NAME", help="a part of the microphone's name; it is waited for")
-    run.add_argument("--wait", action="store_true", help="wait for a microphone if there is none")
-    run.add_argument("--channel", type=int, metavar="N", help="listen to this channel, from 1, not to all")
-    run.add_argument("--pcm", metavar="s16le|f32le:RATE:CHANNELS", help="form of --input - (s16le:44100:1)")
-    run.add_argument("--loop", action="store_true", help="begin a file again at its end")
-    _add_recognition(run)
-    run.add_argument("--host", metavar="H", help="address to listen on (127.0.0.1)")
-    run.add_argument("--port", type=int, metavar="P", help="port to listen on, 0 for any (8765)")
-    run.add_argument("--token", metavar="TEXT", help="what clients have to know")
-    run.add_argument("--log-level", choices=["debug", "info", "warning", "error"], help="how much to tell (warning)")
+    _add_settings(add("run", _run, "listen, and serve the dashboard and the WebSocket"))
 
     classify = add("classify", _classify, "tell what is in audio files")
     classify.add_argument("files", nargs="+", metavar="FILE")
@@ -93,6 +85,17 @@ def _parser() -> argparse.ArgumentParser:
 
     add("devices", _devices, "list the inputs that PortAudio offers")
 
+    config = commands.add_parser("config", help="look at the settings", description="look at the settings")
+    actions = config.add_subparsers(required=True, metavar="ACTION")
+    _add_settings(add("check", _config_check, "tell the settings, where they stand, and what cannot be used", actions))
+    add("example", _config_example, "write a file of settings in which all are at their defaults", actions)
+
+    install = add("install-service", _install_service, "have systemd run the service (writes its unit)")
+    install.add_argument("--user", metavar="NAME", default=None, help="run as this user (one made up by systemd)")
+    install.add_argument("--config", metavar="FILE", help="its settings (/etc/soloist/soloist.toml)")
+    install.add_argument("--print", action="store_true", default=False, help="write the unit to standard output only")
+    install.add_argument("--force", action="store_true", default=False, help="replace a unit that differs")
+
     bench = add("bench", _bench, "measure this machine")
     bench.add_argument("--json", action="store_true", default=False, help="one flat JSON object")
     bench.add_argument("--soak", type=float, metavar="HOURS", help="hear this much audio, and nothing else")
@@ -100,6 +103,23 @@ def _parser() -> argparse.ArgumentParser:
 
     commands.add_parser("train", help="the laboratory (needs the train extra)", add_help=False)
     return parser
+
+
+def _add_settings(run: argparse.ArgumentParser) -> None:
+    """Add all that `stream.config.Settings` holds."""
+    run.add_argument("--config", metavar="FILE", help="TOML file with settings (or SOLOIST_CONFIG)")
+    run.add_argument("--input", metavar="mic|demo|FILE|-", help="what to listen to (mic)")
+    run.add_argument("--device", metavar="NAME", help="a part of the microphone's name; it is waited for")
+    run.add_argument("--wait", action="store_true", help="wait for a microphone if there is none")
+    run.add_argument("--channel", type=int, metavar="N", help="listen to this channel, from 1, not to all")
+    run.add_argument("--pcm", metavar="s16le|f32le:RATE:CHANNELS", help="form of --input - (s16le:44100:1)")
+    run.add_argument("--loop", action="store_true", help="begin a file again at its end")
+    _add_recognition(run)
+    run.add_argument("--host", metavar="H", help="address to listen on (127.0.0.1)")
+    run.add_argument("--port", type=int, metavar="P", help="port to listen on, 0 for any (8765)")
+    run.add_argument("--token", metavar="TEXT", help="what clients have to know")
+    run.add_argument("--log-level", choices=["debug", "info", "warning", "error"], help="how much to tell (warning)")
+    run.add_argument("--log-format", choices=["text", "json"], help="lines for people, or JSON (text)")
 
 
 def _add_recognition(parser: argparse.ArgumentParser) -> None:
@@ -116,47 +136,128 @@ def _names(text: str) -> tuple[str, ...]:
     return tuple(name.strip() for name in text.split(",") if name.strip())
 
 
-def _settings(options: argparse.Namespace, **more: Any) -> Any:
+def _reading(options: argparse.Namespace, **more: Any) -> Reading:
+    """Read the settings from flags, variables and file."""
     from stream import config
 
     known = config.names()
     flags = {name: value for name, value in vars(options).items() if name in known}
-    return config.load(flags | more, os.environ, vars(options).get("config"))
+    return config.read(flags | more, os.environ, vars(options).get("config") or os.environ.get("SOLOIST_CONFIG"))
 
 
 def _run(options: argparse.Namespace) -> int:
     import asyncio
+    import faulthandler
     import logging
 
-    settings = _settings(options)
-    logging.basicConfig(format="soloist: %(message)s", level=settings.log_level.upper())
+    from stream import config, logs
+
+    faulthandler.enable()  # says where every thread is when the watchdog of systemd has to end us
+    reading = _reading(options)
+    config.refuse(reading.problems)
+    settings = reading.settings
+    logs.configure(settings.log_level, settings.log_format, settings.token)
+    from stream.notify import Notifier
     from stream.service import Service
 
+    notifier = Notifier()
+
+    def tell(address: str) -> None:
+        logs.announce(f"listening on {address}", address=address)
+        notifier.ready(f"listening on {address}")
+
     async def serve() -> None:
-        service = Service(settings)
+        try:
+            service = Service(settings)
+        except (ConfigError, ModelError) as error:
+            # Here alone, for it takes time: tell where the setting stands that is at fault.
+            from stream import checkup
+
+            problems = checkup.problems(reading)
+            raise type(error)(config.in_short(problems or [str(error)])) from error
         running = asyncio.current_task()
         assert running is not None
+
+        def end() -> None:
+            notifier.stopping()
+            running.cancel()
+
         loop = asyncio.get_running_loop()
         for number in (signal.SIGINT, signal.SIGTERM):
-            loop.add_signal_handler(number, running.cancel)
-        await service.run(lambda address: _complain(f"listening on {address}"))
+            loop.add_signal_handler(number, end)
+        await service.run(tell)
 
     try:
         asyncio.run(serve())
     except asyncio.CancelledError:
         pass  # the user's signal, the one thing that stops the service
-    except SourceLostError as error:
-        _complain(f"{error}; connect one and name it with --device, or hear --input demo")
-        return 1
+    except SoloistError as error:
+        lost = isinstance(error, SourceLostError)
+        hint = "; connect one and name it with --device, or hear --input demo" if lost else ""
+        logs.announce(f"{error}{hint}", logging.ERROR)
+        return 2 if isinstance(error, ConfigError) else 1
+    return 0
+
+
+def _config_check(options: argparse.Namespace) -> int:
+    from stream import checkup
+
+    reading = _reading(options)
+    sys.stdout.write(checkup.table(reading))
+    sys.stdout.flush()
+    for stray in checkup.strays(os.environ):
+        _complain(f"note: {stray}")
+    problems = reading.problems + checkup.problems(reading)
+    for problem in problems:
+        _complain(problem)
+    return 2 if problems else 0
+
+
+def _config_example(options: argparse.Namespace) -> int:
+    from stream import unit
+
+    sys.stdout.write(unit.example())
+    return 0
+
+
+def _install_service(options: argparse.Namespace) -> int:
+    from pathlib import Path
+
+    from stream import config, unit
+
+    named = vars(options).get("config")
+    file = Path(named).absolute() if named else unit.CONFIG
+    content = unit.text(options.user, file, run=unit.command(), needed=unit.installation())
+    if options.print:
+        sys.stdout.write(content)
+        return 0
+    if unit.install(content, force=options.force):
+        sys.stdout.write(f"wrote {unit.UNIT}\n")
+    else:
+        sys.stdout.write(f"{unit.UNIT} is up to date\n")
+    if not named and unit.install_example():
+        sys.stdout.write(f"wrote {file}: settings, all at their defaults\n")
+    sys.stdout.write(
+        "start it now and whenever the machine starts:\n"
+        "  sudo systemctl daemon-reload\n"
+        "  sudo systemctl enable --now soloist\n"
+    )
+    sys.stdout.flush()
+    for problem in config.read({}, {}, file).problems:
+        _complain(problem)
     return 0
 
 
 def _classify(options: argparse.Namespace) -> int:
-    from stream import report
+    from stream import bundle, checkup, config, report
+    from stream.classifier import Classifier
     from stream.classify import classify
 
-    settings = _settings(options, input="-")
-    classifier = _classifier(settings)
+    reading = _reading(options, input="-")
+    config.refuse(reading.problems)
+    settings = reading.settings
+    classifier = Classifier(bundle.load(settings.model), runtime=settings.runtime, threads=settings.threads)
+    config.refuse(checkup.strangers(reading, classifier.bundle.instruments, classifier.bundle.name))
     failed = 0
     for file in options.files:
         try:
@@ -177,13 +278,6 @@ def _classify(options: argparse.Namespace) -> int:
         sys.stdout.write(report.as_json(timeline) if options.json else report.as_text(timeline))
         sys.stdout.flush()
     return failed
-
-
-def _classifier(settings: Any) -> Classifier:
-    from stream import bundle
-    from stream.classifier import Classifier
-
-    return Classifier(bundle.load(settings.model), runtime=settings.runtime, threads=settings.threads)
 
 
 def _listen(options: argparse.Namespace) -> int:

@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import re
 import signal
+import socket
 import subprocess
 import sys
 from importlib import resources
@@ -135,10 +137,11 @@ async def test_the_lineup_holds_for_files_too(solo: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (["run", "--input", "demo", "--instruments", "kazoo"], "'kazoo'"),
-        (["run", "--input", "demo", "--port", "70000"], "port is 70000"),
-        (["run", "--input", "demo", "--hop", "9"], "hop is 9"),
-        (["run", "--input", "-", "--pcm", "mp3"], "pcm is 'mp3'"),
+        (["run", "--input", "demo", "--instruments", "kazoo"], '--instruments names "kazoo"'),
+        (["classify", "--instruments", "kazoo", "x.wav"], '--instruments names "kazoo"'),
+        (["run", "--input", "demo", "--port", "70000"], "--port is 70000; expected 0 to 65535"),
+        (["run", "--input", "demo", "--hop", "9"], "--hop is 9.0; expected 0.02 to 2.97"),
+        (["run", "--input", "-", "--pcm", "mp3"], '--pcm is "mp3"; expected s16le'),
         (["run", "--input", "demo", "--config", "/none.toml"], "/none.toml: No such file"),
         (["listen", "ftp://x"], "address is 'ftp://x'"),
         (["classify"], "required: FILE"),
@@ -223,6 +226,82 @@ async def test_a_missing_portaudio_names_its_package(tmp_path: Path) -> None:
     assert status == 1
     assert "apt install libportaudio2" in err
     assert err.count("\n") == 1
+
+
+async def test_the_settings_are_told_with_their_places(tmp_path: Path) -> None:
+    """`config check` tells value and origin of each setting, and exits 0 when all can be used."""
+    file = tmp_path / "my.toml"
+    file.write_text('token = "secret"\n\ngate = -60\n')
+    env = {"SOLOIST_PORT": "9000", "SOLOIST_CONFIG": str(file), "SOLOIST_PROT": "1"}
+    status, out, err = await soloist("config", "check", "--hop", "0.5", env=env)
+    rows = [re.split(" {2,}", line) for line in out.splitlines()]
+    assert ["input", '"mic"', "default"] in rows
+    assert ["gate", "-60.0", f"{file}:3"] in rows
+    assert ["port", "9000", "SOLOIST_PORT"] in rows
+    assert ["hop", "0.5", "--hop"] in rows
+    assert ["token", "(hidden)", f"{file}:1"] in rows
+    assert err == "soloist: note: SOLOIST_PROT is no setting; did you mean SOLOIST_PORT?\n"
+    assert status == 0
+
+
+async def test_all_that_is_wrong_with_the_settings_is_told(tmp_path: Path) -> None:
+    """`config check` tells each problem on a line, those of the model too, and exits 2; `run` tells the first."""
+    file = tmp_path / "my.toml"
+    file.write_text('prot = 1\ngate = "x"\ninstruments = ["kazoo"]\n')
+    status, _, err = await soloist("config", "check", "--config", str(file), "--threads", "0")
+    told = err.splitlines()
+    assert status == 2
+    assert [line.partition(";")[0] for line in told] == [
+        f'soloist: {file}:1: unknown setting "prot"',
+        f'soloist: {file}:2: gate is "x"',
+        "soloist: --threads is 0",
+        f'soloist: {file}:3: instruments names "kazoo", which model lead does not know',
+    ]
+    status, _, err = await soloist("run", "--config", str(file), "--threads", "0")
+    assert (status, err) == (2, f"{told[0]} (and 2 more: soloist config check)\n")
+
+
+async def test_an_example_of_settings_is_told(tmp_path: Path) -> None:
+    """`config example` writes a file that `config check` has nothing to say about."""
+    status, out, _ = await soloist("config", "example")
+    assert status == 0
+    file = tmp_path / "soloist.toml"
+    file.write_text(out)
+    status, out, err = await soloist("config", "check", "--config", str(file))
+    assert (status, err) == (0, "")
+    assert {line.split()[-1] for line in out.splitlines()} == {"default"}
+
+
+async def test_the_unit_of_the_service_can_be_seen() -> None:
+    """`install-service --print` writes the unit, and nothing else happens."""
+    status, out, err = await soloist("install-service", "--print", "--config", "my.toml")
+    assert (status, err) == (0, "")
+    assert f" run --wait --config {os.getcwd()}/my.toml\n" in out
+    assert await soloist("install-service", "--print", "--user", "no-body") == (
+        1,
+        "",
+        "soloist: --user is 'no-body'; there is no such user\n",
+    )
+
+
+async def test_errors_of_the_service_are_json_where_its_logs_are() -> None:
+    """With --log-format json the last line is an object too, and the status stays."""
+    status, _, err = await soloist("run", "--input", "/none.wav", "--log-format", "json")
+    told = json.loads(err)
+    assert (status, told["level"], told["message"]) == (1, "error", "/none.wav: no such file")
+
+
+async def test_systemd_is_told_of_start_and_end(tmp_path: Path) -> None:
+    """READY comes once the service serves, with its address, and STOPPING when it is told to end."""
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:
+        manager.bind(str(tmp_path / "notify"))
+        manager.settimeout(10)
+        async with serving("--input", "demo", env={"NOTIFY_SOCKET": str(tmp_path / "notify")}) as service:
+            assert manager.recv(4096).decode() == f"READY=1\nSTATUS=listening on {service.url}"
+        heard = [manager.recv(4096).decode()]
+        while not heard[-1].startswith("STOPPING=1"):
+            heard.append(manager.recv(4096).decode())
+    assert service.process.returncode == 0
 
 
 @pytest.mark.parametrize("source", ["demo", "-"])
