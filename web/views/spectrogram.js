@@ -211,7 +211,7 @@ export class Spectrogram {
 /** @param {number} hertz */
 function pitch(hertz) {
   const item = document.createElement("li");
-  item.textContent = hertz < 1000 ? String(hertz) : `${hertz / 1000}k`;
+  item.textContent = hertz < 1000 ? `${hertz} Hz` : `${hertz / 1000} kHz`;
   item.dataset.hertz = String(hertz);
   item.style.bottom = `${(100 * (band(hertz) + 0.5)) / BANDS}%`;
   return item;
