@@ -132,15 +132,22 @@ class Client:
         self._task.result()  # raises what ended it
         raise StopAsyncIteration
 
-    async def mark(self, text: str) -> None:
-        """Set a note to this moment, for all clients to see.
+    async def mark(self, text: str, ago: float = 0.0) -> None:
+        """Set a note to this moment, or to one just passed, for all clients to see.
+
+        Parameters
+        ----------
+        text : str
+            1 to 200 characters.
+        ago : float
+            How many seconds ago the moment was, 0 to 600.
 
         Raises
         ------
         ConnectionLostError
             When there is no connection now.
         """
-        await self._say({"type": "mark", "text": text})
+        await self._say({"type": "mark", "text": text, "ago": ago})
 
     async def history(self, seconds: float) -> None:
         """Ask for what was heard in the last seconds; the answer is a message of type `history`.

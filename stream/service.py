@@ -57,9 +57,7 @@ class Service:
         classifier = Classifier(bundle.load(settings.model), runtime=settings.runtime, threads=settings.threads)
         self.recognizer = Recognizer(classifier, hop=settings.hop, lineup=settings.instruments, gate=settings.gate)
         self.metrics = Metrics()
-        self.server = Server(
-            self.recognizer.instruments, self.metrics, self.health, lambda: self.recognizer.time, settings.token
-        )
+        self.server = Server(self.recognizer.instruments, self.metrics, self.health, lambda: self.time, settings.token)
         self.on_handover: Callable[[float], None] = self.metrics.handover_seconds.observe
         self._model = classifier.bundle.name
         self._meter = LevelMeter()
@@ -109,6 +107,13 @@ class Service:
             raise group.exceptions[0] from None
         finally:
             self._executor.shutdown(cancel_futures=True)
+
+    @property
+    def time(self) -> float:
+        """Stream time in seconds; it goes on while the source is away."""
+        if self._outage is None or self._heard_at is None:
+            return self.recognizer.time
+        return self.recognizer.time + time.monotonic() - self._heard_at
 
     @property
     def _is_live(self) -> bool:

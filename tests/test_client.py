@@ -134,10 +134,12 @@ async def test_marks_and_history_are_asked_for() -> None:
         stage.hop(4, "flute")
         await client.mark("bridge 🎷")
         assert (await until(client, kind(Mark)))[-1] == Mark(1.0, "bridge 🎷")
+        await client.mark("tacet", ago=0.25)
+        assert (await until(client, kind(Mark)))[-1] == Mark(0.75, "tacet")
         await client.history(60)
         history = (await until(client, kind(History)))[-1]
         assert isinstance(history, History)
-        assert history.marks == [Mark(1.0, "bridge 🎷")]
+        assert history.marks == [Mark(0.75, "tacet"), Mark(1.0, "bridge 🎷")]
         assert history.segments[-1] == next(m for m in stage.published if isinstance(m, Segment))
 
 

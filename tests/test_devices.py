@@ -18,7 +18,7 @@ from stream.config import Settings
 from stream.errors import SourceLostError
 from stream.features import SAMPLE_RATE, Array
 from stream.handoff import HandOff
-from stream.messages import History, Label, Message, Outage, Segment, Status
+from stream.messages import History, Label, Mark, Message, Outage, Segment, Status
 from stream.service import Service
 from tests.serving import PATIENCE
 
@@ -43,7 +43,7 @@ class Socket:
 
     present: bool = True
     later: float = 0.0
-    """Seconds by which the devices' clock is ahead."""
+    """Seconds by which the service's clock is ahead of the real one."""
     device: Device | None = None
     opened: asyncio.Event = field(default_factory=asyncio.Event)
 
@@ -123,7 +123,11 @@ def socket(monkeypatch: pytest.MonkeyPatch) -> Socket:
     monkeypatch.setattr("stream.service.microphone.refresh", lambda: None)
     monkeypatch.setattr("stream.service._RETRY_SECONDS", (0.01,))
     monkeypatch.setattr("stream.service.PATIENCE", PATIENCE)
-    monkeypatch.setattr("stream.handoff.time", SimpleNamespace(monotonic=lambda: time.monotonic() + socket.later))
+    clocks = SimpleNamespace(
+        monotonic=lambda: time.monotonic() + socket.later, time=time.time, perf_counter=time.perf_counter
+    )
+    for user in ("handoff", "service"):
+        monkeypatch.setattr(f"stream.{user}.time", clocks)
     return socket
 
 
@@ -148,7 +152,7 @@ def later_than(seconds: float) -> Callable[[Message | Disconnected], bool]:
 
 
 async def test_an_outage_is_told_with_its_times(socket: Socket, demo: Array) -> None:
-    """A device that goes and comes back is told both times, and the times are those of segment and label."""
+    """A device that goes and comes back is told both times; those of segment, label and marks go with them."""
     async with evening(socket) as show:
         socket.play(demo[: 4 * SAMPLE_RATE])
         await show.until(later_than(3.8))
@@ -158,6 +162,8 @@ async def test_an_outage_is_told_with_its_times(socket: Socket, demo: Array) -> 
         assert isinstance(status, Status)
         assert (status.message, status.warnings) == (away.reason, [])
         assert (await show.history()).outages == [away]
+        await show.client.mark("no sound!")
+        mark = (await show.until(lambda message: isinstance(message, Mark)))[-1]
         await socket.plug_in()
         assert (await show.history()).outages == [away]
         socket.play(demo[:SAMPLE_RATE])
@@ -168,7 +174,8 @@ async def test_an_outage_is_told_with_its_times(socket: Socket, demo: Array) -> 
         assert isinstance(label, Label)
         assert back.end is not None
         assert back == Outage(4.0, back.end, "stage", "input 'stage' was lost")
-        assert 10 < back.end - 4.0 < 10 + PATIENCE
+        assert isinstance(mark, Mark)
+        assert 4.0 + 10 < mark.time < back.end < 4.0 + 10 + PATIENCE
         assert segment.end == label.since == 4.0
         assert (label.state, label.time) == ("warming", back.end)
         assert (await show.history()).outages == [back]
