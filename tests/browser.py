@@ -158,8 +158,19 @@ async def browser() -> AsyncIterator[Browser]:
 
 
 @pytest_asyncio.fixture(loop_scope="module")
-async def visit(browser: Browser) -> AsyncIterator[Visit]:
-    """Makes tabs, and finds in the end that their consoles are empty."""
+async def serve() -> AsyncIterator[Callable[..., Awaitable[Service]]]:
+    """Runs the program with arguments of the test's own, until its tabs are closed: they complain of a lost server."""
+    async with contextlib.AsyncExitStack() as stack:
+
+        async def start(*arguments: str, **options: Any) -> Service:
+            return await stack.enter_async_context(serving(*arguments, **options))
+
+        yield start
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def visit(browser: Browser, serve: object) -> AsyncIterator[Visit]:
+    """Makes tabs, and finds in the end that their consoles are empty. Stands behind `player`, which ends after it."""
     async with contextlib.AsyncExitStack() as stack:
         tabs: list[Tab] = []
 

@@ -1,6 +1,8 @@
 """The dashboard, in headless Chromium against the running service."""
 
 import asyncio
+import dataclasses
+import itertools
 import json
 import re
 import wave
@@ -8,26 +10,68 @@ import wave
 import pytest
 from websockets.asyncio.client import connect
 
-from tests.browser import MINUS, NOTHING, forward, labels_of
-from tests.processes import serving
+from stream.features import SAMPLE_RATE
+from stream.reference import demo_audio
+from tests.browser import MINUS, NOTHING, SHOWN, forward, labels_of
+from tests.serving import HELLO, STATUS
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
+STRETCH = {"start": 1.0, "end": 2.0, "confidence": 0.5}
+SEGMENT = {"type": "segment", "state": "instrument", "label": "violin"} | STRETCH
+GUESS = {"type": "guess", "label": "flute"} | STRETCH
+MARK = {"type": "mark", "time": 1.5, "text": "bridge"}
+OUTAGE = {"type": "outage", "start": 2.0, "end": None, "source": "a stage", "reason": "it was unplugged"}
+MESSAGES = [
+    dataclasses.asdict(HELLO) | {"type": "hello"},
+    dataclasses.asdict(STATUS) | {"type": "status", "message": "Plug it in.", "warnings": ["Turn it down."]},
+    {"type": "label", "seq": 9, "time": 2.25, "state": "instrument", "label": "violin", "since": 1.0, "confidence": 0.9,
+     "probabilities": {"violin": 0.9}, "raw": {"violin": 0.8}, "rms": -18.0, "peak": -6.0},
+    {"type": "change", "time": 2.25, "state": "unknown", "label": None,
+     "previous": {"state": "silence", "label": None}},
+    SEGMENT, GUESS, MARK, OUTAGE,
+    {"type": "history", "segments": [SEGMENT], "guesses": [GUESS], "marks": [MARK], "outages": [OUTAGE]},
+    {"type": "level", "time": 2.25, "rms": -18.0, "peak": -6.0, "clipped": False},
+    {"type": "spectrum", "time": 2.25, "frames": [[-40.0] * 129] * 11},
+    {"type": "error", "code": "bad-message", "message": "no"},
+    {"type": "pong"},
+]  # fmt: skip
+"""One of each type that a server sends."""
 
-async def test_warming_shows_progress_and_then_a_label(visit):
+
+def spoilt(part):
+    """Yield a part of a message in many ways in which it must not be: itself, or a part of it, is another or gone."""
+    yield from (None, -1, 1e308, "\u202e" + 300 * "x", [], {})
+    match part:
+        case dict():
+            for name in part:
+                rest = {other: value for other, value in part.items() if other != name}
+                yield rest
+                yield from (rest | {name: worse} for worse in spoilt(part[name]))
+        case [first, *others]:
+            yield from ([worse, *others] for worse in spoilt(first))
+
+
+async def test_warming_shows_progress_and_then_a_label(serve, visit):
     """A fresh service is shown warming up, with the seconds heard so far, until the first estimate."""
-    async with serving("--input", "demo") as service:
-        tab = await visit(service.url)
-        await tab.is_in("warming")
-        gauge = tab.page.locator(".now-gauge")
-        assert await gauge.is_visible()
-        figure = await tab.page.inner_text(".now-figure")
-        assert 0 < float(figure.removesuffix(" s")) < 3
-        await tab.page.wait_for_function("old => document.querySelector('.now-figure').textContent !== old", arg=figure)
-        shown = await tab.shown()
-        if shown["kind"] == "warming":
-            assert {value for _, value, _, _ in shown["rows"]} == {NOTHING}
-        await tab.is_in("instrument", "unknown")
+    service = await serve("--input", "-", "--pcm", f"s16le:{SAMPLE_RATE}:1", stdin=asyncio.subprocess.PIPE)
+    tab = await visit(service.url)
+    await tab.page.wait_for_selector("#link[data-phase=live]")
+    audio = (32767 * demo_audio()).astype("<i2")
+
+    async def play(start, end):
+        service.process.stdin.write(audio[start * SAMPLE_RATE : end * SAMPLE_RATE].tobytes())
+        await service.process.stdin.drain()
+
+    await play(0, 1)
+    await tab.is_in("warming")
+    assert await tab.page.locator(".now-gauge").is_visible()
+    assert {value for _, value, _, _ in (await tab.shown())["rows"]} == {NOTHING}
+    await tab.page.wait_for_function("() => /^[01]\\.\\d s$/.test(document.querySelector('.now-figure').textContent)")
+    await play(1, 2)
+    await tab.page.wait_for_function("() => parseFloat(document.querySelector('.now-figure').textContent) > 1.5")
+    await play(2, 6)
+    await tab.is_in("instrument", "unknown")
 
 
 async def test_bars_show_what_another_client_receives(service, visit):
@@ -81,27 +125,27 @@ async def test_facts_name_source_and_model(service, visit):
     assert int(await page.inner_text("[data-fact=clients]")) >= 0
 
 
-async def test_lost_server_leaves_no_label_and_is_found_again(visit):
+async def test_lost_server_leaves_no_label_and_is_found_again(serve, visit):
     """Killing the server replaces the label at once, and starting it again on its port brings the page back."""
-    async with serving("--input", "demo") as service:
-        tab = await visit(service.url)
-        tab.expected = "^WebSocket connection to .* failed"  # what Chromium says of every attempt
-        await tab.is_in("instrument", "unknown")
-        before = (await tab.shown())["name"]
-        await service.kill()
-        await tab.is_in("offline")
-        shown = await tab.shown()
-        assert shown["name"] == "No connection" != before
-        assert {value for _, value, _, _ in shown["rows"]} == {NOTHING}
-        assert await tab.page.title() == "No connection · Soloist"
-        assert await tab.page.inner_text("#announcer") == "No connection"
-        assert not await tab.page.is_visible(".now-gauge")
-        assert await tab.page.inner_text("[data-figure=rms]") == NOTHING
-        await tab.page.wait_for_function("() => /Trying/.test(document.querySelector('.now-detail').textContent)")
-        await tab.page.wait_for_function("() => /Reconnecting/.test(document.querySelector('#link').textContent)")
-        async with serving("--input", "demo", "--port", service.port):
-            await tab.page.wait_for_selector("#link[data-phase=live]")
-            await tab.is_in("warming", "instrument", "unknown")
+    service = await serve("--input", "demo")
+    tab = await visit(service.url)
+    tab.expected = "^WebSocket connection to .* failed"  # what Chromium says of every attempt
+    await tab.is_in("instrument", "unknown")
+    before = (await tab.shown())["name"]
+    await service.kill()
+    await tab.is_in("offline")
+    shown = await tab.shown()
+    assert shown["name"] == "No connection" != before
+    assert {value for _, value, _, _ in shown["rows"]} == {NOTHING}
+    assert await tab.page.title() == "No connection · Soloist"
+    assert await tab.page.inner_text("#announcer") == "No connection"
+    assert not await tab.page.is_visible(".now-gauge")
+    assert await tab.page.inner_text("[data-figure=rms]") == NOTHING
+    await tab.page.wait_for_function("() => /Trying/.test(document.querySelector('.now-detail').textContent)")
+    await tab.page.wait_for_function("() => /Reconnecting/.test(document.querySelector('#link').textContent)")
+    await serve("--input", "demo", "--port", service.port)
+    await tab.page.wait_for_selector("#link[data-phase=live]")
+    await tab.is_in("warming", "instrument", "unknown")
 
 
 async def test_pauses_double_up_to_eight_seconds(service, visit):
@@ -184,41 +228,94 @@ async def test_what_is_no_message_changes_nothing(service, visit):
     assert await tab.page.get_attribute("#link", "data-phase") == "live"
 
 
-async def test_instruments_outside_the_lineup_are_dimmed(visit):
+async def test_no_field_of_a_message_breaks_the_page(player, visit):
+    """Whatever a field holds that it should not, the page draws on, and shows what is heard next."""
+    tab = await visit()
+    await tab.page.add_init_script("""
+        window.WebSocket = class extends WebSocket {
+            constructor(...options) { super(...options); window.socket = this; }
+        };
+    """)
+    await tab.page.goto(player.page)
+    await tab.is_in("instrument")
+    # In each frame one message of every type is spoilt in one way.
+    frames = [
+        [json.dumps(message) for message in messages if message is not None]
+        for messages in itertools.zip_longest(*(spoilt(message) for message in MESSAGES))
+    ]
+    broken = await tab.page.evaluate(
+        """async (frames) => {
+            const broken = [];
+            let drawn = [];
+            addEventListener('error', (event) => broken.push([event.message, drawn]));
+            for (drawn of frames) {
+                for (const data of drawn) socket.dispatchEvent(new MessageEvent('message', { data }));
+                await new Promise(requestAnimationFrame);
+            }
+            return broken;
+        }""",
+        frames,
+    )
+    assert broken == []
+    player.stage.server.publish(HELLO)
+    player.stage.server.publish(STATUS)
+    player.play("flute")
+    shown = await tab.page.wait_for_function(f"""() => {{
+        const shown = ({SHOWN})();
+        return shown.name === 'Flute' && shown.rows.length === {len(HELLO.labels)} && shown;
+    }}""")
+    assert [name for name, *_ in (await shown.json_value())["rows"]] == HELLO.labels
+    assert await tab.page.get_attribute("#link", "data-phase") == "live"
+
+
+async def test_another_version_of_the_protocol_is_told(player, visit):
+    """What a server of another version says is not shown as if it were understood, and one of this version is."""
+    tab = await visit(player.page)
+    await tab.is_in("instrument")
+    player.stage.server.publish(dataclasses.replace(HELLO, protocol=2))
+    await tab.is_in("offline")
+    shown = await tab.shown()
+    assert shown["name"] == await tab.page.inner_text("#link") == "Other version"
+    assert {value for _, value, _, _ in shown["rows"]} == {NOTHING}
+    player.stage.server.publish(HELLO)
+    await tab.is_in("instrument")
+
+
+async def test_instruments_outside_the_lineup_are_dimmed(serve, visit):
     """With a line-up of one who does not play, all other rows are dimmed and what plays is unknown."""
-    async with serving("--input", "demo", "--instruments", "female singer") as service:
-        tab = await visit(service.url)
-        await tab.is_in("unknown")
-        assert (await tab.shown())["name"] == "Unknown"
-        lineup = await tab.page.eval_on_selector_all(
-            ".row", "rows => rows.filter((row) => row.dataset.lineup === 'true').map((row) => row.dataset.instrument)"
-        )
-        assert lineup == ["female singer"]
+    service = await serve("--input", "demo", "--instruments", "female singer")
+    tab = await visit(service.url)
+    await tab.is_in("unknown")
+    assert (await tab.shown())["name"] == "Unknown"
+    lineup = await tab.page.eval_on_selector_all(
+        ".row", "rows => rows.filter((row) => row.dataset.lineup === 'true').map((row) => row.dataset.instrument)"
+    )
+    assert lineup == ["female singer"]
 
 
-async def test_silence_is_shown_as_silence(visit, tmp_path):
+async def test_silence_is_shown_as_silence(serve, visit, tmp_path):
     """An input of zeros is called silence, without an estimate."""
     with wave.open(str(tmp_path / "zeros.wav"), "wb") as file:
         file.setparams((1, 2, 22050, 0, "NONE", ""))
         file.writeframes(bytes(2 * 22050 * 30))
-    async with serving("--input", str(tmp_path / "zeros.wav"), "--loop") as service:
-        tab = await visit(service.url)
-        await tab.is_in("silence")
-        shown = await tab.shown()
-        assert shown["name"] == "Silence"
-        assert {value for _, value, _, _ in shown["rows"]} == {NOTHING}
-        assert await tab.page.inner_text("[data-figure=rms]") == f"{MINUS}∞ dBFS"
+    service = await serve("--input", str(tmp_path / "zeros.wav"), "--loop")
+    tab = await visit(service.url)
+    await tab.is_in("silence")
+    shown = await tab.shown()
+    assert shown["name"] == "Silence"
+    assert {value for _, value, _, _ in shown["rows"]} == {NOTHING}
+    assert await tab.page.inner_text("[data-figure=rms]") == f"{MINUS}∞ dBFS"
 
 
-async def test_token_is_taken_from_the_address(visit):
+async def test_token_is_taken_from_the_address(serve, visit):
     """Without the token the page says what it needs, and with `#token=` it is let in."""
-    async with serving("--input", "demo", "--token", "o sole mio") as service:
-        tab = await visit(service.url)
-        await tab.is_in("offline")
-        assert (await tab.shown())["name"] == "Token needed"
-        await tab.page.goto(f"{service.url}#token=o%20sole%20mio")
-        await tab.page.wait_for_selector("#link[data-phase=live]")
-        await tab.is_in("warming", "instrument", "unknown")
+    service = await serve("--input", "demo", "--token", "o sole mio")
+    tab = await visit(service.url)
+    await tab.is_in("offline")
+    assert (await tab.shown())["name"] == "Token needed"
+    await tab.page.goto(f"{service.url}#token=o%20sole%20mio")
+    await tab.page.wait_for_selector("#link[data-phase=live]")
+    await tab.is_in("warming", "instrument", "unknown")
 
 
 @pytest.mark.parametrize("scheme", ["dark", "light"])

@@ -142,6 +142,9 @@ export class Connection {
     if (message === null) return;
     if (message.type === "hello") this.foreign = (message.protocol ?? PROTOCOL) !== PROTOCOL;
     if (this.foreign) {
+      this.phase = "connecting";
+      this.label = null;
+      this.status = null;
       this.#onChange();
       return;
     }
@@ -180,6 +183,7 @@ export class Connection {
     // What was heard is no longer so.
     this.label = null;
     this.status = null;
+    this.foreign = false;
     this.phase = "waiting";
     const wait = pause(this.failures, Math.random());
     this.failures += 1;

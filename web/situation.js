@@ -114,7 +114,14 @@ function closest({ probabilities }) {
  * @param {number} now
  */
 function withoutServer(connection, now) {
-  const { phase, failures, retryAt, refused, liveAt } = connection;
+  const { phase, failures, retryAt, refused, foreign, liveAt } = connection;
+  if (foreign) {
+    return say("offline", {
+      eyebrow: "Not understood",
+      name: "Other version",
+      detail: "The service was updated. Reload this page.",
+    });
+  }
   if (refused) {
     return say("offline", {
       eyebrow: "Refused",

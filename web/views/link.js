@@ -20,8 +20,9 @@ export class Link {
 }
 
 /** @param {Connection} connection */
-function words({ phase, failures, refused }) {
+function words({ phase, failures, refused, foreign }) {
   if (phase === "live") return "Live";
+  if (foreign) return "Other version";
   if (refused) return "Refused";
   if (failures === 0) return "Connecting";
   return `Reconnecting, attempt ${phase === "connecting" ? failures : failures + 1}`;
