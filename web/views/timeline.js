@@ -47,6 +47,8 @@ export class Timeline {
   #pointer = null;
   /** @type {Happening | null} */
   #chosen = null;
+  /** Which choice screen readers were told of. */
+  #toldChoice = "";
   /** Whether the period stays only because the page is paused. */
   #held = false;
 
@@ -164,7 +166,7 @@ export class Timeline {
     } else {
       const told = words(asked, this.#known.guesses);
       this.#tip.show(asked, told, geometry, chosen === null ? (pointer?.x ?? null) : null);
-      if (chosen !== null) this.#tell(told.join(", "));
+      if (chosen !== null) this.#tellChoice(chosen, told);
     }
     this.#showTools();
   }
@@ -174,6 +176,18 @@ export class Timeline {
     const { segments, guesses, marks, outages } = this.#known;
     const list = kind === "segment" ? segments : kind === "guess" ? guesses : kind === "mark" ? marks : outages;
     return list.findLast((it) => it.kind === kind && Math.abs(it.start - start) < 0.01) ?? null;
+  }
+
+  /**
+   * What goes on grows longer all the time: that is told once.
+   *
+   * @param {Happening} chosen
+   * @param {string[]} lines
+   */
+  #tellChoice({ kind, start, lasting }, lines) {
+    const choice = `${kind} ${start} ${lasting}`;
+    if (choice !== this.#toldChoice) this.#tell(lines.join(", "));
+    this.#toldChoice = choice;
   }
 
   /** Let screen readers know. @param {string} words */
@@ -189,6 +203,7 @@ export class Timeline {
     const words = end === null ? `the last ${spanInWords(span)}` : `${wallClock(from)} to ${wallClock(to)}`;
     if (this.#span.textContent !== words) this.#span.textContent = words;
     if (this.#chosen !== null) return;
+    this.#toldChoice = "";
     const { length } = this.#known.segments;
     this.#canvas.setAttribute("aria-valuemax", String(length));
     this.#canvas.setAttribute("aria-valuenow", String(length));
