@@ -6,6 +6,7 @@ import json
 from importlib import resources
 from pathlib import Path
 
+import hypothesis
 import numpy as np
 import pytest
 
@@ -15,6 +16,9 @@ from stream.features import Array
 from stream.reference import demo_audio
 
 pytest_plugins = ["tests.browser"]
+hypothesis.settings.register_profile("soloist", deadline=None)  # a busy machine is no fault of an example
+hypothesis.settings.load_profile("soloist")
+
 SHARED = Path(__file__).parents[2] / "shared" / "data"
 
 
