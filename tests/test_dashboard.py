@@ -190,6 +190,21 @@ async def test_status_tells_a_missing_input_in_words(service, visit):
     assert await tab.page.inner_text("#warning") == "No input matches 'USB'; plug it in"
 
 
+async def test_all_that_is_to_be_mended_is_told_once(player, visit):
+    """Every warning of the status stands above, the message first, and they go when they are mended."""
+    page = (await visit(player.page)).page
+    warnings = ["the input is clipped: turn it down", "the input has a DC offset", "<b>a cable"]
+    player.stage.server.publish(dataclasses.replace(STATUS, message=warnings[1], warnings=warnings))
+    region = page.locator("#warning")
+    await region.get_by_text("clipped").wait_for()
+    assert await region.locator("p").all_inner_texts() == [
+        "The input has a DC offset", "The input is clipped: turn it down", "<b>a cable",
+    ]  # fmt: skip
+    player.stage.server.publish(STATUS)
+    await page.wait_for_function("() => document.querySelector('#warning').childElementCount === 0")
+    assert await region.get_attribute("role") == "status"
+
+
 async def test_what_is_no_message_changes_nothing(service, visit):
     """Malformed frames, unknown types, fields and states, and messages that lack a part leave the page alive."""
     sockets = []

@@ -41,7 +41,7 @@ const link = new Link(element("link"));
 const warning = new Warning(element("warning"));
 const now = new Now(element("now"));
 const instruments = new Instruments(element("instruments"));
-const level = new Level(element("input"));
+const level = new Level(element("input"), { onReset: () => peaks.reset() });
 const health = new Health(element("health"));
 const timeline = new Timeline(element("timeline"));
 const spectrogram = new Spectrogram(element("spectrogram"), { onWanted: subscribe });
@@ -128,7 +128,7 @@ function draw() {
   // Whatever is not current is not shown, wherever it stands.
   const label = ["warming", "silence", "unknown", "instrument"].includes(current.kind) ? connection.label : null;
   link.show(connection);
-  warning.show(status?.message ?? null);
+  warning.show(status);
   help.show(hello?.labels ?? []);
   sessionView.show({ span: session.span, now: moment(), live: connection.phase === "live" });
   health.show({ hello: connection.phase === "live" ? hello : null, status, outages: chronicle.outages, now: moment() });
