@@ -34,7 +34,7 @@ export function toJson({ span, segments, guesses, marks, outages }, { source, mo
     soloist: VERSION,
     about: "Times are seconds since `start_utc`, and are those at which Soloist knew.",
     session: session ? (span.end === null ? "running" : "stopped") : null,
-    ...times({ start: since, end: span.end ?? now }),
+    ...times({ start: since, end: span.end ?? Math.max(since, now) }),
     source,
     model,
     segments: segments.map((it) => ({ ...times(it), state: it.state, label: it.label, confidence: it.confidence })),

@@ -46,7 +46,7 @@ export class Health {
     this.#write("dropped", told(status?.dropped_hops, String)).dataset.fresh = this.#grew("dropped", status?.dropped_hops);
     this.#write("clients", told(status?.clients, String));
     this.#showLoad(status !== null && Number.isFinite(status.hop_ms) && budget > 0 ? status.hop_ms / budget : null);
-    this.#showOutages(outages.slice(-TOLD).reverse(), now);
+    this.#showOutages(outages.slice(-TOLD).reverse(), hello === null ? null : now);
   }
 
   /** @param {number | null} load Share of a hop that its own work takes. */
@@ -62,7 +62,7 @@ export class Health {
 
   /**
    * @param {readonly import("../session.js").Outage[]} outages The newest first.
-   * @param {number} now Unix time.
+   * @param {number | null} now Unix time; null while nobody tells whether the input is back.
    */
   #showOutages(outages, now) {
     this.#outages.hidden = outages.length === 0;
@@ -104,11 +104,12 @@ export class Health {
 
 /**
  * @param {import("../session.js").Outage} outage
- * @param {number} now Unix time.
+ * @param {number | null} now
  */
 function lost({ start, end }, now) {
-  if (end === null) return `Lost at ${wallClock(start)}, ${duration(now - start)} ago, and not back yet`;
-  return `Lost ${wallClock(start)}, back ${wallClock(end)} (${duration(end - start)})`;
+  const since = `Lost ${wallClock(start)}`;
+  if (end !== null) return `${since}, back ${wallClock(end)} (${duration(end - start)})`;
+  return now === null ? since : `${since}, ${duration(now - start)} ago, and not back yet`;
 }
 
 /** @param {number} load */

@@ -139,7 +139,7 @@ export class SessionView {
     event.preventDefault();
     const text = this.#note.value.trim() || this.#note.placeholder;
     if (this.#actions.mark(text, (performance.now() - this.#begunAt) / 1000)) this.#close();
-    else this.#tell("Not set: there is no connection. The note is kept here; try again.");
+    else this.#tell("Not set: no connection. Try again.");
   }
 
   #close() {
