@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from stream import bundle, config
+from stream import bundle, config, values
 from stream.classifier import Classifier
 from stream.config import Reading
 from stream.errors import ModelError, RuntimeMissingError, SourceError
@@ -41,7 +41,7 @@ def strangers(reading: Reading, instruments: Sequence[str], model: str) -> list[
     """Say which instruments of the line-up the model does not know, a line each."""
     return [
         f"{reading.called('instruments')} names {config.show('instruments', name)}, which model {model} does not know; "
-        + config.closest(name, instruments)
+        + values.closest(name, instruments)
         for name in reading.settings.instruments or ()
         if name not in instruments
     ]
@@ -63,6 +63,6 @@ def strays(variables: Mapping[str, str]) -> list[str]:
     for variable in sorted(variables):
         name = variable.removeprefix(prefix)
         if variable.startswith(prefix) and name not in known:
-            near = config.nearest(name, known)
+            near = values.nearest(name, known)
             found.append(f"{variable} is no setting" + ("" if near is None else f"; did you mean {prefix}{near}?"))
     return found

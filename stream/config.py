@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
-import json
-import types
 import typing
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final, Literal
 
-from stream import bundle
+from stream import bundle, values
 from stream.errors import ConfigError
 from stream.interpreter import Runtime
 from stream.recognizer import GATE, HOP
@@ -28,7 +26,6 @@ _RANGES: Final[dict[str, tuple[float, float]]] = {
     "port": (0, 65_535),
 }
 _SECRET: Final = frozenset({"token"})
-_SHOWN: Final = 80  # characters of a value in a message
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,7 +135,7 @@ def read(flags: Mapping[str, Any], variables: Mapping[str, str], file: str | Pat
     reading = Reading()
 
     def put(key: str, value: Any, origin: str) -> None:
-        value, expected = _convert(value, hints[key])
+        value, expected = values.convert(value, hints[key])
         expected = expected or _unfit(key, value)
         if expected is not None:
             reading.problems.append(f"{_called(key, origin)} is {show(key, value)}; expected {expected}")
@@ -151,13 +148,17 @@ def read(flags: Mapping[str, Any], variables: Mapping[str, str], file: str | Pat
             if key in hints:
                 put(key, statement.value, origin)
             elif isinstance(statement.value, dict):
-                reading.problems.append(f"{origin}: unknown table [{key}]; settings stand outside of tables")
+                reading.problems.append(
+                    f"{origin}: unknown table {values.written(key)}; settings stand outside of tables"
+                )
             else:
-                reading.problems.append(f'{origin}: unknown setting "{key}"; {closest(key, hints)}')
+                reading.problems.append(
+                    f"{origin}: unknown setting {values.written(key)}; {values.closest(key, hints)}"
+                )
     for key, hint in hints.items():
         variable = f"SOLOIST_{key.upper()}"
         if variables.get(variable):
-            put(key, _from_text(variables[variable], hint), variable)
+            put(key, values.from_text(variables[variable], hint), variable)
     for key, value in flags.items():
         put(key, list(value) if isinstance(value, tuple) else value, f"--{key.replace('_', '-')}")
     return reading
@@ -168,49 +169,11 @@ def names() -> list[str]:
     return [setting.name for setting in dataclasses.fields(Settings)]
 
 
-def closest(name: str, known: typing.Iterable[str]) -> str:
-    """Return what was probably meant, as the end of a message that says what was not found."""
-    known = list(known)
-    near = nearest(name, known)
-    return f"known are {', '.join(known)}" if near is None else f"did you mean {near}?"
-
-
-def nearest(name: str, known: typing.Iterable[str]) -> str | None:
-    """Return what was probably meant."""
-    import difflib
-
-    folded = {it.casefold(): it for it in known}
-    near = difflib.get_close_matches(name.casefold(), folded, 1)
-    return folded[near[0]] if near else None
-
-
 def show(key: str, value: object) -> str:
     """Write a value as TOML has it, shortened, and never a secret."""
     if key in _SECRET and value is not None:
         return "(hidden)"
-    return _short(_written(value))
-
-
-def _short(text: str) -> str:
-    return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}..."
-
-
-def _written(value: object) -> str:
-    match value:
-        case None:
-            return "none"
-        case bool():
-            return str(value).lower()
-        case int() if abs(value) >= 1 << 64:
-            return "a huge number"  # of more digits, perhaps, than Python likes to write
-        case str():
-            return json.dumps(value, ensure_ascii=False)
-        case list() | tuple():
-            return f"[{', '.join(map(_written, value[:_SHOWN]))}]"
-        case dict():
-            return "a table"
-        case _:
-            return str(value)
+    return values.written(value)
 
 
 def _called(key: str, origin: str) -> str:
@@ -237,41 +200,13 @@ def _read(file: str | Path, hints: Mapping[str, Any], problems: list[str]) -> di
     except ValueError as error:
         problems.append(f"{file}: {error}")
     except StatementError as error:
-        # The value of what is not a setting is not told: it may be a secret whose name is misspelt.
-        value = f" is {_short(error.value)}" if error.key in hints.keys() - _SECRET and error.value else ""
-        what = f"{error.key}{value}: " if error.key else ""
-        expected = f"; expected {_words(hints[error.key])}" if error.key is not None and error.key in hints else ""
+        what, expected = f"{error.key}: " if error.key else "", ""
+        if error.key is not None and error.key in hints:
+            # The value of anything else is not told: it may be a secret whose name is misspelt.
+            value = f" is {values.short(error.value or '')}" if error.key not in _SECRET else ""
+            what, expected = f"{error.key}{value}: ", f"; expected {values.words(hints[error.key])}"
         problems.append(f"{file}:{error.line}: {what}{error.reason}{expected}")
     return {}
-
-
-def _from_text(text: str, hint: Any) -> Any:
-    """Turn the text of a variable into what TOML would have held, or leave it for `_convert` to refuse."""
-    for kind in _kinds(hint):
-        if kind is bool and text.lower() in ("1", "true", "yes", "0", "false", "no"):
-            return text.lower() in ("1", "true", "yes")
-        if kind is tuple:
-            return [name.strip() for name in text.split(",") if name.strip()]
-        if kind in (int, float):
-            try:
-                return kind(text)
-            except ValueError:
-                continue
-    return text
-
-
-def _convert(value: Any, hint: Any) -> tuple[Any, str | None]:
-    """Bring a value to the type of its setting; if it has another, say what was expected."""
-    kinds = _kinds(hint)
-    if tuple in kinds and isinstance(value, list) and all(isinstance(name, str) for name in value):
-        return tuple(value), None
-    if float in kinds and isinstance(value, int) and not isinstance(value, bool) and abs(value) < 1 << 64:
-        return float(value), None
-    if isinstance(value, bool) == (bool in kinds):
-        choices = [kind for kind in kinds if isinstance(kind, str)]
-        if value in choices or any(isinstance(kind, type) and isinstance(value, kind) for kind in kinds):
-            return value, None
-    return value, _words(hint)
 
 
 def _unfit(key: str, value: Any) -> str | None:
@@ -291,27 +226,3 @@ def _unfit(key: str, value: Any) -> str | None:
         except ConfigError as error:
             return str(error).partition("expected ")[2]
     return None
-
-
-_WORDS: Final[dict[Any, str]] = {
-    str: "a text in quotes",
-    int: "a whole number",
-    float: "a number",
-    bool: "true or false",
-    tuple: 'a list of texts such as ["flute", "piano"]',
-}
-
-
-def _words(hint: Any) -> str:
-    """Say what a setting of this type takes."""
-    kinds = [kind for kind in _kinds(hint) if kind is not types.NoneType]
-    return " or ".join(json.dumps(kind) if isinstance(kind, str) else _WORDS[kind] for kind in kinds)
-
-
-def _kinds(hint: Any) -> list[Any]:
-    """Take a type apart: its plain types, and the texts of a Literal."""
-    if typing.get_origin(hint) in (typing.Union, types.UnionType):
-        return [kind for part in typing.get_args(hint) for kind in _kinds(part)]
-    if typing.get_origin(hint) is Literal:
-        return list(typing.get_args(hint))
-    return [typing.get_origin(hint) or hint]

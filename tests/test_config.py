@@ -13,9 +13,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from stream import checkup
-from stream.config import Settings, closest, load, names, read, show
+from stream.config import Settings, load, names, read, show
 from stream.errors import ConfigError
 from stream.features import HOP_LENGTH, SAMPLE_RATE
+from stream.values import closest
 
 EXAMPLE = Path(__file__).parents[1] / "docs" / "soloist.toml"
 MANUAL = EXAMPLE.with_name("configuration.md")
@@ -64,7 +65,8 @@ def test_variables_are_read_by_the_type_of_their_setting() -> None:
         ("\nprot = 1", ':2: unknown setting "prot"; did you mean port?'),
         ("log-level = 1", ':1: unknown setting "log-level"; did you mean log_level?'),
         ("xyz = 1", f':1: unknown setting "xyz"; known are {", ".join(names())}'),
-        ("[server]\nport = 1", ":1: unknown table [server]; settings stand outside of tables"),
+        ("[server]\nport = 1", ':1: unknown table "server"; settings stand outside of tables'),
+        ('"a\\nb" = 1', f':1: unknown setting "a\\nb"; known are {", ".join(names())}'),
         ("[port]", ":1: port is a table; expected a whole number"),
         ('port = "x"', ':1: port is "x"; expected a whole number'),
         ("port = true", ":1: port is true; expected a whole number"),
