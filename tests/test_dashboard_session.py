@@ -294,6 +294,44 @@ async def test_session_outlives_the_page_and_the_service(visit: Visit) -> None:
     assert parts[-3:] == [(later, "violin"), (later + 2, "trumpet"), (later + 4, "clarinet")]
     assert all(part["end"] <= after["start"] for part, after in pairwise(file["segments"]))
     assert [mark["text"] for mark in file["marks"]] == ["the last"] * 2
+    assert [(outage["source"], outage["reason"]) for outage in file["outages"]] == [
+        ("Soloist", "the service was not running")
+    ]
+
+
+async def test_what_was_kept_goes_before_what_is_known(visit: Visit, stage: Stage) -> None:
+    """Hours of a session are put together from what was kept and what is still known, without a gap or a doublet."""
+    page = (await opened(visit, stage)).page
+
+    def part(start: float, end: float | None, label: str) -> dict[str, Any]:
+        return {"start": start, "end": end, "label": label, "state": "instrument", "confidence": 0.9}
+
+    def outage(start: float, end: float | None) -> dict[str, Any]:
+        return {"start": start, "end": end, "source": "a stage", "reason": "gone"}
+
+    kept = {
+        "segments": [part(0, 10, "flute"), part(10, 20, "piano"), part(20, 24, "violin")],
+        "guesses": [part(4, 5, "piano"), part(21, 22, "flute")],
+        "marks": [{"time": 3, "text": "one"}, {"time": 12, "text": "two"}],
+        "outages": [outage(2, 3), outage(14, None)],
+    }
+    known = {
+        "segments": [part(16, 20, "piano"), part(20, 30, "violin")],
+        "open": part(30, 31, "trumpet"),
+        "guesses": [part(21, 23, "flute")],
+        "marks": [{"time": 12, "text": "two"}, {"time": 28, "text": "three"}],
+        "outages": [outage(25, None)],
+        "gaps": [{"start": 18, "end": 19}],
+    }
+    merged = await page.evaluate(
+        "async ([kept, known]) => (await import('/session.js')).merge(kept, known)", [kept, known]
+    )
+    assert [(it["start"], it["end"], it["label"]) for it in merged["segments"]] == [
+        (0, 10, "flute"), (10, 16, "piano"), (16, 20, "piano"), (20, 30, "violin"), (30, 31, "trumpet"),
+    ]  # fmt: skip
+    assert [(it["start"], it["end"]) for it in merged["guesses"]] == [(4, 5), (21, 23)]
+    assert [it["text"] for it in merged["marks"]] == ["one", "two", "three"]
+    assert [(it["start"], it["end"]) for it in merged["outages"]] == [(2, 3), (14, 16), (18, 19), (25, None)]
 
 
 async def test_note_is_set_to_the_moment_of_the_key(visit: Visit, stage: Stage) -> None:

@@ -25,11 +25,13 @@ export function toJson({ span, segments, guesses, marks, outages }, { source, mo
   const since = span.start;
   /** @param {{start: number, end: number | null}} stretch */
   const times = ({ start, end }) => ({
-    start: seconds(start - since),
-    end: end === null ? null : seconds(end - since),
+    start: digits(start - since, 3),
+    end: end === null ? null : digits(end - since, 3),
     start_utc: utc(start),
     end_utc: end === null ? null : utc(end),
   });
+  /** @param {{label: string | null, confidence: number}} part */
+  const said = ({ label, confidence }) => ({ label, confidence: digits(confidence, 4) });
   const told = {
     soloist: VERSION,
     about: "Times are seconds since `start_utc`, and are those at which Soloist knew.",
@@ -37,9 +39,9 @@ export function toJson({ span, segments, guesses, marks, outages }, { source, mo
     ...times({ start: since, end: span.end ?? Math.max(since, now) }),
     source,
     model,
-    segments: segments.map((it) => ({ ...times(it), state: it.state, label: it.label, confidence: it.confidence })),
-    guesses: guesses.map((it) => ({ ...times(it), label: it.label, confidence: it.confidence })),
-    marks: marks.map(({ time, text }) => ({ time: seconds(time - since), time_utc: utc(time), text })),
+    segments: segments.map((it) => ({ ...times(it), state: it.state, ...said(it) })),
+    guesses: guesses.map((it) => ({ ...times(it), ...said(it) })),
+    marks: marks.map(({ time, text }) => ({ time: digits(time - since, 3), time_utc: utc(time), text })),
     outages: outages.map((it) => ({ ...times(it), source: it.source, reason: it.reason })),
   };
   return `${JSON.stringify(told, null, 1)}\n`;
@@ -54,7 +56,13 @@ export function toJson({ span, segments, guesses, marks, outages }, { source, mo
 export function toCsv({ span, segments, guesses, marks, outages }) {
   /**
    * @param {string} kind
-   * @param {{start: number, end: number | null, state?: string, label?: string | null, confidence?: number, text?: string}} it
+   * @param {object} it
+   * @param {number} it.start
+   * @param {number | null} it.end
+   * @param {string} [it.state]
+   * @param {string | null} [it.label]
+   * @param {number} [it.confidence]
+   * @param {string} [it.text]
    */
   const row = (kind, { start, end, state, label, confidence, text }) => ({
     start,
@@ -76,7 +84,8 @@ export function toCsv({ span, segments, guesses, marks, outages }) {
     ...marks.map(({ time, text }) => row("mark", { start: time, end: null, text })),
     ...outages.map((it) => row("outage", { start: it.start, end: it.end, text: lost(it) })),
   ].sort((a, b) => a.start - b.start);
-  return `\ufeff${[COLUMNS, ...rows.map(({ cells }) => cells)].map((cells) => `${cells.map(cell).join(",")}\r\n`).join("")}`;
+  const lines = [COLUMNS, ...rows.map(({ cells }) => cells)].map((cells) => `${cells.map(cell).join(",")}\r\n`);
+  return `\ufeff${lines.join("")}`;
 }
 
 /**
@@ -93,9 +102,17 @@ export function toAudacity({ span, segments, guesses, marks, outages }, { now })
       end,
       text: confidence > 0 ? `${label ?? state} ${percent(confidence)}` : (label ?? state),
     })),
-    ...guesses.map(({ start, end, label, confidence }) => ({ start, end, text: `nearly ${label} ${percent(confidence)}` })),
+    ...guesses.map(({ start, end, label, confidence }) => ({
+      start,
+      end,
+      text: `nearly ${label} ${percent(confidence)}`,
+    })),
     ...marks.map(({ time, text }) => ({ start: time, end: time, text: `Mark: ${text}` })),
-    ...outages.map((it) => ({ start: it.start, end: it.end ?? Math.max(now, it.start), text: `No input: ${lost(it)}` })),
+    ...outages.map((it) => ({
+      start: it.start,
+      end: it.end ?? Math.max(now, it.start),
+      text: `No input: ${lost(it)}`,
+    })),
   ].sort((a, b) => a.start - b.start);
   /** @param {number} time */
   const at = (time) => (time - span.start).toFixed(6);
@@ -121,9 +138,14 @@ function lost({ source, reason }) {
   return reason ? `${source}: ${reason}` : source;
 }
 
-/** @param {number} time In seconds; JSON needs no more digits than a millisecond has. */
-function seconds(time) {
-  return Number(time.toFixed(3));
+/**
+ * More of them would say nothing.
+ *
+ * @param {number} number
+ * @param {number} places
+ */
+function digits(number, places) {
+  return Number(number.toFixed(places));
 }
 
 /** @param {number} time Unix time; nothing comes of one beyond the calendar. */

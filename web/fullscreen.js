@@ -1,4 +1,4 @@
-/** Nothing but the instrument: the class `solo` on the page, the whole screen and no sleep where the browser grants them. */
+/** Nothing but the instrument, on the whole screen and without sleep where the browser grants them. */
 
 /** The button to leave stays for so long after somebody touched something. In milliseconds. */
 const STIRRED = 3000;

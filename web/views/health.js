@@ -42,8 +42,8 @@ export class Health {
     this.#write("model", hello && String(hello.model));
     this.#write("hop", told(status?.hop_ms, (time) => `${time.toFixed(1)} of ${Math.round(budget)} ms`));
     this.#write("uptime", told(status?.uptime, duration));
-    this.#write("overflows", told(status?.overflows, String)).dataset.fresh = this.#grew("overflows", status?.overflows);
-    this.#write("dropped", told(status?.dropped_hops, String)).dataset.fresh = this.#grew("dropped", status?.dropped_hops);
+    this.#count("overflows", status?.overflows);
+    this.#count("dropped", status?.dropped_hops);
     this.#write("clients", told(status?.clients, String));
     this.#showLoad(status !== null && Number.isFinite(status.hop_ms) && budget > 0 ? status.hop_ms / budget : null);
     this.#showOutages(outages.slice(-TOLD).reverse(), hello === null ? null : now);
@@ -54,7 +54,8 @@ export class Health {
     const words = load === null ? "" : strain(load);
     this.#load.dataset.strain = load === null || load <= 0.5 ? "none" : load < 1 ? "high" : "over";
     this.#load.setAttribute("aria-valuenow", String(Math.round(100 * Math.min(1, load ?? 0))));
-    this.#load.setAttribute("aria-valuetext", load === null ? "unknown" : `${Math.round(100 * load)} % of the time there is`);
+    const share = load === null ? "unknown" : `${Math.round(100 * load)} % of the time there is`;
+    this.#load.setAttribute("aria-valuetext", share);
     this.#loadFill.style.transform = `scaleX(${Math.min(1, load ?? 0)})`;
     if (this.#loadWords.textContent !== words) this.#loadWords.textContent = words;
     this.#loadWords.hidden = words === "";
@@ -87,18 +88,26 @@ export class Health {
   }
 
   /**
+   * @param {string} fact
+   * @param {number | undefined} count
+   */
+  #count(fact, count) {
+    this.#write(fact, told(count, String)).dataset.fresh = String(this.#grew(fact, count));
+  }
+
+  /**
    * Whether a count has grown lately, while this page was looking.
    *
    * @param {string} fact
    * @param {number | undefined} count
    */
   #grew(fact, count) {
-    if (count === undefined) return "false";
+    if (count === undefined) return false;
     const now = performance.now();
     const last = this.#grown.get(fact);
     if (last === undefined || count < last.count) this.#grown.set(fact, { count, at: -Infinity });
     else if (count > last.count) this.#grown.set(fact, { count, at: now });
-    return String(now - (this.#grown.get(fact)?.at ?? -Infinity) < GROWTH_LASTS);
+    return now - (this.#grown.get(fact)?.at ?? -Infinity) < GROWTH_LASTS;
   }
 }
 
@@ -117,7 +126,8 @@ function strain(load) {
   if (load <= 0.5) return "";
   const share = `${Math.round(100 * load)}\u202f%`;
   if (load < 1) return `The computer is busy: a hop takes ${share} of the time there is. Close other programs.`;
-  return `The computer is too slow: a hop takes ${share} of the time there is, and hops are dropped. Close other programs, or take a smaller model.`;
+  const fault = `The computer is too slow: a hop takes ${share} of the time there is, and hops are dropped.`;
+  return `${fault} Close other programs, or take a smaller model.`;
 }
 
 /**

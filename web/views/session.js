@@ -9,8 +9,8 @@ import { stopwatch, wallClock } from "../words.js";
  * @property {() => void} start
  * @property {() => void} stop
  * @property {() => void} resume
- * @property {(text: string, ago: number) => boolean} mark Sets a note to the moment so many seconds ago, and says whether
- *   anybody heard of it.
+ * @property {(text: string, ago: number) => boolean} mark Sets a note to the moment so many seconds ago, and says
+ *   whether anybody heard of it.
  * @property {(format: Format) => void} download
  *
  * @typedef {object} Value
