@@ -1,9 +1,12 @@
 """Measure what the dashboard costs: ``python -m tests.measure_dashboard [--seconds 60] [--json]``.
 
-A service of its own plays the demo, and headless Chromium shows the page at 1280 x 800, as it is, without the
-spectrogram, and hidden behind another tab; then a bare canvas that scrolls as fast, to compare with, and nothing at
-all. Chromium has no GPU here: it rasters and composes in software. Figures are of the DevTools protocol
-(Performance.getMetrics) and of /proc; what else runs on the machine lengthens frames and tasks, but not CPU times.
+A service of its own plays the demo, and headless Chromium shows the page 1280 wide: in a window as high as the page,
+so that all of it moves, then in one of 800, without the spectrogram, and behind another tab; then a bare canvas that
+scrolls as fast, to compare with, and an empty page. Chromium has no GPU here: it rasters and composes in software.
+
+Figures are of the DevTools protocol (Performance.getMetrics) and of /proc. What else runs on the machine lengthens
+tasks and frames, but hardly CPU times. Frame times come last, from a page that asks for every frame, which costs it
+something itself; nothing else is counted then.
 """
 
 from __future__ import annotations
@@ -15,8 +18,9 @@ import json
 import os
 import sys
 from collections import Counter
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Iterable, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from playwright.async_api import BrowserContext, CDPSession, Page
@@ -25,35 +29,36 @@ from tests.browser import window
 from tests.processes import serving
 
 TICKS = os.sysconf("SC_CLK_TCK")
+PERCENTILES = {"median": 50, "95 %": 95, "99 %": 99}
 LATE = 33.4
 """Milliseconds from one frame to the next after which one of 60 a second is missing."""
 
-NOTE_FRAMES = """(() => {
-    const draw = window.requestAnimationFrame.bind(window);
+NOTE_DRAWING = """(() => {
+    const request = window.requestAnimationFrame.bind(window);
     const notes = new Float64Array(1 << 18);
-    let [count, newest] = [0, 0];
-    window.requestAnimationFrame = (callback) => draw((time) => {
+    let count = 0, newest = 0;
+    window.requestAnimationFrame = (callback) => request((time) => {
         const begun = performance.now();
         callback(time);
         const spent = performance.now() - begun;
         if (time === newest) notes[count - 1] += spent;
-        else if (count < notes.length) {
-            notes[count++] = newest = time;
-            notes[count++] = spent;
-        }
+        else if (count < notes.length) notes[count++] = spent;
+        newest = time;
     });
-    window.frames = { restart() { count = 0; }, get told() { return [...notes.subarray(0, count)]; } };
+    window.drawing = { restart() { count = 0; }, get told() { return [...notes.subarray(0, count)]; } };
 })()"""
-"""Notes when each frame began for which the page itself asked, and how long its callbacks took: asks for none."""
+"""Notes for each frame that the page itself asks for how long it took to draw it."""
 
-WITHOUT_SPECTRUM = """(() => {
-    const send = WebSocket.prototype.send;
-    WebSocket.prototype.send = function (text) {
-        const said = JSON.parse(text);
-        if (said.type === 'subscribe') said.types = said.types.filter((type) => type !== 'spectrum');
-        send.call(this, JSON.stringify(said));
-    };
-})()"""
+FRAMES = """(milliseconds) => new Promise((resolve) => {
+    const times = [];
+    function note(time) {
+        times.push(time);
+        if (time - times[0] < milliseconds) requestAnimationFrame(note);
+        else resolve(times);
+    }
+    requestAnimationFrame(note);
+})"""
+"""Asks for every frame, and tells when they began."""
 
 BARE_CANVAS = """<!doctype html><style>body{margin:0;background:#111}</style>
 <canvas width=700 height=258></canvas>
@@ -82,6 +87,13 @@ def spent(processes: Iterable[int]) -> float:
             fields = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()
             ticks += int(fields[11]) + int(fields[12])
     return ticks / TICKS
+
+
+def percentiles(name: str, values: Sequence[float] | np.ndarray[Any, Any]) -> dict[str, float]:
+    """Return the median and the two high percentiles that one notices."""
+    if not len(values):
+        return {}
+    return {f"{name}: {text}": float(np.percentile(values, at)) for text, at in PERCENTILES.items()}
 
 
 class Watch:
@@ -123,11 +135,11 @@ class Watch:
     async def figures(self, seconds: float) -> dict[str, float]:
         """Watch for a while."""
         await self.session.send("HeapProfiler.collectGarbage")
-        await self.page.evaluate("() => frames.restart()")
+        await self.page.evaluate("() => drawing.restart()")
         before = await self.counters()
         await asyncio.sleep(seconds)
         after = await self.counters()
-        notes = np.array(await self.page.evaluate("() => frames.told")).reshape(-1, 2)
+        drawing = await self.page.evaluate("() => drawing.told")
         await self.session.send("HeapProfiler.collectGarbage")
         kept = await self.counters()
         passed = after["Timestamp"] - before["Timestamp"]
@@ -145,20 +157,21 @@ class Watch:
             "CPU of GPU process, %": share("gpu"),
             "CPU of browser, %": share("browser"),
             "CPU of service, %": share("service"),
-            "frames a second": len(notes) / passed,
+            "drawings a second": len(drawing) / passed,
+            **percentiles("drawing, ms", drawing),
         }
-        if len(notes) > 1:
-            times, work = np.diff(notes[:, 0]), notes[:, 1]
-            for name, values in (("frame, ms", times), ("drawing, ms", work)):
-                for text, at in (("median", 50), ("95 %", 95), ("99 %", 99)):
-                    figures[f"{name}: {text}"] = float(np.percentile(values, at))
-            figures["frames over 33 ms"] = int(np.sum(times > LATE))
         return figures | {
             "heap kept, KiB": (kept["JSHeapUsedSize"] - before["JSHeapUsedSize"]) / 1024,
             "heap, MiB": kept["JSHeapUsedSize"] / 1024**2,
             "nodes": after["Nodes"],
             "nodes more": after["Nodes"] - before["Nodes"],
         }
+
+    async def frames(self, seconds: float) -> dict[str, float]:
+        """Ask for every frame for a while."""
+        times = np.diff(await self.page.evaluate(FRAMES, 1000 * seconds))
+        late = 100 * float(np.mean(times > LATE))
+        return percentiles("frame, ms", times) | {"frames over 33 ms, %": late}
 
     async def traffic(self, seconds: float) -> float:
         """Return what the page's socket receives in a second, in KiB. This costs the browser something itself."""
@@ -177,7 +190,7 @@ async def watching(context: BrowserContext, process: int, *scripts: str) -> Asyn
     """Watch a new page, which runs some scripts before its own."""
     page = await context.new_page()
     await page.set_viewport_size({"width": 1280, "height": 800})
-    for script in (NOTE_FRAMES, *scripts):
+    for script in (NOTE_DRAWING, *scripts):
         await page.add_init_script(script)
     session = await context.new_cdp_session(page)
     await session.send("Performance.enable")
@@ -189,22 +202,31 @@ async def watching(context: BrowserContext, process: int, *scripts: str) -> Asyn
 async def measure(seconds: float) -> AsyncIterator[tuple[str, dict[str, float]]]:
     """Measure one case after the other."""
     async with serving("--input", "demo") as service, window() as context:
-        process = service.process.pid
-        for case, scripts in (("the page", []), ("no spectrogram", [WITHOUT_SPECTRUM]), ("hidden", [])):
-            async with watching(context, process, *scripts) as watch:
-                await watch.page.goto(service.url)
-                await watch.page.wait_for_selector("#now[data-kind=instrument]")
+        for case in ("all of it", "800 high", "no spectrogram", "hidden", "bare canvas", "empty"):
+            async with watching(context, service.process.pid) as watch:
+                page = watch.page
+                if case in ("bare canvas", "empty"):
+                    await page.goto("about:blank")
+                    await page.set_content(BARE_CANVAS if case == "bare canvas" else "<!doctype html>")
+                else:
+                    await page.goto(service.url)
+                    await page.wait_for_selector("#now[data-kind=instrument]")
+                    height = await page.evaluate("() => document.scrollingElement.scrollHeight")
+                    await page.set_viewport_size({"width": 1280, "height": 800 if case == "800 high" else height})
+                spectrogram = page.get_by_role("region", name="Spectrogram")
+                if case == "no spectrogram":
+                    await spectrogram.get_by_role("button", name="Hide").click()
                 if case == "hidden":
                     await context.new_page()
-                    await watch.page.wait_for_function("() => document.hidden", polling=100)
-                await asyncio.sleep(min(5, seconds))  # what a page does only once is over by then
+                    await page.wait_for_function("() => document.hidden", polling=100)
+                await asyncio.sleep(min(15, seconds))  # what is drawn once, and the first columns, are over by then
                 figures = await watch.figures(seconds)
-                yield case, figures | {"received, KiB/s": await watch.traffic(min(10, seconds))}
-        for case, content in (("bare canvas", BARE_CANVAS), ("empty page", "<!doctype html>")):
-            async with watching(context, process) as watch:
-                await watch.page.goto("about:blank")
-                await watch.page.set_content(content)
-                yield case, await watch.figures(seconds)
+                figures |= {"received, KiB/s": await watch.traffic(min(10, seconds))}
+                if case != "hidden":
+                    figures |= await watch.frames(min(20, seconds))
+                if case == "no spectrogram":
+                    await spectrogram.get_by_role("button", name="Show").click()  # the choice is kept
+                yield case, figures
 
 
 async def main() -> None:
