@@ -22,7 +22,7 @@ _ORDINARY: Final = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asc
 
 
 def configure(level: str, form: str, token: str | None = None) -> None:
-    """Send all logs to standard error.
+    """Send all logs to standard error, from now on in this way.
 
     Parameters
     ----------
@@ -35,13 +35,15 @@ def configure(level: str, form: str, token: str | None = None) -> None:
     root = logging.getLogger()
     handler = Handler(sys.stderr, JsonFormatter(token) if form == "json" else TextFormatter(token))
     handler.to_journal = _is_journal(sys.stderr, os.environ)
+    for former in [it for it in root.handlers if isinstance(it, Handler)]:
+        root.removeHandler(former)
+        former.close()
     root.addHandler(handler)
     root.setLevel(level.upper())
     # What it tells of debugging is what clients send, their tokens too.
     logging.getLogger("stream.websockets").setLevel(max(root.level, logging.INFO))
-    if form == "json":
-        logging.captureWarnings(True)
-        sys.excepthook = _tell_fault
+    logging.captureWarnings(form == "json")
+    sys.excepthook = _tell_fault if form == "json" else sys.__excepthook__
 
 
 def announce(message: str, level: int = logging.INFO, **fields: Any) -> None:

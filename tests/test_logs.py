@@ -217,6 +217,27 @@ def test_all_that_a_process_tells_has_one_form(form: str, where: str) -> None:
     assert told[3]["exception"].endswith("ValueError: ours")
 
 
+AGAIN = """
+import logging
+from stream import logs
+logs.configure("info", "json")
+for _ in range(3):
+    logging.getLogger("stream").warning("mend it")
+logs.configure("error", "text")
+logging.getLogger("stream").warning("not told")
+logging.getLogger("stream").error("told once")
+"""
+
+
+def test_logs_can_be_configured_anew() -> None:
+    """Another level and form hold from then on, and what the former handler has counted is told before."""
+    err = subprocess.run([sys.executable, "-c", AGAIN], capture_output=True, text=True, check=True).stderr
+    first, count, last = err.splitlines()
+    assert json.loads(first)["message"] == "mend it"
+    assert json.loads(count)["message"] == "mend it (3 times in 1 s)"
+    assert last == "soloist: told once"
+
+
 async def test_a_service_at_debug_level_tells_no_token() -> None:
     """Neither as header nor as message nor as a wrong request is the token told, and every line is JSON."""
     token = "cello-4711-cello"
