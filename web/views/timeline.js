@@ -1,6 +1,7 @@
 /** The timeline: what was heard in the last minutes, to look at, to scroll back in and to ask about. */
 
 import { Digest, words } from "../happenings.js";
+import { recall, remember } from "../storage.js";
 import { Period, SPANS } from "../timescale.js";
 import { wallClock } from "../words.js";
 import { Hand } from "./hand.js";
@@ -23,6 +24,8 @@ import { Tip } from "./tip.js";
 const [SMOOTH, CALM, PROMPT] = [66, 1000, 15];
 /** One press of a key zooms by this. */
 const FACTOR = 2;
+/** Under which the span is remembered. */
+const SPAN = "timeline-span";
 
 export class Timeline {
   #canvas;
@@ -78,12 +81,14 @@ export class Timeline {
     new Hand(this.#canvas, {
       onHover: (point) => {
         this.#pointer = point;
-        this.#redraw();
+        this.#choose(point === null ? this.#chosen : null);
       },
       onTap: ({ x, y }) => this.#choose(this.#ribbon.geometry.at(this.#known, x, y)),
       onDrag: (pixels) => this.#scroll((-pixels / this.#width) * this.#period.span),
       onZoom: (factor, x) => this.#zoom(this.#period.span * factor, this.#ribbon.geometry.time(x)),
     });
+    const span = recall(SPAN);
+    if (typeof span === "number") this.#period.zoom(span, this.#now, this.#now, this.#now);
     const stage = part(".ribbon");
     new ResizeObserver(() => this.#measure()).observe(stage);
     new MutationObserver(() => this.#measure()).observe(document.documentElement, { attributeFilter: ["data-theme"] });
@@ -197,16 +202,22 @@ export class Timeline {
 
   #showTools() {
     const { span, end } = this.#period;
-    for (const [index, button] of this.#spans.entries()) button.setAttribute("aria-pressed", String(SPANS[index] === span));
-    this.#live.setAttribute("aria-pressed", String(end === null));
     const { from, to } = this.#period.range(this.#now);
     const words = end === null ? `the last ${spanInWords(span)}` : `${wallClock(from)} to ${wallClock(to)}`;
-    if (this.#span.textContent !== words) this.#span.textContent = words;
+    if (words !== this.#span.textContent) {
+      this.#span.textContent = words;
+      this.#live.setAttribute("aria-pressed", String(end === null));
+      for (const [index, button] of this.#spans.entries()) {
+        button.setAttribute("aria-pressed", String(SPANS[index] === span));
+      }
+    }
     if (this.#chosen !== null) return;
     this.#toldChoice = "";
     const { length } = this.#known.segments;
-    this.#canvas.setAttribute("aria-valuemax", String(length));
-    this.#canvas.setAttribute("aria-valuenow", String(length));
+    if (this.#canvas.getAttribute("aria-valuemax") !== String(length)) {
+      this.#canvas.setAttribute("aria-valuemax", String(length));
+      this.#canvas.setAttribute("aria-valuenow", String(length));
+    }
     this.#tell(words);
   }
 
@@ -243,7 +254,8 @@ export class Timeline {
   /** @param {number} span @param {number} [about] Unix time. */
   #zoom(span, about) {
     const { from, to } = this.#period.range(this.#now);
-    this.#period.zoom(span, this.#now, about ?? (from + to) / 2, this.#oldest);
+    this.#period.zoom(span, this.#now, about ?? this.#chosen?.start ?? (from + to) / 2, this.#oldest);
+    remember(SPAN, this.#period.span);
     this.#redraw();
   }
 
