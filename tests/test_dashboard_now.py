@@ -201,15 +201,12 @@ async def test_states_differ_in_more_than_colour(visit: Visit, player: Player) -
         await page.goto(player.page)
         await look(page, "stalled", glyph)
 
-    def refuse(socket: WebSocketRoute) -> None:
-        closing.append(socket.close(code=1013))
+    async def refuse(socket: WebSocketRoute) -> None:
+        await socket.close(code=1013)
 
-    closing: list[Any] = []
     page = (await visit()).page
     await page.route_web_socket("**/ws", refuse)
     await page.goto(player.page)
-    for close in closing:
-        await close
     await look(page, "offline", "offline")
     names = [name for name, _ in seen.values()]
     assert sorted(names) == sorted(
