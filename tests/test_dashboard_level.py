@@ -55,6 +55,13 @@ async def sounding(folder: Path, samples: npt.NDArray[np.float64]) -> AsyncItera
         yield service
 
 
+async def opened(visit: Visit, service: Service) -> Tab:
+    """Open the page of a service that may end before it."""
+    tab = await visit(service.url)
+    tab.expected = "WebSocket connection"
+    return tab
+
+
 async def shown(tab: Tab, condition: str = "true") -> dict[str, Any]:
     """Return what the meter shows once it fulfils a condition."""
     handle = await tab.page.wait_for_function(f"() => {{ const it = ({SHOWN})(); return ({condition}) && it; }}")
@@ -75,7 +82,7 @@ async def warned(tab: Tab, *parts: str, seconds: float = PATIENCE) -> list[str]:
 async def test_a_tone_stands_at_its_level(visit: Visit, tmp_path: Path) -> None:
     """A tone of known level through the real service has that RMS and that peak, in bar, marker, figures and words."""
     async with sounding(tmp_path, TONE) as service:
-        meter = await shown(await visit(service.url), "it.rms.endsWith('dBFS')")
+        meter = await shown(await opened(visit, service), "it.rms.endsWith('dBFS')")
     rms = meter["rms"].removesuffix(" dBFS")
     assert float(rms.replace(MINUS, "-")) == pytest.approx(-12.04 - 3.01, abs=0.1)  # of 50 ms, not of whole periods
     assert meter["peak"] == meter["highest"] == f"{MINUS}12.0 dBFS"
@@ -99,7 +106,7 @@ async def test_the_scale_is_that_of_the_bar(visit: Visit, player: Player) -> Non
 async def test_clipping_is_told_with_what_to_do(visit: Visit, tmp_path: Path) -> None:
     """An input at full scale lights the light and says to turn the gain down."""
     async with sounding(tmp_path, 8 * TONE) as service:
-        tab = await visit(service.url)
+        tab = await opened(visit, service)
         meter = await shown(tab, "it.lit === 'true'")
         assert meter["clip"] == "Clipping"
         assert meter["highest"] in ("0.0 dBFS", f"{MINUS}0.0 dBFS")
@@ -110,14 +117,14 @@ async def test_clipping_is_told_with_what_to_do(visit: Visit, tmp_path: Path) ->
 async def test_an_offset_is_told_with_what_to_do(visit: Visit, tmp_path: Path) -> None:
     """An input that is off centre names the offset and where to look for it."""
     async with sounding(tmp_path, TONE + 0.2) as service:
-        (text,) = await warned(await visit(service.url), "DC offset")
+        (text,) = await warned(await opened(visit, service), "DC offset")
     assert "check the cable" in text
 
 
 async def test_a_silent_input_is_told_with_what_to_do(visit: Visit, tmp_path: Path) -> None:
     """An input without any sound stands at nothing, and after half a minute the page says what to check."""
     async with sounding(tmp_path, 0 * TONE) as service:
-        tab = await visit(service.url)
+        tab = await opened(visit, service)
         meter = await shown(tab, "it.rms.endsWith('dBFS')")
         assert meter["rms"] == meter["peak"] == f"{MINUS}∞ dBFS"
         assert meter["words"] == f"RMS {MINUS}∞ dBFS, peak {MINUS}∞ dBFS"

@@ -129,7 +129,9 @@ async def test_a_tone_is_bright_where_the_axis_says(visit: Visit, tmp_path: Path
         file.setparams((1, 2, SAMPLE_RATE, 0, "NONE", ""))
         file.writeframes(tone.astype("<i2").tobytes())
     async with serving("--input", str(tmp_path / "tone.wav"), "--loop") as service:
-        page = (await visit(service.url)).page
+        tab = await visit(service.url)
+        tab.expected = "WebSocket connection"  # the service ends before the page
+        page = tab.page
         await page.locator(".spectrogram-plot").scroll_into_view_if_needed()
         await page.wait_for_function(f"() => ({PICTURE})().length >= 100")
         picture = await page.evaluate(PICTURE)

@@ -29,16 +29,9 @@ export class Warning {
   }
 }
 
-/**
- * A line: what is wrong stands out from what is to be done, which the service writes after a colon.
- *
- * @param {string} text
- */
+/** @param {string} text */
 function written(text) {
   const line = document.createElement("p");
-  const [, what, then] = /^(.*?:)?(.*)$/s.exec(text.charAt(0).toUpperCase() + text.slice(1)) ?? [];
-  const fault = document.createElement("strong");
-  fault.textContent = what ?? "";
-  line.append(...(what === undefined ? [] : [fault]), then);
+  line.textContent = text.charAt(0).toUpperCase() + text.slice(1);
   return line;
 }
