@@ -215,6 +215,24 @@ async def test_axe_finds_nothing_in_what_keys_open(seat: Seats, size, scheme):
 
 
 @grounds
+async def test_bars_stand_out(seat: Seats, scheme: str) -> None:
+    """Each instrument's colour, or the edge of its bar, has a contrast of 3 to what it lies on."""
+    taken = await seat(color_scheme=scheme)
+    await taken.hear("flute")
+    contrasts = await taken.page.evaluate("""() => {
+        const { getContrast, flattenColors, Color } = axe.commons.color;
+        const colour = (text) => { const it = new Color(); it.parseString(text); return it; };
+        const ground = (element) => colour(getComputedStyle(element).backgroundColor);
+        const edge = colour(getComputedStyle(document.documentElement).getPropertyValue('--edge'));
+        return [...document.querySelectorAll('.row')].map((row) => {
+            const [bar, track] = [row.querySelector('.bar-fill'), row.querySelector('.bar')].map(ground);
+            return Math.max(getContrast(track, bar), getContrast(track, flattenColors(edge, bar)));
+        });
+    }""")
+    assert [name for name, contrast in zip(INSTRUMENTS, contrasts, strict=True) if contrast < 3] == []
+
+
+@grounds
 @sizes
 async def test_tab_walks_through_all_controls(seat: Seats, size, scheme):
     """Tab reaches each control in the order of the page, each in view, with a ring that stands out."""
