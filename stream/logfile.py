@@ -1,0 +1,233 @@
+"""The file of a session log: an SQLite database that is opened, checked and, if it is damaged, set aside."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+import sqlite3
+from pathlib import Path
+from typing import Final
+
+from stream.errors import LogError
+
+APPLICATION_ID: Final = 0x534F_4C4F  # "SOLO"
+VERSION: Final = 1
+"""Of the schema, in `user_version`."""
+PAGE: Final = 4096
+WAL_PAGES: Final = 256
+"""After so many SQLite carries them over into the file: little to do when it closes, and to read after a crash."""
+
+SCHEMA: Final = (
+    """CREATE TABLE stream (
+    id INTEGER PRIMARY KEY,
+    utc REAL NOT NULL,               -- Unix time of stream time 0
+    heard REAL NOT NULL DEFAULT 0,   -- stream time up to which the log tells
+    sure REAL NOT NULL DEFAULT 0,    -- mean confidence of the open segment so far
+    server TEXT NOT NULL,
+    model TEXT NOT NULL,
+    source TEXT NOT NULL,
+    labels TEXT NOT NULL             -- a JSON list
+) STRICT""",
+    """CREATE TABLE event (
+    id INTEGER PRIMARY KEY,
+    stream INTEGER NOT NULL REFERENCES stream (id),
+    kind TEXT NOT NULL,              -- segment, guess, mark or outage
+    start REAL NOT NULL,             -- stream time
+    until REAL,                      -- stream time; NULL while it lasts
+    state TEXT,
+    label TEXT,
+    confidence REAL,
+    source TEXT,                     -- of an outage
+    text TEXT                        -- of a mark; the reason of an outage
+) STRICT""",
+    "CREATE INDEX event_until ON event (stream, until)",
+    "CREATE INDEX event_open ON event (stream) WHERE until IS NULL",
+    """CREATE VIEW heard AS
+SELECT event.id, event.stream, event.kind,
+    stream.utc + event.start AS start,
+    stream.utc + max(event.start, coalesce(event.until, stream.heard)) AS until,
+    event.until IS NULL AS open,
+    event.state, event.label, coalesce(event.confidence, iif(event.kind = 'segment', stream.sure, NULL)) AS confidence,
+    coalesce(event.source, stream.source) AS source, event.text, stream.model, stream.server
+FROM event JOIN stream ON stream.id = event.stream""",
+)
+
+_ASIDE: Final = 5  # damaged files beside the log, at the most
+_TEXT: Final = 100_000  # bytes in a field, at the most: a damaged file may claim gigabytes
+# What the disk or another program does; everything else that SQLite complains of is the file.
+_CIRCUMSTANCES: Final = {
+    sqlite3.SQLITE_PERM, sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_NOMEM, sqlite3.SQLITE_READONLY,
+    sqlite3.SQLITE_INTERRUPT, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_FULL, sqlite3.SQLITE_CANTOPEN,
+    sqlite3.SQLITE_PROTOCOL, sqlite3.SQLITE_NOLFS, sqlite3.SQLITE_AUTH,
+}  # fmt: skip
+
+
+class _UnusableError(Exception):
+    """A file that is no session log, or none of ours."""
+
+
+def is_damage(error: Exception) -> bool:
+    """Whether an error is the file's fault, not that of circumstances."""
+    code = getattr(error, "sqlite_errorcode", None)
+    return isinstance(error, _UnusableError) or (code is not None and code & 0xFF not in _CIRCUMSTANCES)
+
+
+def may_pass(error: Exception) -> bool:
+    """Whether an error is one of circumstances, which may be better next time."""
+    code = getattr(error, "sqlite_errorcode", 0)
+    return isinstance(error, OSError | LogError) or (isinstance(error, sqlite3.Error) and code & 0xFF in _CIRCUMSTANCES)
+
+
+class LogFile:
+    """Opens the file for the one thread that writes it.
+
+    Parameters
+    ----------
+    path : Path
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.aside: Path | None = None
+        """Where the last one that could not be used is now."""
+        self.reason = ""
+        """Why it could not."""
+        self._wal = path.with_name(path.name + "-wal")
+        self._db: sqlite3.Connection | None = None
+        self._lock: int | None = None
+        self._identity: tuple[int, int] | None = None  # device and inode
+
+    @property
+    def wal_bytes(self) -> int:
+        """Length of the write-ahead log."""
+        try:
+            return self._wal.stat().st_size
+        except FileNotFoundError:
+            return 0
+
+    @property
+    def is_open(self) -> bool:
+        """Whether a file is open, and still the one of that name: somebody may have deleted or moved it."""
+        if self._db is None:
+            return False
+        try:
+            status = os.stat(self.path)
+        except FileNotFoundError:
+            return False
+        return (status.st_dev, status.st_ino) == self._identity
+
+    def open(self) -> sqlite3.Connection:
+        """Open the file, or begin one. One that cannot be used is set aside.
+
+        Raises
+        ------
+        LogError, OSError, sqlite3.Error
+            When the circumstances do not allow it.
+        """
+        self.close()
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        if self.path.exists() and not self.path.is_file():
+            raise LogError("it is not a file: name another one")
+        self._take_lock()
+        try:
+            return self._connect()
+        except (sqlite3.Error, _UnusableError) as error:
+            if not is_damage(error):
+                raise
+            return self.replace(error)
+
+    def replace(self, reason: Exception) -> sqlite3.Connection:
+        """Set the file aside, and begin a new one.
+
+        Raises
+        ------
+        LogError, OSError, sqlite3.Error
+            When the circumstances do not allow it, or after this has happened a few times.
+        """
+        self._disconnect()
+        for number in range(1, _ASIDE + 1):
+            aside = self.path.with_name(f"{self.path.name}.aside-{number}")
+            if not aside.exists():
+                break
+        else:
+            raise LogError(f"it is damaged as are {_ASIDE} beside it: look at the disk, and take the files away")
+        # First what SQLite would apply to a new file of that name, last the file itself.
+        if self._wal.exists():
+            os.replace(self._wal, f"{aside}-wal")
+        Path(f"{self.path}-shm").unlink(missing_ok=True)  # an index of the former, made anew by whoever opens it
+        os.replace(self.path, aside)
+        self.aside, self.reason = aside, str(reason)
+        return self._connect()
+
+    def close(self) -> None:
+        """Close the file, whatever its state."""
+        self._disconnect()
+        if self._lock is not None:
+            os.close(self._lock)
+            self._lock = None
+
+    def _disconnect(self) -> None:
+        if self._db is None:
+            return
+        with contextlib.suppress(sqlite3.Error, OSError):
+            if not self.is_open:  # SQLite would leave behind what is not carried over yet
+                self._db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+        with contextlib.suppress(sqlite3.Error):
+            self._db.close()
+        self._db = None
+
+    def _take_lock(self) -> None:
+        self._lock = os.open(f"{self.path}.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+        try:
+            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise LogError("another Soloist writes it: give each a file of its own") from None
+
+    def _connect(self) -> sqlite3.Connection:
+        is_new = not self.path.exists()
+        # No transactions but those that the code begins.
+        self._db = db = sqlite3.connect(self.path, timeout=0.3, isolation_level=None)
+        db.text_factory = lambda text: text.decode("utf-8", "replace")
+        db.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, _TEXT)
+        for setting in (
+            "cell_size_check = ON",
+            "trusted_schema = OFF",
+            "cache_size = -256",
+            "secure_delete = OFF",  # zeros over what is deleted only wear the card
+            "auto_vacuum = INCREMENTAL",
+        ):
+            db.execute(f"PRAGMA {setting}")
+        if db.execute("PRAGMA journal_mode = WAL").fetchone() != ("wal",):
+            raise LogError("its file system lacks the shared memory that SQLite's WAL mode needs: take another one")
+        db.execute(f"PRAGMA wal_autocheckpoint = {WAL_PAGES}")
+        db.execute(f"PRAGMA journal_size_limit = {WAL_PAGES * PAGE}")
+        _create_or_check(db)
+        # What lies on a card does not stay what it was. 64 MiB take a fifth of a second on a PC.
+        if db.execute("PRAGMA quick_check(1)").fetchone() != ("ok",):
+            raise _UnusableError("it is damaged")
+        if is_new:
+            folder = os.open(self.path.parent, os.O_RDONLY | os.O_CLOEXEC)
+            try:
+                os.fsync(folder)  # or the file's name may be lost with the power
+            finally:
+                os.close(folder)
+        status = os.stat(self.path)
+        self._identity = (status.st_dev, status.st_ino)
+        return db
+
+
+def _create_or_check(db: sqlite3.Connection) -> None:
+    application, version = (int(db.execute(f"PRAGMA {it}").fetchone()[0]) for it in ("application_id", "user_version"))
+    found = {row[0] for row in db.execute("SELECT sql FROM sqlite_master WHERE sql IS NOT NULL")}
+    if not found and not application and not version:
+        db.execute("BEGIN IMMEDIATE")
+        for statement in (*SCHEMA, f"PRAGMA application_id = {APPLICATION_ID}", f"PRAGMA user_version = {VERSION}"):
+            db.execute(statement)
+        db.execute("COMMIT")
+    elif application != APPLICATION_ID:
+        raise _UnusableError("it is no session log")
+    elif version != VERSION:
+        raise _UnusableError(f"it has version {version}, this Soloist writes {VERSION}")
+    elif not found >= set(SCHEMA):
+        raise _UnusableError("it is damaged")
