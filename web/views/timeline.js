@@ -211,6 +211,7 @@ export class Timeline {
         button.setAttribute("aria-pressed", String(SPANS[index] === span));
       }
     }
+    this.#live.dataset.live = String(this.#past?.live ?? false);
     if (this.#chosen !== null) return;
     this.#toldChoice = "";
     const { length } = this.#known.segments;
