@@ -175,6 +175,7 @@ def _run(options: argparse.Namespace) -> int:
 
             problems = checkup.problems(reading)
             raise type(error)(config.in_short(problems or [str(error)])) from error
+        service.on_alive, service.on_status = notifier.alive, notifier.status
         running = asyncio.current_task()
         assert running is not None
 

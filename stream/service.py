@@ -59,6 +59,10 @@ class Service:
         self.metrics = Metrics()
         self.server = Server(self.recognizer.instruments, self.metrics, self.health, lambda: self.time, settings.token)
         self.on_handover: Callable[[float], None] = self.metrics.handover_seconds.observe
+        self.on_alive: Callable[[], None] = lambda: None
+        """Called whenever audio has gone through, or there is none and that is in order."""
+        self.on_status: Callable[[str], None] = lambda text: None
+        """Called with what the service does, in a line."""
         self._model = classifier.bundle.name
         self._meter = LevelMeter()
         # One thread of its own, so that clients are served while an inference runs.
@@ -186,10 +190,13 @@ class Service:
         heard_at = self._heard_at
         while True:
             try:
-                async with asyncio.timeout(PATIENCE if self._is_live else None):
+                async with asyncio.timeout(PATIENCE):
                     block = await source.handoff.get()
             except TimeoutError:
-                raise SourceLostError(f"input {source.name!r} delivers nothing") from None
+                if self._is_live:
+                    raise SourceLostError(f"input {source.name!r} delivers nothing") from None
+                self.on_alive()  # who feeds standard input may pause
+                continue
             if block is None:
                 await self._take(converter(np.empty((0, source.channels), np.float32), last=True), 0, None)
                 return
@@ -208,6 +215,7 @@ class Service:
                 self._outage = None
             await self._convert(converter, block, lost, source)
             self._heard_at = block.delivered
+            self.on_alive()
 
     async def _convert(self, converter: Converter, block: Block, lost: int, source: Source) -> None:
         to_ours = SAMPLE_RATE / source.rate
@@ -262,6 +270,7 @@ class Service:
         if result.change is not None:
             self.server.publish(result.change, label.confidence)
             _log.info("%.2f s: %s", label.time, label.label or label.state)
+            self.on_status(f"hears {label.label or label.state} from {self._source_name}")
         self.server.publish(label)
         if len(result.frames) and self.server.wants("spectrum"):
             self.server.publish(Spectrum(label.time, np.round(result.frames, 1).astype(float).tolist()))
@@ -282,6 +291,7 @@ class Service:
         """Try to open the source, less and less often, until it is there."""
         for seconds in itertools.chain(_RETRY_SECONDS, itertools.repeat(_RETRY_SECONDS[-1])):
             await asyncio.sleep(seconds)
+            self.on_alive()
             microphone.refresh()
             if (source := self._open_or_none()) is not None:
                 return source
@@ -309,6 +319,7 @@ class Service:
             _log.warning("%s", message)
         self._state, self._message = state, message
         self._warnings = []  # they were the source's before
+        self.on_status(message or f"{state}: {self._source_name}")
         self._tell_status()
 
     def _tell_outage(self, name: str, reason: str) -> None:
