@@ -62,7 +62,9 @@ export class Spectrogram {
   #loudest = -Infinity;
   /** Of the axes: what they were drawn for. */
   #drawn = "";
-  #width = 0;
+  /** Of a column and of the whole place, in pixels; asked for anywhere else it would make the page lay itself out. */
+  #width = 1;
+  #place = 0;
   /** Seconds. */
   #window = 0;
   /** Columns. */
@@ -89,18 +91,21 @@ export class Spectrogram {
       this.#inView = entry.isIntersecting;
       this.#decide();
     }).observe(this.#plot);
-    new ResizeObserver(() => this.#measure()).observe(this.#plot);
+    new ResizeObserver(([entry]) => {
+      this.#place = entry.contentRect.width;
+      this.#measure();
+    }).observe(this.#plot);
     this.#turn(this.#on);
   }
 
   /** @param {import("../messages.js").Spectrum} spectrum */
   hear({ time, frames }) {
     if (!this.wanted || frames.length === 0) return;
-    const first = this.#place(time * RATE - LAG + 1 - frames.length);
+    const first = this.#columnOf(time * RATE - LAG + 1 - frames.length);
     const end = first + frames.length;
     if (this.#next !== null && end < this.#next) this.clear(); // another stream
     this.#next = end;
-    const oldest = end - Math.ceil(this.#plot.clientWidth / this.#width) - LONGEST;
+    const oldest = end - Math.ceil(this.#place / this.#width) - LONGEST;
     frames.forEach((frame, index) => {
       if (frame.length !== BANDS || first + index < oldest) return;
       this.#paint(frame);
@@ -114,8 +119,8 @@ export class Spectrogram {
     if (hello !== null) {
       this.#window = hello.window;
       this.#hop = Math.max(1, Math.round(hello.hop * RATE));
+      this.#measure();
     }
-    this.#measure();
     if (this.#paused) return;
     if (this.#live && !live) this.#strip.hold();
     this.#live = live;
@@ -161,7 +166,7 @@ export class Spectrogram {
    *
    * @param {number} moment In columns.
    */
-  #place(moment) {
+  #columnOf(moment) {
     return this.#next !== null && Math.abs(moment - this.#next) < 0.75 ? this.#next : Math.round(moment);
   }
 
@@ -191,7 +196,7 @@ export class Spectrogram {
 
   /** Draw the axes again if the place or the window is another one. */
   #measure() {
-    const place = this.#plot.clientWidth;
+    const place = this.#place;
     const drawn = `${place} ${this.#window}`;
     if (place === 0 || drawn === this.#drawn) return;
     this.#drawn = drawn;
