@@ -2,11 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
+import pytest_asyncio
+
+from tests.browser import Visit
+from tests.serving import staged
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def page(visit: Visit) -> AsyncIterator[Any]:
+    """The dashboard, for its modules."""
+    async with staged() as stage:
+        yield (await visit(f"http://{stage.address}/")).page
 
 
 async def chronicled(page: Any, story: str) -> Any:
@@ -39,9 +51,8 @@ async def chronicled(page: Any, story: str) -> Any:
     }}""")
 
 
-async def test_a_history_and_what_is_live_become_one(service, visit):
+async def test_a_history_and_what_is_live_become_one(page):
     """What comes before, with and after a history is known once, in order, however late the history is."""
-    page = (await visit(service.url)).page
     assert await chronicled(
         page,
         """
@@ -65,9 +76,8 @@ async def test_a_history_and_what_is_live_become_one(service, visit):
     ]
 
 
-async def test_a_corrected_clock_moves_everything_and_a_new_service_nothing(service, visit):
+async def test_a_corrected_clock_moves_everything_and_a_new_service_nothing(page):
     """A greeting with another time before the first audio corrects the old one; after it, another service speaks."""
-    page = (await visit(service.url)).page
     assert await chronicled(
         page,
         """
@@ -104,9 +114,8 @@ async def test_a_corrected_clock_moves_everything_and_a_new_service_nothing(serv
     ]
 
 
-async def test_an_outage_ends_once_and_marks_of_one_moment_all_count(service, visit):
+async def test_an_outage_ends_once_and_marks_of_one_moment_all_count(page):
     """A history that is late does not reopen an outage, and nothing of use is lost among what is of none."""
-    page = (await visit(service.url)).page
     assert await chronicled(
         page,
         """
@@ -128,9 +137,8 @@ async def test_an_outage_ends_once_and_marks_of_one_moment_all_count(service, vi
     ) == [[None], [[1009, 1012]], ["one", "two"], [[1000, 1009, "violin"]], []]
 
 
-async def test_what_is_nearly_said_is_known_before_it_ends(service, visit):
+async def test_what_is_nearly_said_is_known_before_it_ends(page):
     """From the second hop on the largest probability that is not shown is a guess, until the server has told it."""
-    page = (await visit(service.url)).page
     assert await chronicled(
         page,
         """
@@ -153,9 +161,8 @@ async def test_what_is_nearly_said_is_known_before_it_ends(service, visit):
     ]
 
 
-async def test_a_chronicle_forgets_what_is_long_ago(service, visit):
+async def test_a_chronicle_forgets_what_is_long_ago(page):
     """Six thousand of each kind are kept, and nothing that is more than two and a half hours old."""
-    page = (await visit(service.url)).page
     assert await chronicled(
         page,
         """
@@ -171,9 +178,8 @@ async def test_a_chronicle_forgets_what_is_long_ago(service, visit):
     ) == [[6000, 1000], 901, 6100, 1]
 
 
-async def test_the_clock_goes_on_between_labels_and_trusts_the_earliest(service, visit):
+async def test_the_clock_goes_on_between_labels_and_trusts_the_earliest(page):
     """The present is the newest label's time and what has passed since, steady though labels come late now and then."""
-    page = (await visit(service.url)).page
     present = await chronicled(
         page,
         """

@@ -1,4 +1,4 @@
-/** What was heard, as far as it is known, over lost connections and services that start again. Times are Unix seconds. */
+/** What was heard, as far as it is known: over lost connections, and services that start again. In Unix seconds. */
 
 import { SAME, Stream, byStart, byTime } from "./stream.js";
 
@@ -144,8 +144,9 @@ export class Chronicle {
   /** @param {Stream} stream @param {number} time @param {number} at */
   #setClock(stream, time, at) {
     const offset = stream.utc + time - at;
-    const known = this.#clock === stream && this.#offset !== null && this.#offset - offset < FAR ? this.#offset : -Infinity;
-    this.#offset = Math.max(offset, known - SLOWER * (at - this.#labelAt));
+    const before = this.#clock === stream && this.#offset !== null ? this.#offset : -Infinity;
+    const trusted = before - offset < FAR ? before - SLOWER * (at - this.#labelAt) : -Infinity;
+    this.#offset = Math.max(offset, trusted);
     this.#clock = stream;
     this.#labelAt = at;
   }

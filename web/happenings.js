@@ -33,8 +33,10 @@ export class Digest {
   /** @type {Chronicle | null} */
   #chronicle = null;
   #version = -1;
-  /** @type {Happenings} */
-  #closed = { segments: [], guesses: [], marks: [], outages: [] };
+  /** @type {Happening[]} */
+  #segments = [];
+  /** @type {Happening[]} */
+  #marks = [];
 
   /**
    * @param {Chronicle} chronicle
@@ -46,45 +48,55 @@ export class Digest {
     if (chronicle !== this.#chronicle || chronicle.version !== this.#version) {
       this.#chronicle = chronicle;
       this.#version = chronicle.version;
-      this.#closed = {
-        segments: chronicle.segments.map((it) => ({ ...PLAIN, ...it, kind: "segment" })),
-        guesses: [],
-        marks: chronicle.marks.map(({ time, text }) => ({ ...PLAIN, kind: "mark", start: time, end: time, text })),
-        outages: [],
-      };
+      this.#segments = chronicle.segments.map((it) => ({ ...PLAIN, ...it, kind: "segment" }));
+      this.#marks = chronicle.marks.map(({ time, text }) => ({ ...PLAIN, kind: "mark", start: time, end: time, text }));
     }
-    const { segments, marks } = this.#closed;
-    const until = live ? now : (chronicle.until ?? now);
-    /** @param {number | null} end @param {number} last */
-    const ends = (end, last) => ({ end: end ?? last, lasting: end === null });
-    /** @type {Happening[]} */
-    const outages = [
-      ...chronicle.outages.map(({ start, end, reason }) => ({
-        ...PLAIN, kind: /** @type {const} */ ("outage"), start, ...ends(end, Math.max(start, until)), text: reason,
-      })),
-      ...chronicle.gaps.map(({ start, end }) => ({ ...PLAIN, kind: /** @type {const} */ ("gap"), start, ...ends(end, now) })),
-    ];
-    if (!live && chronicle.until !== null) outages.push({ ...PLAIN, kind: "gap", start: until, end: now, lasting: true });
-    const { open } = chronicle;
+    const { open, guesses } = chronicle;
     return {
-      segments: open === null ? segments : [...segments, this.#open(open, chronicle, now, live)],
-      guesses: chronicle.guesses.map((it) => ({ ...PLAIN, ...it, kind: "guess" })),
-      marks,
-      outages,
+      segments: open === null ? this.#segments : [...this.#segments, goingOn(open, chronicle, now, live)],
+      guesses: guesses.map((it) => ({ ...PLAIN, ...it, kind: "guess" })),
+      marks: this.#marks,
+      outages: lost(chronicle, now, live),
     };
   }
+}
 
-  /**
-   * @param {import("./chronicle.js").Stretch} open
-   * @param {Chronicle} chronicle
-   * @param {number} now
-   * @param {boolean} live
-   * @returns {Happening}
-   */
-  #open(open, chronicle, now, live) {
-    const fresh = live && now - open.end < LABEL_LASTS && chronicle.outages.at(-1)?.end !== null;
-    return { ...PLAIN, ...open, kind: "segment", end: fresh ? Math.max(now, open.end) : open.end, lasting: fresh };
+/**
+ * @param {import("./chronicle.js").Stretch} open
+ * @param {Chronicle} chronicle
+ * @param {number} now
+ * @param {boolean} live
+ * @returns {Happening}
+ */
+function goingOn(open, chronicle, now, live) {
+  const lasting = live && now - open.end < LABEL_LASTS && chronicle.outages.at(-1)?.end !== null;
+  return { ...PLAIN, ...open, kind: "segment", end: lasting ? Math.max(now, open.end) : open.end, lasting };
+}
+
+/**
+ * When there was no source or no connection.
+ *
+ * @param {Chronicle} chronicle
+ * @param {number} now
+ * @param {boolean} live
+ * @returns {Happening[]}
+ */
+function lost({ outages, gaps, until }, now, live) {
+  const known = live ? now : (until ?? now);
+  /** @type {Happening[]} */
+  const all = outages.map(({ start, end, reason }) => ({
+    ...PLAIN,
+    kind: "outage",
+    start,
+    end: end ?? Math.max(start, known),
+    lasting: live && end === null,
+    text: reason,
+  }));
+  for (const { start, end } of gaps) all.push({ ...PLAIN, kind: "gap", start, end: end ?? now, lasting: end === null });
+  if (!live && until !== null && gaps.at(-1)?.end !== null) {
+    all.push({ ...PLAIN, kind: "gap", start: until, end: now, lasting: true });
   }
+  return all.sort((a, b) => a.start - b.start);
 }
 
 /**
@@ -121,7 +133,8 @@ function nearly({ start, end }, guesses) {
     best.set(guess.label, Math.max(best.get(guess.label) ?? 0, guess.confidence));
   }
   const told = [...best].sort((a, b) => b[1] - a[1]).slice(0, 2);
-  return told.length === 0 ? [] : [`nearly ${told.map(([name, confidence]) => `${name} ${percent(confidence)}`).join(", ")}`];
+  const names = told.map(([name, confidence]) => `${name} ${percent(confidence)}`);
+  return names.length === 0 ? [] : [`nearly ${names.join(", ")}`];
 }
 
 /** @param {number} seconds */

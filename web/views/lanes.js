@@ -1,4 +1,4 @@
-/** The names at the left of the timeline: a lane for each instrument, in the model's order, and one for none of them. */
+/** The names at the left of the timeline: of each instrument, in the model's order, and of what is none of them. */
 
 import { glyph } from "../glyphs.js";
 import { colour } from "../palette.js";
@@ -22,7 +22,8 @@ export class Lanes {
     const shown = labels.map((name) => `${name} ${lineup.includes(name)}`).join("\n");
     if (shown === this.#shown && this.#list.childElementCount > 0) return false;
     this.#shown = shown;
-    this.#list.replaceChildren(...labels.map((name) => named(name, lineup.includes(name))), lane("unknown", "None of them"));
+    const instruments = labels.map((name) => named(name, lineup.includes(name)));
+    this.#list.replaceChildren(...instruments, lane("unknown", "None of them"));
     return true;
   }
 

@@ -113,7 +113,8 @@ export class Timeline {
       this.#held = false;
       this.#period.end = null;
     }
-    if (chronicle.version !== this.#version || live !== before?.live || paused !== (before?.paused ?? false)) this.#stale = true;
+    const moved = live !== before?.live || paused !== (before?.paused ?? false);
+    if (chronicle.version !== this.#version || moved) this.#stale = true;
     this.#plan();
   }
 
