@@ -117,7 +117,15 @@ def _add_settings(run: argparse.ArgumentParser) -> None:
     _add_recognition(run)
     run.add_argument("--host", metavar="H", help="address to listen on (127.0.0.1)")
     run.add_argument("--port", type=int, metavar="P", help="port to listen on, 0 for any (8765)")
-    run.add_argument("--token", metavar="TEXT", help="what clients have to know")
+    run.add_argument("--token", metavar="TEXT", help="what clients have to know (seen by all users of this machine)")
+    run.add_argument("--token-file", metavar="FILE", help="a file that holds the token")
+    run.add_argument("--open", action="store_true", help="let in everybody who reaches --host, without a token")
+    run.add_argument("--hosts", type=_names, metavar="A,B", help="what the server is called, besides its own name")
+    run.add_argument("--origins", type=_names, metavar="A,B", help="other pages that may connect: scheme://host:port")
+    run.add_argument("--certificate", metavar="FILE", help="PEM file with a certificate, to serve with TLS")
+    run.add_argument("--key", metavar="FILE", help="PEM file with its key, if it is not in the same file")
+    run.add_argument("--connections", type=int, metavar="N", help="clients at the most (600)")
+    run.add_argument("--connections-per-address", type=int, metavar="N", help="of one address, not loopback (32)")
     run.add_argument("--log-level", choices=["debug", "info", "warning", "error"], help="how much to tell (warning)")
     run.add_argument("--log-format", choices=["text", "json"], help="lines for people, or JSON (text)")
 
@@ -150,13 +158,13 @@ def _run(options: argparse.Namespace) -> int:
     import faulthandler
     import logging
 
-    from stream import config, logs
+    from stream import config, gate, logs
 
     faulthandler.enable()  # says where every thread is when the watchdog of systemd has to end us
     reading = _reading(options)
     config.refuse(reading.problems)
     settings = reading.settings
-    logs.configure(settings.log_level, settings.log_format, settings.token)
+    logs.configure(settings.log_level, settings.log_format, gate.token(settings))
     from stream.notify import Notifier
     from stream.service import Service
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from stream import bundle, config, values
+from stream import bundle, config, gate, values
 from stream.classifier import Classifier
 from stream.config import Reading
-from stream.errors import ModelError, RuntimeMissingError, SourceError
+from stream.errors import ConfigError, ModelError, RuntimeMissingError, SourceError
 from stream.reader import open_sound
 
 
@@ -29,6 +29,10 @@ def problems(reading: Reading) -> list[str]:
         found.append(f"{reading.called('model')} is {config.show('model', settings.model)}: {error}")
     except RuntimeMissingError as error:
         found.append(f"{reading.called('runtime')} is {config.show('runtime', settings.runtime)}: {error}")
+    try:
+        gate.Access.of(settings)
+    except ConfigError as error:
+        found.append(str(error))
     if settings.input not in ("mic", "demo", "-"):
         try:
             open_sound(settings.input).close()

@@ -24,6 +24,8 @@ _RANGES: Final[dict[str, tuple[float, float]]] = {
     "gate": (-120, 0),
     "threads": (1, 64),
     "port": (0, 65_535),
+    "connections": (1, 10_000),
+    "connections_per_address": (1, 10_000),
 }
 _SECRET: Final = frozenset({"token"})
 
@@ -62,6 +64,22 @@ class Settings:
     """Port to listen on; 0 lets the system choose."""
     token: str | None = None
     """What clients have to know; nothing without it."""
+    token_file: str | None = None
+    """A file that holds the token."""
+    open: bool = False
+    """Whether everybody may come in who reaches an address other than loopback, without a token."""
+    hosts: tuple[str, ...] | None = None
+    """What the server is called besides its addresses and the machine's name."""
+    origins: tuple[str, ...] | None = None
+    """Other pages than the server's own that may connect, as scheme://host:port."""
+    certificate: str | None = None
+    """PEM file with a certificate, to serve with TLS."""
+    key: str | None = None
+    """PEM file with its key; it is in the file of the certificate without it."""
+    connections: int = 600
+    """WebSocket connections at the most."""
+    connections_per_address: int = 32
+    """WebSocket connections of one address other than loopback at the most."""
     log_level: Literal["debug", "info", "warning", "error"] = "warning"
     """How much to tell on standard error."""
     log_format: Literal["text", "json"] = "text"
@@ -218,6 +236,10 @@ def _unfit(key: str, value: Any) -> str | None:
         return "a text that is not empty"
     if value == ():
         return "at least one name"
+    if value is not None and key in ("hosts", "origins", "token"):
+        from stream import gate
+
+        return gate.unfit(key, value)
     if key == "pcm":
         from stream.reader import Pcm
 

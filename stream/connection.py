@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import http
 import logging
 import socket
 from typing import Any, Final
@@ -10,6 +11,9 @@ from typing import Any, Final
 from websockets.asyncio.server import ServerConnection
 from websockets.frames import CloseCode, Frame
 from websockets.protocol import Event, State
+
+from stream.allowance import Allowance
+from stream.turnstile import Turnstile
 
 RATE: Final = 20.0
 """Frames a second that a client may send for long: messages, parts of messages, pings and pongs."""
@@ -19,6 +23,8 @@ PATIENCE: Final = 40.0
 """Seconds in which a client must take what was written to it, as long as it has to answer a ping."""
 UNSENT_BYTES: Final = 4096
 """What may wait below the outbox, where newer states cannot replace it, on this machine."""
+REQUEST_BYTES: Final = 16_384
+"""Length of a request with all its fields at the most."""
 _PIECE: Final = 4096  # bytes parsed before the frames in them are counted
 
 _log = logging.getLogger(__name__)
@@ -30,12 +36,18 @@ class Connection(ServerConnection):
     websockets answers pings by itself, whether or not the answers are read, and it waits without a limit of time for
     a client to take what was written, even when it is to close the connection: a client that only writes could fill
     the memory, and one that only sleeps could keep the service from ending.
+
+    Parameters
+    ----------
+    turnstile : Turnstile
+        Counts it as long as it lasts.
     """
 
-    def __init__(self, *args: Any, **options: Any) -> None:
+    def __init__(self, turnstile: Turnstile, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
-        self._allowance = BURST
-        self._counted = self.loop.time()
+        self._turnstile = turnstile
+        self._asked = 0  # bytes of the request so far
+        self._allowance = Allowance(RATE, BURST, self.loop.time)
         self._end: asyncio.TimerHandle | None = None  # set when the client flooded
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -45,27 +57,34 @@ class Connection(ServerConnection):
         raw = transport.get_extra_info("socket")
         if option is not None and raw is not None:
             raw.setsockopt(socket.IPPROTO_TCP, option, UNSENT_BYTES)
+        peer = transport.get_extra_info("peername")
+        self._turnstile.arrive(self, peer[0] if peer else "")
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Let go of what belongs to the connection."""
         super().connection_lost(exc)
+        self._turnstile.leave(self)
         if self._end is not None:
             self._end.cancel()
 
     def data_received(self, data: bytes) -> None:
         """Read what the client sent, in pieces so small that a flood ends before all of it was answered."""
         for start in range(0, len(data), _PIECE):
-            super().data_received(data[start : start + _PIECE])
+            piece = data[start : start + _PIECE]
+            super().data_received(piece)
+            if self.request is None and self.state is State.CONNECTING:
+                self._asked += len(piece)
+                if self._asked > REQUEST_BYTES:
+                    self._asked = 0
+                    status = http.HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE
+                    self.protocol.send_response(self.protocol.reject(status, f"more than {REQUEST_BYTES} bytes\n"))
+                    self.send_data()
 
     def process_event(self, event: Event) -> None:
         """Process one frame, and close the connection when it is one too many."""
-        if isinstance(event, Frame):
-            now = self.loop.time()
-            self._allowance = min(BURST, self._allowance + (now - self._counted) * RATE) - 1
-            self._counted = now
-            if self._allowance < 0:
-                self._refuse()
-                return
+        if isinstance(event, Frame) and not self._allowance.take():
+            self._refuse()
+            return
         super().process_event(event)
 
     async def drain(self) -> None:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections import deque
+from collections.abc import Iterator
 from operator import itemgetter
 from typing import Final
 
@@ -14,6 +16,7 @@ _SEGMENTS: Final = 420_000  # 3000 of the longest that the shipped models tell, 
 _GUESSES: Final = 90_000  # 800 of the longest
 _MARKS: Final = 490_000  # 200 of the longest
 _OUTAGES: Final = 40_000  # 100 with names of a hundred characters
+_PIECE: Final = 32  # events, with what is between them, that are sent at once
 
 
 class Recent:
@@ -47,10 +50,15 @@ class Recent:
                 self._away = event.end is None
                 self._outages.add(math.inf if event.end is None else event.end, encode(event))
 
-    def since(self, time: float) -> str:
-        """Return what reaches past a stream time, and the marks from then on, as a message's text."""
+    def since(self, time: float) -> Iterator[str]:
+        """Return what reaches past a stream time, and the marks from then on, as a message's text.
+
+        It comes in pieces of a few kilobytes, so that whoever sends it to a slow client needs no memory for the whole.
+        """
         shelves = (self._segments, self._guesses, self._marks, self._outages)
-        return encode_history(*(shelf.after(time) for shelf in shelves))
+        parts = encode_history(*(shelf.after(time) for shelf in shelves))
+        while piece := "".join(itertools.islice(parts, _PIECE)):
+            yield piece
 
 
 class _Shelf:

@@ -8,7 +8,7 @@ import json
 import math
 import types
 import typing
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, Final, Literal, TypeAlias
 
@@ -221,7 +221,7 @@ class Error:
 
     type: ClassVar[str] = "error"
     code: str
-    """`bad-message`, `unknown-type` or `unauthorized`."""
+    """`bad-message`, `unknown-type`, `too-often` or `unauthorized`."""
     message: str
 
 
@@ -251,10 +251,15 @@ def encode(message: Message) -> str:
 
 def encode_history(
     segments: Iterable[str], guesses: Iterable[str], marks: Iterable[str], outages: Iterable[str]
-) -> str:
-    """Encode a `History` whose parts are encoded already."""
-    lists = zip(_LISTS, (segments, guesses, marks, outages), strict=True)
-    return '{"type":"history",' + ",".join(f'"{name}":[{",".join(parts)}]' for name, parts in lists) + "}"
+) -> Iterator[str]:
+    """Encode a `History` whose parts are encoded already; what it yields makes the text together."""
+    before = '{"type":"history",'
+    for name, parts in zip(_LISTS, (segments, guesses, marks, outages), strict=True):
+        yield f'{before}"{name}":['
+        for number, part in enumerate(parts):
+            yield f",{part}" if number else part
+        before = "],"
+    yield "]}"
 
 
 def decode(text: str | bytes) -> Message | None:

@@ -45,6 +45,12 @@ class Metrics:
         self.slow_clients = Counter(
             "soloist_slow_clients", "Clients closed because they did not take their messages.", registry=registry
         )
+        self.refused = Counter(
+            "soloist_refused_connections",
+            "Connections turned away.",
+            ["reason"],
+            registry=registry,
+        )
 
     def text(self) -> bytes:
         """Return all figures in the Prometheus text format."""

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import contextlib
-import hmac
+import http
 import logging
 import os
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from typing import Any, Final, cast
 from weakref import WeakSet
 
@@ -16,17 +16,22 @@ from websockets.http11 import Request, Response
 from websockets.protocol import State
 
 from stream import __version__
+from stream.allowance import Allowance
 from stream.connection import UNSENT_BYTES, Connection
 from stream.errors import AddressError
+from stream.gate import Access, is_loopback, name_of
 from stream.history import Recent
 from stream.messages import Guess, Hello, Label, Mark, Message, Outage, Segment, Status, encode
 from stream.metrics import Metrics
-from stream.site import Health, Site, field
+from stream.site import Health, Site, field, refusal
 from stream.subscriber import Subscriber
+from stream.turnstile import HANDSHAKE_SECONDS, Turnstile
 
 MESSAGE_BYTES: Final = 4096
 """Length of a client's message at the most; a longer one closes its connection with code 1009."""
 _PING_SECONDS: Final = 20.0
+_MARKS: Final = (5.0, 40.0)
+"""Marks a second, for long and at once, that everybody together may set."""
 
 _log = logging.getLogger(__name__)
 
@@ -43,8 +48,8 @@ class Server:
         Returns the service's health.
     clock : callable
         Returns the stream time, in seconds.
-    token : str, optional
-        What clients have to know; without it, nothing.
+    access : Access
+        Who may come in.
     """
 
     def __init__(
@@ -53,17 +58,19 @@ class Server:
         metrics: Metrics,
         health: Callable[[], Health],
         clock: Callable[[], float],
-        token: str | None = None,
+        access: Access = Access(),  # noqa: B008 - it is frozen
     ) -> None:
+        self.access = access
         self.instruments = instruments
         self.latest_label: Label | None = None
         self._hello: Hello | None = None
         self._status: Status | None = None
         self._metrics = metrics
         self._clock = clock
-        self._token = token
         self._site = Site(health, metrics.text)
         self._recent = Recent()
+        self._marks = Allowance(*_MARKS)
+        self._turnstile = Turnstile(access.connections, access.per_address, self._count_refused)
         self._connections: WeakSet[Connection] = WeakSet()
         self._subscribers: dict[ServerConnection, Subscriber] = {}
 
@@ -109,7 +116,9 @@ class Server:
                 write_limit=UNSENT_BYTES,
                 ping_interval=_PING_SECONDS,
                 ping_timeout=_PING_SECONDS,
+                open_timeout=HANDSHAKE_SECONDS,
                 close_timeout=2.0,
+                ssl=self.access.tls,
                 logger=logging.getLogger("stream.websockets"),
             )
         except OSError as error:
@@ -120,7 +129,7 @@ class Server:
             address = next(iter(server.sockets)).getsockname()
             shown = f"[{address[0]}]" if ":" in address[0] else address[0]
             try:
-                yield f"http://{shown}:{address[1]}/"
+                yield f"{'http' if self.access.tls is None else 'https'}://{shown}:{address[1]}/"
             finally:
                 server.close()
                 # A browser may hold connections in reserve and never ask for anything: they need not be waited for.
@@ -168,13 +177,16 @@ class Server:
             subscriber.put(message.type, text)
         self._metrics.sent.labels(message.type).inc(len(idle) + len(busy))
 
-    def history(self, seconds: float) -> str:
-        """Return what was heard in the last seconds, as the text of a `history` message."""
+    def history(self, seconds: float) -> Iterator[str]:
+        """Return what was heard in the last seconds, as the text of a `history` message, piece by piece."""
         return self._recent.since(self._clock() - seconds)
 
-    def mark(self, text: str, ago: float = 0.0) -> None:
-        """Set a note to the moment so many seconds ago, and tell everybody."""
+    def mark(self, text: str, ago: float = 0.0) -> bool:
+        """Set a note to the moment so many seconds ago, and tell everybody; False when there are too many of them."""
+        if not self._marks.take():
+            return False
         self.publish(Mark(max(0.0, self._clock() - ago), text))
+        return True
 
     def give_up(self, subscriber: Subscriber) -> None:
         """Publish no more to a client that does not take its messages."""
@@ -184,15 +196,23 @@ class Server:
         _log.info("client %s closed: too slow", subscriber.connection.remote_address)
 
     def _connect(self, *args: Any, **options: Any) -> Connection:
-        connection = Connection(*args, **options)
+        # There is no connection to hang up before it has TLS; an error here is how asyncio is told not to make one.
+        if self.access.tls is not None and not self._turnstile.knock():
+            raise ConnectionAbortedError("too many at the door")
+        connection = Connection(self._turnstile, *args, **options)
         self._connections.add(connection)
         return connection
+
+    def _count_refused(self, reason: str) -> None:
+        self._metrics.refused.labels(reason).inc()
 
     async def _handle(self, connection: ServerConnection) -> None:
         subscriber = Subscriber(connection, self)
         try:
-            token = self._token
-            if token is not None and not self._bears(connection.request) and not await subscriber.authenticate(token):
+            access, asked = self.access, connection.request
+            known = access.token is None or (asked is not None and access.bears(field(asked, "Authorization")))
+            if not known and not await subscriber.authenticate(access):
+                self._count_refused("token")
                 return
             subscriber.filter.begin(self.latest_label)
             for message in (self._hello, self._status, self.latest_label):
@@ -208,16 +228,29 @@ class Server:
             self._metrics.clients.set(self.clients)
 
     def _process_request(self, connection: ServerConnection, request: Request) -> Response | None:
+        assert isinstance(connection, Connection)
+        access = self.access
+        hosts = request.headers.get_all("Host")
+        if len(hosts) != 1:
+            return self._refuse(connection, request, "host", http.HTTPStatus.BAD_REQUEST, "expected one Host field")
+        if not access.knows(hosts[0]):
+            text = f"this server is not known as {hosts[0][:100]!a}; its setting hosts can name it so"
+            return self._refuse(connection, request, "host", http.HTTPStatus.MISDIRECTED_REQUEST, text)
         path = request.path.partition("?")[0]
-        if path == "/ws" and "websocket" in field(request, "Upgrade").lower():
-            return None
-        return self._site.respond(request, self._token is None or self._bears(request))
+        if path != "/ws" or "websocket" not in field(request, "Upgrade").lower():
+            authorized = access.token is None or access.bears(field(request, "Authorization"))
+            trustworthy = access.tls is not None or is_loopback(name_of(hosts[0]) or "")
+            return self._site.respond(request, authorized, trustworthy)
+        page = request.headers.get_all("Origin")
+        if len(page) > 1 or (page and not access.welcomes(page[0], hosts[0])):
+            text = f"pages of {page[0][:100]!a} may not connect; the setting origins can let them"
+            return self._refuse(connection, request, "origin", http.HTTPStatus.FORBIDDEN, text)
+        status = self._turnstile.enter(connection)
+        return None if status is None else refusal(status, "too many connections; come back later", request.method)
 
-    def _bears(self, request: Request | None) -> bool:
-        """Whether the request carries the token in its Authorization header."""
-        if self._token is None or request is None:
-            return False
-        scheme, _, given = field(request, "Authorization").partition(" ")
-        # The bytes as they came: websockets reads headers as Latin-1, its older versions as ASCII with escapes.
-        told = given.strip().encode("latin-1", "surrogateescape")
-        return scheme.lower() == "bearer" and hmac.compare_digest(told, self._token.encode())
+    def _refuse(
+        self, connection: Connection, request: Request, reason: str, status: http.HTTPStatus, text: str
+    ) -> Response:
+        self._count_refused(reason)
+        _log.info("client %s refused: %s", connection.remote_address, text)
+        return refusal(status, text, request.method)

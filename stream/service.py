@@ -22,6 +22,7 @@ from stream.conversion import Converter
 from stream.errors import SourceLostError
 from stream.faults import Faults
 from stream.features import SAMPLE_RATE, WINDOW, Array
+from stream.gate import Access
 from stream.handoff import Block
 from stream.level import LevelMeter
 from stream.messages import PROTOCOL, Hello, Outage, Spectrum, Status
@@ -57,7 +58,8 @@ class Service:
         classifier = Classifier(bundle.load(settings.model), runtime=settings.runtime, threads=settings.threads)
         self.recognizer = Recognizer(classifier, hop=settings.hop, lineup=settings.instruments, gate=settings.gate)
         self.metrics = Metrics()
-        self.server = Server(self.recognizer.instruments, self.metrics, self.health, lambda: self.time, settings.token)
+        access = Access.of(settings)
+        self.server = Server(self.recognizer.instruments, self.metrics, self.health, lambda: self.time, access)
         self.on_handover: Callable[[float], None] = self.metrics.handover_seconds.observe
         self.on_alive: Callable[[], None] = lambda: None
         """Called whenever audio has gone through, or there is none and that is in order."""

@@ -25,10 +25,17 @@ _TYPES: Final = {
 }
 
 _SECURITY: Final = {
-    "Content-Security-Policy": "default-src 'self'; img-src 'self' data:; base-uri 'none'; frame-ancestors 'none'",
-    "X-Content-Type-Options": "nosniff",
+    "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; "
+    "connect-src 'self'; manifest-src 'self'; form-action 'none'; base-uri 'none'; frame-ancestors 'none'",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Permissions-Policy": "camera=(), display-capture=(), geolocation=(), microphone=(), midi=(), payment=(), usb=(), "
+    "fullscreen=(self), screen-wake-lock=(self)",
     "Referrer-Policy": "no-referrer",
+    "X-Content-Type-Options": "nosniff",
 }
+_ISOLATION: Final = {"Cross-Origin-Opener-Policy": "same-origin"}
+"""Only for origins that browsers trust: with others they complain of it."""
+_FRESH: Final = {"Cache-Control": "no-store"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +79,7 @@ class Site:
             if file in self._pages:
                 self._pages[path] = self._pages[file]
 
-    def respond(self, request: Request, authorized: bool) -> Response:
+    def respond(self, request: Request, authorized: bool, trustworthy: bool = False) -> Response:
         """Answer a request.
 
         Parameters
@@ -80,7 +87,15 @@ class Site:
         request : Request
         authorized : bool
             Whether it may see metrics and the details of the health.
+        trustworthy : bool
+            Whether it came by TLS or from this machine.
         """
+        response = self._respond(request, authorized)
+        if trustworthy:
+            response.headers.update(_ISOLATION)
+        return response
+
+    def _respond(self, request: Request, authorized: bool) -> Response:
         method = request.method
         path = request.path.partition("?")[0]
         if method not in ("GET", "HEAD"):
@@ -91,7 +106,8 @@ class Site:
             if not authorized:
                 return _response(http.HTTPStatus.UNAUTHORIZED, "text/plain", b"token required\n", method,
                                  **{"WWW-Authenticate": "Bearer"})  # fmt: skip
-            return _response(http.HTTPStatus.OK, "text/plain; version=0.0.4; charset=utf-8", self._metrics(), method)
+            media_type = "text/plain; version=0.0.4; charset=utf-8"
+            return _response(http.HTTPStatus.OK, media_type, self._metrics(), method, **_FRESH)
         if path == "/ws":
             return _response(
                 http.HTTPStatus.UPGRADE_REQUIRED, "text/plain", b"this is a WebSocket\n", method, Upgrade="websocket"
@@ -111,7 +127,14 @@ class Site:
         told: dict[str, object] = {"status": "ok" if health.reason is None else "failing"}
         if authorized:
             told |= {"reason": health.reason, **health.details}
-        return _response(status, "application/json", json.dumps(told).encode() + b"\n", method)
+        return _response(status, "application/json", json.dumps(told).encode() + b"\n", method, **_FRESH)
+
+
+def refusal(status: http.HTTPStatus, text: str, method: str) -> Response:
+    """Answer somebody who may not come in, at least not now."""
+    later = status in (http.HTTPStatus.TOO_MANY_REQUESTS, http.HTTPStatus.SERVICE_UNAVAILABLE)
+    headers = {"Retry-After": "5"} if later else {}
+    return _response(status, "text/plain; charset=utf-8", f"{text}\n".encode(), method, **headers)
 
 
 def field(request: Request, name: str) -> str:

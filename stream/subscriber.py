@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import hmac
 from typing import TYPE_CHECKING, Final
 
 from websockets.asyncio.server import ServerConnection
@@ -11,15 +10,21 @@ from websockets.exceptions import ConnectionClosed
 from websockets.frames import CloseCode
 
 from stream import protocol
+from stream.allowance import Allowance
 from stream.errors import ProtocolError
 from stream.messages import Error, Message, Pong, encode
 from stream.outbox import Outbox
 
 if TYPE_CHECKING:
+    from stream.gate import Access
     from stream.server import Server
 
 AUTH_SECONDS: Final = 5.0
 """Time that a client has to say its token."""
+HISTORIES: Final = (1.0, 4.0)
+"""How often a second a client may ask for the history, for long and at once."""
+MARKS: Final = (1.0, 20.0)
+"""How many marks a second it may set, for long and at once."""
 
 
 class Subscriber:
@@ -40,7 +45,10 @@ class Subscriber:
         self.connection = connection
         self.filter = protocol.Filter(protocol.Subscribe())
         self._server = server
-        self._outbox = Outbox[str]()
+        # A history is put together when its turn comes, for it is long, and many may wait for theirs.
+        self._outbox = Outbox[str | protocol.GetHistory]()
+        self._histories = Allowance(*HISTORIES)
+        self._marks = Allowance(*MARKS)
         self._waiting = asyncio.Event()
         self._overrun = asyncio.get_running_loop().create_future()
 
@@ -49,9 +57,9 @@ class Subscriber:
         """Whether the client has taken everything so far, so that a message may be written to it directly."""
         return not self._waiting.is_set() and self.connection.transport.get_write_buffer_size() == 0
 
-    def put(self, kind: str, text: str) -> None:
-        """Let a message wait until the client has taken those before it."""
-        if self._outbox.put(kind, text):
+    def put(self, kind: str, item: str | protocol.GetHistory) -> None:
+        """Let a message, or what asks for one, wait until the client has taken those before it."""
+        if self._outbox.put(kind, item):
             self._waiting.set()
         elif not self._overrun.done():
             self._overrun.set_result(None)
@@ -77,14 +85,14 @@ class Subscriber:
         if self._overrun.done():
             await self.connection.close(CloseCode.TRY_AGAIN_LATER, "too slow: events wait and are not taken")
 
-    async def authenticate(self, token: str) -> bool:
+    async def authenticate(self, access: Access) -> bool:
         """Wait for the client to say the token, and close the connection if it does not."""
         try:
             async with asyncio.timeout(AUTH_SECONDS):
                 request = protocol.parse(await self.connection.recv(), ())
         except (TimeoutError, ProtocolError):
             request = None
-        if isinstance(request, protocol.Auth) and hmac.compare_digest(request.token.encode(), token.encode()):
+        if isinstance(request, protocol.Auth) and access.takes(request.token):
             return True
         await self.connection.send(encode(Error("unauthorized", "expected the token in an auth message first")))
         await self.connection.close(CloseCode.POLICY_VIOLATION, "unauthorized")
@@ -94,7 +102,8 @@ class Subscriber:
         while True:
             await self._waiting.wait()
             while self._outbox:
-                await self.connection.send(self._outbox.pop())
+                item = self._outbox.pop()
+                await self.connection.send(item if isinstance(item, str) else self._server.history(item.seconds))
             self._waiting.clear()
 
     async def _read(self) -> None:
@@ -113,9 +122,12 @@ class Subscriber:
                 if label is not None:
                     self.tell(label)
             case protocol.GetHistory():
-                self.put("history", self._server.history(request.seconds))
+                if not self._histories.take():
+                    raise ProtocolError("too-often", f"history is asked for more than {HISTORIES[0]:g} times a second")
+                self.put("history", request)
             case protocol.SetMark():
-                self._server.mark(request.text, request.ago)
+                if not self._marks.take() or not self._server.mark(request.text, request.ago):
+                    raise ProtocolError("too-often", f"more than {MARKS[0]:g} marks a second; this one is not set")
             case protocol.Ping():
                 self.tell(Pong())
             case protocol.Auth():

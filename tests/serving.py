@@ -17,6 +17,7 @@ from jsonschema import Draft202012Validator
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed
 
+from stream.gate import Access
 from stream.messages import Change, Heard, Hello, Label, Level, Segment, State, Status
 from stream.metrics import Metrics
 from stream.server import Server
@@ -229,12 +230,12 @@ class Stage:
 
 
 @contextlib.asynccontextmanager
-async def staged(token: str | None = None, port: int = 0, greeting: bool = True) -> AsyncIterator[Stage]:
+async def staged(port: int = 0, greeting: bool = True, host: str = "127.0.0.1", **access: Any) -> AsyncIterator[Stage]:
     """Serve a stage on a free port; with a greeting there are a hello, a status and a first label to tell."""
     stage: Stage
     metrics = Metrics()
-    server = Server(INSTRUMENTS, metrics, lambda: stage.health, lambda: stage.time, token)
-    async with server.listening("127.0.0.1", port) as address:
+    server = Server(INSTRUMENTS, metrics, lambda: stage.health, lambda: stage.time, Access(**access))
+    async with server.listening(host, port) as address:
         port = int(address.rstrip("/").rpartition(":")[2])
         stage = Stage(server, metrics, port, Health(None, {"model": "toy"}))
         if greeting:

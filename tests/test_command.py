@@ -169,7 +169,7 @@ def test_a_closed_standard_input_is_told() -> None:
         (["run", "--input", "/none.wav"], "/none.wav: no such file"),
         (["run", "--input", "/etc/hostname"], "/etc/hostname: "),
         (["run", "--input", "demo", "--model", "none"], "no model 'none'; shipped are"),
-        (["run", "--input", "demo", "--host", "203.0.113.1"], "cannot listen on 203.0.113.1"),
+        (["run", "--input", "demo", "--host", "203.0.113.1", "--open"], "cannot listen on 203.0.113.1"),
     ],
 )
 async def test_what_goes_wrong_ends_with_1(arguments: list[str], said: str) -> None:

@@ -333,8 +333,8 @@ def test_history_of_encoded_parts_is_the_history() -> None:
         outages=[Outage(2.0, 3.0, "a stage", "gone"), Outage(4.0, None, "a stage", "gone")],
     )
     parts = (history.segments, history.guesses, history.marks, history.outages)
-    assert encode_history(*(map(encode, part) for part in parts)) == encode(history)
-    assert encode_history([], [], [], []) == encode(History([], [], [], []))
+    assert "".join(encode_history(*(map(encode, part) for part in parts))) == encode(history)
+    assert "".join(encode_history([], [], [], [])) == encode(History([], [], [], []))
 
 
 def test_recent_reaches_back_as_far_as_asked() -> None:
@@ -345,7 +345,7 @@ def test_recent_reaches_back_as_far_as_asked() -> None:
         recent.add(Guess(float(i), i + 1.0, "violin", 0.2))
         recent.add(Mark(float(i), f"bar {i}"))
         recent.add(Outage(i + 0.5, i + 1.0, "a stage", "gone"))
-    history = decode(recent.since(2.0))
+    history = decode("".join(recent.since(2.0)))
     assert isinstance(history, History)
     assert [(part.start, part.end) for part in history.segments] == [(2.0, 3.0), (3.0, 4.0)]
     assert [(guess.start, guess.end) for guess in history.guesses] == [(2.0, 3.0), (3.0, 4.0)]
@@ -358,7 +358,7 @@ def test_marks_are_told_in_the_order_of_their_moments() -> None:
     recent = Recent()
     for time in (1.0, 5.0, 3.0):
         recent.add(Mark(time, f"at {time}"))
-    history = decode(recent.since(0.0))
+    history = decode("".join(recent.since(0.0)))
     assert isinstance(history, History)
     assert [mark.time for mark in history.marks] == [1.0, 3.0, 5.0]
 
@@ -368,9 +368,9 @@ def test_an_outage_that_ends_takes_its_own_place() -> None:
     recent = Recent()
     recent.add(Outage(1.0, 2.0, "a stage", "gone"))
     recent.add(Outage(5.0, None, "a stage", "gone"))
-    away = decode(recent.since(60.0))
+    away = decode("".join(recent.since(60.0)))
     recent.add(Outage(5.0, 70.0, "a stage", "gone"))
-    back = decode(recent.since(0.0))
+    back = decode("".join(recent.since(0.0)))
     assert isinstance(away, History)
     assert isinstance(back, History)
     assert [(outage.start, outage.end) for outage in away.outages] == [(5.0, None)]
@@ -391,7 +391,7 @@ def test_longest_history_fits_a_usual_client() -> None:
         recent.add(Mark(start, "🎷" * MARK_LENGTH))
         recent.add(Outage(start, None, "x" * 100, f"input {'x' * 100!r} delivers nothing"))
         recent.add(Outage(start, end, "x" * 100, f"input {'x' * 100!r} delivers nothing"))
-    text = recent.since(0.0)
+    text = "".join(recent.since(0.0))
     assert len(text.encode()) < 2**20
     history = check(text)
     for part, least in (("segments", 3000), ("guesses", 800), ("marks", 200), ("outages", 100)):
@@ -407,7 +407,7 @@ def test_a_name_without_end_makes_no_history_without_end() -> None:
     for end in (None, 2.0):
         recent.add(Outage(1.0, end, "x" * 2**20, "gone"))
     recent.add(Outage(5.0, None, "a stage", "gone"))
-    history = check(recent.since(0.0))
+    history = check("".join(recent.since(0.0)))
     assert [outage["start"] for outage in history["outages"]] == [5.0]
 
 

@@ -510,7 +510,7 @@ async def test_page_is_served(stage: Stage) -> None:
     assert header["Content-Type"] == "text/html; charset=utf-8"
     assert int(header["Content-Length"]) == len(page)
     assert header["X-Content-Type-Options"] == "nosniff"
-    assert "default-src 'self'" in header["Content-Security-Policy"]
+    assert "default-src 'none'; script-src 'self';" in header["Content-Security-Policy"]
     assert (await request(stage, "GET /index.html"))[2] == page
     for fields in (
         [f"If-None-Match: {header['ETag']}"],

@@ -1,0 +1,128 @@
+"""How many are inside, and how many stand at the door."""
+
+from __future__ import annotations
+
+import http
+import ipaddress
+import logging
+import time
+from collections import Counter, deque
+from collections.abc import Callable
+from typing import Final, Protocol
+
+WAITING: Final = 256
+"""Connections at the most that are not WebSockets: requests that are not complete, and answers on their way."""
+HANDSHAKE_SECONDS: Final = 10.0
+"""Time for a request, and for TLS before it."""
+
+_log = logging.getLogger(__name__)
+
+
+class Guest(Protocol):
+    """A connection, as the turnstile sees it."""
+
+    def hang_up(self) -> None:
+        """End it now."""
+
+
+class Turnstile:
+    """Counts connections, by address, and says who is too many.
+
+    Whoever comes waits at first, until there is a request. If too many wait, the one that has waited longest has to go,
+    of the address that has most of them: whoever opens connections and asks for nothing is in nobody else's way.
+
+    Parameters
+    ----------
+    most : int
+        WebSocket connections in all.
+    per_address : int
+        WebSocket connections of one address, loopback excepted.
+    refused : callable
+        Told the reason whenever somebody is turned away.
+    """
+
+    def __init__(
+        self,
+        most: int,
+        per_address: int,
+        refused: Callable[[str], None] = lambda reason: None,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._most = most
+        self._per_address = per_address
+        self._refused = refused
+        self._clock = clock
+        self._waiting: dict[Guest, str] = {}  # oldest first
+        self._inside: dict[Guest, str] = {}
+        self._places: Counter[str] = Counter()  # of those inside
+        self._knocks: deque[float] = deque()
+
+    def __len__(self) -> int:
+        return len(self._waiting) + len(self._inside)
+
+    def knock(self) -> bool:
+        """Whether there may be one more connection that does not even have TLS."""
+        now = self._clock()
+        while self._knocks and self._knocks[0] < now - HANDSHAKE_SECONDS:
+            self._knocks.popleft()
+        if len(self._knocks) >= WAITING:
+            self._turn_away("handshakes", f"more than {WAITING} in {HANDSHAKE_SECONDS:g} s do not finish TLS")
+            return False
+        self._knocks.append(now)
+        return True
+
+    def arrive(self, guest: Guest, address: str) -> None:
+        """Let somebody wait at the door."""
+        if self._knocks:
+            self._knocks.popleft()
+        self._waiting[guest] = place_of(address)
+        if len(self._waiting) > WAITING:
+            ((place, _),) = Counter(self._waiting.values()).most_common(1)
+            oldest = next(it for it, its in self._waiting.items() if its == place)
+            self._waiting.pop(oldest)
+            self._turn_away("waiting", f"more than {WAITING} did not finish a request", place)
+            oldest.hang_up()
+
+    def enter(self, guest: Guest) -> http.HTTPStatus | None:
+        """Let somebody in who waits, or say why not."""
+        place = self._waiting.get(guest)
+        if place is None:
+            return http.HTTPStatus.SERVICE_UNAVAILABLE  # it had to go meanwhile
+        if len(self._inside) >= self._most:
+            self._turn_away("connections", f"{self._most} are open (setting connections)", place)
+            return http.HTTPStatus.SERVICE_UNAVAILABLE
+        if place != "loopback" and self._places[place] >= self._per_address:
+            reason = f"{self._per_address} of its address are open (setting connections_per_address)"
+            self._turn_away("address", reason, place)
+            return http.HTTPStatus.TOO_MANY_REQUESTS
+        self._inside[guest] = self._waiting.pop(guest)
+        self._places[place] += 1
+        return None
+
+    def leave(self, guest: Guest) -> None:
+        """Forget somebody who has gone."""
+        self._waiting.pop(guest, None)
+        place = self._inside.pop(guest, None)
+        if place is not None:
+            self._places[place] -= 1
+            if not self._places[place]:
+                del self._places[place]
+
+    def _turn_away(self, kind: str, reason: str, place: str | None = None) -> None:
+        self._refused(kind)
+        # Always the same text, whoever it is: such lines are counted, not repeated.
+        _log.warning("connection refused: %s", reason, extra={} if place is None else {"client": place})
+
+
+def place_of(address: str) -> str:
+    """Return whom an address belongs to: itself, the network of an IPv6 address, or `loopback`."""
+    try:
+        ip = ipaddress.ip_address(address.partition("%")[0])
+    except ValueError:
+        return address
+    if isinstance(ip, ipaddress.IPv6Address):
+        if ip.ipv4_mapped is None:
+            # One machine has as many addresses of its network as it likes.
+            return "loopback" if ip.is_loopback else str(ipaddress.ip_network((int(ip), 64), strict=False))
+        ip = ip.ipv4_mapped
+    return "loopback" if ip.is_loopback else str(ip)
