@@ -1,8 +1,8 @@
 /** A picture that scrolls: each column is drawn once, where it belongs in time, and the compositor does the moving. */
 
 /**
- * Columns of a tile. Tiles of a quarter of the size cost the compositor a tenth more. 512 would be a little cheaper yet,
- * but Chromium then takes them for worth a GPU, and without one it loses them now and then.
+ * Columns of a tile. The smaller they are, the more there are to compose; of those of 512 columns and 1024 pixels
+ * Chromium left some empty once they had moved on.
  */
 const TILE = 256;
 /** One animation takes so long, in seconds; then another one takes over. */

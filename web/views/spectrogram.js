@@ -18,8 +18,8 @@ const NOTHING = -100;
 const MARGIN = 3;
 /** Columns at most from the newest to the one at the edge: a hop lasts no longer than a window. */
 const LONGEST = 2 * BANDS;
-/** A column is as wide as it takes to show about so many seconds, but a whole number of pixels. */
-const SECONDS = 12;
+/** A column is as wide as it takes to show about so many seconds, but a whole number of pixels, and not many. */
+const [SECONDS, WIDEST] = [12, 3];
 
 const HERTZ = [250, 500, 1000, 2000, 4000, 8000];
 /** Distances of the time ticks in seconds, and the least in pixels. */
@@ -200,7 +200,7 @@ export class Spectrogram {
     const drawn = `${place} ${this.#window}`;
     if (place === 0 || drawn === this.#drawn) return;
     this.#drawn = drawn;
-    this.#width = Math.max(1, Math.round(place / (SECONDS * RATE)));
+    this.#width = Math.min(WIDEST, Math.max(1, Math.round(place / (SECONDS * RATE))));
     this.#strip.resize(this.#width);
     const second = RATE * this.#width;
     const step = STEPS.find((seconds) => seconds * second >= APART) ?? 60;
