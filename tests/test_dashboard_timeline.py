@@ -235,6 +235,34 @@ async def test_zoom_has_two_ends(visit):
         assert await tab.page.locator(".zoom [aria-pressed=true]").count() == 1
 
 
+async def test_fingers_pinch_and_drag(visit):
+    """Two fingers that spread show less, pinched ones more, and one that moves sideways goes back in time."""
+    async with rehearsal() as stage:
+        tab = await visit(address(stage), **WIDE, has_touch=True)
+        ribbon = Ribbon(tab.page)
+        await ribbon.knows(7)
+        box = await tab.page.locator(CANVAS).bounding_box()
+        screen = await tab.page.context.new_cdp_session(tab.page)
+
+        async def touch(kind: str, *places: float) -> None:
+            points = [{"x": box["x"] + x, "y": box["y"] + 100, "id": number} for number, x in enumerate(places)]
+            await screen.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": points})
+
+        for apart, span in ((200, "the last 1 minute"), (50, "the last 4 minutes")):
+            await touch("touchStart", 400, 500)
+            await touch("touchMove", 400, 400 + (100 + apart) / 2)
+            await touch("touchMove", 400, 400 + apart)
+            await touch("touchEnd")
+            await ribbon.shows(span)
+            await tab.page.get_by_role("button", name="Show 2 minutes").click()
+        await tab.page.get_by_role("button", name="Show 30 seconds").click()
+        await touch("touchStart", 300)
+        await touch("touchMove", 400)
+        await touch("touchMove", 500)
+        await touch("touchEnd")
+        await tab.page.wait_for_selector(".timeline-live[aria-pressed=false]")
+
+
 async def test_who_looks_back_stays_there(visit):
     """Dragging and keys go back in time; what is heard meanwhile does not move it, and Live returns."""
     async with rehearsal() as stage:
