@@ -162,8 +162,11 @@ def _run(options: argparse.Namespace) -> int:
 
     faulthandler.enable()  # says where every thread is when the watchdog of systemd has to end us
     reading = _reading(options)
-    config.refuse(reading.problems)
     settings = reading.settings
+    if reading.problems:
+        logs.configure("warning", settings.log_format)
+        logs.announce(config.in_short(reading.problems), logging.ERROR)
+        return 2
     logs.configure(settings.log_level, settings.log_format, gate.token(settings))
     from stream.notify import Notifier
     from stream.service import Service
