@@ -7,16 +7,16 @@ import math
 import shutil
 import sqlite3
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, cast
 
 from stream.errors import LogError
 from stream.logfile import APPLICATION_ID, VERSION
-from stream.messages import Guess, Mark, Outage, Segment
+from stream.messages import Guess, Mark, Outage, Segment, State
 
-_TEXT: Final = 100_000  # bytes in a field, at the most: a damaged file may claim gigabytes
+_TEXT: Final = 2**20  # bytes in a field, at the most: a damaged file may claim gigabytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,18 +50,35 @@ class Record:
     text: str | None
     """Of a mark; the reason of an outage."""
 
-    def message(self, utc: float) -> Segment | Guess | Mark | Outage:
-        """Tell it as a message of a stream that began at a Unix time: before it when negative."""
-        start, end = self.start - utc, None if self.end is None else self.end - utc
-        if self.kind == "outage":
-            return Outage(start, end, self.source or "", self.text or "")
-        if self.kind == "mark":
-            return Mark(start, self.text or "")
-        assert end is not None
-        if self.kind == "guess":
-            return Guess(start, end, self.label or "", self.confidence or 0.0)
-        # A later version may know more states; so do the clients of this one.
-        return Segment(start, end, self.state, self.label, self.confidence or 0.0)  # type: ignore[arg-type]
+
+def before(records: Iterable[Record], utc: float) -> Iterator[Segment | Guess | Mark | Outage]:
+    """Tell what was heard before a stream as messages of that stream, with negative times.
+
+    Parameters
+    ----------
+    records : iterable of Record
+    utc : float
+        Unix time of the stream's beginning. An outage that had no end ends there; what seems to be later, by a clock
+        that was set back, is left out.
+
+    Yields
+    ------
+    Segment, Guess, Mark or Outage
+    """
+    for it in records:
+        start, end = it.start - utc, 0.0 if it.end is None else min(it.end - utc, 0.0)
+        if start >= 0:
+            continue
+        sure = it.confidence or 0.0
+        if it.kind == "outage":
+            yield Outage(start, end, it.source or "", it.text or "")
+        elif it.kind == "mark":
+            yield Mark(start, it.text or "")
+        elif it.kind == "guess":
+            yield Guess(start, end, it.label or "", sure)
+        elif it.kind == "segment":
+            # It was one of ours when it was written; and clients pass on what they do not know.
+            yield Segment(start, end, cast(State, it.state), it.label, sure)
 
 
 class Archive:
@@ -141,7 +158,7 @@ class Archive:
         Record
         """
         for it in self.sessions():
-            if (session is None or it.id == session) and it.end >= since and it.start <= until:
+            if (session is None or it.id == session) and it.start <= until:
                 yield from self._of(it, since - it.start, until - it.start)
 
     def _of(self, session: Session, since: float, until: float) -> Iterator[Record]:
@@ -158,7 +175,11 @@ class Archive:
                 continue  # the disk has changed it
             if kind in ("segment", "guess") and not _is_time(confidence):
                 continue
-            shown = None if kind == "outage" and end is None else session.start + last
+            if end is None and kind == "outage":
+                last = None
+            elif last < since:
+                continue  # it was open when its session ended
+            shown = None if last is None else session.start + last
             yield Record(session.id, kind, session.start + start, shown, state, label, confidence, source, text)
 
     def _rows(self, query: str, values: Sequence[float]) -> Iterator[tuple[Any, ...]]:

@@ -16,6 +16,8 @@ from stream.messages import Guess, Hello, Label, Mark, Message, Outage, Segment
 from stream.scribe import RETRY_SECONDS, Scribe
 
 _LONGEST: Final = 1000  # characters of a text
+_LONGEST_LABEL: Final = 200
+_MOST_LABELS: Final = 256
 _NAME: Final = "sessions.db"
 
 _log = logging.getLogger(__name__)
@@ -94,7 +96,7 @@ class Journal:
         """Say what is listened to from now on. Another Unix time is another stream, whose time begins anew."""
         if not math.isfinite(hello.utc):
             return
-        labels = tuple(map(_clean, hello.labels))
+        labels = tuple(_clean(label)[:_LONGEST_LABEL] for label in hello.labels[:_MOST_LABELS])
         stream = Stream(hello.utc, _clean(hello.server), _clean(hello.model), _clean(hello.source), labels)
         if self._stream is None or stream.utc != self._stream.utc:
             self._stretch = None

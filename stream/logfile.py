@@ -54,7 +54,7 @@ FROM event JOIN stream ON stream.id = event.stream""",
 )
 
 _ASIDE: Final = 5  # damaged files beside the log, at the most
-_TEXT: Final = 100_000  # bytes in a field, at the most: a damaged file may claim gigabytes
+_TEXT: Final = 2**20  # bytes in a field, at the most: a damaged file may claim gigabytes
 # What the disk or another program does; everything else that SQLite complains of is the file.
 _CIRCUMSTANCES: Final = {
     sqlite3.SQLITE_PERM, sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_NOMEM, sqlite3.SQLITE_READONLY,
@@ -90,7 +90,7 @@ class LogFile:
     def __init__(self, path: Path) -> None:
         self.path = path
         self.aside: Path | None = None
-        """Where the last one that could not be used is now."""
+        """Where one that could not be used is now; whoever has told it sets it to None."""
         self.reason = ""
         """Why it could not."""
         self._wal = path.with_name(path.name + "-wal")

@@ -76,7 +76,6 @@ class Scribe:
         self._logbook = Logbook(path, max_days, max_bytes)
         self._retry_seconds = retry_seconds
         self._told_missed = 0
-        self._told_aside: Path | None = None
         self._wake = threading.Condition()  # guards what follows
         self._entries: deque[Entry] = deque()
         self._pulse: Pulse | None = None
@@ -90,8 +89,9 @@ class Scribe:
         """Write down an entry soon. If too many wait already, the oldest one is lost."""
         with self._wake:
             self._entries.append(entry)
+            if len(self._entries) in (1, _CHUNK):  # the thread waits for these alone
+                self._wake.notify_all()
             self._trim()
-            self._wake.notify_all()
 
     def beat(self, pulse: Pulse) -> None:
         """Write down how far a stream was heard, soon; only the newest counts."""
@@ -175,9 +175,10 @@ class Scribe:
     def _succeed(self, entries: Sequence[Entry]) -> None:
         self.written += len(entries)
         file = self._logbook.file
-        if file.aside is not None and file.aside != self._told_aside:
-            self._told_aside = file.aside
-            _log.warning("session log %s: %s; it is %s now, and a new one begun", self._path, file.reason, file.aside)
+        if file.aside is not None:
+            what = "session log %s cannot be used: %s. It is kept as %s, and a new one begun"
+            _log.warning(what, self._path, file.reason, file.aside)
+            file.aside = None
         if self.fault is not None:
             self.fault = None
             _log.warning("session log %s is written again", self._path)
@@ -208,7 +209,7 @@ class Scribe:
 
     def _tell_missed(self) -> None:
         if self.missed > self._told_missed:
-            _log.warning("session log %s lacks %d events", self._path, self.missed - self._told_missed)
+            _log.warning("session log %s: events lost: %d", self._path, self.missed - self._told_missed)
             self._told_missed = self.missed
 
 

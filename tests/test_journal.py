@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from stream.archive import Archive, Record
+from stream.archive import Archive, Record, before
 from stream.errors import LogError
 from stream.journal import Journal, default_path
 from stream.logbook import LEAST_BYTES, Entry, Logbook, Pulse, Stream
@@ -170,24 +170,28 @@ def test_a_time_range_has_what_reaches_into_it(path: Path) -> None:
 
 def test_what_was_heard_before_a_restart_can_be_told_as_messages(path: Path) -> None:
     """What was heard before a restart can be told as messages."""
-    before = Journal(path)
-    assert before.recent(7200, UTC) == []
-    before.add(hello())
-    before.add(segment(0.0, 2.0))
-    before.add(Guess(0.5, 1.0, "flute", 0.2))
-    before.add(Mark(1.5, "bridge"))
-    before.add(Outage(2.0, 3.0, "USB", "gone"))
-    assert before.close(10)
+    first = Journal(path)
+    assert first.recent(7200, UTC) == []
+    first.add(hello())
+    first.add(segment(0.0, 2.0))
+    first.add(Guess(0.5, 1.0, "flute", 0.2))
+    first.add(Mark(1.5, "bridge"))
+    first.add(Outage(2.0, 3.0, "USB", "gone"))
+    first.add(Outage(5.0, None, "USB", "gone again"))
+    assert first.close(10)
     after = Journal(path)
     assert after.flush(10)
     found = after.recent(7200, now=UTC + 60)
-    assert [it.message(UTC + 60) for it in found] == [
+    assert list(before(found, UTC + 60)) == [
         Segment(-60.0, -58.0, "instrument", "violin", 0.5),
         Guess(-59.5, -59.0, "flute", 0.2),
         Mark(-58.5, "bridge"),
         Outage(-58.0, -57.0, "USB", "gone"),
+        Outage(-55.0, 0.0, "USB", "gone again"),
     ]
-    assert after.recent(10, now=UTC + 60) == []
+    assert [it.end for it in before(found, UTC + 1) if isinstance(it, Segment)] == [0.0]
+    assert list(before(found, UTC)) == []
+    assert [it.kind for it in after.recent(10, now=UTC + 60)] == ["outage"]
     assert after.close(10)
 
 
@@ -204,6 +208,18 @@ def test_what_cannot_be_written_is_left_out_or_mended(journal: Journal, path: Pa
     assert found.text.startswith("lone ?, nothing \0, long xxx")
     assert len(found.text) == 1000
     assert (journal.fault, journal.missed) == (None, 0)
+
+
+def test_a_model_with_the_longest_names_can_be_written(path: Path) -> None:
+    """Names that are too long, and too many of them, are cut."""
+    journal = Journal(path)
+    journal.add(replace(hello(), labels=[f"{number}" + 5000 * "\x01" for number in range(1000)], source=9999 * "s"))
+    journal.add(Mark(1.0, "1"))
+    assert journal.close(10)
+    with Archive(path) as archive:
+        (session,) = archive.sessions()
+    assert (len(session.labels), len(session.labels[0]), len(session.source)) == (256, 200, 1000)
+    assert marks(path) == [1]
 
 
 def test_before_a_hello_there_is_nothing_to_add_to(path: Path) -> None:

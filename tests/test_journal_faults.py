@@ -158,7 +158,7 @@ def test_what_waits_for_the_disk_is_bounded_and_what_is_lost_is_counted(disk: Pa
     assert journal.missed == 100
     subprocess.run(["mount", "-o", "remount,rw", disk], check=True)
     assert "is written again" in warnings.next()
-    assert warnings.next() == f"session log {path} lacks 100 events"
+    assert warnings.next() == f"session log {path}: events lost: 100"
     assert journal.close(10)
     assert marks(path) == list(range(100, BACKLOG + 100))
 
@@ -171,7 +171,7 @@ def test_closing_does_not_wait_for_a_disk(disk: Path, warnings: Warnings) -> Non
     assert "read-only" in warnings.next()
     journal.add(Mark(0.0, "0"))
     assert not journal.close(10)
-    assert warnings.next().endswith("lacks 1 events")
+    assert warnings.next().endswith("events lost: 1")
 
 
 @pytest.mark.skipif(os.getuid() != 0, reason="takes another user's place, which only root may")
@@ -314,7 +314,7 @@ def test_a_file_that_cannot_be_used_is_set_aside(
     assert journal.close(10)
     told = warnings.next()
     assert reason in told
-    assert f"it is {path}.aside-1 now, and a new one begun" in told
+    assert f"It is kept as {path}.aside-1, and a new one begun" in told
     assert journal.fault is None
     kept = Path(f"{path}.aside-1").read_bytes()
     assert kept[100:] == before[100:]  # in its header SQLite counts changes, and notes that it uses a write-ahead log
