@@ -163,11 +163,14 @@ def _run(options: argparse.Namespace) -> int:
     faulthandler.enable()  # says where every thread is when the watchdog of systemd has to end us
     reading = _reading(options)
     settings = reading.settings
-    if reading.problems:
+    try:
+        config.refuse(reading.problems)
+        token = gate.token(settings)
+    except ConfigError as error:
         logs.configure("warning", settings.log_format)
-        logs.announce(config.in_short(reading.problems), logging.ERROR)
+        logs.announce(reading.placed(error), logging.ERROR)
         return 2
-    logs.configure(settings.log_level, settings.log_format, gate.token(settings))
+    logs.configure(settings.log_level, settings.log_format, token)
     from stream.notify import Notifier
     from stream.service import Service
 
@@ -185,7 +188,7 @@ def _run(options: argparse.Namespace) -> int:
             from stream import checkup
 
             problems = checkup.problems(reading)
-            raise type(error)(config.in_short(problems or [str(error)])) from error
+            raise type(error)(config.in_short(problems or [reading.placed(error)])) from error
         service.on_alive, service.on_status = notifier.alive, notifier.status
         running = asyncio.current_task()
         assert running is not None

@@ -32,7 +32,7 @@ def problems(reading: Reading) -> list[str]:
     try:
         gate.Access.of(settings)
     except ConfigError as error:
-        found.append(str(error))
+        found.append(reading.placed(error))
     if settings.input not in ("mic", "demo", "-"):
         try:
             open_sound(settings.input).close()

@@ -112,6 +112,11 @@ class Reading:
         """Name a setting by the place that decided it, for a message."""
         return _called(key, self.origins[key]) if key in self.origins else key
 
+    def placed(self, message: object) -> str:
+        """Put the place of a setting into a message that begins with its name."""
+        key, space, rest = str(message).partition(" ")
+        return f"{self.called(key)}{space}{rest}"
+
 
 def load(flags: Mapping[str, Any], variables: Mapping[str, str], file: str | Path | None = None) -> Settings:
     """Put the settings together.

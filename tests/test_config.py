@@ -200,6 +200,16 @@ def test_the_model_has_its_say(file: Path, tmp_path: Path) -> None:
     assert checkup.problems(read({}, {})) == []
 
 
+def test_what_others_find_wrong_gets_its_place(file: Path) -> None:
+    """A message that begins with the name of a setting gets the place of the setting; any other stays as it is."""
+    file.write_text('\nhost = "x"\n')
+    reading = read({"port": 1}, {}, file)
+    assert reading.placed('host is "x": unheard of') == f'{file}:2: host is "x": unheard of'
+    assert reading.placed(ConfigError("port is 1")) == "--port is 1"
+    assert reading.placed("gate is shut") == "gate is shut"
+    assert reading.placed("nothing") == "nothing"
+
+
 def test_variables_that_are_no_settings_are_noticed() -> None:
     """A misspelt variable is named, with what was meant if that can be told."""
     variables = {"SOLOIST_PROT": "1", "SOLOIST_PORT": "1", "SOLOIST_CONFIG": "x", "SOLOIST_XYZ": "", "PORT": "1"}
