@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Final
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector, generate_latest
@@ -45,6 +46,7 @@ class Metrics:
         self.slow_clients = Counter(
             "soloist_slow_clients", "Clients closed because they did not take their messages.", registry=registry
         )
+        Gauge("soloist_tasks", "Tasks of the event loop.", registry=registry).set_function(_tasks)
         self.refused = Counter(
             "soloist_refused_connections",
             "Connections turned away.",
@@ -55,3 +57,11 @@ class Metrics:
     def text(self) -> bytes:
         """Return all figures in the Prometheus text format."""
         return generate_latest(self._registry)
+
+
+def _tasks() -> float:
+    """Count the tasks of the event loop that asks; 0 outside of one."""
+    try:
+        return float(len(asyncio.all_tasks()))
+    except RuntimeError:
+        return 0.0
