@@ -86,7 +86,7 @@ const help = new Help(element("help"), element("help-button"), keys);
 const chronicle = new Chronicle();
 const peaks = new Peaks();
 const connection = new Connection(address(), { token: token(), onMessage, onChange });
-let frame = 0;
+let [frame, levelFrame] = [0, 0];
 
 /** @param {import("./messages.js").Message} message */
 function onMessage(message) {
@@ -100,6 +100,7 @@ function onMessage(message) {
       break;
     case "level":
       peaks.hear(message, performance.now());
+      levelFrame ||= requestAnimationFrame(drawLevel);
       break;
     case "spectrum":
       spectrogram.hear(message);
@@ -144,6 +145,12 @@ function draw() {
   now.show(current);
   instruments.show({ labels: hello?.labels ?? [], lineup: hello?.lineup ?? hello?.labels ?? [], label });
   level.show(peaks.at(time));
+}
+
+/** It alone moves more often than labels come. */
+function drawLevel() {
+  levelFrame = 0;
+  if (!pause.active) level.show(peaks.at(performance.now()));
 }
 
 /** Unix time, by the server's clock where it is known: that of a phone may be minutes off. */

@@ -169,7 +169,8 @@ export class Connection {
         break;
     }
     this.#onMessage(message);
-    this.#onChange();
+    // These come most often, and change nothing of the above.
+    if (message.type !== "level" && message.type !== "spectrum") this.#onChange();
   }
 
   /** @param {WebSocket} socket */

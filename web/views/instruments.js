@@ -14,6 +14,8 @@ export class Instruments {
   #list;
   /** @type {Map<string, Row>} */
   #rows = new Map();
+  /** What is shown. @type {Estimate | null} */
+  #shown = null;
 
   /** @param {HTMLElement} element */
   constructor(element) {
@@ -21,7 +23,11 @@ export class Instruments {
   }
 
   /** @param {Estimate} estimate */
-  show({ labels, lineup, label }) {
+  show(estimate) {
+    const { labels, lineup, label } = estimate;
+    const shown = this.#shown;
+    if (label === shown?.label && labels === shown.labels && lineup === shown.lineup) return;
+    this.#shown = estimate;
     if (labels.join("\n") !== [...this.#rows.keys()].join("\n")) {
       this.#rows = new Map(labels.map((name) => [name, new Row(name)]));
       this.#list.replaceChildren(...[...this.#rows.values()].map((row) => row.element));
@@ -68,8 +74,8 @@ class Row {
     const text = probability === null ? NOTHING : percent(probability);
     this.element.dataset.lineup = String(inLineup);
     this.element.dataset.front = String(inFront);
-    this.#note.textContent = inLineup ? "" : " not tonight";
-    this.#value.textContent = text;
+    write(this.#note, inLineup ? "" : " not tonight");
+    write(this.#value, text);
     this.#bar.setAttribute("aria-valuenow", String(Math.round(100 * (probability ?? 0))));
     this.#bar.setAttribute("aria-valuetext", probability === null ? "no estimate" : text);
     this.#fill.hidden = !probability;
@@ -77,6 +83,14 @@ class Row {
     this.#raw.hidden = raw === null;
     this.#raw.style.transform = `translateX(${100 * clamp(raw ?? 0)}%)`;
   }
+}
+
+/**
+ * @param {HTMLElement} element
+ * @param {string} text
+ */
+function write(element, text) {
+  if (element.textContent !== text) element.textContent = text;
 }
 
 /** @param {number} value */

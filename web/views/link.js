@@ -15,7 +15,8 @@ export class Link {
   /** @param {Connection} connection */
   show(connection) {
     this.#element.dataset.phase = connection.phase;
-    this.#text.textContent = words(connection);
+    const text = words(connection);
+    if (this.#text.textContent !== text) this.#text.textContent = text;
   }
 }
 
