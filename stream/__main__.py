@@ -82,6 +82,7 @@ def _parser() -> argparse.ArgumentParser:
     listen.add_argument("--min-confidence", type=float, metavar="P", help="only when at least this sure, 0 to 1")
     listen.add_argument("--max-rate", type=float, metavar="N", help="at most so many labels a second")
     listen.add_argument("--token", metavar="TEXT", help="what the server requires (or SOLOIST_TOKEN)")
+    listen.add_argument("--ca", metavar="FILE", help="PEM file with the authority of a wss server's certificate")
 
     add("devices", _devices, "list the inputs that PortAudio offers")
 
@@ -306,7 +307,7 @@ def _listen(options: argparse.Namespace) -> int:
         if key in ("types", "instruments", "min_confidence", "max_rate")
     }
     token = vars(options).get("token") or os.environ.get("SOLOIST_TOKEN")
-    asyncio.run(listen(options.url, wanted, token, options.json))
+    asyncio.run(listen(options.url, wanted, token, options.json, vars(options).get("ca")))
     return 0
 
 

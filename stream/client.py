@@ -7,8 +7,10 @@ import contextlib
 import json
 import os
 import random
+import ssl
 from collections.abc import AsyncIterator, Iterable
 from dataclasses import dataclass
+from http import HTTPStatus
 from types import TracebackType
 from typing import Any, ClassVar, Final, Self
 from urllib.parse import urlsplit, urlunsplit
@@ -66,14 +68,17 @@ class Client:
         Labels a second at the most.
     token : str, optional
         What the server requires.
+    ca : str, optional
+        PEM file with the authority of a `wss` server's certificate; those that the system trusts by default.
 
     Raises
     ------
     ConfigError
-        When the URL is none, or nothing could be subscribed to like this; while iterating: when the server does not
-        know one of the instruments.
+        When the URL or the file is none, or nothing could be subscribed to like this; while iterating: when the server
+        does not know one of the instruments.
     RefusedError
-        While iterating: when the server does not take the token, or is no Soloist.
+        While iterating: when the server does not take the token, is no Soloist, or has a certificate that nobody
+        trusts.
     """
 
     def __init__(
@@ -85,8 +90,10 @@ class Client:
         min_confidence: float = 0.0,
         max_rate: float | None = None,
         token: str | None = None,
+        ca: str | None = None,
     ) -> None:
         self.url = address(url)
+        self._tls = _trust(ca) if self.url.startswith("wss:") else None
         wanted: dict[str, Any] = {
             "types": None if types is None else list(types),
             "instruments": None if instruments is None else list(instruments),
@@ -174,7 +181,12 @@ class Client:
             while True:
                 try:
                     async with connect(
-                        self.url, open_timeout=_SILENCE, ping_interval=_SILENCE, ping_timeout=_SILENCE, close_timeout=1
+                        self.url,
+                        ssl=self._tls,
+                        open_timeout=_SILENCE,
+                        ping_interval=_SILENCE,
+                        ping_timeout=_SILENCE,
+                        close_timeout=1,
                     ) as connection:
                         with contextlib.suppress(ConnectionClosed):
                             await self._greet(connection)
@@ -186,13 +198,21 @@ class Client:
                 except InvalidURI as error:
                     raise ConfigError(str(error)) from error
                 except InvalidStatus as error:
-                    if error.response.status_code < 500:
-                        raise RefusedError(f"{self.url}: HTTP status {error.response.status_code}") from error
+                    status = error.response.status_code
+                    if status < 500 and status != HTTPStatus.TOO_MANY_REQUESTS:
+                        raise RefusedError(f"{self.url}: HTTP status {status}{_told(error.response.body)}") from error
                     reason = str(error)
+                except ssl.SSLCertVerificationError as error:
+                    raise RefusedError(
+                        f"{self.url}: its certificate is not trusted: {error.verify_message}; --ca names its authority"
+                    ) from error
                 except (OSError, TimeoutError, InvalidHandshake) as error:
                     errno = getattr(error, "errno", None)
                     # asyncio's text for a refused connection is longer, and no clearer, than the system's.
-                    reason = os.strerror(errno) if errno and errno > 0 else str(error) or type(error).__name__
+                    if errno and errno > 0 and not isinstance(error, ssl.SSLError):
+                        reason = os.strerror(errno)
+                    else:
+                        reason = str(error) or type(error).__name__
                 finally:
                     self._connection = None
                 wait = retry * random.uniform(0.8, 1.2)  # so that not all clients come back at once
@@ -251,6 +271,20 @@ def _reason(connection: ClientConnection) -> str:
     if code == CloseCode.ABNORMAL_CLOSURE:
         return "the connection broke"
     return reason or f"the server closed the connection with code {code}"
+
+
+def _told(body: bytes | bytearray | None) -> str:
+    """Return the first line of what a server said when it refused, as the end of a message."""
+    line = (body or b"").decode("ascii", "replace").partition("\n")[0][:200]
+    return f" ({line})" if line and line.isprintable() else ""
+
+
+def _trust(ca: str | None) -> ssl.SSLContext:
+    try:
+        return ssl.create_default_context(cafile=ca)
+    except OSError as error:
+        reason = "no PEM with a certificate" if isinstance(error, ssl.SSLError) else error.strerror
+        raise ConfigError(f'ca is "{ca}": {reason}') from error
 
 
 def address(url: str) -> str:

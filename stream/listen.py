@@ -14,7 +14,7 @@ from stream.messages import Change, Error, Guess, Hello, Label, Mark, Message, O
 _BAR = 24
 
 
-async def listen(url: str, wanted: Mapping[str, Any], token: str | None, as_json: bool) -> None:
+async def listen(url: str, wanted: Mapping[str, Any], token: str | None, as_json: bool, ca: str | None = None) -> None:
     """Tell what a server hears on standard output, until interrupted.
 
     Parameters
@@ -27,6 +27,8 @@ async def listen(url: str, wanted: Mapping[str, Any], token: str | None, as_json
         What the server requires.
     as_json : bool
         Whether to write every message as a line of JSON, rather than a display for people.
+    ca : str, optional
+        PEM file with the authority of a `wss` server's certificate.
 
     Raises
     ------
@@ -35,7 +37,7 @@ async def listen(url: str, wanted: Mapping[str, Any], token: str | None, as_json
     """
     display = None if as_json else Display(sys.stdout)
     try:
-        async with Client(url, token=token, **wanted) as client:
+        async with Client(url, token=token, ca=ca, **wanted) as client:
             async for message in client:
                 if display is not None:
                     display.show(message)

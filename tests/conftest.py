@@ -14,6 +14,7 @@ from stream import bundle
 from stream.classifier import Classifier
 from stream.features import Array
 from stream.reference import demo_audio
+from tests.certificates import Certificate, make
 
 pytest_plugins = ["tests.browser"]
 hypothesis.settings.register_profile("soloist", deadline=None)  # a busy machine is no fault of an example
@@ -47,6 +48,12 @@ def score() -> list[dict[str, object]]:
     """What plays in the demo: stretches with start, end and label."""
     text = (resources.files("stream") / "demo.json").read_text(encoding="utf-8")
     return json.loads(text)["segments"]
+
+
+@pytest.fixture(scope="session")
+def certificate(tmp_path_factory: pytest.TempPathFactory) -> Certificate:
+    """A certificate for this machine, of an authority that nobody else trusts."""
+    return make(tmp_path_factory.mktemp("certificate"))
 
 
 @pytest.fixture
