@@ -169,8 +169,11 @@ async def serve() -> AsyncIterator[Callable[..., Awaitable[Service]]]:
 
 
 @pytest_asyncio.fixture(loop_scope="module")
-async def visit(browser: Browser, serve: object) -> AsyncIterator[Visit]:
-    """Makes tabs, and finds in the end that their consoles are empty. Stands behind `player`, which ends after it."""
+async def visit(browser: Browser, serve: object, request: pytest.FixtureRequest) -> AsyncIterator[Visit]:
+    """Makes tabs, and finds in the end that their consoles are empty. Stands behind `player`, which ends after it.
+
+    With a folder in SOLOIST_SCREENSHOTS, each test leaves pictures there of what its tabs showed in the end.
+    """
     async with contextlib.AsyncExitStack() as stack:
         tabs: list[Tab] = []
 
@@ -183,6 +186,10 @@ async def visit(browser: Browser, serve: object) -> AsyncIterator[Visit]:
             return tabs[-1]
 
         yield make
+        if folder := os.environ.get("SOLOIST_SCREENSHOTS"):
+            for number, tab in enumerate(tabs):
+                name = re.sub(r"[^\w.-]+", "-", f"{request.node.name}-{number}")
+                await tab.page.screenshot(path=f"{folder}/{name}.png")
     assert [complaint for tab in tabs for complaint in tab.complaints] == []
 
 

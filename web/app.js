@@ -1,5 +1,6 @@
 /** Wires the socket to the views. */
 
+import { socket, token } from "./address.js";
 import { Chronicle } from "./chronicle.js";
 import { Connection } from "./connection.js";
 import { download } from "./download.js";
@@ -85,7 +86,7 @@ const help = new Help(element("help"), element("help-button"), keys);
 
 const chronicle = new Chronicle();
 const peaks = new Peaks();
-const connection = new Connection(address(), { token: token(), onMessage, onChange });
+const connection = new Connection(socket(), { token: token(), onMessage, onChange });
 let [frame, levelFrame] = [0, 0];
 
 /** @param {import("./messages.js").Message} message */
@@ -173,16 +174,6 @@ function togglePause() {
 function subscribe() {
   const looked = { level: !document.hidden && !pause.active, spectrum: spectrogram.wanted };
   connection.subscribe([...TYPES, ...Object.entries(looked).flatMap(([type, isSeen]) => (isSeen ? [type] : []))]);
-}
-
-/** The socket of the server that this page came from. */
-function address() {
-  return `${location.protocol === "https:" ? "wss" : "ws"}://${location.host}/ws`;
-}
-
-/** The token in the page's address, where neither the server's log nor a referrer shows it. */
-function token() {
-  return new URLSearchParams(location.hash.slice(1)).get("token");
 }
 
 setInterval(onChange, TICK);
