@@ -159,8 +159,9 @@ def _run(options: argparse.Namespace) -> int:
     import faulthandler
     import logging
 
-    from stream import config, gate, logs
+    from stream import config, gate, logs, quiet
 
+    quiet.part_stderr()
     faulthandler.enable()  # says where every thread is when the watchdog of systemd has to end us
     reading = _reading(options)
     settings = reading.settings

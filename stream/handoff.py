@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import threading
-import time
 from collections import deque
 from dataclasses import dataclass
+from typing import Final
 
 import numpy as np
 
+from stream import clock
 from stream.features import Array
+from stream.pace import Pace
+
+_CAPACITY_SECONDS: Final = 3.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +29,7 @@ class Block:
     waiting: int
     """Frames that were delivered after it already."""
     delivered: float
-    """When its last frame was handed over, on `time.monotonic`, in seconds."""
+    """When its last frame was handed over, on `stream.clock`, in seconds."""
 
 
 @dataclass(slots=True)
@@ -38,48 +43,66 @@ class HandOff:
     """A bounded queue of audio with one writing thread and one reading task.
 
     When it is full the oldest audio makes way for the newest, and its length is told as `lost` to whoever reads on:
-    the sample clock stays true.
+    the sample clock stays true. So it does when audio is missing that nobody tells of, for it is held against the
+    clock; audio before which much may be missing waits, for half a second at the most, until it is known how much.
 
     Parameters
     ----------
-    capacity : int
-        Frames to keep waiting at the most.
+    rate : int
+        Frames a second, in Hz.
+    seconds : float
+        Audio to keep waiting at the most.
     """
 
-    def __init__(self, capacity: int) -> None:
-        self.overflows = 0
-        """Times that audio was lost, on the device's side or on ours."""
-        self._capacity = capacity
+    def __init__(self, rate: int, seconds: float = _CAPACITY_SECONDS) -> None:
+        self.calls = 0
+        """Times that audio was handed over: a sign of life, also while it waits."""
+        self._capacity = round(seconds * rate)
+        self._pace = Pace(rate)
+        self._dropped = 0
         self._lock = threading.Lock()
         self._entries: deque[_Entry] = deque()
+        self._certain = 0  # entries before which no more may be missing
         self._waiting = 0
         self._closed = False
         self._error: Exception | None = None
-        self._loop = asyncio.get_running_loop()
+        self._loop: asyncio.AbstractEventLoop | None = None  # that of the reader, once it reads
         self._ready = asyncio.Event()
 
-    def put(self, frames: Array, lost: int = 0, overflow: bool = False) -> None:
+    @property
+    def overflows(self) -> int:
+        """Times that audio was lost, on the device's side or on ours."""
+        return self._pace.losses + self._dropped
+
+    def put(self, frames: Array, overflow: bool = False) -> None:
         """Hand over audio; from the delivering thread.
 
         Parameters
         ----------
         frames : np.ndarray [shape=(n, channels), dtype=float32]
             Kept, not copied.
-        lost : int
-            Frames known to be missing before these.
         overflow : bool
-            Whether the device said that it lost audio.
+            Whether the device said that it lost audio before these.
         """
+        now = clock.now()
         with self._lock:
-            self.overflows += overflow
-            self._entries.append(_Entry(frames, lost, time.monotonic()))
+            self.calls += 1
+            lost = self._pace.hear(len(frames), now, overflow)
+            self._entries.append(_Entry(frames, 0, now))
             self._waiting += len(frames)
+            if lost:
+                self._entries[self._certain].lost += lost
+            if not self._pace.doubtful:
+                self._certain = len(self._entries)
             if self._waiting > self._capacity and len(self._entries) > 1:
-                self.overflows += 1
+                self._dropped += 1
                 while self._waiting > self._capacity and len(self._entries) > 1:
                     oldest = self._entries.popleft()
+                    self._certain = max(0, self._certain - 1)
                     self._waiting -= len(oldest.frames)
                     self._entries[0].lost += oldest.lost + len(oldest.frames)
+            if not self._certain:
+                return
         self._wake()
 
     def close(self, error: Exception | None = None) -> None:
@@ -88,6 +111,7 @@ class HandOff:
             if self._closed:
                 return
             self._closed, self._error = True, error
+            self._certain = len(self._entries)
         self._wake()
 
     async def get(self) -> Block | None:
@@ -103,10 +127,11 @@ class HandOff:
         Exception
             What `close` was given, once all audio before it is taken.
         """
+        self._loop = asyncio.get_running_loop()
         while True:
             self._ready.clear()
             with self._lock:
-                if self._entries:
+                if self._certain:
                     return self._take()
                 if self._closed:
                     if self._error is not None:
@@ -115,17 +140,21 @@ class HandOff:
             await self._ready.wait()
 
     def _take(self) -> Block:
-        first = self._entries.popleft()
+        first = self._pop()
         pieces, delivered = [first.frames], first.delivered
-        while self._entries and not self._entries[0].lost:
-            entry = self._entries.popleft()
+        while self._certain and not self._entries[0].lost:
+            entry = self._pop()
             pieces.append(entry.frames)
             delivered = entry.delivered
         frames = pieces[0] if len(pieces) == 1 else np.concatenate(pieces)
         self._waiting -= len(frames)
         return Block(frames, first.lost, self._waiting, delivered)
 
+    def _pop(self) -> _Entry:
+        self._certain -= 1
+        return self._entries.popleft()
+
     def _wake(self) -> None:
-        # The loop may be gone already when a device says its last word.
-        if not self._loop.is_closed():
-            self._loop.call_soon_threadsafe(self._ready.set)
+        if self._loop is not None:
+            with contextlib.suppress(RuntimeError):  # the loop may be gone when a device says its last word
+                self._loop.call_soon_threadsafe(self._ready.set)

@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import atexit
+import contextlib
+import logging
+import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -15,8 +20,11 @@ from stream.quiet import quiet_stderr
 # those that the real input does not have.
 _SERVERS: Final = frozenset({"default", "sysdefault", "pulse", "pipewire", "jack"})
 _SERVER_CHANNELS: Final = 2
-_CAPACITY_SECONDS: Final = 3.0
-_ANCHOR_SECONDS: Final = 10.0
+_RATES: Final = (48_000, 44_100, 32_000, 22_050, 16_000, 96_000, 192_000, 88_200, 24_000, 11_025, 8_000)
+_INVALID_RATE: Final = -9997
+_INVALID_CHANNELS: Final = -9998
+
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,10 +47,19 @@ def devices() -> list[Device]:
 
     Raises
     ------
+    SourceLostError
+        When the sound system does not say.
     RuntimeMissingError
         When the PortAudio library is not installed.
     """
     sd = _sounddevice()
+    try:
+        return _devices(sd)
+    except sd.PortAudioError as error:
+        raise SourceLostError(f"the sound system names no devices: {_reason(error)}") from error
+
+
+def _devices(sd: Any) -> list[Device]:
     default = sd.default.device[0]
     apis = sd.query_hostapis()
     return [
@@ -60,14 +77,24 @@ def devices() -> list[Device]:
 
 
 def refresh() -> None:
-    """Let PortAudio look for devices anew: it lists them once, and never again by itself. Closes all its streams."""
+    """Let PortAudio look for devices anew: it lists them once, and never again by itself. Closes all its streams.
+
+    Raises
+    ------
+    SourceLostError
+        When it finds no sound system.
+    """
     sd = _sounddevice()
     with quiet_stderr():
-        sd._terminate()
-        sd._initialize()
+        with contextlib.suppress(sd.PortAudioError):  # it did not start the last time
+            sd._terminate()
+        try:
+            sd._initialize()
+        except sd.PortAudioError as error:
+            raise SourceLostError(f"the sound system does not start: {_reason(error)}") from error
 
 
-def find(name: str | None) -> Device:
+def find(name: str | None, last: str | None = None, strict: bool = False) -> Device:
     """Choose an input.
 
     Parameters
@@ -75,6 +102,10 @@ def find(name: str | None) -> Device:
     name : str, optional
         A part of the device's name, in any case; a device of exactly this name comes first, then the first that
         PortAudio lists. Without it, the default input.
+    last : str, optional
+        Name of the device that was heard before: it comes before all others, also as another card than it was.
+    strict : bool
+        Whether, without a name, only that one will do.
 
     Raises
     ------
@@ -82,23 +113,28 @@ def find(name: str | None) -> Device:
         When there is none.
     """
     inputs = devices()
+    fitting = inputs if name is None else [it for it in inputs if name.casefold() in it.name.casefold()]
+    if last is not None:
+        same = [device for device in fitting if _stem(device.name) == _stem(last)]
+        if same:
+            return min(same, key=lambda device: device.name != last)
+        if name is None and strict:
+            raise SourceLostError(f"input {last!r} is not there")
     if name is None:
-        chosen = [device for device in inputs if device.default]
-        if not chosen:
+        fitting = [device for device in inputs if device.default]
+        if not fitting:
             raise SourceLostError("no microphone or line input found")
-        return chosen[0]
-    matching = [device for device in inputs if name.casefold() in device.name.casefold()]
-    if not matching:
+    if not fitting:
         offered = ", ".join(repr(device.name) for device in inputs) or "none"
         raise SourceLostError(f"no input device named {name!r}; found: {offered}")
-    return min(matching, key=lambda device: device.name.casefold() != name.casefold())
+    return min(fitting, key=lambda device: name is None or device.name.casefold() != name.casefold())
 
 
 class Microphone:
     """An open input; see `stream.source.Source`.
 
     It runs at the device's own rate and block size with as many channels as the device has: no conversion that
-    somebody else would choose for us.
+    somebody else would choose for us. Where a device refuses what it says is its own, the first that it takes will do.
 
     Parameters
     ----------
@@ -106,6 +142,8 @@ class Microphone:
         A part of the name of the input; the default input without it.
     channel : int, optional
         The channel that will be listened to, counted from 1; it decides how many are asked of a sound server.
+    last, strict : str, optional, and bool
+        The device that was heard before, see `find`.
 
     Raises
     ------
@@ -115,32 +153,23 @@ class Microphone:
         When the PortAudio library is not installed.
     """
 
-    def __init__(self, device: str | None, channel: int | None = None) -> None:
-        sd = _sounddevice()
-        found = find(device)
+    def __init__(
+        self, device: str | None, channel: int | None = None, last: str | None = None, strict: bool = False
+    ) -> None:
+        found = find(device, last, strict)
         self.name = found.name
-        self.rate = found.rate
-        self.channels = found.channels
+        channels = found.channels
         if found.name in _SERVERS:
-            self.channels = min(found.channels, max(channel or 1, _SERVER_CHANNELS))
-        if channel is not None and channel > self.channels:
-            raise SourceLostError(f"input {self.name!r} has {self.channels} channels, and no channel {channel}")
-        self.handoff = HandOff(round(_CAPACITY_SECONDS * self.rate))
-        self._anchor: tuple[float, int] | None = None
-        self._frames = 0
-        try:
-            with quiet_stderr():
-                self._stream = sd.InputStream(
-                    device=found.index,
-                    samplerate=self.rate,
-                    channels=self.channels,
-                    dtype="float32",
-                    callback=self._hear,
-                    finished_callback=self._finished,
-                )
-                self._stream.start()
-        except sd.PortAudioError as error:
-            raise SourceLostError(f"input {self.name!r} cannot be opened: {_reason(error)}") from error
+            channels = min(channels, max(channel or 1, _SERVER_CHANNELS))
+        if channel is not None and channel > channels:
+            raise SourceLostError(f"input {self.name!r} has {channels} channels, and no channel {channel}")
+        with quiet_stderr():
+            self._open(found, channels, channel or 1)
+        if (self.rate, self.channels) != (found.rate, channels):
+            _log.warning(
+                "input %r refuses %d Hz with %d channels; it is heard at %d Hz with %d",
+                *(self.name, found.rate, channels, self.rate, self.channels),
+            )
 
     def close(self) -> None:
         """Stop listening and give the device back."""
@@ -148,32 +177,67 @@ class Microphone:
         with quiet_stderr():
             self._stream.close(ignore_errors=True)
 
+    def _open(self, found: Device, channels: int, least: int) -> None:
+        """Open the device as it says that it is, or else as it can be."""
+        sd = _sounddevice()
+        first: Exception | None = None
+        refused = 0  # a number of channels
+        for count, rate in _forms(channels, found.rate, least):
+            if count == refused:
+                continue
+            self.rate, self.channels, self.handoff = rate, count, HandOff(rate)
+            try:
+                self._stream = sd.InputStream(
+                    device=found.index,
+                    samplerate=rate,
+                    channels=count,
+                    dtype="float32",
+                    callback=self._hear,
+                    finished_callback=self._finished,
+                )
+            except sd.PortAudioError as error:
+                first = first or error
+                code = error.args[1] if len(error.args) > 1 else None
+                if code == _INVALID_CHANNELS:
+                    refused = count
+                elif code != _INVALID_RATE:
+                    break
+                continue
+            try:
+                self._stream.start()
+            except sd.PortAudioError as error:
+                self._stream.close(ignore_errors=True)
+                first = error
+                break
+            return
+        raise SourceLostError(f"input {self.name!r} cannot be opened: {_reason(first)}") from first
+
     def _hear(self, indata: np.ndarray[Any, Any], frames: int, time: Any, status: Any) -> None:
         """Hand over a block; in PortAudio's thread, from a buffer that it will use again."""
-        overflow = bool(status.input_overflow)
-        self._frames += frames
-        lost = self._missing(time.currentTime) if overflow else 0
-        self._frames += lost
-        if overflow or self._anchor is None or time.currentTime - self._anchor[0] > _ANCHOR_SECONDS:
-            # Anew every few seconds, for the device's clock is not quite ours.
-            self._anchor = (time.currentTime, self._frames)
-        self.handoff.put(indata.copy(), lost, overflow)
-
-    def _missing(self, now: float) -> int:
-        """Frames that should have come since the anchor, and did not; PortAudio only says that some are missing."""
-        if self._anchor is None:
-            return 0
-        since, frames = self._anchor
-        return max(0, round((now - since) * self.rate) - (self._frames - frames))
+        # PortAudio's times are of the wall clock on some systems: the hand-off has a better one.
+        self.handoff.put(indata.copy(), bool(status.input_overflow))
 
     def _finished(self) -> None:
         """PortAudio will not call again: the device is gone, or we closed it."""
         self.handoff.close(SourceLostError(f"input {self.name!r} was lost"))
 
 
-def _reason(error: Exception) -> str:
+def _forms(channels: int, rate: int, least: int) -> Iterator[tuple[int, int]]:
+    """Yield channels and rates to try, the device's own first, with at least so many channels."""
+    for count in dict.fromkeys((channels, 2, 1)):
+        if least <= count <= channels:
+            for other in dict.fromkeys((rate, *_RATES)):
+                yield count, other
+
+
+def _stem(name: str) -> str:
+    """Return the name without the number of the card, which ALSA gives anew to whatever is plugged in."""
+    return re.sub(r"\(hw:\d+", "(hw:", name)
+
+
+def _reason(error: Exception | None) -> str:
     """Return what PortAudio says without its internal numbers."""
-    return str(error.args[0] if error.args else error).split("\n")[0]
+    return str(error.args[0] if error is not None and error.args else error).split("\n")[0]
 
 
 def _sounddevice() -> Any:
@@ -183,4 +247,7 @@ def _sounddevice() -> Any:
         raise RuntimeMissingError(
             "the PortAudio library is missing: apt install libportaudio2 (or run with --input demo)"
         ) from error
+    # It would close what is open when the process ends, and never end where the sound server hangs. We close it while
+    # we have time; the rest is the system's.
+    atexit.unregister(sounddevice._exit_handler)
     return sounddevice

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import threading
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from importlib import resources
@@ -14,13 +13,14 @@ from typing import Final
 import numpy as np
 import soundfile
 
+from stream import clock
 from stream.errors import ConfigError, SourceError
 from stream.features import Array
 from stream.handoff import HandOff
 
 _BLOCK_SECONDS: Final = 0.02
-_CAPACITY_SECONDS: Final = 3.0
-_LATE_SECONDS: Final = 0.5
+_LATE_SECONDS: Final = 2.0
+"""How far reading may fall behind and catch up; what is more is a gap, as it would be for a microphone."""
 _PCM_SPEED: Final = 1.01
 """How much faster than ours the clock of a live standard input may run; what comes faster is held back."""
 
@@ -72,7 +72,7 @@ class Reader:
 
     def __init__(self, name: str, rate: int, channels: int, read: Callable[[int], Array], speed: float = 1.0) -> None:
         self.name, self.rate, self.channels = name, rate, channels
-        self.handoff = HandOff(round(_CAPACITY_SECONDS * rate))
+        self.handoff = HandOff(rate)
         self._read = read
         self._speed = speed
         self._stop = threading.Event()
@@ -86,15 +86,15 @@ class Reader:
 
     def _run(self) -> None:
         error = None
-        due = time.monotonic()
+        due = clock.now()
         try:
             while not self._stop.is_set():
                 frames = self._read(max(1, round(_BLOCK_SECONDS * self.rate)))
                 if not len(frames):
                     break
                 # A block is handed over when its last frame would have been heard.
-                due = max(due, time.monotonic() - _LATE_SECONDS) + len(frames) / self.rate / self._speed
-                if self._stop.wait(max(0.0, due - time.monotonic())):
+                due = max(due, clock.now() - _LATE_SECONDS) + len(frames) / self.rate / self._speed
+                if self._stop.wait(max(0.0, due - clock.now())):
                     break
                 self.handoff.put(frames)
         except (soundfile.SoundFileError, OSError, ValueError) as caught:

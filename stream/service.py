@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import itertools
 import logging
+import math
 import statistics
 import time
 from collections import deque
@@ -15,7 +15,8 @@ from typing import Final, Literal
 
 import numpy as np
 
-from stream import __version__, bundle, microphone
+from stream import __version__, bundle, clock
+from stream.capture import ANSWER_SECONDS, Capture
 from stream.classifier import Classifier
 from stream.config import Settings
 from stream.conversion import Converter
@@ -30,12 +31,14 @@ from stream.metrics import Metrics
 from stream.recognizer import Recognizer, Result
 from stream.server import Server
 from stream.site import Health
-from stream.source import Source, open_source
+from stream.source import Source
 
-PATIENCE: Final = 5.0
-"""Seconds without audio after which a live source is taken for lost. An idle virtual one may need two to begin."""
-_RETRY_SECONDS: Final = (0.5, 1.0, 2.0, 4.0, 8.0)
+STALE_SECONDS: Final = 2.0
+"""Age of the newest audio from which on the service does not count as healthy."""
+_GAP_SECONDS: Final = 1.0  # of audio missing from a source that is there: from there on it is told as an outage
+_WRONG_SECONDS: Final = 1.0  # by which the Unix time of the stream may be off
 _STATUS_SECONDS: Final = 2.0
+_START_SECONDS: Final = 30.0  # patience with a sound system without which there is nothing to do
 
 _log = logging.getLogger(__name__)
 
@@ -71,17 +74,19 @@ class Service:
         self._executor = ThreadPoolExecutor(1, "recognizer")
         self._state: Literal["starting", "running", "waiting", "ended"] = "starting"
         self._message: str | None = None
-        self._faults = Faults(settings.gate, self._is_live)
+        self._capture = Capture(settings, lambda: self.on_alive())
+        self._faults = Faults(settings.gate, self._capture.live)
         self._warnings: list[str] = []  # of the source that runs
         self._outage: Outage | None = None  # since when the source is away, if it is
-        self._source: Source | None = None
+        self._heard: Source | None = None  # that of the newest audio
         self._source_name = settings.device or settings.input
-        self._past_overflows = 0  # of sources that were closed
         self._dropped_hops = 0
         self._hop_times: deque[float] = deque(maxlen=100)
         self._started = time.monotonic()
-        self._heard_at: float | None = None  # when the last audio was delivered, on time.monotonic
+        self._heard_at: float | None = None  # when the last audio was delivered, on `stream.clock`
+        self._origin: float | None = None  # stream time 0, on `stream.clock`
         self._utc: float | None = None
+        self._wrong = math.inf  # least seconds by which that was too early lately
 
     async def run(self, on_listening: Callable[[str], None]) -> None:
         """Serve until the audio ends, or for ever.
@@ -96,46 +101,40 @@ class Service:
         SoloistError
             When the source cannot be opened and is not to be waited for, or when one cannot listen on the port.
         """
-        settings = self.settings
-        source = None if self._may_wait else open_source(settings)
-        self._announce()
+        settings, capture = self.settings, self._capture
         try:
+            if not capture.waits:
+                await self._open(_START_SECONDS)
+            self._announce()
             async with self.server.listening(settings.host, settings.port) as address, asyncio.TaskGroup() as tasks:
-                if source is None:
-                    source = self._open_or_none()
+                if capture.waits:
+                    await self._try()
                 self._tell_status()
                 report = tasks.create_task(self._report())
                 on_listening(address)
-                await self._listen(source)
+                await self._listen()
                 report.cancel()
         except ExceptionGroup as group:
             # The group's one job is to end all tasks; who runs the service wants the error.
             raise group.exceptions[0] from None
         finally:
             self._executor.shutdown(cancel_futures=True)
+            await capture.close()
 
     @property
     def time(self) -> float:
         """Stream time in seconds; it goes on while the source is away."""
-        if self._outage is None or self._heard_at is None:
+        if self._outage is None or self._origin is None:
             return self.recognizer.time
-        return self.recognizer.time + time.monotonic() - self._heard_at
-
-    @property
-    def _is_live(self) -> bool:
-        return self.settings.input == "mic"
-
-    @property
-    def _may_wait(self) -> bool:
-        return self._is_live and (self.settings.wait or self.settings.device is not None)
+        return max(self.recognizer.time, clock.now() - self._origin)
 
     def health(self) -> Health:
         """How the service is, for `/healthz`."""
-        age = None if self._heard_at is None else time.monotonic() - self._heard_at
-        reason = None
+        age = None if self._heard_at is None else clock.now() - self._heard_at
+        reason = self._faults.still
         if self._state in ("waiting", "ended"):
             reason = self._message or f"source is {self._state}"
-        elif age is None or age > PATIENCE:
+        elif age is None or age > STALE_SECONDS:
             reason = "no audio yet" if age is None else f"no audio for {age:.1f} s"
         status = self._status()
         return Health(
@@ -154,70 +153,97 @@ class Service:
             },
         )
 
-    async def _listen(self, source: Source | None) -> None:
+    async def _open(self, patience: float) -> None:
+        """Open the source, and learn its name."""
+        await self._capture.open(patience)
+        assert self._capture.source is not None
+        self._source_name = self._capture.source.name
+
+    async def _try(self) -> None:
+        """Open a device if it is there now; if not, it will be waited for."""
+        try:
+            await self._open(ANSWER_SECONDS)
+            self._announce()
+        except SourceLostError as error:
+            self._tell_source("waiting", str(error))
+
+    async def _listen(self) -> None:
         """Hear one source after the other: a live one that is lost is opened again when it is there."""
+        capture = self._capture
+        converter: Converter | None = None
         while True:
-            if source is None:
-                source = await self._wait()
-            self._source = source
             try:
-                await self._hear(source)
-                break
+                block = await capture.get()
             except SourceLostError as error:
-                self.server.latest_label = None  # what was heard last is no longer so
-                self._tell_outage(source.name, str(error))
-                self._tell_source("waiting", str(error))
-            finally:
-                self._source = None
-                self._past_overflows += source.handoff.overflows
-                self.metrics.source_up.set(0)
-                source.close()
-            source = None
+                self._lose(str(error))
+                continue
+            source = capture.source
+            assert source is not None
+            if converter is None or source is not self._heard:
+                converter = Converter(source.rate, source.channels, self.settings.channel)
+            if block is None:
+                break
+            await self._hear(converter, block, source)
+        await self._take(converter(np.empty((0, source.channels), np.float32), last=True), 0, None)
         for result in self.recognizer.finish():
             self._publish(result)
         self.server.publish(self.recognizer.close())
         if (guess := self.recognizer.close_guess()) is not None:
             self.server.publish(guess)
+        self.metrics.source_up.set(0)
         self._tell_source("ended", None)
 
-    async def _hear(self, source: Source) -> None:
-        """Take audio from a source until it ends."""
-        converter = Converter(source.rate, source.channels, self.settings.channel)
-        if source.name != self._source_name:
+    def _lose(self, reason: str) -> None:
+        """Tell that the source is away, and that what was heard last is no longer so."""
+        self.server.latest_label = None
+        self.metrics.source_up.set(0)
+        if self._heard is not None and self._outage is None:  # of a source that was never heard nothing is missing
+            self._outage = Outage(self.recognizer.time, None, self._source_name, reason)
+            self.server.publish(self._outage)
+        self._tell_source("waiting", reason)
+
+    async def _hear(self, converter: Converter, block: Block, source: Source) -> None:
+        """Take audio from a source that is there."""
+        lost, start = block.lost, block.delivered - len(block.frames) / source.rate
+        if self._origin is None:
+            self._origin = start
+            self._utc = time.time() - (clock.now() - start)
+        elif source is not self._heard:
+            # Another source, or the same opened again: time went on without it.
+            lost = max(0, round((start - self._origin - self.recognizer.time) * source.rate))
+        anew = self._heard is not None and source is not self._heard
+        if source is not self._heard or self._state != "running":
+            self._begin(source)
+        self._bridge(lost / source.rate, anew)
+        await self._convert(converter, block, lost, source)
+        self._heard_at = block.delivered
+        self.on_alive()
+        self._capture.judge(self._faults.still is not None)
+        assert self._utc is not None
+        wrong = time.time() - (clock.now() - block.delivered) - self.recognizer.time - self._utc
+        self._wrong = min(self._wrong, wrong)  # audio that waited for us says less than audio that did not
+
+    def _begin(self, source: Source) -> None:
+        """Tell that a source is heard from now on."""
+        if self._heard is None or source.name != self._source_name:
             self._source_name = source.name
             self._announce()
-        self._faults = Faults(self.settings.gate, self._is_live)
-        self._tell_source("running", None)
+        if self._outage is not None or self._heard is None:
+            self._faults = Faults(self.settings.gate, self._capture.live)
+        self._heard = source
         self.metrics.source_up.set(1)
-        heard_at = self._heard_at
-        while True:
-            try:
-                async with asyncio.timeout(PATIENCE):
-                    block = await source.handoff.get()
-            except TimeoutError:
-                if self._is_live:
-                    raise SourceLostError(f"input {source.name!r} delivers nothing") from None
-                self.on_alive()  # who feeds standard input may pause
-                continue
-            if block is None:
-                await self._take(converter(np.empty((0, source.channels), np.float32), last=True), 0, None)
-                return
-            if self._utc is None:
-                age = time.monotonic() - block.delivered + len(block.frames) / source.rate
-                self._utc = time.time() - age
-                self._announce()
-            lost = block.lost
-            if heard_at is not None:
-                # The source was away: time went on without it.
-                lost += max(0, round((block.delivered - heard_at) * source.rate) - len(block.frames))
-                heard_at = None
-            if self._outage is not None:
-                end = self.recognizer.time + lost / source.rate
-                self.server.publish(replace(self._outage, end=end))
-                self._outage = None
-            await self._convert(converter, block, lost, source)
-            self._heard_at = block.delivered
-            self.on_alive()
+        if self._state != "running":
+            self._tell_source("running", None)
+
+    def _bridge(self, seconds: float, anew: bool) -> None:
+        """Tell of the audio that is missing now, if that is an outage."""
+        outage, self._outage = self._outage, None
+        if outage is None and seconds >= (WINDOW / SAMPLE_RATE if anew else _GAP_SECONDS):
+            reason = f"{seconds:.1f} s of audio are missing: "
+            reason += "the input was opened anew" if anew else "the machine stood still, or was too busy"
+            outage = Outage(self.recognizer.time, None, self._source_name, reason)
+        if outage is not None:
+            self.server.publish(replace(outage, end=self.recognizer.time + seconds))
 
     async def _convert(self, converter: Converter, block: Block, lost: int, source: Source) -> None:
         to_ours = SAMPLE_RATE / source.rate
@@ -261,7 +287,7 @@ class Service:
             self.metrics.hop_seconds.observe(elapsed)
             self._publish(result)
             if delivered is not None:
-                self.on_handover(time.monotonic() - delivered)
+                self.on_handover(clock.now() - delivered)
 
     def _publish(self, result: Result) -> None:
         label = result.label
@@ -280,24 +306,6 @@ class Service:
         self.metrics.rms.set(label.rms)
         for instrument, probability in label.probabilities.items():
             self.metrics.probability.labels(instrument).set(probability)
-
-    def _open_or_none(self) -> Source | None:
-        """Open the source if it is there now; if not, it will be waited for."""
-        try:
-            return open_source(self.settings)
-        except SourceLostError as error:
-            self._tell_source("waiting", str(error))
-            return None
-
-    async def _wait(self) -> Source:
-        """Try to open the source, less and less often, until it is there."""
-        for seconds in itertools.chain(_RETRY_SECONDS, itertools.repeat(_RETRY_SECONDS[-1])):
-            await asyncio.sleep(seconds)
-            self.on_alive()
-            microphone.refresh()
-            if (source := self._open_or_none()) is not None:
-                return source
-        raise AssertionError("the retries have no end")
 
     def _announce(self) -> None:
         recognizer = self.recognizer
@@ -324,12 +332,6 @@ class Service:
         self.on_status(message or f"{state}: {self._source_name}")
         self._tell_status()
 
-    def _tell_outage(self, name: str, reason: str) -> None:
-        """Tell that the source is away, if there was any audio yet and this is not told already."""
-        if self._heard_at is not None and self._outage is None:
-            self._outage = Outage(self.recognizer.time, None, name, reason)
-            self.server.publish(self._outage)
-
     def _tell_warnings(self) -> None:
         """Tell everybody, when it changes, what should be mended about the input."""
         told = self._faults.warnings
@@ -342,10 +344,9 @@ class Service:
         self._tell_status()
 
     def _status(self) -> Status:
-        running = self._source
         return Status(
             source=self._state,
-            overflows=self._past_overflows + (0 if running is None else running.handoff.overflows),
+            overflows=self._capture.overflows,
             dropped_hops=self._dropped_hops,
             clients=self.server.clients,
             hop_ms=1000 * statistics.median(self._hop_times) if self._hop_times else 0.0,
@@ -363,4 +364,12 @@ class Service:
         """Tell the status every few seconds."""
         while True:
             await asyncio.sleep(_STATUS_SECONDS)
+            self._set_clock()
             self._tell_status()
+
+    def _set_clock(self) -> None:
+        """Announce another time of the beginning when the wall clock was set, or the device's runs otherwise."""
+        wrong, self._wrong = self._wrong, math.inf
+        if self._utc is not None and math.isfinite(wrong) and abs(wrong) > _WRONG_SECONDS:
+            self._utc += wrong
+            self._announce()

@@ -28,8 +28,16 @@ class Source(Protocol):
         """Stop delivering and give the device or file back; harmless when done already."""
 
 
-def open_source(settings: Settings) -> Source:
+def open_source(settings: Settings, last: str | None = None, strict: bool = False) -> Source:
     """Open what the settings name.
+
+    Parameters
+    ----------
+    settings : Settings
+    last : str, optional
+        The device that was heard before, see `stream.microphone.find`.
+    strict : bool
+        Whether no other default input is to be taken.
 
     Raises
     ------
@@ -40,7 +48,7 @@ def open_source(settings: Settings) -> Source:
     """
     match settings.input:
         case "mic":
-            return Microphone(settings.device, settings.channel)
+            return Microphone(settings.device, settings.channel, last, strict)
         case "demo":
             return reader.open_demo()
         case "-":

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import os
 import shutil
+import signal
 import tempfile
 from asyncio.subprocess import DEVNULL, Process
 from collections.abc import AsyncIterator
@@ -36,6 +37,8 @@ class Room:
     """
 
     def __init__(self, folder: Path) -> None:
+        self.daemon: Process | None = None
+        self._folder = folder
         self.env = {
             "HOME": str(folder),
             "XDG_RUNTIME_DIR": str(folder),
@@ -58,13 +61,28 @@ class Room:
         """Start to play a file into the room."""
         return await self.start("paplay", "-d", "stage", str(file))
 
-    async def plug_in(self) -> None:
-        """Put the microphone there."""
-        assert await self.call("pactl", "load-module", "module-null-sink", "sink_name=stage", "rate=44100") == 0
+    async def plug_in(self, name: str = "stage") -> None:
+        """Put a microphone there; the first is the default."""
+        assert await self.call("pactl", "load-module", "module-null-sink", f"sink_name={name}", "rate=44100") == 0
 
     async def pull_plug(self) -> None:
-        """Take the microphone away."""
+        """Take all microphones away."""
         assert await self.call("pactl", "unload-module", "module-null-sink") == 0
+
+    def name(self, *names: str) -> None:
+        """Let PortAudio list microphones under their names, in this order, from when it looks next."""
+        listed = (f'pcm.{name} {{ type pulse device "{name}.monitor" }}\n' for name in names)
+        (self._folder / ".asoundrc").write_text("".join(listed))
+
+    def freeze(self) -> None:
+        """Let the sound server hang: what asks it anything waits."""
+        assert self.daemon is not None
+        self.daemon.send_signal(signal.SIGSTOP)
+
+    def thaw(self) -> None:
+        """Let the sound server go on."""
+        assert self.daemon is not None
+        self.daemon.send_signal(signal.SIGCONT)
 
 
 @contextlib.asynccontextmanager
@@ -72,7 +90,7 @@ async def room() -> AsyncIterator[Room]:
     """A room with a microphone, for as long as the context lasts."""
     folder = Path(tempfile.mkdtemp(prefix="soloist-room-"))  # short: the path of a socket has 107 characters
     place = Room(folder)
-    daemon = await place.start(
+    daemon = place.daemon = await place.start(
         "pulseaudio", "-n", "--daemonize=no", "--exit-idle-time=-1", "-L", "module-native-protocol-unix"
     )
     try:
@@ -82,6 +100,7 @@ async def room() -> AsyncIterator[Room]:
         await place.plug_in()
         yield place
     finally:
+        place.thaw()
         daemon.terminate()
         await daemon.wait()
         shutil.rmtree(folder, ignore_errors=True)

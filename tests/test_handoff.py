@@ -19,7 +19,7 @@ def ramp(start: int, count: int) -> np.ndarray:
 
 async def test_a_thread_hands_over_in_order() -> None:
     """What a thread delivers arrives whole and in order, and then the end."""
-    handoff = HandOff(100_000)
+    handoff = HandOff(44_100)
 
     def deliver() -> None:
         for k in range(200):
@@ -40,7 +40,7 @@ async def test_a_thread_hands_over_in_order() -> None:
 
 async def test_the_oldest_makes_way_and_is_counted() -> None:
     """When nobody takes the audio, the newest stays and the length of what is gone is told before it."""
-    handoff = HandOff(100)
+    handoff = HandOff(100, seconds=1.0)
     for k in range(30):
         handoff.put(ramp(10 * k, 10))
     block = await handoff.get()
@@ -50,23 +50,70 @@ async def test_the_oldest_makes_way_and_is_counted() -> None:
     assert handoff.overflows == 20
 
 
-async def test_a_gap_separates_blocks() -> None:
+@pytest.fixture
+def now(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """The clock's time, for the test to set."""
+    now = [1000.0]
+    monkeypatch.setattr("stream.clock.now", lambda: now[0])
+    return now
+
+
+async def test_a_gap_separates_blocks(now: list[float]) -> None:
     """Audio after a gap comes as a block of its own that tells the gap's length, and the first tells that it waits."""
-    handoff = HandOff(1000)
+    handoff = HandOff(100)
+    first = 0
+
+    def deliver(blocks: int) -> None:
+        nonlocal first
+        for _ in range(blocks):
+            now[0] += 0.1
+            handoff.put(ramp(first, 10))
+            first += 10
+
+    deliver(10)
+    before = await handoff.get()
+    assert before is not None
+    assert (len(before.frames), before.waiting) == (100, 0)
+    now[0] += 7.0
+    waiting = asyncio.create_task(handoff.get())
+    for _ in range(5):  # for less than half a second it may all still come
+        deliver(1)
+        await asyncio.sleep(0)
+        assert not waiting.done()
+    deliver(1)
+    after = await waiting
+    assert (after.lost, len(after.frames)) == (700, 60) if after else False
+    assert (handoff.overflows, handoff.calls) == (1, 16)
+
+
+async def test_audio_that_is_late_is_not_missing(now: list[float]) -> None:
+    """What comes in one burst after a pause is delivered as if nothing had been."""
+    handoff = HandOff(100)
     handoff.put(ramp(0, 10))
+    now[0] += 2.0
+    for k in range(1, 21):
+        handoff.put(ramp(10 * k, 10))
+    block = await handoff.get()
+    assert block is not None
+    assert (block.lost, len(block.frames), handoff.overflows) == (0, 210, 0)
+
+
+async def test_the_end_comes_with_what_was_doubtful(now: list[float]) -> None:
+    """Audio that waits for a gap to be known is delivered when nothing more will come."""
+    handoff = HandOff(100)
+    handoff.put(ramp(0, 10))
+    now[0] += 5.0
     handoff.put(ramp(10, 10))
-    handoff.put(ramp(50, 10), lost=30, overflow=True)
-    first, second = await handoff.get(), await handoff.get()
-    assert first is not None
-    assert second is not None
-    assert (len(first.frames), first.waiting) == (20, 10)
-    assert (second.lost, len(second.frames), second.waiting) == (30, 10, 0)
-    assert handoff.overflows == 1
+    handoff.close()
+    block = await handoff.get()
+    assert block is not None
+    np.testing.assert_array_equal(block.frames, ramp(0, 20))
+    assert await handoff.get() is None
 
 
 async def test_an_error_comes_after_the_audio() -> None:
     """What was delivered before the source was lost is heard before the loss is told, again and again."""
-    handoff = HandOff(1000)
+    handoff = HandOff(44_100)
     handoff.put(ramp(0, 10))
     handoff.close(SourceLostError("unplugged"))
     handoff.close()  # the first word counts
@@ -78,7 +125,7 @@ async def test_an_error_comes_after_the_audio() -> None:
 
 async def test_waiting_ends_when_audio_comes() -> None:
     """Who waits is woken by the next block."""
-    handoff = HandOff(1000)
+    handoff = HandOff(44_100)
     waiting = asyncio.create_task(handoff.get())
     await asyncio.sleep(0)
     assert not waiting.done()

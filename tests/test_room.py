@@ -165,6 +165,7 @@ async def test_a_pulled_plug_is_told_and_healed() -> None:
         playing = await place.play(DEMO)
         await subscriber.until(type="status", source="running")
         back = await subscriber.until(type="outage")
+        sys.stdout.write(f"heard again {back['end'] - plugged:.2f} s after it was back\n")
         assert {**back, "end": None} == away
         assert plugged - 1 <= back["end"] <= time.time() - utc + 1
         named = await subscriber.until(type="label", state="instrument")

@@ -58,8 +58,8 @@ async def test_a_stuck_recognizer_feeds_no_watchdog(monkeypatch: pytest.MonkeyPa
 async def test_a_pause_on_standard_input_feeds_the_watchdog(monkeypatch: pytest.MonkeyPatch) -> None:
     """Who pipes audio may pause for as long as it likes: the service is well meanwhile."""
     reading, writing = os.pipe()
-    monkeypatch.setattr("stream.service.PATIENCE", 0.01)
-    monkeypatch.setattr("stream.service.open_source", lambda settings: open_pcm(reading, Pcm.parse(settings.pcm)))
+    monkeypatch.setattr("stream.capture._TICK", 0.01)
+    monkeypatch.setattr("stream.capture.open_source", lambda settings: open_pcm(reading, Pcm.parse(settings.pcm)))
     service = Service(Settings(input="-", port=0))
     alive = asyncio.Event()
     service.on_alive = alive.set
