@@ -46,7 +46,9 @@ class Connection(ServerConnection):
     def __init__(self, turnstile: Turnstile, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
         self._turnstile = turnstile
-        self._asked = 0  # bytes of the request so far
+        self.is_hasty = False
+        """Whether the client sent more than its request before that was answered; it was not read."""
+        self._asked = b""  # of the request so far
         self._allowance = Allowance(RATE, BURST, self.loop.time)
         self._end: asyncio.TimerHandle | None = None  # set when the client flooded
 
@@ -71,14 +73,10 @@ class Connection(ServerConnection):
         """Read what the client sent, in pieces so small that a flood ends before all of it was answered."""
         for start in range(0, len(data), _PIECE):
             piece = data[start : start + _PIECE]
-            super().data_received(piece)
-            if self.request is None and self.state is State.CONNECTING:
-                self._asked += len(piece)
-                if self._asked > REQUEST_BYTES:
-                    self._asked = 0
-                    status = http.HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE
-                    self.protocol.send_response(self.protocol.reject(status, f"more than {REQUEST_BYTES} bytes\n"))
-                    self.send_data()
+            if self.state is State.CONNECTING:
+                self._hear_request(piece)
+            else:
+                super().data_received(piece)
 
     def process_event(self, event: Event) -> None:
         """Process one frame, and close the connection when it is one too many."""
@@ -102,6 +100,23 @@ class Connection(ServerConnection):
         """End the connection now, whatever its state."""
         if hasattr(self, "transport"):  # which it gets a moment after it was made
             self.transport.abort()
+
+    def _hear_request(self, data: bytes) -> None:
+        """Read to the end of the request and no further, for websockets would answer frames before the request."""
+        if self.request is None and not self.protocol.close_expected():
+            known = len(self._asked)
+            self._asked += data
+            end = self._asked.find(b"\r\n\r\n", max(0, known - 3))
+            read = data if end < 0 else data[: end + 4 - known]
+            super().data_received(read)
+            data = data[len(read) :]
+            if len(self._asked) > REQUEST_BYTES and self.request is None and not self.protocol.close_expected():
+                status = http.HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE
+                self.protocol.send_response(self.protocol.reject(status, f"more than {REQUEST_BYTES} bytes\n"))
+                self.send_data()
+            if self.request is not None or self.protocol.close_expected():
+                self._asked = b""
+        self.is_hasty = self.is_hasty or (self.request is not None and bool(data))
 
     def _refuse(self) -> None:
         if self._end is not None:

@@ -245,6 +245,10 @@ class Server:
         if len(page) > 1 or (page and not access.welcomes(page[0], hosts[0])):
             text = f"pages of {page[0][:100]!a} may not connect; the setting origins can let them"
             return self._refuse(connection, request, "origin", http.HTTPStatus.FORBIDDEN, text)
+        if connection.is_hasty:
+            return refusal(
+                http.HTTPStatus.BAD_REQUEST, "frames came before the answer to the handshake", request.method
+            )
         status = self._turnstile.enter(connection)
         return None if status is None else refusal(status, "too many connections; come back later", request.method)
 

@@ -1,0 +1,52 @@
+"""Random attacks over the network, the same every time; `python -m tests.assault` goes on for as long as one likes."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import random
+
+import pytest
+
+from tests.assault import assault, settled
+from tests.serving import frame, staged
+
+
+@pytest.mark.parametrize("seed", [1, 2])
+async def test_server_stands_attacks(seed: int, caplog: pytest.LogCaptureFixture) -> None:
+    """Whatever is sent, the answers are proper, a healthy client misses nothing, and nothing is left of it."""
+    async with staged() as stage:
+        before = asyncio.all_tasks()
+        with caplog.at_level(logging.WARNING):
+            seen = await assault(stage, random.Random(seed), 400)
+            await settled(stage)
+        assert seen.total() == 400
+        assert {"frames", "400", "101", "200"} <= seen.keys()
+        assert asyncio.all_tasks() <= before
+        assert not caplog.records
+        assert stage.server.clients == 0
+
+
+@pytest.mark.parametrize("cut", [1, 7, 40, 4096])
+async def test_request_comes_in_any_pieces(cut: int) -> None:
+    """A request is understood wherever it was cut apart."""
+    async with staged() as stage:
+        text = f"GET /healthz HTTP/1.1\r\nHost: {stage.address}\r\nX: {'y' * 5000 * (cut > 1)}\r\n\r\n".encode()
+        async with stage.plain() as (reader, writer):
+            for start in range(0, len(text), cut):
+                writer.write(text[start : start + cut])
+                await writer.drain()
+                await asyncio.sleep(0)
+            assert (await reader.read()).startswith(b"HTTP/1.1 200 ")
+
+
+@pytest.mark.parametrize(("upgrade", "status"), [(True, 400), (False, 200)])
+async def test_frames_before_the_answer_are_not_read(upgrade: bool, status: int) -> None:
+    """Frames that come with the handshake end it; another request behind the first is passed over."""
+    async with staged() as stage, stage.plain() as (reader, writer):
+        shake = f"Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Key: {'A' * 22}==\r\n" if upgrade else ""
+        request = f"GET /{'ws' * upgrade} HTTP/1.1\r\nHost: {stage.address}\r\n{shake}Sec-WebSocket-Version: 13\r\n\r\n"
+        writer.write(request.encode() + frame(b"x", 9) + frame(b"", 8) + request.encode())
+        answer = await reader.read()
+        assert answer.startswith(f"HTTP/1.1 {status} ".encode())
+        assert answer.count(b"HTTP/1.1") == 1
