@@ -6,6 +6,7 @@ import contextlib
 import http
 import logging
 import os
+from asyncio.sslproto import SSLProtocol
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from typing import Any, Final, cast
 from weakref import WeakSet
@@ -100,6 +101,9 @@ class Server:
         AddressError
             When one cannot listen there.
         """
+        if self.access.tls is not None:
+            # A record of TLS has no more than this, and asyncio has 16 times as much ready for each connection.
+            SSLProtocol.max_size = 16_384
         try:
             server = await serve(
                 self._handle,
