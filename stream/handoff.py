@@ -88,6 +88,8 @@ class HandOff:
         with self._lock:
             self.calls += 1
             lost = self._pace.hear(len(frames), now, overflow)
+            if lost < 0:
+                return
             self._entries.append(_Entry(frames, 0, now))
             self._waiting += len(frames)
             if lost:

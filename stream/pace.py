@@ -15,7 +15,7 @@ class Pace:
     """Holds the audio that arrives against the clock.
 
     Audio may arrive late and in bursts, never early: the least lateness of the past is what is usual. When audio was
-    late for a while and nothing of it arrives any more, it is missing.
+    late for a while and nothing of it arrives any more, it is missing; what arrives early then was taken for missing.
 
     Parameters
     ----------
@@ -34,6 +34,7 @@ class Pace:
         self._least_at = 0.0
         self._overflow = False
         self._late = False
+        self._told = 0  # frames that were told to be missing
 
     @property
     def doubtful(self) -> bool:
@@ -55,13 +56,19 @@ class Pace:
         Returns
         -------
         int
-            Frames that are missing for good before this audio, or before the first that was `doubtful`.
+            Frames that are missing for good before this audio, or before the first that was `doubtful`. Less than 0:
+            this audio was told to be missing and came after all, when it has no place any more.
         """
         self._frames += frames
         self.losses += overflow
         lateness = now - self._frames / self._rate
+        if self._told > 0 and lateness < self._usual - _STEP:
+            self._frames -= frames
+            self._told -= frames
+            return -frames
         passed = min(1.0, now - self._heard_at)  # a pause is no time in which clocks part
-        self._usual = min(self._usual + _CREEP * passed, lateness)
+        least = self._usual - _CREEP * passed if self._told > 0 else -math.inf
+        self._usual = max(least, min(self._usual + _CREEP * passed, lateness))
         self._heard_at = now
         late = lateness - self._usual
         if not self._late:
@@ -83,4 +90,5 @@ class Pace:
         self.losses += not self._overflow
         lost = round(self._least * self._rate)
         self._frames += lost
+        self._told += lost
         return lost

@@ -99,3 +99,17 @@ def test_doubt_lasts_half_a_second() -> None:
     device.stall(10.0, lost=0.0)
     device.arrive()
     assert (device.pace.doubtful, device.pace.losses) == (False, 1)
+
+
+@given(st.lists(st.tuples(st.floats(0.6, 5.0), st.floats(0.6, 5.0)), min_size=1, max_size=6))
+def test_what_comes_after_all_has_no_place(stalls: list[tuple[float, float]]) -> None:
+    """Audio that was told to be missing, and comes later, is refused, so that time stays true."""
+    device = Device(0.01)
+    device.run(2.0)
+    for seconds, later in stalls:
+        device.stall(seconds, lost=seconds)
+        device.run(later)
+        device.stall(0.0, lost=-seconds)
+        device.arrive()
+    device.run(1.0)
+    assert device.told / RATE == pytest.approx(0.0, abs=0.05)

@@ -23,6 +23,7 @@ from tests.test_room import DEMO, Subscriber, listening
 WITHOUT = missing()
 pytestmark = [pytest.mark.skipif(WITHOUT is not None, reason=str(WITHOUT)), pytest.mark.timeout(240)]
 
+FAKETIME = sorted(Path("/usr/lib").glob("*/faketime/libfaketimeMT.so.1"))
 LATE = 20.0
 """Seconds that this machine may be too busy for; what is told is held to the times that it names."""
 
@@ -211,6 +212,37 @@ async def test_a_suspended_process_tells_what_it_missed() -> None:
         assert late == pytest.approx(normal, abs=0.3)
         assert (await asyncio.to_thread(health, evening.service))[1]["overflows"] >= 1
         await evening.piano()
+
+
+@pytest.mark.skipif(not FAKETIME, reason="needs libfaketime: apt install faketime")
+async def test_a_wall_clock_that_is_set_moves_only_the_mapping(tmp_path: Path) -> None:
+    """When the clock of the machine is set, hello says what stream time means now; audio and labels go on."""
+    file = tmp_path / "clock"
+    file.write_text("+0\n")
+    fake = {
+        "LD_PRELOAD": str(FAKETIME[0]),
+        "FAKETIME_TIMESTAMP_FILE": str(file),
+        "FAKETIME_CACHE_DURATION": "1",
+        "FAKETIME_DONT_FAKE_MONOTONIC": "1",
+    }
+    async with (
+        asyncio.timeout(220),
+        room() as place,
+        serving(env=place.env | fake) as service,
+        listening(service.address) as subscriber,
+    ):
+        evening = Show(place, service, subscriber)
+        await evening.begin()
+        began = time.monotonic() - evening.time
+        for offset in (3600, -7200):
+            file.write_text(f"{offset:+d}\n")
+            utc = 0.0
+            while abs(utc - evening.utc - offset) > 2:
+                utc = (await subscriber.until(type="hello"))["utc"]
+            label = await subscriber.until(type="label")
+            assert label["time"] == pytest.approx(time.monotonic() - began, abs=LATE)
+            assert label["time"] > evening.time
+            say(f"clock set to {offset:+d} s: hello tells {utc - evening.utc:+.3f} s")
 
 
 def resources(process: int) -> tuple[int, int, int]:
