@@ -43,6 +43,8 @@ class Hello:
     """What is heard: a device, a file."""
     utc: float
     """Unix time of stream time 0, in seconds."""
+    run: str = ""
+    """Names this run of the service: with the same one, another `utc` is another time of the same stream."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -284,7 +286,11 @@ def decode(text: str | bytes) -> Message | None:
 
 
 def _build(cls: type[Any], fields: dict[str, Any]) -> Any:
-    values = {field.name: fields[field.name] for field in dataclasses.fields(cls)}
+    values = {
+        field.name: fields[field.name]
+        for field in dataclasses.fields(cls)
+        if field.name in fields or field.default is dataclasses.MISSING
+    }
     if cls is Change:
         values["previous"] = _build(Heard, values["previous"])
     elif cls is History:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import math
+import secrets
 import statistics
 import time
 from collections import deque
@@ -86,6 +87,7 @@ class Service:
         self._heard_at: float | None = None  # when the last audio was delivered, on `stream.clock`
         self._origin: float | None = None  # stream time 0, on `stream.clock`
         self._utc: float | None = None
+        self._run = secrets.token_hex(8)
         self._wrong = math.inf  # least seconds by which that was too early lately
 
     async def run(self, on_listening: Callable[[str], None]) -> None:
@@ -321,6 +323,7 @@ class Service:
                 sample_rate=SAMPLE_RATE,
                 source=self._source_name,
                 utc=time.time() if self._utc is None else self._utc,
+                run=self._run,
             )
         )
 

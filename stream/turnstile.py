@@ -10,10 +10,8 @@ from collections import Counter, deque
 from collections.abc import Callable
 from typing import Final, Protocol
 
-HANDSHAKES: Final = 256
-"""TLS handshakes at the most that are not complete."""
-WAITING: Final = 64
-"""Connections that are not WebSockets, for which there is always room: a page is loaded over several at once."""
+WAITING: Final = 256
+"""Connections at the most that are not WebSockets: requests that are not complete, and answers on their way."""
 HANDSHAKE_SECONDS: Final = 10.0
 """Time for a request, and for TLS before it."""
 
@@ -36,8 +34,7 @@ class Turnstile:
     Parameters
     ----------
     most : int
-        WebSocket connections in all, and as many others, for all clients may come at once after a restart: requests
-        that are not complete, and answers on their way.
+        WebSocket connections in all.
     per_address : int
         WebSocket connections of one address, loopback excepted.
     refused : callable
@@ -68,8 +65,8 @@ class Turnstile:
         now = self._clock()
         while self._knocks and self._knocks[0] < now - HANDSHAKE_SECONDS:
             self._knocks.popleft()
-        if len(self._knocks) >= HANDSHAKES:
-            self._turn_away("handshakes", f"more than {HANDSHAKES} in {HANDSHAKE_SECONDS:g} s do not finish TLS")
+        if len(self._knocks) >= WAITING:
+            self._turn_away("handshakes", f"more than {WAITING} in {HANDSHAKE_SECONDS:g} s do not finish TLS")
             return False
         self._knocks.append(now)
         return True
@@ -79,12 +76,11 @@ class Turnstile:
         if self._knocks:
             self._knocks.popleft()
         self._waiting[guest] = place_of(address)
-        most = max(WAITING, self._most)
-        if len(self._waiting) > most:
+        if len(self._waiting) > WAITING:
             ((place, _),) = Counter(self._waiting.values()).most_common(1)
             oldest = next(it for it, its in self._waiting.items() if its == place)
             self._waiting.pop(oldest)
-            self._turn_away("waiting", f"more than {most} did not finish a request", place)
+            self._turn_away("waiting", f"more than {WAITING} did not finish a request", place)
             oldest.hang_up()
 
     def enter(self, guest: Guest) -> http.HTTPStatus | None:

@@ -32,7 +32,7 @@ async def chronicled(page: Any, story: str) -> Any:
             const parsed = parse(JSON.stringify(message));
             if (parsed !== null) chronicle.hear(parsed, (at += pause));
         }};
-        const hello = (utc) => hear({{ type: 'hello', labels: [], window: 3, hop: 0.25, utc }});
+        const hello = (utc, run) => hear({{ type: 'hello', labels: [], window: 3, hop: 0.25, utc, run }});
         const label = (time, name, since, probabilities = {{}}, confidence = 0.5) => hear({{
             type: 'label', time, since, state: 'instrument', label: name, confidence, probabilities, raw: {{}},
         }});
@@ -111,6 +111,45 @@ async def test_a_corrected_clock_moves_everything_and_a_new_service_nothing(page
         1,
         2000,
         True,
+    ]
+
+
+async def test_a_clock_that_is_set_moves_all_of_the_same_run(page):
+    """When the server's clock is set, what it heard before has other times, open or closed; a new run moves nothing."""
+    assert await chronicled(
+        page,
+        """
+        hello(1000, 'one');
+        hear(segment(0, 4, 'flute'));
+        hear(mark(3, 'bridge'));
+        hear(outage(4, null));
+        label(5, 'violin', 4, { piano: 0.2 });
+        label(6, 'violin', 4, { piano: 0.2 });
+        const present = chronicle.present();
+        hello(4600, 'one');
+        const moved = [spans(chronicle.segments), spans([chronicle.open]), spans(chronicle.guesses), chronicle.now,
+            chronicle.marks, chronicle.outages[0].start, chronicle.gaps.length, chronicle.present() - present > 3590];
+        label(7, 'violin', 4);
+        const gone = spans([chronicle.open]);
+        hear(segment(4, 8, 'violin'));
+        hello(9000, 'two');
+        label(1, 'flute', 0);
+        return [moved, gone, spans(chronicle.segments), chronicle.gaps.length];
+        """,
+    ) == [
+        [
+            [[4600, 4604, "flute"]],
+            [[4604, 4606, "violin"]],
+            [[4605, 4606, "piano"]],
+            4606,
+            [{"time": 4603, "text": "bridge"}],
+            4604,
+            0,
+            True,
+        ],
+        [[4604, 4607, "violin"]],
+        [[4600, 4604, "flute"], [4604, 4608, "violin"]],
+        1,
     ]
 
 

@@ -42,7 +42,7 @@ export class Chronicle {
    * @param {number} at The page's clock, in seconds.
    */
   hear(message, at = performance.now() / 1000) {
-    if (message.type === "hello") this.#greet(message.utc, at);
+    if (message.type === "hello") this.#greet(message, at);
     const stream = this.#streams.at(-1);
     if (stream === undefined) return;
     this.#heardAt = at;
@@ -124,8 +124,8 @@ export class Chronicle {
     return this.#offset === null ? null : at + this.#offset;
   }
 
-  /** @param {number} utc @param {number} at */
-  #greet(utc, at) {
+  /** @param {import("./messages.js").Hello} hello @param {number} at */
+  #greet({ utc, run }, at) {
     const stream = this.#streams.at(-1);
     if (stream !== undefined && Math.abs(stream.utc - utc) < SAME) {
       stream.forget();
@@ -133,9 +133,14 @@ export class Chronicle {
     }
     if (stream !== undefined && !stream.begun) {
       stream.move(utc); // until the first audio the server did not know better
+    } else if (stream !== undefined && run !== undefined && run === stream.run) {
+      const shift = utc - stream.utc; // the clock of the server's computer was set
+      stream.move(utc);
+      if (this.now !== null) this.now += shift;
+      if (this.#offset !== null) this.#offset += shift;
     } else {
       stream?.close(this.until ?? stream.utc);
-      this.#streams.push(new Stream(utc));
+      this.#streams.push(new Stream(utc, run));
     }
     this.#offset ??= Math.max(Date.now() / 1000, utc) - at;
     this.#change();

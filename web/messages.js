@@ -11,6 +11,7 @@
  * @property {string} model
  * @property {string} source
  * @property {number} utc Unix time of stream time 0, in seconds; a guess until the first audio, when hello comes again.
+ * @property {string} [run] Names the run of the service: with the same one another utc is that of the same stream.
  * @property {number} [protocol] The version of the protocol that the server speaks.
  *
  * @typedef {object} Label
@@ -131,6 +132,7 @@ function isUsable(message) {
       return (
         areTexts(message.labels) &&
         (message.lineup === undefined || areTexts(message.lineup)) &&
+        ["undefined", "string"].includes(typeof message.run) &&
         [message.window, message.hop, message.utc].every(Number.isFinite)
       );
     case "label":

@@ -33,9 +33,10 @@ export class Stream {
   #guess = null;
   #guesses = 0;
 
-  /** @param {number} utc */
-  constructor(utc) {
+  /** @param {number} utc @param {string} [run] What names the run of the service, if it has told. */
+  constructor(utc, run) {
     this.utc = utc;
+    this.run = run;
   }
 
   /** What is nearly said now. */
@@ -152,10 +153,8 @@ export class Stream {
   move(utc) {
     const shift = utc - this.utc;
     this.utc = utc;
-    for (const list of Object.values(this.lists)) {
-      for (const entry of /** @type {any[]} */ (list)) {
-        for (const field of ["start", "end", "time"]) if (typeof entry[field] === "number") entry[field] += shift;
-      }
+    for (const entry of /** @type {any[]} */ ([...Object.values(this.lists).flat(), this.open, this.#guess])) {
+      for (const field of ["start", "end", "time"]) if (typeof entry?.[field] === "number") entry[field] += shift;
     }
   }
 
