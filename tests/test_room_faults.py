@@ -170,6 +170,18 @@ async def test_a_frozen_sound_server_keeps_nobody_from_ending() -> None:
         say(f"frozen: ended in {time.monotonic() - began:.2f} s")
 
 
+async def test_a_sound_server_that_hangs_at_the_start_is_waited_for() -> None:
+    """A service that waits for its device serves at once, says what hangs, and hears when it does no more."""
+    async with asyncio.timeout(220), room() as place:
+        place.freeze()
+        async with serving("--wait", env=place.env) as service, listening(service.address) as subscriber:
+            await subscriber.until(type="status", source="waiting", message="the sound system does not answer")
+            assert (await asyncio.to_thread(health, service))[0] == 503
+            place.thaw()
+            await subscriber.until(type="status", source="running")
+            await Show(place, service, subscriber).piano()
+
+
 async def test_a_source_is_found_by_its_name_at_another_place() -> None:
     """A device that comes back after others came is taken up by its name, whatever number it has; others are not."""
     async with show("--device", "stage", "--channel", "1", names=("stage",)) as evening:
