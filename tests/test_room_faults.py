@@ -129,6 +129,18 @@ async def test_a_removed_source_is_noticed_everywhere() -> None:
         await evening.piano()
 
 
+async def test_only_zeros_are_no_health() -> None:
+    """A microphone that is muted while it is heard is told to monitors and clients, until it is heard again."""
+    async with show() as evening:
+        await evening.piano()
+        muted = time.monotonic()
+        told = await sick(evening.service, "the input delivers only zeros")
+        say(f"only zeros: in /healthz {time.monotonic() - muted:.2f} s after")
+        assert told["source_state"] == "running"
+        await evening.subscriber.until(type="status", message=told["reason"])
+        await evening.piano()
+
+
 async def test_a_frozen_sound_server_stops_nobody_else() -> None:
     """While the sound server hangs, health and pings are answered and everybody knows; then it is heard again."""
     async with show() as evening:
