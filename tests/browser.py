@@ -158,19 +158,25 @@ async def browser() -> AsyncIterator[Browser]:
 
 
 @pytest_asyncio.fixture(loop_scope="module")
-async def serve() -> AsyncIterator[Callable[..., Awaitable[Service]]]:
-    """Runs the program with arguments of the test's own, until its tabs are closed: they complain of a lost server."""
+async def lasting() -> AsyncIterator[contextlib.AsyncExitStack]:
+    """What is entered here lasts until the test's tabs are closed: they complain of a lost server."""
     async with contextlib.AsyncExitStack() as stack:
-
-        async def start(*arguments: str, **options: Any) -> Service:
-            return await stack.enter_async_context(serving(*arguments, **options))
-
-        yield start
+        yield stack
 
 
 @pytest_asyncio.fixture(loop_scope="module")
-async def visit(browser: Browser, serve: object, request: pytest.FixtureRequest) -> AsyncIterator[Visit]:
-    """Makes tabs, and finds in the end that their consoles are empty. Stands behind `player`, which ends after it.
+async def serve(lasting: contextlib.AsyncExitStack) -> Callable[..., Awaitable[Service]]:
+    """Runs the program with arguments of the test's own, until its tabs are closed."""
+
+    async def start(*arguments: str, **options: Any) -> Service:
+        return await lasting.enter_async_context(serving(*arguments, **options))
+
+    return start
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def visit(browser: Browser, lasting: object, request: pytest.FixtureRequest) -> AsyncIterator[Visit]:
+    """Makes tabs, and finds in the end that their consoles are empty.
 
     With a folder in SOLOIST_SCREENSHOTS, each test leaves pictures there of what its tabs showed in the end.
     """
@@ -188,7 +194,7 @@ async def visit(browser: Browser, serve: object, request: pytest.FixtureRequest)
         yield make
         if folder := os.environ.get("SOLOIST_SCREENSHOTS"):
             for number, tab in enumerate(tabs):
-                name = re.sub(r"[^\w.-]+", "-", f"{request.node.name}-{number}")
+                name = re.sub(r"[^\w.-]+", "-", request.node.name)[:100] + f"-{number}"
                 await tab.page.screenshot(path=f"{folder}/{name}.png")
     assert [complaint for tab in tabs for complaint in tab.complaints] == []
 
@@ -201,15 +207,14 @@ async def service() -> AsyncIterator[Service]:
 
 
 @pytest_asyncio.fixture(loop_scope="module")
-async def player() -> AsyncIterator[Player]:
+async def player(lasting: contextlib.AsyncExitStack) -> AsyncIterator[Player]:
     """A real server with a stage on which the test decides what plays: a violin, to begin with."""
-    async with staged() as stage:
-        player = Player(stage)
-        playing = asyncio.create_task(player.run())
-        yield player
-        playing.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await playing
+    player = Player(await lasting.enter_async_context(staged()))
+    playing = asyncio.create_task(player.run())
+    yield player
+    playing.cancel()
+    with contextlib.suppress(asyncio.CancelledError):
+        await playing
 
 
 def forward(socket: WebSocketRoute, change: Callable[[dict[str, Any]], dict[str, Any] | None]) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack
 from typing import Any
 
 import pytest
@@ -15,10 +15,10 @@ pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 
 @pytest_asyncio.fixture(loop_scope="module")
-async def page(visit: Visit) -> AsyncIterator[Any]:
+async def page(visit: Visit, lasting: AsyncExitStack) -> Any:
     """The dashboard, for its modules."""
-    async with staged() as stage:
-        yield (await visit(f"http://{stage.address}/")).page
+    stage = await lasting.enter_async_context(staged())
+    return (await visit(f"http://{stage.address}/")).page
 
 
 async def chronicled(page: Any, story: str) -> Any:

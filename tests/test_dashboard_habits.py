@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack
 from dataclasses import replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
@@ -33,10 +33,9 @@ SEEN = """() => [...document.querySelectorAll('body *')].filter((element) =>
 
 
 @pytest_asyncio.fixture(loop_scope="module")
-async def stage() -> AsyncIterator[Stage]:
+async def stage(lasting: AsyncExitStack) -> Stage:
     """A server on which nothing happens but what the test says."""
-    async with staged() as stage:
-        yield stage
+    return await lasting.enter_async_context(staged())
 
 
 async def opened(visit: Visit, stage: Stage, **options: Any) -> Page:
@@ -245,17 +244,17 @@ async def test_help_opens_closes_and_gives_the_focus_back(visit: Visit, stage: S
     assert await focus(page) == "theme"
 
 
-async def test_overlay_is_linked_with_the_token(visit: Visit) -> None:
+async def test_overlay_is_linked_with_the_token(visit: Visit, lasting: AsyncExitStack) -> None:
     """The help leads to the overlay, which is let in as this page was."""
-    async with staged(token="sesame") as stage:
-        tab = await visit(f"http://{stage.address}/#token=sesame")
-        page = tab.page
-        await page.wait_for_selector("#link[data-phase=live]")
-        await page.keyboard.press("?")
-        async with page.expect_popup() as waiting:
-            await page.click("#help a[href='/overlay']")
-        popup = await waiting.value
-        assert popup.url == f"http://{stage.address}/overlay#token=sesame"
+    stage = await lasting.enter_async_context(staged(token="sesame"))
+    tab = await visit(f"http://{stage.address}/#token=sesame")
+    page = tab.page
+    await page.wait_for_selector("#link[data-phase=live]")
+    await page.keyboard.press("?")
+    async with page.expect_popup() as waiting:
+        await page.click("#help a[href='/overlay']")
+    popup = await waiting.value
+    assert popup.url == f"http://{stage.address}/overlay#token=sesame"
 
 
 async def test_theme_follows_the_system_until_it_is_chosen(visit: Visit, stage: Stage) -> None:

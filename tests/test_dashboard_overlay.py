@@ -6,6 +6,7 @@ import asyncio
 import base64
 import json
 import re
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -153,18 +154,18 @@ async def test_only_label_and_status_are_asked_for(visit: Visit, player: Player)
     assert said == [{"type": "subscribe", "types": ["label", "status"]}]
 
 
-async def test_token_is_taken_from_the_address(visit: Visit) -> None:
+async def test_token_is_taken_from_the_address(visit: Visit, serve: Callable[..., Awaitable[Service]]) -> None:
     """Where a token is required, the overlay shows nothing without it, and follows with it."""
-    async with serving("--input", "demo", "--token", "o sole mio") as service:
-        page = (await visit()).page
-        refused = asyncio.Event()
-        page.on("websocket", lambda socket: socket.on("close", lambda _: refused.set()))
-        await page.goto(f"{service.url}overlay?states=1")
-        async with asyncio.timeout(PATIENCE):
-            await refused.wait()
-        assert await page.query_selector(".card") is None
-        await page.goto(f"{service.url}overlay?states=1#token=o%20sole%20mio")
-        await page.wait_for_selector(".card")
+    service = await serve("--input", "demo", "--token", "o sole mio")
+    page = (await visit()).page
+    refused = asyncio.Event()
+    page.on("websocket", lambda socket: socket.on("close", lambda _: refused.set()))
+    await page.goto(f"{service.url}overlay?states=1")
+    async with asyncio.timeout(PATIENCE):
+        await refused.wait()
+    assert await page.query_selector(".card") is None
+    await page.goto(f"{service.url}overlay?states=1#token=o%20sole%20mio")
+    await page.wait_for_selector(".card")
 
 
 LOOKS: dict[str, list[tuple[str, object]]] = {

@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
-from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack
 from dataclasses import replace
 from datetime import UTC, datetime
 from itertools import pairwise
@@ -38,10 +38,9 @@ ODD = [
 
 
 @pytest_asyncio.fixture(loop_scope="module")
-async def stage() -> AsyncIterator[Stage]:
+async def stage(lasting: AsyncExitStack) -> Stage:
     """A server on which nothing happens but what the test says."""
-    async with staged() as stage:
-        yield stage
+    return await lasting.enter_async_context(staged())
 
 
 def perform(stage: Stage) -> None:

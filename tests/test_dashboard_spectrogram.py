@@ -260,7 +260,7 @@ async def test_a_window_may_follow_a_gap(visit: Visit, player: Player) -> None:
 
 @pytest.mark.parametrize("nonsense", [
     None, "loud", {}, [None], [[]], [[0.0] * 128], [[0.0] * 130], ["x" * N_MELS], [[None] * N_MELS], [[[]] * N_MELS],
-], ids=repr)  # fmt: skip
+], ids=lambda it: repr(it)[:20])  # fmt: skip
 async def test_nonsense_does_not_break_it(visit: Visit, player: Player, nonsense: object) -> None:
     """Frames that are none are left out, values that are none are silence, and what follows is drawn in its place."""
     broken = asyncio.Event()
