@@ -213,12 +213,12 @@ class Service:
         elif source is not self._heard:
             # Another source, or the same opened again: time went on without it.
             lost = max(0, round((start - self._origin - self.recognizer.time) * source.rate))
+        self._heard_at = block.delivered
         anew = self._heard is not None and source is not self._heard
         if source is not self._heard or self._state != "running":
             self._begin(source)
         self._bridge(lost / source.rate, anew)
         await self._convert(converter, block, lost, source)
-        self._heard_at = block.delivered
         self.on_alive()
         self._capture.judge(self._faults.still is not None)
         assert self._utc is not None
