@@ -6,6 +6,7 @@ import contextlib
 import http
 import logging
 import os
+import resource
 from asyncio.sslproto import SSLProtocol
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from typing import Any, Final, cast
@@ -33,6 +34,8 @@ MESSAGE_BYTES: Final = 4096
 _PING_SECONDS: Final = 20.0
 _MARKS: Final = (5.0, 40.0)
 """Marks a second, for long and at once, that everybody together may set."""
+_OTHER_FILES: Final = 200
+"""Open files besides connections, amply."""
 
 _log = logging.getLogger(__name__)
 
@@ -104,6 +107,7 @@ class Server:
         if self.access.tls is not None:
             # A record of TLS has no more than this, and asyncio has 16 times as much ready for each connection.
             SSLProtocol.max_size = 16_384
+        _allow_files(2 * self.access.connections + _OTHER_FILES)
         try:
             server = await serve(
                 self._handle,
@@ -262,3 +266,13 @@ class Server:
         self._count_refused(reason)
         _log.info("client %s refused: %s", connection.remote_address, text)
         return refusal(status, text, request.method)
+
+
+def _allow_files(count: int) -> None:
+    """Let the process have so many files open, as far as the system lets it."""
+    least, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if least != resource.RLIM_INFINITY and least < count:
+        allowed = count if most == resource.RLIM_INFINITY else min(count, most)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (max(least, allowed), most))
+        if allowed < count:
+            _log.warning("the system lets us have %d open files, and so many connections need %d", allowed, count)

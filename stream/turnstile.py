@@ -10,8 +10,10 @@ from collections import Counter, deque
 from collections.abc import Callable
 from typing import Final, Protocol
 
-WAITING: Final = 256
-"""Connections at the most that are not WebSockets: requests that are not complete, and answers on their way."""
+HANDSHAKES: Final = 256
+"""TLS handshakes at the most that are not complete."""
+WAITING: Final = 64
+"""Connections that are not WebSockets, for which there is always room: a page is loaded over several at once."""
 HANDSHAKE_SECONDS: Final = 10.0
 """Time for a request, and for TLS before it."""
 
@@ -34,7 +36,8 @@ class Turnstile:
     Parameters
     ----------
     most : int
-        WebSocket connections in all.
+        WebSocket connections in all, and as many others, for all clients may come at once after a restart: requests
+        that are not complete, and answers on their way.
     per_address : int
         WebSocket connections of one address, loopback excepted.
     refused : callable
@@ -65,8 +68,8 @@ class Turnstile:
         now = self._clock()
         while self._knocks and self._knocks[0] < now - HANDSHAKE_SECONDS:
             self._knocks.popleft()
-        if len(self._knocks) >= WAITING:
-            self._turn_away("handshakes", f"more than {WAITING} in {HANDSHAKE_SECONDS:g} s do not finish TLS")
+        if len(self._knocks) >= HANDSHAKES:
+            self._turn_away("handshakes", f"more than {HANDSHAKES} in {HANDSHAKE_SECONDS:g} s do not finish TLS")
             return False
         self._knocks.append(now)
         return True
@@ -76,11 +79,12 @@ class Turnstile:
         if self._knocks:
             self._knocks.popleft()
         self._waiting[guest] = place_of(address)
-        if len(self._waiting) > WAITING:
+        most = max(WAITING, self._most)
+        if len(self._waiting) > most:
             ((place, _),) = Counter(self._waiting.values()).most_common(1)
             oldest = next(it for it, its in self._waiting.items() if its == place)
             self._waiting.pop(oldest)
-            self._turn_away("waiting", f"more than {WAITING} did not finish a request", place)
+            self._turn_away("waiting", f"more than {most} did not finish a request", place)
             oldest.hang_up()
 
     def enter(self, guest: Guest) -> http.HTTPStatus | None:

@@ -15,13 +15,15 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from tests.serving import PATIENCE, Listener, Stage, check, frame, staged
+from tests.serving import PATIENCE, Listener, Stage, frame, staged, validator
 
 AT_ONCE = 16
 STATUSES = {101, 200, 304, 400, 403, 404, 405, 414, 421, 426, 429, 431, 503, 505}
 """What a server may answer; an error of its own, 500, is none of them."""
 CODES = {1000, 1002, 1003, 1007, 1008, 1009, 1010, 1013}
 """Why a server may close; 1011, a fault of its own, is none of them. It repeats a client's own code."""
+
+_SERVER = validator("server")
 
 Case = tuple[bool, list[bytes]]
 """Whether a handshake comes first, and what is sent, a write each."""
@@ -202,7 +204,7 @@ def judge_frames(answer: bytes) -> None:
             case 0 | 1:
                 parts += content
                 if first & 128 and len(content) == size:
-                    check(parts.decode())
+                    _SERVER.validate(json.loads(parts.decode()))
                     parts = b""
             case 8:
                 if content:
@@ -269,6 +271,7 @@ async def assault(stage: Stage, rng: random.Random, count: int) -> Counter[str]:
             seq += 1
             stage.hop(seq, rng.choice(["violin", "flute"]))
             await reached(witness, seq)
+            stage.published.clear()
     return seen
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+import resource
 import ssl
 from collections.abc import AsyncIterator
 from typing import Any
@@ -162,19 +163,18 @@ async def test_handshake_that_fails_takes_no_place() -> None:
         assert not stage.server._turnstile._places
 
 
-async def test_those_who_ask_for_nothing_make_way(monkeypatch: pytest.MonkeyPatch, stage: Stage) -> None:
+async def test_those_who_ask_for_nothing_make_way() -> None:
     """Connections that never finish a request are few at any time, and keep nobody out."""
-    monkeypatch.setattr(turnstile, "WAITING", 8)
-    async with contextlib.AsyncExitStack() as crowd:
-        flood = [await crowd.enter_async_context(stage.plain()) for _ in range(30)]
+    async with staged(connections=8) as stage, contextlib.AsyncExitStack() as crowd:
+        flood = [await crowd.enter_async_context(stage.plain()) for _ in range(90)]
         for _, writer in flood[::2]:
             writer.write(b"GET / HTTP/1.1\r\nHost: loc")
         async with stage.listener() as client, asyncio.timeout(PATIENCE):
             await client.greeting()
-            for reader, _ in flood[:22]:
+            for reader, _ in flood[:26]:
                 with contextlib.suppress(ConnectionError):
                     assert await reader.read() == b""
-        assert len(stage.server._turnstile) <= 9
+        assert len(stage.server._turnstile) <= 65
 
 
 async def test_request_that_never_ends_is_cut(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -240,7 +240,7 @@ async def test_marks_are_rationed(stage: Stage, monkeypatch: pytest.MonkeyPatch)
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # asyncio drops the refused ones
 async def test_flood_of_handshakes_of_tls(certificate: Certificate, monkeypatch: pytest.MonkeyPatch) -> None:
     """Connections that never finish TLS are few; who is in stays in, and others may come when it is over."""
-    monkeypatch.setattr(turnstile, "WAITING", 8)
+    monkeypatch.setattr(turnstile, "HANDSHAKES", 8)
     trust = ssl.create_default_context(cafile=certificate.certificate)
     async with encrypted(certificate) as stage, connect(f"wss://{stage.address}/ws", ssl=trust) as client:
         await client.recv()
@@ -297,6 +297,34 @@ async def test_without_tls_there_is_nothing_where_tls_is(certificate: Certificat
                     assert b"HTTP" not in await reader.read()
         await gone(before)
         assert len(stage.server._turnstile) == 0
+
+
+@pytest.mark.parametrize(
+    ("limits", "asked", "told"),
+    [
+        ((256, 512), [(512, 512)], True),
+        ((256, 4096), [(1400, 4096)], False),
+        ((256, resource.RLIM_INFINITY), [(1400, resource.RLIM_INFINITY)], False),
+        ((4096, 8192), [], False),
+        ((resource.RLIM_INFINITY, resource.RLIM_INFINITY), [], False),
+    ],
+)
+async def test_there_are_files_enough_for_all(
+    limits: tuple[int, int],
+    asked: list[tuple[int, int]],
+    told: bool,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """The limit of open files is raised as far as clients need it and the system lets it, and never lowered."""
+    changed: list[tuple[int, int]] = []
+    monkeypatch.setattr(server.resource, "getrlimit", lambda what: limits)
+    monkeypatch.setattr(server.resource, "setrlimit", lambda what, to: changed.append(to))
+    async with staged():
+        assert changed == asked
+    assert [record.getMessage() for record in caplog.records] == told * [
+        "the system lets us have 512 open files, and so many connections need 1400"
+    ]
 
 
 def test_authority_that_is_none_is_named(certificate: Certificate) -> None:

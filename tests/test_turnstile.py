@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from stream.allowance import Allowance
-from stream.turnstile import HANDSHAKE_SECONDS, WAITING, Turnstile, place_of
+from stream.turnstile import HANDSHAKE_SECONDS, HANDSHAKES, Turnstile, place_of
 
 
 class Visitor:
@@ -61,12 +61,12 @@ def test_limit_of_an_address() -> None:
 def test_those_who_only_wait_make_way_for_others() -> None:
     """When too many wait, the one of the busiest address that has waited longest has to go, and no one else."""
     refused: list[str] = []
-    turnstile = Turnstile(10, 10, refused.append)
-    others = [come(turnstile, f"203.0.113.{number}") for number in range(50)]
+    turnstile = Turnstile(100, 10, refused.append)
+    others = [come(turnstile, f"203.0.113.{number}") for number in range(30)]
     flood = [come(turnstile, "198.51.100.1") for _ in range(1000)]
     assert not any(it.gone for it in others)
-    assert [it.gone for it in flood] == [True] * (1000 - WAITING + 50) + [False] * (WAITING - 50)
-    assert len(turnstile) == WAITING
+    assert [it.gone for it in flood] == [True] * 930 + [False] * 70
+    assert len(turnstile) == 100
     assert turnstile.enter(flood[0]) is HTTPStatus.SERVICE_UNAVAILABLE
     assert turnstile.enter(others[0]) is None
     assert set(refused) == {"waiting"}
@@ -76,13 +76,13 @@ def test_tls_that_is_never_finished_is_limited() -> None:
     """Handshakes count from when they begin until they are done, or their time is over."""
     now = 0.0
     turnstile = Turnstile(10, 10, clock=lambda: now)
-    assert all(turnstile.knock() for _ in range(WAITING))
+    assert all(turnstile.knock() for _ in range(HANDSHAKES))
     assert not turnstile.knock()
     come(turnstile, "203.0.113.7")
     assert turnstile.knock()
     assert not turnstile.knock()
     now = HANDSHAKE_SECONDS + 0.1
-    assert all(turnstile.knock() for _ in range(WAITING))
+    assert all(turnstile.knock() for _ in range(HANDSHAKES))
 
 
 def test_refusals_are_lines_that_can_be_counted(caplog: pytest.LogCaptureFixture) -> None:
