@@ -155,7 +155,7 @@ async def test_server_that_ends_is_waited_for() -> None:
         assert "1001" in lost.reason
         await until(client, kind(Disconnected))  # tried in vain
         async with staged(port=stage.port, greeting=False) as again:
-            again.server.publish(replace(HELLO, utc=HELLO.utc + 60))
+            again.server.publish(replace(HELLO, utc=HELLO.utc + 60, run="later"))
             again.hop(0, "flute")
             told = [m for m in await until(client, seq(0)) if not isinstance(m, Disconnected)]
             assert isinstance(told[0], Hello)

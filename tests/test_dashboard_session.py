@@ -276,7 +276,7 @@ async def test_session_outlives_the_page_and_the_service(visit: Visit) -> None:
     await page.wait_for_selector("#link:not([data-phase=live])")
     async with staged(port=port, greeting=False) as stage:
         later = HELLO.utc + 1000
-        stage.server.publish(replace(HELLO, utc=later))
+        stage.server.publish(replace(HELLO, utc=later, run="later"))
         stage.server.publish(STATUS)
         stage.hop(0, "violin")
         stage.hop(8, "trumpet")

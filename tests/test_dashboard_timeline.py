@@ -368,7 +368,7 @@ async def test_a_service_that_starts_again_is_another_chapter(visit):
     await ribbon.says("No connection, since ")
     async with staged(port=stage.port, greeting=False) as later:
         for message in (
-            replace(HELLO, utc=HELLO.utc + 200),
+            replace(HELLO, utc=HELLO.utc + 200, run="later"),
             STATUS,
             heard(0, 10, "trumpet", 0.6),
             label(80, "clarinet", since=10.0),
