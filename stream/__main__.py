@@ -13,6 +13,8 @@ from stream import __version__
 from stream.errors import ConfigError, ModelError, SoloistError, SourceLostError
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from stream.config import Reading
 
 
@@ -84,6 +86,15 @@ def _parser() -> argparse.ArgumentParser:
     listen.add_argument("--token", metavar="TEXT", help="what the server requires (or SOLOIST_TOKEN)")
     listen.add_argument("--ca", metavar="FILE", help="PEM file with the authority of a wss server's certificate")
 
+    sessions = commands.add_parser("sessions", help="what was heard before", description="what was heard before")
+    sessions.set_defaults(command=_sessions, log=None)
+    sessions.add_argument("--log", metavar="FILE", help="the session log, if it is not where the settings say")
+    kept = sessions.add_subparsers(metavar="ACTION")
+    exported = add("export", _sessions_export, "write one to standard output, as the dashboard writes it", kept)
+    exported.add_argument("id", type=int, metavar="ID", help="its number in the list")
+    exported.add_argument("--format", choices=["json", "csv", "audacity"], default="json", help="of the file (json)")
+    exported.add_argument("--log", metavar="FILE", help="the session log, if it is not where the settings say")
+
     add("devices", _devices, "list the inputs that PortAudio offers")
 
     config = commands.add_parser("config", help="look at the settings", description="look at the settings")
@@ -127,6 +138,9 @@ def _add_settings(run: argparse.ArgumentParser) -> None:
     run.add_argument("--key", metavar="FILE", help="PEM file with its key, if it is not in the same file")
     run.add_argument("--connections", type=int, metavar="N", help="clients at the most (600)")
     run.add_argument("--connections-per-address", type=int, metavar="N", help="of one address, not loopback (32)")
+    run.add_argument("--session-log", metavar="FILE|off", help="where to keep what is heard")
+    run.add_argument("--session-log-days", type=int, metavar="N", help="how far it reaches back at the most (90)")
+    run.add_argument("--session-log-megabytes", type=int, metavar="N", help="its size at the most (64)")
     run.add_argument("--log-level", choices=["debug", "info", "warning", "error"], help="how much to tell (warning)")
     run.add_argument("--log-format", choices=["text", "json"], help="lines for people, or JSON (text)")
 
@@ -309,6 +323,30 @@ def _listen(options: argparse.Namespace) -> int:
     }
     token = vars(options).get("token") or os.environ.get("SOLOIST_TOKEN")
     asyncio.run(listen(options.url, wanted, token, options.json, vars(options).get("ca")))
+    return 0
+
+
+def _log_path(options: argparse.Namespace) -> Path:
+    from stream import config, sessions
+
+    if options.log is not None:
+        return sessions.path(config.Settings(), options.log)
+    return sessions.path(config.load({}, os.environ, os.environ.get("SOLOIST_CONFIG")))
+
+
+def _sessions(options: argparse.Namespace) -> int:
+    from stream import sessions
+
+    sys.stdout.write(sessions.table(_log_path(options)))
+    return 0
+
+
+def _sessions_export(options: argparse.Namespace) -> int:
+    from stream import sessions
+
+    text = sessions.export_session(_log_path(options), options.id, options.format)
+    sys.stdout.buffer.write(text.encode())  # the files are UTF-8, whatever the terminal is
+    sys.stdout.flush()
     return 0
 
 

@@ -180,7 +180,7 @@ def _baseline(model: str) -> Figures:
 
 async def _handover(model: str) -> Figures:
     """Delay inside a running service with a subscriber in another process."""
-    service = Service(Settings(input="demo", port=0, model=model))
+    service = Service(Settings(input="demo", port=0, model=model, session_log="off"))
     delays: list[float] = []
     enough = asyncio.Event()
 

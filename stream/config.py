@@ -26,6 +26,8 @@ _RANGES: Final[dict[str, tuple[float, float]]] = {
     "port": (0, 65_535),
     "connections": (1, 10_000),
     "connections_per_address": (1, 10_000),
+    "session_log_days": (1, 36_500),
+    "session_log_megabytes": (2, 100_000),
 }
 _SECRET: Final = frozenset({"token"})
 
@@ -80,6 +82,12 @@ class Settings:
     """WebSocket connections at the most."""
     connections_per_address: int = 32
     """WebSocket connections of one address other than loopback at the most."""
+    session_log: str | None = None
+    """File of the session log, or `off`; in the folder for such things without it."""
+    session_log_days: int = 90
+    """Age of the oldest that is kept in it."""
+    session_log_megabytes: int = 64
+    """Size of it at the most."""
     log_level: Literal["debug", "info", "warning", "error"] = "warning"
     """How much to tell on standard error."""
     log_format: Literal["text", "json"] = "text"

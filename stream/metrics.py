@@ -47,6 +47,10 @@ class Metrics:
             "soloist_slow_clients", "Clients closed because they did not take their messages.", registry=registry
         )
         Gauge("soloist_tasks", "Tasks of the event loop.", registry=registry).set_function(_tasks)
+        self.log_events = Gauge("soloist_log_events", "Events written into the session log.", registry=registry)
+        self.log_missed = Gauge(
+            "soloist_log_missed", "Events lost because the session log could not be written.", registry=registry
+        )
         self.refused = Counter(
             "soloist_refused_connections",
             "Connections turned away.",

@@ -23,6 +23,7 @@ from stream.connection import UNSENT_BYTES, Connection
 from stream.errors import AddressError
 from stream.gate import Access, is_loopback, name_of
 from stream.history import Recent
+from stream.journal import Journal
 from stream.messages import Guess, Hello, Label, Mark, Message, Outage, Segment, Status, encode
 from stream.metrics import Metrics
 from stream.site import Health, Site, field, refusal
@@ -67,6 +68,8 @@ class Server:
         self.access = access
         self.instruments = instruments
         self.latest_label: Label | None = None
+        self.journal: Journal | None = None
+        """What writes down all that is published, if anything does."""
         self._hello: Hello | None = None
         self._status: Status | None = None
         self._metrics = metrics
@@ -158,6 +161,8 @@ class Server:
         confidence : float
             For a change: that of its hop.
         """
+        if self.journal is not None:
+            self.journal.add(message)
         match message:
             case Label():
                 self.latest_label = message
@@ -184,6 +189,10 @@ class Server:
         for subscriber in busy:
             subscriber.put(message.type, text)
         self._metrics.sent.labels(message.type).inc(len(idle) + len(busy))
+
+    def remember(self, event: Segment | Guess | Mark | Outage) -> None:
+        """Have something in the history that was heard before the service started."""
+        self._recent.add(event)
 
     def history(self, seconds: float) -> Iterator[str]:
         """Return what was heard in the last seconds, as the text of a `history` message, piece by piece."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import math
+import os
 import secrets
 import statistics
 import time
@@ -16,7 +17,8 @@ from typing import Final, Literal
 
 import numpy as np
 
-from stream import __version__, bundle, clock
+from stream import __version__, bundle, clock, journal
+from stream.archive import Record, before
 from stream.capture import ANSWER_SECONDS, Capture
 from stream.classifier import Classifier
 from stream.config import Settings
@@ -26,6 +28,7 @@ from stream.faults import Faults
 from stream.features import SAMPLE_RATE, WINDOW, Array
 from stream.gate import Access
 from stream.handoff import Block
+from stream.journal import Journal
 from stream.level import LevelMeter
 from stream.messages import PROTOCOL, Hello, Outage, Spectrum, Status
 from stream.metrics import Metrics
@@ -33,12 +36,14 @@ from stream.recognizer import Recognizer, Result
 from stream.server import Server
 from stream.site import Health
 from stream.source import Source
+from stream.worker import Worker
 
 STALE_SECONDS: Final = 2.0
 """Age of the newest audio from which on the service does not count as healthy."""
 _GAP_SECONDS: Final = 1.0  # of audio missing from a source that is there: from there on it is told as an outage
 _WRONG_SECONDS: Final = 1.0  # by which the Unix time of the stream may be off
 _STATUS_SECONDS: Final = 2.0
+_PAST_SECONDS: Final = 7200.0  # that are told of what was heard before the service started
 _START_SECONDS: Final = 30.0  # patience with a sound system without which there is nothing to do
 
 _log = logging.getLogger(__name__)
@@ -84,6 +89,8 @@ class Service:
         self._dropped_hops = 0
         self._hop_times: deque[float] = deque(maxlen=100)
         self._started = time.monotonic()
+        self._reader = Worker("archive")
+        self._past: list[Record] = []  # heard before the service started, and not yet in the history
         self._heard_at: float | None = None  # when the last audio was delivered, on `stream.clock`
         self._origin: float | None = None  # stream time 0, on `stream.clock`
         self._utc: float | None = None
@@ -104,6 +111,8 @@ class Service:
             When the source cannot be opened and is not to be waited for, or when one cannot listen on the port.
         """
         settings, capture = self.settings, self._capture
+        self._write_log(settings)
+        self._recall()
         try:
             if not capture.waits:
                 await self._open(_START_SECONDS)
@@ -121,7 +130,10 @@ class Service:
             raise group.exceptions[0] from None
         finally:
             self._executor.shutdown(cancel_futures=True)
+            self._reader.close()
             await capture.close()
+            if self._journal is not None:
+                self._journal.close()
 
     @property
     def time(self) -> float:
@@ -149,11 +161,46 @@ class Service:
                 "audio_age": None if age is None else round(age, 3),
                 "overflows": status.overflows,
                 "dropped_hops": status.dropped_hops,
+                "session_log": None if self._journal is None else self._journal.fault or "written",
                 "clients": status.clients,
                 "hop_ms": round(status.hop_ms, 3),
                 "uptime": round(status.uptime, 1),
             },
         )
+
+    @property
+    def _journal(self) -> Journal | None:
+        return self.server.journal
+
+    def _write_log(self, settings: Settings) -> None:
+        """Write a session log from now on, if there is to be one."""
+        if settings.session_log == "off":
+            return
+        path = settings.session_log or journal.default_path(os.environ)
+        log = Journal(path, settings.session_log_days, settings.session_log_megabytes * 2**20)
+        self.metrics.log_events.set_function(lambda: log.written)
+        self.metrics.log_missed.set_function(lambda: log.missed)
+        self.server.journal = log
+
+    def _recall(self) -> None:
+        """Read what was heard before the service started, while it starts."""
+
+        def take(reading: asyncio.Future[list[Record]]) -> None:
+            if (error := reading.exception()) is not None:
+                _log.warning("session log: what was heard before cannot be read: %s", error)
+            else:
+                self._past = reading.result()
+                self._remember()
+
+        if self._journal is not None:
+            self._reader.do(self._journal.recent, _PAST_SECONDS, time.time()).add_done_callback(take)
+
+    def _remember(self) -> None:
+        """Put what was heard before into the history, once it is known when this stream began."""
+        if self._utc is not None:
+            for event in before(self._past, self._utc):
+                self.server.remember(event)
+            self._past = []
 
     async def _open(self, patience: float) -> None:
         """Open the source, and learn its name."""
@@ -210,6 +257,7 @@ class Service:
         if self._origin is None:
             self._origin = start
             self._utc = time.time() - (clock.now() - start)
+            self._remember()
         elif source is not self._heard:
             # Another source, or the same opened again: time went on without it.
             lost = max(0, round((start - self._origin - self.recognizer.time) * source.rate))
@@ -347,6 +395,8 @@ class Service:
         self._tell_status()
 
     def _status(self) -> Status:
+        fault = None if self._journal is None else self._journal.fault
+        warnings = self._warnings if fault is None else [*self._warnings, fault]
         return Status(
             source=self._state,
             overflows=self._capture.overflows,
@@ -354,8 +404,8 @@ class Service:
             clients=self.server.clients,
             hop_ms=1000 * statistics.median(self._hop_times) if self._hop_times else 0.0,
             uptime=time.monotonic() - self._started,
-            message=self._message or next(iter(self._warnings), None),
-            warnings=self._warnings,
+            message=self._message or next(iter(warnings), None),
+            warnings=warnings,
         )
 
     def _tell_status(self) -> None:

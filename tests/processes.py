@@ -7,6 +7,7 @@ import contextlib
 import os
 import re
 import sys
+import tempfile
 from asyncio.subprocess import PIPE, Process
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, field
@@ -45,8 +46,11 @@ async def serving(
     *arguments: str, env: Mapping[str, str] | None = None, stdin: int | None = asyncio.subprocess.DEVNULL
 ) -> AsyncIterator[Service]:
     """Run the service on a free port until the context ends, and see that it stops when it is told to."""
+    # A session log of its own; those of services at the same time would be in each other's way.
+    state = tempfile.TemporaryDirectory(prefix="soloist-state-", ignore_cleanup_errors=True)
+    env = {**os.environ, "XDG_STATE_HOME": state.name, **(env or {})}
     process = await asyncio.create_subprocess_exec(
-        *SOLOIST, "run", "--port", "0", *arguments, stderr=PIPE, stdin=stdin, env={**os.environ, **(env or {})}
+        *SOLOIST, "run", "--port", "0", *arguments, stderr=PIPE, stdin=stdin, env=env
     )
     assert process.stderr is not None
     complaints: list[str] = []
@@ -70,6 +74,7 @@ async def serving(
             await process.wait()
         if reading is not None:
             await reading
+        state.cleanup()
 
 
 async def _collect(stderr: asyncio.StreamReader, lines: list[str]) -> None:

@@ -63,7 +63,7 @@ export class Chronicle {
         this.#change();
         break;
       case "history":
-        stream.hear(message);
+        stream.hear(this.#unknown(message, stream.utc));
         this.#change();
         break;
       default:
@@ -154,6 +154,27 @@ export class Chronicle {
     this.#offset = Math.max(offset, trusted);
     this.#clock = stream;
     this.#labelAt = at;
+  }
+
+  /**
+   * What is known of the run before is not told again: a service that starts anew tells that, too.
+   *
+   * @param {import("./messages.js").History} history
+   * @param {number} utc
+   * @returns {import("./messages.js").History}
+   */
+  #unknown(history, utc) {
+    const known = this.#streams.at(-2)?.until ?? null;
+    if (known === null) return history;
+    /** @param {{start: number}} it */
+    const isNew = ({ start }) => start >= 0 || utc + start >= known;
+    return {
+      ...history,
+      segments: history.segments.filter(isNew),
+      guesses: history.guesses.filter(isNew),
+      marks: history.marks.filter(({ time }) => isNew({ start: time })),
+      outages: history.outages.filter(isNew),
+    };
   }
 
   #change() {
