@@ -5,6 +5,8 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import reprlib
+import stat
 from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
@@ -16,6 +18,13 @@ from stream.features import CHANNELS, PARAMETERS
 FORMAT: Final = 1
 UNKNOWN: Final = "unknown"
 DEFAULT: Final = "lead"
+
+_MOST_JSON: Final = 1 << 20
+_MOST_MODEL: Final = 64 << 20
+"""Bytes of a file that are read, a hundred times those of the shipped ones and more."""
+_MOST_LABELS: Final = 512
+_MOST_LETTERS: Final = 80
+"""Of a label and of a name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,8 +78,8 @@ def load(model: str | os.PathLike[str] = DEFAULT) -> Bundle:
     path = Path(model)
     if path.suffix in (".tflite", ".json"):
         stem = path.with_suffix("")
-        description = _read(stem.with_name(stem.name + ".json"))
-        content = _read(stem.with_name(stem.name + ".tflite"))
+        description = _read(stem.with_name(stem.name + ".json"), _MOST_JSON)
+        content = _read(stem.with_name(stem.name + ".tflite"), _MOST_MODEL)
         where = str(path)
     else:
         shipped = resources.files("stream") / "models"
@@ -82,20 +91,41 @@ def load(model: str | os.PathLike[str] = DEFAULT) -> Bundle:
         content = (shipped / f"{model}.tflite").read_bytes()
         where = str(model)
     try:
-        info = json.loads(description)
-    except ValueError as error:
+        info = json.loads(description, parse_constant=_refuse)
+    except (ValueError, RecursionError) as error:
         raise ModelError(f"model {where}: the json cannot be parsed: {error}") from error
     try:
         return _check(info, content)
     except ModelError as error:
         raise ModelError(f"model {where}: {error}") from error
+    except RecursionError as error:
+        raise ModelError(f"model {where}: the json is nested too deeply") from error
 
 
-def _read(path: Path) -> bytes:
+def _read(path: Path, most: int) -> bytes:
+    """Content of a file: not of a pipe that nobody writes to, nor of a device without an end."""
     try:
-        return path.read_bytes()
+        with open(path, "rb", opener=_open) as file:
+            found = os.fstat(file.fileno())
+            if not stat.S_ISREG(found.st_mode):
+                raise ModelError(f"model file {path}: not a file")
+            # It may be growing, so what is read is limited as well.
+            content = file.read(most + 1) if found.st_size <= most else b""
+            if found.st_size > most or len(content) > most:
+                raise ModelError(f"model file {path}: has more than {most >> 20} MiB; no model has")
+            return content
     except OSError as error:
         raise ModelError(f"model file {path}: {error.strerror}") from error
+    except ValueError as error:  # a name with a zero byte
+        raise ModelError(f"model file {str(path)!r}: {error}") from error
+
+
+def _open(path: str, flags: int) -> int:
+    return os.open(path, flags | os.O_NONBLOCK)
+
+
+def _refuse(constant: str) -> None:
+    raise ValueError(f"{constant} is no number of JSON")
 
 
 def _check(info: Any, content: bytes) -> Bundle:
@@ -103,42 +133,43 @@ def _check(info: Any, content: bytes) -> Bundle:
     if not isinstance(info, dict):
         raise ModelError(f"the json holds a {type(info).__name__}; expected an object")
     if info.get("format") != FORMAT:
-        raise ModelError(f"format is {info.get('format')!r}; this version reads format {FORMAT}")
+        raise ModelError(f"format is {_show(info.get('format'))}; this version reads format {FORMAT}")
     digest = hashlib.sha256(content).hexdigest()
     if info.get("sha256") != digest:
-        raise ModelError(
-            f"the .tflite has SHA-256 {digest[:12]}..., the json expects {str(info.get('sha256'))[:12]}..."
-        )
+        raise ModelError(f"the .tflite has SHA-256 {digest[:12]}..., the json expects {_start(info.get('sha256'))}...")
     name = info.get("name")
-    if not isinstance(name, str) or not name:
-        raise ModelError(f"name is {name!r}; expected a text")
+    if not _is_text(name):
+        raise ModelError(f"name is {_show(name)}; expected a text of at most {_MOST_LETTERS} letters")
     labels = info.get("labels")
-    if not isinstance(labels, list) or not all(isinstance(label, str) and label for label in labels):
-        raise ModelError(f"labels are {labels!r}; expected a list of texts")
+    if not isinstance(labels, list) or not all(map(_is_text, labels)):
+        raise ModelError(f"labels are {_show(labels)}; expected a list of texts of at most {_MOST_LETTERS} letters")
+    if len(labels) > _MOST_LABELS:
+        raise ModelError(f"there are {len(labels)} labels; at most {_MOST_LABELS} are allowed")
     if len(set(labels)) != len(labels) or len(set(labels) - {UNKNOWN}) < 1:
-        raise ModelError(f"labels are {labels!r}; expected different ones, at least one of them an instrument")
+        raise ModelError(f"labels are {_show(labels)}; expected different ones, at least one of them an instrument")
     features = info.get("features")
     if features != PARAMETERS:
         features = features if isinstance(features, dict) else {}
         wrong = [key for key in PARAMETERS | features if features.get(key) != PARAMETERS.get(key)]
-        key = wrong[0]
-        raise ModelError(f"feature {key} is {features.get(key)!r}; the front end computes {PARAMETERS.get(key)!r}")
+        key, found = wrong[0], _show(features.get(wrong[0]))
+        key = key if _is_text(key) else _show(key)
+        raise ModelError(f"feature {key} is {found}; the front end computes {_show(PARAMETERS.get(wrong[0]))}")
     channels = info.get("channels", ["mel"])
     if not isinstance(channels, list) or not all(channel in CHANNELS for channel in channels):
-        raise ModelError(f"channels are {channels!r}; this version computes {', '.join(CHANNELS)}")
+        raise ModelError(f"channels are {_show(channels)}; this version computes {', '.join(CHANNELS)}")
     if channels[:1] != ["mel"] or len(set(channels)) != len(channels):
-        raise ModelError(f"channels are {channels!r}; expected different ones, the first of them mel")
+        raise ModelError(f"channels are {_show(channels)}; expected different ones, the first of them mel")
     calibration = info.get("calibration")
     calibration = calibration if isinstance(calibration, dict) else {}
     temperature = calibration.get("temperature")
     if not _is_number(temperature) or not 0.01 <= temperature <= 100:
-        raise ModelError(f"calibration temperature is {temperature!r}; expected a number from 0.01 to 100")
+        raise ModelError(f"calibration temperature is {_show(temperature)}; expected a number from 0.01 to 100")
     instruments = [label for label in labels if label != UNKNOWN]
     threshold = calibration.get("threshold")
     each: dict[str, Any] = threshold if isinstance(threshold, dict) else dict.fromkeys(instruments, threshold)
     if set(each) != set(instruments) or not all(_is_number(p) and 0 <= p <= 1 for p in each.values()):
         raise ModelError(
-            f"calibration threshold is {threshold!r}; expected a number from 0 to 1, or one for each label"
+            f"calibration threshold is {_show(threshold)}; expected a number from 0 to 1, or one for each label"
         )
     thresholds = tuple(float(each[label]) for label in instruments)
     return Bundle(name, content, tuple(labels), tuple(channels), float(temperature), thresholds, info)
@@ -146,3 +177,17 @@ def _check(info: Any, content: bytes) -> Bundle:
 
 def _is_number(value: object) -> TypeGuard[float]:
     return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def _is_text(value: object) -> TypeGuard[str]:
+    """Whether this can be shown, encoded and sent."""
+    return isinstance(value, str) and 0 < len(value) <= _MOST_LETTERS and value.isprintable()
+
+
+def _show(value: object) -> str:
+    """Whatever a json may hold, in one short line."""
+    return reprlib.repr(value)
+
+
+def _start(digest: object) -> str:
+    return digest[:12] if _is_text(digest) else _show(digest)

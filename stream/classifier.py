@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
+from stream import probe
 from stream.bundle import UNKNOWN, Bundle
 from stream.errors import ModelError
 from stream.features import FRAMES, N_MELS, Array, stack
@@ -26,13 +27,17 @@ class Classifier:
     Raises
     ------
     ModelError
-        When the model's tensors do not fit the front end or the bundle's labels.
+        When the model's tensors do not fit the front end or the bundle's labels, or `stream.probe` refuses it.
     RuntimeMissingError
         When there is no TFLite interpreter.
     """
 
     def __init__(self, bundle: Bundle, *, runtime: Runtime = "auto", threads: int = 1, delegates: bool = True) -> None:
         self.bundle = bundle
+        try:
+            probe.check(bundle.model, runtime, delegates)
+        except ModelError as error:
+            raise ModelError(f"model {bundle.name}: {error}") from error
         self.interpreter = Interpreter(bundle.model, runtime=runtime, threads=threads, delegates=delegates)
         for name, shape, expected in (
             ("input", self.interpreter.input.shape, (1, N_MELS, FRAMES, len(bundle.channels))),

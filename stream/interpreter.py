@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import importlib.metadata
+import math
 from dataclasses import dataclass
 from typing import Any, Final, Literal
 
@@ -103,14 +104,14 @@ class Interpreter:
                     ),
                 )
                 self._interpreter.allocate_tensors()
-        except (ValueError, RuntimeError) as error:
-            raise ModelError(f"{self.runtime} cannot read the model: {str(error).splitlines()[0]}") from error
-        inputs, outputs = self._interpreter.get_input_details(), self._interpreter.get_output_details()
+            inputs, outputs = self._interpreter.get_input_details(), self._interpreter.get_output_details()
+        except (ValueError, RuntimeError, OverflowError) as error:
+            raise ModelError(f"{self.runtime} cannot read the model: {_line(error)}") from error
         if len(inputs) != 1 or len(outputs) != 1:
             raise ModelError(f"the model has {len(inputs)} inputs and {len(outputs)} outputs; expected one of each")
         self.input, self.output = _tensor(inputs[0]), _tensor(outputs[0])
         for name, tensor in (("input", self.input), ("output", self.output)):
-            if tensor.dtype != "int8" or tensor.scale <= 0:
+            if tensor.dtype != "int8" or not 0 < tensor.scale < math.inf or not -128 <= tensor.zero_point <= 127:
                 raise ModelError(f"the model's {name} is {tensor}; expected quantized int8 (full-integer export)")
         self._input_index, self._output_index = inputs[0]["index"], outputs[0]["index"]
 
@@ -126,10 +127,18 @@ class Interpreter:
         -------
         np.ndarray [shape=output.shape, dtype=int8]
             Quantized output, a copy.
+
+        Raises
+        ------
+        ModelError
+            When the model cannot be run.
         """
-        self._interpreter.set_tensor(self._input_index, values)
-        self._interpreter.invoke()
-        output: Int8Array = self._interpreter.get_tensor(self._output_index)
+        try:
+            self._interpreter.set_tensor(self._input_index, values)
+            self._interpreter.invoke()
+            output: Int8Array = self._interpreter.get_tensor(self._output_index)
+        except (ValueError, RuntimeError) as error:
+            raise ModelError(f"{self.runtime} cannot run the model: {_line(error)}") from error
         return output
 
 
@@ -149,6 +158,10 @@ def _find(runtime: Runtime) -> tuple[Any, str]:
         return module, _PACKAGES[name]
     names = " or ".join(_PACKAGES[name] for name in wanted)
     raise RuntimeMissingError(f"no TFLite interpreter: pip install {names}")
+
+
+def _line(error: Exception) -> str:
+    return next(iter(str(error).splitlines()), type(error).__name__)
 
 
 def _tensor(details: dict[str, Any]) -> Tensor:
