@@ -15,10 +15,12 @@ from stream.classifier import Classifier
 from stream.conversion import Converter
 from stream.errors import SourceError
 from stream.messages import Segment
+from stream.quiet import quiet_stderr
 from stream.reader import open_sound
 from stream.recognizer import GATE, HOP, Recognizer, Result
 
 _BLOCK_SECONDS: Final = 1.0
+_BLOCK_NUMBERS: Final = 1 << 20  # at most, for a header may claim many channels at a high rate
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,11 +116,12 @@ def _results(
     path: str | Path, sound: soundfile.SoundFile, converter: Converter, recognizer: Recognizer
 ) -> Iterator[Result]:
     """Results of all of the file."""
-    block = round(_BLOCK_SECONDS * sound.samplerate)
+    block = min(round(_BLOCK_SECONDS * sound.samplerate), _BLOCK_NUMBERS // sound.channels)
     last = False
     while not last:
         try:
-            frames = sound.read(block, dtype="float32", always_2d=True)
+            with quiet_stderr():
+                frames = sound.read(block, dtype="float32", always_2d=True)
         except (RuntimeError, OSError) as error:
             raise SourceError(f"{path}: broken after {recognizer.time:.1f} s: {error}") from error
         last = len(frames) < block

@@ -9,6 +9,8 @@ from stream.errors import ConfigError
 from stream.features import SAMPLE_RATE, Array
 
 _FULL_SCALE = 0.999  # a 16-bit converter ends at 0.99997
+_LOUDEST = 1e6
+"""120 dB above full scale: what is louder is no audio, and would overflow in what comes after."""
 
 
 class Converter:
@@ -38,7 +40,7 @@ class Converter:
         self.clipped = False
         """Whether a sample was at full scale since this was last set to False."""
         self.invalid = 0
-        """Samples so far that were not finite numbers, and were taken as zeros."""
+        """Samples so far that were not finite numbers, or far beyond any audio, and were taken as zeros."""
         self.clear()
 
     def clear(self) -> None:
@@ -62,10 +64,11 @@ class Converter:
             Mono audio at 22 050 Hz; the resampler holds back a few milliseconds.
         """
         frames = frames[:, self._picked]
-        finite = np.isfinite(frames)
-        if not finite.all():  # before the resampler, which would smear it
-            self.invalid += frames.size - int(np.count_nonzero(finite))
-            frames = np.where(finite, frames, np.float32(0))
+        with np.errstate(invalid="ignore"):
+            valid = np.abs(frames) <= _LOUDEST  # which no NaN is
+        if not valid.all():  # before the resampler, which would smear it
+            self.invalid += frames.size - int(np.count_nonzero(valid))
+            frames = np.where(valid, frames, np.float32(0))
         if frames.size and max(frames.max(), -frames.min()) >= _FULL_SCALE:
             self.clipped = True
         mono: Array = frames.mean(axis=1, dtype=np.float32) if frames.shape[1] != 1 else frames[:, 0]

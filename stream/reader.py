@@ -17,12 +17,16 @@ from stream import clock
 from stream.errors import ConfigError, SourceError
 from stream.features import Array
 from stream.handoff import HandOff
+from stream.quiet import quiet_stderr
 
 _BLOCK_SECONDS: Final = 0.02
 _LATE_SECONDS: Final = 2.0
 """How far reading may fall behind and catch up; what is more is a gap, as it would be for a microphone."""
 _PCM_SPEED: Final = 1.01
 """How much faster than ours the clock of a live standard input may run; what comes faster is held back."""
+_RATES: Final = (1_000, 768_000)
+"""Lowest and highest in Hz. Beyond them nothing is audio, and a resampler would take minutes or gigabytes."""
+_MOST_CHANNELS: Final = 256
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +52,7 @@ class Pcm:
         dtypes = {"s16le": "<i2", "f32le": "<f4"}
         try:
             rate, channels = (int(number) for number in numbers)
-            if form in dtypes and 1_000 <= rate <= 768_000 and 1 <= channels <= 256:
+            if form in dtypes and _RATES[0] <= rate <= _RATES[1] and 1 <= channels <= _MOST_CHANNELS:
                 return cls(dtypes[form], rate, channels)
         except ValueError:
             pass
@@ -143,12 +147,20 @@ def open_sound(path: str | Path) -> soundfile.SoundFile:
     try:
         if not path.is_file():
             raise SourceError(f"{path}: {'not a file' if path.exists() else 'no such file'}")
-        sound = soundfile.SoundFile(str(path))
+        with quiet_stderr():  # mpg123 explains itself
+            sound = soundfile.SoundFile(str(path))
     except (soundfile.SoundFileError, OSError, ValueError) as error:
         raise SourceError(f"{path}: {_reason(error)}") from error
+    fault = None
     if not sound.frames:
+        fault = "holds no audio"
+    elif not _RATES[0] <= sound.samplerate <= _RATES[1]:
+        fault = f"says that its rate is {sound.samplerate} Hz; expected {_RATES[0]} to {_RATES[1]}"
+    elif sound.channels > _MOST_CHANNELS:
+        fault = f"says that it has {sound.channels} channels; at most {_MOST_CHANNELS} are allowed"
+    if fault:
         sound.close()
-        raise SourceError(f"{path}: holds no audio")
+        raise SourceError(f"{path}: {fault}")
     return sound
 
 
