@@ -24,6 +24,7 @@ _LATE_SECONDS: Final = 2.0
 """How far reading may fall behind and catch up; what is more is a gap, as it would be for a microphone."""
 _PCM_SPEED: Final = 1.01
 """How much faster than ours the clock of a live standard input may run; what comes faster is held back."""
+_LOOP_SECONDS: Final = 0.1
 _RATES: Final = (1_000, 768_000)
 """Lowest and highest in Hz. Beyond them nothing is audio, and a resampler would take minutes or gigabytes."""
 _MOST_CHANNELS: Final = 256
@@ -121,15 +122,19 @@ def open_file(path: str | Path, loop: bool = False, name: str | None = None) -> 
     Raises
     ------
     SourceError
-        When the file is missing, or is no audio.
+        When the file is missing, is no audio, or is too short to be repeated.
     """
     sound = open_sound(path)
+    if loop and sound.frames < _LOOP_SECONDS * sound.samplerate:
+        sound.close()
+        raise SourceError(f"{path}: is too short to be repeated; expected {_LOOP_SECONDS:g} s at least")
 
     def read(frames: int) -> Array:
-        block: Array = sound.read(frames, dtype="float32", always_2d=True)
-        if not len(block) and loop:
-            sound.seek(0)
-            block = sound.read(frames, dtype="float32", always_2d=True)
+        with quiet_stderr():
+            block: Array = sound.read(frames, dtype="float32", always_2d=True)
+            if not len(block) and loop:
+                sound.seek(0)
+                block = sound.read(frames, dtype="float32", always_2d=True)
         return block
 
     return Reader(name or Path(path).name, sound.samplerate, sound.channels, read)
@@ -198,8 +203,9 @@ def open_pcm(descriptor: int, pcm: Pcm) -> Reader:
         whole = len(data) // size * size
         data, rest = data[:whole], data[whole:]
         samples = np.frombuffer(data, pcm.dtype).reshape(-1, pcm.channels)
-        scale = 32768 if pcm.dtype == "<i2" else 1
-        return samples.astype(np.float32) / np.float32(scale)
+        if pcm.dtype == "<f4":  # garbage, perhaps, that arithmetic would complain of
+            return samples.astype(np.float32)
+        return samples.astype(np.float32) / np.float32(32768)
 
     return Reader("standard input", pcm.rate, pcm.channels, read, _PCM_SPEED)
 
