@@ -4,7 +4,7 @@
 AVX2. ``python -m tests.measure_instructions FOLDER`` counts those of a Raspberry Pi 4 (Cortex-A72) with QEMU, in the
 arm64 Debian that ``tests.measure_pi`` has put into the folder; it needs root, gcc and Debian's ``qemu-user``.
 
-A part is done a few times and, in a second process, forty times more; what both have in common, the start, cancels out.
+A part is done a few times and, in a second process, many times more; what both have in common, the start, cancels out.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from typing import Final
 
 FEW: Final = 8
 MORE: Final = 40
+MORE_OF_LITTLE: Final = 1000
 HOP: Final = 11 * 512
 MODELS: Final = ("lead", "small", "published")
 PARTS: Final = {
@@ -33,6 +34,7 @@ PARTS: Final = {
     "encode": "the label message as JSON",
     "hop": "all of the recognizer's hop, model lead",
     "hop-small": "all of the recognizer's hop, model small",
+    "start": "once: import the service, load model lead",
 }
 # QEMU's interface to plugins in the few declarations that are needed, because Debian does not package the header.
 PLUGIN: Final = r"""
@@ -60,7 +62,9 @@ __attribute__((visibility("default"))) int qemu_plugin_install(Id id, const void
 
 
 def work(part: str, times: int) -> None:
-    """Do one part of a hop over and over."""
+    """Do one part of a hop over and over, or, zero times, nothing at all."""
+    if not times:
+        return
     import numpy as np
 
     from stream import bundle
@@ -72,9 +76,13 @@ def work(part: str, times: int) -> None:
     from stream.reference import demo_audio
     from stream.smoothing import Smoother
 
-    audio = demo_audio()
     model = part.removeprefix("hop-")
     classifier = Classifier(bundle.load(model if model in MODELS else bundle.DEFAULT))
+    if part == "start":
+        import stream.service  # noqa: F401
+
+        return
+    audio = demo_audio()
 
     def windows() -> Iterator[tuple[np.ndarray, int]]:
         for end in range(WINDOW, WINDOW + times * HOP, HOP):
@@ -116,30 +124,33 @@ def under_valgrind(part: str, times: int) -> list[str]:
     ]  # fmt: skip
 
 
-def under_qemu(root: Path, plugin: Path) -> Callable[[str, int], list[str]]:
+def under_qemu(root: Path, plugin: Path, cpu: str) -> Callable[[str, int], list[str]]:
     """Return what makes the command that counts with QEMU."""
+    from tests.measure_pi import write_cpuinfo
+
+    write_cpuinfo(root / "opt/cpuinfo", cpu)
     (root / "opt/measure_instructions.py").write_text(Path(__file__).read_text(encoding="utf-8"), encoding="utf-8")
     # Not in a chroot, because the emulator needs this machine's libraries. It looks for files in the root first.
     python = next(root.glob("opt/soloist/bin/python3.*"))
-    # What the processor can do, the interpreter asks Linux; QEMU would pass on what the one here can.
     processor = f'mount --bind "{root}/opt/cpuinfo" /proc/cpuinfo && exec "$@"'
     return lambda part, times: [
         "unshare", "--mount", "sh", "-c", processor, "sh",
-        "qemu-aarch64", "-L", str(root), "-cpu", "cortex-a72", "-plugin", str(plugin),
+        "qemu-aarch64", "-L", str(root), "-cpu", cpu, "-plugin", str(plugin),
         str(root / "usr/bin" / python.name), "/opt/measure_instructions.py", "--work", part, str(times),
     ]  # fmt: skip
 
 
-def build(folder: Path) -> Path:
+def build(folder: Path, root: Path) -> Path:
     """Compile the plugin for the QEMU that is here."""
     plugin = folder / "count.so"
+    trial = ["qemu-aarch64", "-L", str(root), "-plugin", str(plugin), str(root / "usr/bin/true")]
     for version in range(1, 7):
         subprocess.run(
             ["gcc", "-O2", "-shared", "-fPIC", f"-DVERSION={version}", "-x", "c", "-", "-o", str(plugin)],
             input=PLUGIN, text=True, check=True,
         )  # fmt: skip
-        tried = subprocess.run(["qemu-aarch64", "-plugin", str(plugin), "-version"], capture_output=True, text=True)
-        if "API version" not in tried.stderr:
+        tried = subprocess.run(trial, capture_output=True, text=True)
+        if tried.returncode == 0:
             return plugin
     sys.exit(f"qemu-aarch64 does not take our plugin: {tried.stderr}")
 
@@ -157,6 +168,7 @@ def main() -> None:
     """Print a table."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("folder", type=Path, nargs="?", help="that of tests.measure_pi: count those of a Raspberry Pi")
+    parser.add_argument("--cpu", default="cortex-a72", help="that QEMU shows (%(default)s), as in tests.measure_pi")
     parser.add_argument("--parts", default=",".join(PARTS), help="only these (%(default)s)")
     parser.add_argument("--work", nargs=2, metavar=("PART", "TIMES"), help="what is counted")
     options = parser.parse_args()
@@ -168,12 +180,14 @@ def main() -> None:
         command: Callable[[str, int], list[str]] = under_valgrind
         if options.folder:
             root = options.folder.absolute()
-            command = under_qemu(root, build(Path(temporary)))
+            command = under_qemu(root, build(Path(temporary), root), options.cpu)
             packages = next(root.glob("opt/soloist/lib/python3*/site-packages"))
             environment["PYTHONPATH"] = f"/{packages.relative_to(root)}"
         for part in options.parts.split(","):
-            few, many = (count(command(part, times), environment) for times in (FEW, FEW + MORE))
-            sys.stdout.write(f"{part:10}{(many - few) / MORE / 1e6:9.3f} million  {PARTS[part]}\n")
+            more = MORE_OF_LITTLE if part in ("smooth", "encode") else MORE
+            few, many = (0, 1) if part == "start" else (FEW, FEW + more)
+            taken = count(command(part, many), environment) - count(command(part, few), environment)
+            sys.stdout.write(f"{part:10}{taken / (many - few) / 1e6:9.3f} million  {PARTS[part]}\n")
             sys.stdout.flush()
 
 

@@ -1,13 +1,13 @@
 """Try Soloist on a Raspberry Pi, nearly: ``sudo python -m tests.measure_pi FOLDER``.
 
-A Debian 13 for arm64 is put into the folder (debootstrap, 700 MB, kept for the next time), which QEMU runs as a
+A Debian 13 for arm64 is put into the folder (debootstrap, 450 MB, kept for the next time), which QEMU runs as a
 Cortex-A72, the processor of a Pi 4. This checkout is installed there as a wheel. Then the same windows go through the
 models there and here, and the same audio through `classify`; the service is started there, and subscribed to from there
 and from here. What differs is printed, and judged: the exit status is 0 where all holds.
 
 It needs root and a network, Debian 12 or 13, and this Python with Soloist; debootstrap and QEMU are installed if they
-are missing. It takes half an hour the first time and some minutes the next. Nothing stays mounted: every command has
-its own view of the mounts. The emulated processor is a hundred times slower than a real one, so times mean nothing.
+are missing. It takes half an hour the first time and some minutes the next. Every command has its own view of the mounts,
+so that nothing stays mounted but binfmt_misc, by which the kernel knows QEMU. The emulated processor is a hundred times slower than a real one, so times mean nothing.
 """
 
 from __future__ import annotations
@@ -32,7 +32,8 @@ CHECKOUT: Final = Path(__file__).parents[1]
 MODELS: Final = ("lead", "small", "published")
 STEP: Final = 4  # hops from one window to the next that is compared
 REFERENCES: Final = 5  # windows that the slow reference kernels hear
-PACKAGES: Final = {"debootstrap": "debootstrap", "qemu-aarch64-static": "qemu-user-static"}
+QEMU: Final = Path("/usr/lib/binfmt.d/qemu-aarch64.conf")
+PACKAGES: Final = {Path("/usr/sbin/debootstrap"): "debootstrap", QEMU: "qemu-user-static"}
 BINFMT: Final = Path("/proc/sys/fs/binfmt_misc")
 ENTER: Final = """
 mount -t proc proc "$0/proc" && mount --rbind /sys "$0/sys" && mount --rbind /dev "$0/dev" &&
@@ -83,9 +84,7 @@ class Pi:
         if authority := os.environ.get("PIP_CERT"):
             shutil.copy(authority, root / "opt/authority.pem")
             inside["PIP_CERT"] = "/opt/authority.pem"
-        # The interpreter asks Linux what the processor can do, and QEMU passes that on from the processor that is here.
-        cores = [CPUINFO.format(number=number, part=CPUS[cpu]) for number in range(os.cpu_count() or 1)]
-        (root / "opt/cpuinfo").write_text("".join(cores), encoding="ascii")
+        write_cpuinfo(root / "opt/cpuinfo", cpu)
         settings = [f"{key}={value}" for key, value in inside.items()]
         self._enter = ["unshare", "--mount", "sh", "-c", ENTER, str(root), "/usr/bin/env", "-i", *settings]
 
@@ -103,6 +102,12 @@ class Pi:
         if process.returncode:
             sys.exit(f"{' '.join(command)}: {err or out}")
         return out
+
+
+def write_cpuinfo(file: Path, cpu: str) -> None:
+    """Write what is to be in /proc/cpuinfo: the interpreter reads it, and QEMU would pass on what is here."""
+    cores = [CPUINFO.format(number=number, part=CPUS[cpu]) for number in range(os.cpu_count() or 1)]
+    file.write_text("".join(cores), encoding="ascii")
 
 
 class Report:
@@ -129,14 +134,14 @@ def run(*command: str | Path) -> None:
 
 def prepare(root: Path, release: str) -> None:
     """Put Debian into the folder, and teach the kernel to run its programs."""
-    missing = [package for program, package in PACKAGES.items() if shutil.which(program) is None]
+    missing = [package for file, package in PACKAGES.items() if not file.exists()]
     if missing:
         run("apt-get", "update", "-q")
         run("apt-get", "install", "-yq", *missing)
     if not (BINFMT / "register").exists():
         run("mount", "-t", "binfmt_misc", "binfmt_misc", BINFMT)
     if not (BINFMT / "qemu-aarch64").exists():
-        (BINFMT / "register").write_text(Path("/usr/lib/binfmt.d/qemu-aarch64.conf").read_text().strip())
+        (BINFMT / "register").write_text(QEMU.read_text().strip())
     if not (root / "opt/.complete").exists():
         shutil.rmtree(root, ignore_errors=True)
         packages = "--include=python3,python3-venv,libportaudio2,ca-certificates"
