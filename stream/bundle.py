@@ -20,8 +20,8 @@ UNKNOWN: Final = "unknown"
 DEFAULT: Final = "lead"
 
 _MOST_JSON: Final = 1 << 20
-_MOST_MODEL: Final = 64 << 20
-"""Bytes of a file that are read, a hundred times those of the shipped ones and more."""
+_MOST_MODEL: Final = 16 << 20
+"""Bytes of a file that are read, forty times those of the shipped ones and more."""
 _MOST_LABELS: Final = 512
 _MOST_LETTERS: Final = 80
 """Of a label and of a name."""

@@ -22,10 +22,10 @@ from stream import anatomy
 from stream.errors import ModelError, SoloistError
 from stream.interpreter import Interpreter, Runtime
 
-_SECONDS: Final = 60.0
-_CPU_SECONDS: Final = 30
-_MEMORY: Final = 2 << 30  # addresses, of which the libraries alone take 0.4 GiB
-_INPUT: Final = 64 << 20
+_SECONDS: Final = 20.0  # the watchdog of our unit waits 30 s, and a Raspberry Pi takes 2 s
+_CPU_SECONDS: Final = 15
+_MEMORY: Final = 256 << 20  # that is written to; the libraries and a shipped model take 95 MiB
+_ADDRESSES: Final = 2 << 30
 _REFUSED: Final = 3
 
 
@@ -92,11 +92,12 @@ def _hear(model: bytes, runtime: Runtime, delegates: bool) -> None:
 def main(arguments: list[str]) -> int:
     """Try one model: FILE or - [auto|litert|tflite] [fast|plain]."""
     resource.setrlimit(resource.RLIMIT_CPU, (_CPU_SECONDS, _CPU_SECONDS + 1))
-    resource.setrlimit(resource.RLIMIT_AS, (_MEMORY, _MEMORY))
+    resource.setrlimit(resource.RLIMIT_AS, (_ADDRESSES, _ADDRESSES))
+    resource.setrlimit(resource.RLIMIT_DATA, (_MEMORY, _MEMORY))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     file, runtime, speed = [*arguments, *("-", "auto", "fast")[len(arguments) :]]
     try:
-        model = sys.stdin.buffer.read(_INPUT) if file == "-" else Path(file).read_bytes()
+        model = sys.stdin.buffer.read() if file == "-" else Path(file).read_bytes()
         _hear(model, "litert" if runtime == "litert" else "tflite" if runtime == "tflite" else "auto", speed == "fast")
     except (SoloistError, OSError) as error:
         sys.stderr.write(f"{error}\n")

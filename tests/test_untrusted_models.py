@@ -276,3 +276,15 @@ def test_the_probe_as_a_command(tmp_path: Path, capfd: pytest.CaptureFixture[str
     assert tried(SMALL.model) == 0
     assert capfd.readouterr().err == ""
     assert tried(SMALL.model[:2000]) != 0
+
+
+def test_the_probe_is_bounded() -> None:
+    """What takes more memory than a model may ends in a line; the limits hold for the probe alone."""
+    program = (
+        "import sys; from stream import probe; probe._hear = lambda *_: bytearray(1 << 30); sys.exit(probe.main(['-']))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program], input=b"", capture_output=True, check=False, cwd=Path(__file__).parents[1]
+    )
+    assert done.returncode == 3
+    assert done.stderr.decode() == "the .tflite takes more memory than a model may\n"
