@@ -239,3 +239,30 @@ async def test_the_clock_goes_on_between_labels_and_trusts_the_earliest(page):
     assert present[:3] == [None, 1001, 1003]
     assert 0.4 < present[3] <= 0.45
     assert present[4] == 1030
+
+
+async def test_a_service_that_starts_again_tells_only_what_was_not_known(page):
+    """Of what it tells of the time before its start, a page that was open then keeps its own, and takes the rest."""
+    assert await chronicled(
+        page,
+        """
+        const before = [segment(-80, -60, 'violin'), segment(-60, -40, 'flute'), segment(-5, -2, 'piano')];
+        const marks = [mark(-70, 'known'), mark(-4, 'new')];
+        hello(1000, 'first');
+        label(20, 'violin', 0);
+        history([segment(0, 20, 'violin')], { marks: [mark(10, 'known')] });
+        label(20.25, 'flute', 20);
+        label(40, 'flute', 20, {}, 0.5);
+        hello(1080, 'second');
+        label(1, 'trumpet', 0);
+        history(before, { marks });
+        const again = new Chronicle();
+        again.hear({ type: 'hello', labels: [], window: 3, hop: 0.25, utc: 1080, run: 'second' }, 0);
+        again.hear(parse(JSON.stringify({ type: 'history', segments: before, marks, guesses: [], outages: [] })), 0);
+        return [spans(chronicle.segments), chronicle.marks.map((it) => it.text), spans(again.segments)];
+        """,
+    ) == [
+        [[1000, 1020, "violin"], [1020, 1040, "flute"], [1075, 1078, "piano"]],
+        ["known", "new"],
+        [[1000, 1020, "violin"], [1020, 1040, "flute"], [1075, 1078, "piano"]],
+    ]
