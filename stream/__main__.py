@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from stream.config import Reading
+    from stream.service import Service
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -191,8 +192,10 @@ def _run(options: argparse.Namespace) -> int:
     from stream.service import Service
 
     notifier = Notifier()
+    listening: list[str] = []  # where, once we are
 
     def tell(address: str) -> None:
+        listening.append(address)
         logs.announce(f"listening on {address}", address=address)
         notifier.ready(f"listening on {address}")
 
@@ -213,9 +216,27 @@ def _run(options: argparse.Namespace) -> int:
             notifier.stopping()
             running.cancel()
 
+        one_by_one = asyncio.Lock()
+        reloading: set[asyncio.Task[None]] = set()  # which nobody else keeps
+
+        async def reload() -> None:
+            async with one_by_one:
+                notifier.reloading()
+                try:
+                    await _reload(options, service)
+                finally:
+                    notifier.ready(f"listening on {listening[0]}")
+
+        def begin_reload() -> None:
+            if listening:  # or the settings were read just now
+                task = loop.create_task(reload())
+                reloading.add(task)
+                task.add_done_callback(reloading.discard)
+
         loop = asyncio.get_running_loop()
         for number in (signal.SIGINT, signal.SIGTERM):
             loop.add_signal_handler(number, end)
+        loop.add_signal_handler(signal.SIGHUP, begin_reload)
         await service.run(tell)
 
     try:
@@ -228,6 +249,30 @@ def _run(options: argparse.Namespace) -> int:
         logs.announce(f"{error}{hint}", logging.ERROR)
         return 2 if isinstance(error, ConfigError) else 1
     return 0
+
+
+async def _reload(options: argparse.Namespace, service: Service) -> None:
+    """Read the settings again and go on with them, or with the old ones if they cannot be used."""
+    import asyncio
+    import logging
+
+    from stream import checkup, config, gate, logs
+
+    reading = _reading(options)
+    try:
+        config.refuse(reading.problems)
+        settings = reading.settings
+        token = gate.token(settings)
+        later = await service.reload(settings)
+    except SoloistError as error:
+        problems = reading.problems or await asyncio.to_thread(checkup.problems, reading)
+        reason = config.in_short(problems or [reading.placed(error)])
+        logs.announce(f"the settings stay as they were: {reason}", logging.ERROR)
+        return
+    logs.configure(settings.log_level, settings.log_format, token)
+    for name in later:
+        logs.announce(f"{reading.called(name)} changes with the next start", logging.WARNING)
+    logs.announce("the settings were read again")
 
 
 def _config_check(options: argparse.Namespace) -> int:

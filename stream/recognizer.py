@@ -127,6 +127,23 @@ class Recognizer:
         """Whether a hop is complete and waits for `evaluate` or `skip`."""
         return self._position == self._due
 
+    def replace(self, other: Recognizer) -> Guess | None:
+        """Go on with the model, line-up, hop and gate of another recognizer, which has heard nothing.
+
+        Audio, time and sequence go on, and so does the present stretch; the smoothing starts over.
+
+        Returns
+        -------
+        Guess or None
+            The stretch of a second guess that ends with this.
+        """
+        guess = self._runner_up.close(self._evaluated / SAMPLE_RATE)
+        self.instruments, self.thresholds, self.lineup = other.instruments, other.thresholds, other.lineup
+        self.hop, self._hop = other.hop, other._hop  # from the hop on that is due next
+        self._classifier, self._gate, self._in_lineup = other._classifier, other._gate, other._in_lineup
+        self._smoother, self._runner_up = other._smoother, other._runner_up
+        return guess
+
     def feed(self, samples: Array) -> Iterator[Result]:
         """Take in samples and yield the result of every hop that they complete.
 

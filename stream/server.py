@@ -190,6 +190,11 @@ class Server:
             subscriber.put(message.type, text)
         self._metrics.sent.labels(message.type).inc(len(idle) + len(busy))
 
+    def admit(self, access: Access, instruments: Sequence[str]) -> None:
+        """Change who may come in, and what may be subscribed to; whoever is inside stays."""
+        self.access, self.instruments = access, instruments
+        self._turnstile.limit(access.connections, access.per_address)
+
     def remember(self, event: Segment | Guess | Mark | Outage) -> None:
         """Have something in the history that was heard before the service started."""
         self._recent.add(event)

@@ -45,6 +45,9 @@ _WRONG_SECONDS: Final = 1.0  # by which the Unix time of the stream may be off
 _STATUS_SECONDS: Final = 2.0
 _PAST_SECONDS: Final = 7200.0  # that are told of what was heard before the service started
 _START_SECONDS: Final = 30.0  # patience with a sound system without which there is nothing to do
+_FIXED: Final = ("input", "device", "wait", "channel", "pcm", "loop", "host", "port")  # as long as the service runs
+_HEARING: Final = ("hop", "gate", "instruments", "runtime", "threads")  # beside the model
+_LOG: Final = ("session_log", "session_log_days", "session_log_megabytes")
 
 _log = logging.getLogger(__name__)
 
@@ -64,8 +67,8 @@ class Service:
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
-        classifier = Classifier(bundle.load(settings.model), runtime=settings.runtime, threads=settings.threads)
-        self.recognizer = Recognizer(classifier, hop=settings.hop, lineup=settings.instruments, gate=settings.gate)
+        classifier = _classifier(settings)
+        self.recognizer = _recognizer(settings, classifier)
         self.metrics = Metrics()
         access = Access.of(settings)
         self.server = Server(self.recognizer.instruments, self.metrics, self.health, lambda: self.time, access)
@@ -74,7 +77,8 @@ class Service:
         """Called whenever audio has gone through, or there is none and that is in order."""
         self.on_status: Callable[[str], None] = lambda text: None
         """Called with what the service does, in a line."""
-        self._model = classifier.bundle.name
+        self._bundle = classifier.bundle
+        self._evaluating = asyncio.Lock()  # held while the recognizer must stay as it is
         self._meter = LevelMeter()
         # One thread of its own, so that clients are served while an inference runs.
         self._executor = ThreadPoolExecutor(1, "recognizer")
@@ -89,7 +93,7 @@ class Service:
         self._dropped_hops = 0
         self._hop_times: deque[float] = deque(maxlen=100)
         self._started = time.monotonic()
-        self._reader = Worker("archive")
+        self._worker = Worker("files")
         self._past: list[Record] = []  # heard before the service started, and not yet in the history
         self._heard_at: float | None = None  # when the last audio was delivered, on `stream.clock`
         self._origin: float | None = None  # stream time 0, on `stream.clock`
@@ -111,8 +115,7 @@ class Service:
             When the source cannot be opened and is not to be waited for, or when one cannot listen on the port.
         """
         settings, capture = self.settings, self._capture
-        self._write_log(settings)
-        self._recall()
+        self._write_log(settings, recall=True)
         try:
             if not capture.waits:
                 await self._open(_START_SECONDS)
@@ -130,10 +133,59 @@ class Service:
             raise group.exceptions[0] from None
         finally:
             self._executor.shutdown(cancel_futures=True)
-            self._reader.close()
+            self._worker.close()
             await capture.close()
             if self._journal is not None:
                 self._journal.close()
+
+    async def reload(self, settings: Settings) -> list[str]:
+        """Go on with other settings, without losing a sample or a client.
+
+        Returns
+        -------
+        list of str
+            Names of those that change with the next start only.
+
+        Raises
+        ------
+        SoloistError
+            When they cannot be used; then all is as it was.
+        """
+        old = self.settings
+        later = [name for name in _FIXED if getattr(settings, name) != getattr(old, name)]
+        if (settings.certificate is None) != (old.certificate is None):
+            later += ["certificate"]
+            settings = replace(settings, certificate=old.certificate, key=old.key)
+        settings = replace(settings, **{name: getattr(old, name) for name in later})
+        access = Access.of(settings)
+        classifier = await self._worker.do(_classifier, settings)  # also when the name is the same: the file may not be
+        other = _recognizer(settings, classifier)
+        async with self._evaluating:
+            if classifier.bundle != self._bundle or any(getattr(settings, it) != getattr(old, it) for it in _HEARING):
+                self._change_recognizer(other)
+            self._bundle = classifier.bundle
+        if settings.gate != old.gate:
+            self._faults = Faults(settings.gate, self._capture.live)
+        if (tls := self.server.access.tls) is not None:
+            # Those who come from now on see the new certificate.
+            assert settings.certificate is not None
+            tls.load_cert_chain(settings.certificate, settings.key)
+        self.server.admit(replace(access, tls=tls), self.recognizer.instruments)
+        self.settings = settings
+        if any(getattr(settings, name) != getattr(old, name) for name in _LOG):
+            if self._journal is not None:
+                self._journal.close()  # two may not write one file
+            self._write_log(settings)
+        self._announce()
+        return later
+
+    def _change_recognizer(self, other: Recognizer) -> None:
+        """Hear with another model, line-up, hop or gate."""
+        if (guess := self.recognizer.replace(other)) is not None:
+            self.server.publish(guess)
+        self.server.latest_label = None  # it has the instruments of the model before
+        self.metrics.probability.clear()
+        self._hop_times.clear()
 
     @property
     def time(self) -> float:
@@ -155,7 +207,7 @@ class Service:
             reason,
             {
                 "version": __version__,
-                "model": self._model,
+                "model": self._bundle.name,
                 "source": self._source_name,
                 "source_state": self._state,
                 "audio_age": None if age is None else round(age, 3),
@@ -172,17 +224,21 @@ class Service:
     def _journal(self) -> Journal | None:
         return self.server.journal
 
-    def _write_log(self, settings: Settings) -> None:
-        """Write a session log from now on, if there is to be one."""
+    def _write_log(self, settings: Settings, recall: bool = False) -> None:
+        """Write a session log from now on, if there is to be one, and perhaps recall what it holds."""
+        self.server.journal = None
         if settings.session_log == "off":
             return
         path = settings.session_log or journal.default_path(os.environ)
+        is_old = os.path.exists(path)  # one that is being made cannot be read yet
         log = Journal(path, settings.session_log_days, settings.session_log_megabytes * 2**20)
         self.metrics.log_events.set_function(lambda: log.written)
         self.metrics.log_missed.set_function(lambda: log.missed)
         self.server.journal = log
+        if recall and is_old:
+            self._recall(log)
 
-    def _recall(self) -> None:
+    def _recall(self, log: Journal) -> None:
         """Read what was heard before the service started, while it starts."""
 
         def take(reading: asyncio.Future[list[Record]]) -> None:
@@ -192,8 +248,7 @@ class Service:
                 self._past = reading.result()
                 self._remember()
 
-        if self._journal is not None:
-            self._reader.do(self._journal.recent, _PAST_SECONDS, time.time()).add_done_callback(take)
+        self._worker.do(log.recent, _PAST_SECONDS, time.time()).add_done_callback(take)
 
     def _remember(self) -> None:
         """Put what was heard before into the history, once it is known when this stream began."""
@@ -330,12 +385,13 @@ class Service:
                 self._dropped_hops += 1
                 self.metrics.dropped_hops.inc()
                 continue
-            started = time.perf_counter()
-            result = await loop.run_in_executor(self._executor, recognizer.evaluate)
-            elapsed = time.perf_counter() - started
-            self._hop_times.append(elapsed)
-            self.metrics.hop_seconds.observe(elapsed)
-            self._publish(result)
+            async with self._evaluating:
+                started = time.perf_counter()
+                result = await loop.run_in_executor(self._executor, recognizer.evaluate)
+                elapsed = time.perf_counter() - started
+                self._hop_times.append(elapsed)
+                self.metrics.hop_seconds.observe(elapsed)
+                self._publish(result)
             if delivered is not None:
                 self.on_handover(clock.now() - delivered)
 
@@ -363,7 +419,7 @@ class Service:
             Hello(
                 protocol=PROTOCOL,
                 server=f"soloist {__version__}",
-                model=self._model,
+                model=self._bundle.name,
                 labels=recognizer.instruments,
                 lineup=recognizer.lineup,
                 window=WINDOW / SAMPLE_RATE,
@@ -426,3 +482,11 @@ class Service:
         if self._utc is not None and math.isfinite(wrong) and abs(wrong) > _WRONG_SECONDS:
             self._utc += wrong
             self._announce()
+
+
+def _classifier(settings: Settings) -> Classifier:
+    return Classifier(bundle.load(settings.model), runtime=settings.runtime, threads=settings.threads)
+
+
+def _recognizer(settings: Settings, classifier: Classifier) -> Recognizer:
+    return Recognizer(classifier, hop=settings.hop, lineup=settings.instruments, gate=settings.gate)

@@ -60,6 +60,10 @@ class Turnstile:
         self._places: Counter[str] = Counter()  # of those inside
         self._knocks: deque[float] = deque()
 
+    def limit(self, most: int, per_address: int) -> None:
+        """Let in so many from now on. Nobody who is inside has to go."""
+        self._most, self._per_address = most, per_address
+
     def __len__(self) -> int:
         return len(self._waiting) + len(self._inside)
 
