@@ -28,6 +28,8 @@ _LOOP_SECONDS: Final = 0.1
 _RATES: Final = (1_000, 768_000)
 """Lowest and highest in Hz. Beyond them nothing is audio, and a resampler would take minutes or gigabytes."""
 _MOST_CHANNELS: Final = 256
+_MOST_NUMBERS: Final = 64 * 192_000
+"""Samples of all channels in a second, of which three seconds may wait: 150 MB."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +55,11 @@ class Pcm:
         dtypes = {"s16le": "<i2", "f32le": "<f4"}
         try:
             rate, channels = (int(number) for number in numbers)
-            if form in dtypes and _RATES[0] <= rate <= _RATES[1] and 1 <= channels <= _MOST_CHANNELS:
+            if (
+                form in dtypes
+                and _RATES[0] <= rate <= _RATES[1]
+                and 1 <= channels <= min(_MOST_CHANNELS, _MOST_NUMBERS // rate)
+            ):
                 return cls(dtypes[form], rate, channels)
         except ValueError:
             pass
@@ -163,6 +169,8 @@ def open_sound(path: str | Path) -> soundfile.SoundFile:
         fault = f"says that its rate is {sound.samplerate} Hz; expected {_RATES[0]} to {_RATES[1]}"
     elif sound.channels > _MOST_CHANNELS:
         fault = f"says that it has {sound.channels} channels; at most {_MOST_CHANNELS} are allowed"
+    elif sound.channels * sound.samplerate > _MOST_NUMBERS:
+        fault = f"says that it has {sound.channels} channels at {sound.samplerate} Hz, which is too much"
     if fault:
         sound.close()
         raise SourceError(f"{path}: {fault}")

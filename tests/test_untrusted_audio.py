@@ -59,6 +59,7 @@ REFUSED = {
     "no channels": (wav(channels=0), "Channel count is zero"),
     "2000 channels": (wav(channels=2000), "Too many channels"),
     "1024 channels": (wav(NOISE, channels=1024), "says that it has 1024 channels; at most 256"),
+    "256 channels at 768 kHz": (wav(channels=256, rate=768_000), "says that it has 256 channels at 768000 Hz"),
     "0 Hz": (wav(rate=0), "incomplete"),
     "1 Hz": (wav(rate=1), "says that its rate is 1 Hz; expected 1000 to 768000"),
     "2^31 Hz": (wav(rate=1 << 31), "incomplete"),
@@ -240,7 +241,7 @@ def poured(data: bytes, pcm: Pcm) -> list[np.ndarray]:
 @given(
     data=st.binary(max_size=3000) | st.integers(0, 3000).map(lambda n: b"\xff" * n),
     form=st.sampled_from(["s16le", "f32le"]),
-    rate=st.sampled_from([8_000, 44_100, 768_000]),
+    rate=st.sampled_from([8_000, 44_100, 48_000]),
     channels=st.sampled_from([1, 2, 3, 32, 256]),
 )
 def test_any_raw_audio(data: bytes, form: str, rate: int, channels: int) -> None:
