@@ -59,7 +59,7 @@ async def serving(
         async with asyncio.timeout(30):
             while True:
                 line = (await process.stderr.readline()).decode()
-                if found := re.search(r"listening on http://(\S+)/", line):
+                if found := re.search(r"listening on https?://(\S+)/", line):
                     break
                 if not line:
                     raise AssertionError(f"the service ended: {complaints}")

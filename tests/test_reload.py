@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+import shutil
 import signal
 import socket
+import ssl
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Any
@@ -17,6 +19,7 @@ from websockets.exceptions import InvalidStatus
 from stream.archive import Archive
 from stream.features import HOP_LENGTH, SAMPLE_RATE
 from stream.recognizer import HOP
+from tests.certificates import Certificate, make
 from tests.processes import Service, serving
 from tests.serving import check
 
@@ -172,3 +175,23 @@ async def test_systemd_is_told_when_it_reloads(file: Path, tmp_path: Path) -> No
             async for lines in datagrams:
                 if lines[0] == "READY=1":
                     break
+
+
+async def test_a_renewed_certificate_is_shown_to_who_comes(certificate: Certificate, tmp_path: Path) -> None:
+    """The files of a certificate may become others; if they are broken, the last one stays."""
+    mine = make(tmp_path)
+    renewed = mine.certificate.read_text()
+    shutil.copyfile(certificate.certificate, mine.certificate)
+    spare = shutil.copyfile(mine.key, tmp_path / "spare.key")
+    shutil.copyfile(certificate.key, mine.key)
+    arguments = ("--input", "demo", "--certificate", str(mine.certificate), "--key", str(mine.key))
+    async with serving(*arguments) as service, asyncio.timeout(40):
+        place = ("127.0.0.1", int(service.port))
+        first = await asyncio.to_thread(ssl.get_server_certificate, place)
+        shutil.copyfile(spare, mine.key)
+        reload(service, mine.certificate, renewed)
+        await complaint(service, "the settings were read again")
+        second = await asyncio.to_thread(ssl.get_server_certificate, place)
+        reload(service, mine.certificate, "broken")
+        await complaint(service, "the settings stay as they were: --certificate is ")
+        assert await asyncio.to_thread(ssl.get_server_certificate, place) == second != first
