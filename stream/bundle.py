@@ -25,6 +25,7 @@ _MOST_MODEL: Final = 16 << 20
 _MOST_LABELS: Final = 512
 _MOST_LETTERS: Final = 80
 """Of a label and of a name."""
+_MOST_SHOWN: Final = 160
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,7 +187,8 @@ def _is_text(value: object) -> TypeGuard[str]:
 
 def _show(value: object) -> str:
     """Whatever a json may hold, in one short line."""
-    return reprlib.repr(value)
+    shown = reprlib.repr(value)  # which limits each level, not the whole
+    return shown if len(shown) <= _MOST_SHOWN else f"{shown[:_MOST_SHOWN]}..."
 
 
 def _start(digest: object) -> str:
