@@ -354,17 +354,19 @@ async def test_a_pipe_that_pauses_is_told(demo: Array, monkeypatch: pytest.Monke
     monkeypatch.setattr("stream.capture.open_source", lambda settings: open_pcm(reading, Pcm.parse("f32le:22050:1")))
     service = Service(Settings(input="-", port=0))
     listening = asyncio.get_running_loop().create_future()
-    async with asyncio.timeout(PATIENCE), asyncio.TaskGroup() as tasks:
-        running = tasks.create_task(service.run(listening.set_result))
-        async with Client(await listening) as client:
-            show = Evening(service, Socket(), client)
-            os.write(writing, demo[: SAMPLE_RATE // 2].tobytes())
-            status = await show.status(source="waiting")
-            assert status.message == "standard input delivers nothing"
-            assert service.health().reason == status.message
-            tasks.create_task(asyncio.to_thread(os.write, writing, demo[: 8 * SAMPLE_RATE].tobytes()))
-            told = await show.until(lambda message: isinstance(message, Outage) and message.end is not None)
-            assert [m.source for m in told if isinstance(m, Status)][-1] == "running"
-            os.close(writing)
-            await running
-    os.close(reading)
+    try:
+        async with asyncio.timeout(PATIENCE), asyncio.TaskGroup() as tasks:
+            running = tasks.create_task(service.run(listening.set_result))
+            async with Client(await listening) as client:
+                show = Evening(service, Socket(), client)
+                os.write(writing, demo[: SAMPLE_RATE // 2].tobytes())
+                status = await show.status(source="waiting")
+                assert status.message == "standard input delivers nothing"
+                assert service.health().reason == status.message
+                tasks.create_task(asyncio.to_thread(os.write, writing, demo[: 8 * SAMPLE_RATE].tobytes()))
+                await show.until(lambda message: isinstance(message, Outage) and message.end is not None)
+                await show.status(source="running")
+                os.close(writing)
+                await running
+    finally:
+        os.close(reading)  # which also ends a thread that writes still
