@@ -12,7 +12,6 @@ from stream.archive import Archive
 from stream.config import Settings
 from stream.errors import LogError
 
-FORMATS: Final = ("json", "csv", "audacity")
 _TITLES: Final = ("id", "begin", "length", "source", "model", "segments")
 
 

@@ -8,7 +8,7 @@ import { parse } from "./messages.js";
  */
 
 /** Of the protocol that this page speaks. */
-export const PROTOCOL = 1;
+const PROTOCOL = 1;
 
 /** From the first attempt to reconnect to the longest pause between two, in milliseconds. */
 const [FIRST_PAUSE, LONGEST_PAUSE] = [500, 8000];

@@ -138,7 +138,7 @@ function nearly({ start, end }, guesses) {
 }
 
 /** @param {number} seconds */
-export function lengthInWords(seconds) {
+function lengthInWords(seconds) {
   if (seconds < 59.95) return `${seconds.toFixed(1)} s`;
   const whole = Math.round(seconds);
   const [hours, minutes] = [Math.floor(whole / 3600), Math.floor(whole / 60) % 60];
