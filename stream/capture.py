@@ -18,11 +18,11 @@ PATIENCE: Final = 1.5
 """Seconds without a call from a source that had called, after which it is taken for lost."""
 FIRST_PATIENCE: Final = 5.0
 """The same for the first call: an idle virtual source may need two seconds, a player of raw audio a little more."""
-RETRY_SECONDS: Final = (0.5, 1.0, *(60 * (2.0,)), *(60 * (8.0,)), 60.0)
+RETRY_SECONDS: Final = (0.5, 1.0, *(60 * (2.0,)), 8.0)
 """Pauses between tries to open a device; the last one for ever. A card that is plugged in ends any of them.
 
-Each look of PortAudio for devices costs 25 ms of the processor, and 12 KiB that the libraries below it do not give
-back.
+Each look of PortAudio for devices costs 25 ms of the processor, and a quarter of a KiB that the libraries below it do
+not give back.
 """
 ANSWER_SECONDS: Final = 2.0
 """Patience with the sound system before it is told that it does not answer."""

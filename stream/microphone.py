@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import atexit
 import contextlib
+import ctypes
+import functools
 import logging
 import re
 from collections.abc import Iterator
@@ -23,6 +25,8 @@ _SERVER_CHANNELS: Final = 2
 _RATES: Final = (48_000, 44_100, 32_000, 22_050, 16_000, 96_000, 192_000, 88_200, 24_000, 11_025, 8_000)
 _INVALID_RATE: Final = -9997
 _INVALID_CHANNELS: Final = -9998
+_UNLOADED: Final = ("libpixman-1.so.0", "libgomp.so.1")
+"""Libraries that ALSA's resampling plug-in brings along, by way of FFmpeg."""
 
 _log = logging.getLogger(__name__)
 
@@ -85,6 +89,7 @@ def refresh() -> None:
         When it finds no sound system.
     """
     sd = _sounddevice()
+    _keep_loaded()
     with quiet_stderr():
         with contextlib.suppress(sd.PortAudioError):  # it did not start the last time
             sd._terminate()
@@ -92,6 +97,18 @@ def refresh() -> None:
             sd._initialize()
         except sd.PortAudioError as error:
             raise SourceLostError(f"the sound system does not start: {_reason(error)}") from error
+
+
+@functools.cache
+def _keep_loaded() -> None:
+    """Hold on to libraries that a look for devices would load and unload.
+
+    They allocate 12 KiB whenever they are loaded and never give it back: a device that is missing for a day would
+    cost what a service has. Where they are not installed, ALSA does without.
+    """
+    for name in _UNLOADED:
+        with contextlib.suppress(OSError):
+            ctypes.CDLL(name)
 
 
 def find(name: str | None, last: str | None = None, strict: bool = False) -> Device:

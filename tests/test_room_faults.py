@@ -10,6 +10,7 @@ import os
 import signal
 import sys
 import time
+from asyncio.subprocess import PIPE
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -292,3 +293,29 @@ async def test_twenty_losses_leave_nothing_behind() -> None:
         assert after[-1][1] == after[0][1]
         assert after[-1][2] < after[0][2] + 2048
         say(f"stream time is {await evening.true():.3f} s behind")
+
+
+LOOK = """
+import pathlib
+from stream import microphone
+
+def held():
+    lines = pathlib.Path("/proc/self/status").read_text().splitlines()
+    return next(int(line.split()[1]) for line in lines if line.startswith("RssAnon"))
+
+for number in range(150):
+    microphone.refresh()
+    if number == 30:
+        before = held()
+print(held() - before)  # KiB
+"""
+
+
+async def test_looking_for_a_device_costs_no_memory() -> None:
+    """A device may be missing for days: 120 looks of the real PortAudio take less than 1 KiB each."""
+    async with room() as place:
+        process = await asyncio.create_subprocess_exec(
+            sys.executable, "-c", LOOK, stdout=PIPE, env={**os.environ, **place.env}
+        )
+        out, _ = await process.communicate()
+    assert int(out) < 120
