@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
+import functools
 import http
 import logging
 import os
@@ -22,6 +24,7 @@ from stream.allowance import Allowance
 from stream.connection import UNSENT_BYTES, Connection
 from stream.errors import AddressError
 from stream.gate import Access, is_loopback, name_of
+from stream.handshake import Handshake
 from stream.history import Recent
 from stream.journal import Journal
 from stream.messages import Guess, Hello, Label, Mark, Message, Outage, Segment, Status, encode
@@ -79,6 +82,7 @@ class Server:
         self._marks = Allowance(*_MARKS)
         self._turnstile = Turnstile(access.connections, access.per_address, self._count_refused)
         self._connections: WeakSet[Connection] = WeakSet()
+        self._handshakes: WeakSet[Handshake] = WeakSet()
         self._subscribers: dict[ServerConnection, Subscriber] = {}
 
     @property
@@ -117,7 +121,7 @@ class Server:
                 host,
                 port,
                 process_request=self._process_request,
-                create_connection=cast(type[ServerConnection], self._connect),  # is only ever called
+                create_connection=cast(type[ServerConnection], self._accept),  # is only ever called
                 server_header=f"soloist/{__version__}",
                 # Messages of half a kilobyte, four a second: deflating them costs more memory and time than the
                 # bytes are worth on any network that a stage has. docs/protocol.md has the figures.
@@ -129,7 +133,6 @@ class Server:
                 ping_timeout=_PING_SECONDS,
                 open_timeout=HANDSHAKE_SECONDS,
                 close_timeout=2.0,
-                ssl=self.access.tls,
                 logger=logging.getLogger("stream.websockets"),
             )
         except OSError as error:
@@ -147,6 +150,9 @@ class Server:
                 for connection in self._connections:
                     if connection.state is State.CONNECTING:
                         connection.hang_up()
+                for handshake in self._handshakes:
+                    handshake.hang_up()
+                await asyncio.gather(*(it.task for it in self._handshakes if it.task is not None))
 
     def wants(self, kind: str) -> bool:
         """Whether anybody subscribes to a type of message, so that it is worth making."""
@@ -217,10 +223,16 @@ class Server:
         self._metrics.slow_clients.inc()
         _log.info("client %s closed: too slow", subscriber.connection.remote_address)
 
+    def _accept(self, *args: Any, **options: Any) -> Connection | Handshake:
+        """Return who is to hear what comes over a connection, which has no TLS yet."""
+        connect = functools.partial(self._connect, *args, **options)
+        if self.access.tls is None:
+            return connect()
+        handshake = Handshake(self._turnstile, self.access.tls, connect, HANDSHAKE_SECONDS)
+        self._handshakes.add(handshake)
+        return handshake
+
     def _connect(self, *args: Any, **options: Any) -> Connection:
-        # There is no connection to hang up before it has TLS; an error here is how asyncio is told not to make one.
-        if self.access.tls is not None and not self._turnstile.knock():
-            raise ConnectionAbortedError("too many at the door")
         connection = Connection(self._turnstile, *args, **options)
         self._connections.add(connection)
         return connection

@@ -5,13 +5,10 @@ from __future__ import annotations
 import http
 import ipaddress
 import logging
-import time
-from collections import Counter, deque
+from collections import Counter
 from collections.abc import Callable
 from typing import Final, Protocol
 
-HANDSHAKES: Final = 256
-"""TLS handshakes at the most that are not complete."""
 WAITING: Final = 64
 """Connections that are not WebSockets, for which there is always room: a page is loaded over several at once."""
 HANDSHAKE_SECONDS: Final = 10.0
@@ -30,14 +27,15 @@ class Guest(Protocol):
 class Turnstile:
     """Counts connections, by address, and says who is too many.
 
-    Whoever comes waits at first, until there is a request. If too many wait, the one that has waited longest has to go,
-    of the address that has most of them: whoever opens connections and asks for nothing is in nobody else's way.
+    Whoever comes waits at first, until there is TLS and a request. If too many wait, the one that has waited longest
+    has to go, of the address that has most of them: whoever opens connections and asks for nothing is in nobody else's
+    way.
 
     Parameters
     ----------
     most : int
-        WebSocket connections in all, and as many others, for all clients may come at once after a restart: requests
-        that are not complete, and answers on their way.
+        WebSocket connections in all, and as many others, for all clients may come at once after a restart: TLS and
+        requests that are not complete, and answers on their way.
     per_address : int
         WebSocket connections of one address, loopback excepted.
     refused : callable
@@ -49,16 +47,13 @@ class Turnstile:
         most: int,
         per_address: int,
         refused: Callable[[str], None] = lambda reason: None,
-        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._most = most
         self._per_address = per_address
         self._refused = refused
-        self._clock = clock
         self._waiting: dict[Guest, str] = {}  # oldest first
         self._inside: dict[Guest, str] = {}
         self._places: Counter[str] = Counter()  # of those inside
-        self._knocks: deque[float] = deque()
 
     def limit(self, most: int, per_address: int) -> None:
         """Let in so many from now on. Nobody who is inside has to go."""
@@ -67,21 +62,8 @@ class Turnstile:
     def __len__(self) -> int:
         return len(self._waiting) + len(self._inside)
 
-    def knock(self) -> bool:
-        """Whether there may be one more connection that does not even have TLS."""
-        now = self._clock()
-        while self._knocks and self._knocks[0] < now - HANDSHAKE_SECONDS:
-            self._knocks.popleft()
-        if len(self._knocks) >= HANDSHAKES:
-            self._turn_away("handshakes", f"more than {HANDSHAKES} in {HANDSHAKE_SECONDS:g} s do not finish TLS")
-            return False
-        self._knocks.append(now)
-        return True
-
     def arrive(self, guest: Guest, address: str) -> None:
         """Let somebody wait at the door."""
-        if self._knocks:
-            self._knocks.popleft()
         self._waiting[guest] = place_of(address)
         most = max(WAITING, self._most)
         if len(self._waiting) > most:

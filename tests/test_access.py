@@ -237,24 +237,86 @@ async def test_marks_are_rationed(stage: Stage, monkeypatch: pytest.MonkeyPatch)
         assert (await calm.ask("mark", text="coda"))["code"] == "too-often"
 
 
-@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # asyncio drops the refused ones
-async def test_flood_of_handshakes_of_tls(certificate: Certificate, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Connections that never finish TLS are few; who is in stays in, and others may come when it is over."""
-    monkeypatch.setattr(turnstile, "HANDSHAKES", 8)
+@pytest.mark.parametrize("said", [b"", b"\x16\x03\x01\x02", b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03"])
+async def test_flood_of_handshakes_of_tls(certificate: Certificate, said: bytes) -> None:
+    """Connections that never finish TLS are few at any time, keep nobody out, and do not keep the server open."""
     trust = ssl.create_default_context(cafile=certificate.certificate)
-    async with encrypted(certificate) as stage, connect(f"wss://{stage.address}/ws", ssl=trust) as client:
-        await client.recv()
-        async with contextlib.AsyncExitStack() as crowd:
-            flood = [await crowd.enter_async_context(stage.plain()) for _ in range(12)]
+    async with contextlib.AsyncExitStack() as crowd:
+        async with (
+            encrypted(certificate, connections=8) as stage,
+            connect(f"wss://{stage.address}/ws", ssl=trust) as inside,
+        ):
+            before = asyncio.all_tasks()
+            await inside.recv()
+            flood = [await crowd.enter_async_context(stage.plain()) for _ in range(90)]
+            for _, writer in flood:
+                writer.write(said)
             async with asyncio.timeout(PATIENCE):
-                for reader, _ in flood[8:]:
+                assert (await ask(stage, "GET / HTTP/1.1", "Host: localhost", tls=trust))[0] == 200
+                async with connect(f"wss://{stage.address}/ws", ssl=trust) as client:
+                    await client.recv()
+                for reader, _ in flood[:26]:
                     with contextlib.suppress(ConnectionError):
                         assert await reader.read() == b""
             stage.hop(1)
-            while json.loads(await client.recv()).get("seq") != 1:
+            while json.loads(await inside.recv()).get("seq") != 1:
                 pass
-        stage.server._turnstile._knocks.clear()
-        assert (await ask(stage, "GET / HTTP/1.1", "Host: localhost", tls=trust))[0] == 200
+            assert len(stage.server._turnstile) <= 65
+            assert b'soloist_refused_connections_total{reason="waiting"}' in stage.metrics.text()
+        assert asyncio.all_tasks() <= before
+        assert len(stage.server._turnstile) == 0
+
+
+async def test_tls_that_never_ends_is_cut(certificate: Certificate, monkeypatch: pytest.MonkeyPatch) -> None:
+    """TLS that is not complete in its time is cut off, and nothing is left of it."""
+    monkeypatch.setattr(server, "HANDSHAKE_SECONDS", 0.2)
+    async with encrypted(certificate) as stage, asyncio.timeout(PATIENCE):
+        before = asyncio.all_tasks()
+        for said in (b"", b"\x16\x03\x01\x02\x00\x01"):
+            async with stage.plain() as (reader, writer):
+                writer.write(said)
+                with contextlib.suppress(ConnectionError):
+                    assert await reader.read() == b""
+        await gone(before)
+        assert len(stage.server._turnstile) == 0
+        assert not list(stage.server._handshakes)
+
+
+@pytest.mark.parametrize("end", ["close", "abort", "tell", "stay"])
+async def test_request_that_comes_with_the_end_of_tls(certificate: Certificate, end: str) -> None:
+    """A request in one packet with the last of TLS is answered, and nothing stays of a sender who leaves with it."""
+    trust = ssl.create_default_context(cafile=certificate.certificate)
+    async with encrypted(certificate) as stage, asyncio.timeout(PATIENCE):
+        before = asyncio.all_tasks()
+        async with stage.plain() as (reader, writer):
+            received, sent = ssl.MemoryBIO(), ssl.MemoryBIO()
+            client = trust.wrap_bio(received, sent, server_hostname="localhost")
+            while True:
+                try:
+                    client.do_handshake()
+                    break
+                except ssl.SSLWantReadError:
+                    writer.write(sent.read())
+                    received.write(await reader.read(65_536))
+            client.write(b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n")
+            if end == "tell":
+                with contextlib.suppress(ssl.SSLWantReadError):
+                    client.unwrap()
+            writer.write(sent.read())
+            if end == "close":
+                writer.write_eof()
+            elif end == "abort":
+                await writer.drain()
+                writer.transport.abort()
+            elif end == "stay":
+                answer = b""
+                while not answer.endswith(b"}\n"):
+                    received.write(await reader.read(65_536))
+                    with contextlib.suppress(ssl.SSLWantReadError):
+                        answer += client.read(65_536)
+                assert answer.startswith(b"HTTP/1.1 200 ")
+            await gone(before)
+        assert len(stage.server._turnstile) == 0
 
 
 @contextlib.asynccontextmanager

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from stream.allowance import Allowance
-from stream.turnstile import HANDSHAKE_SECONDS, HANDSHAKES, Turnstile, place_of
+from stream.turnstile import Turnstile, place_of
 
 
 class Visitor:
@@ -70,19 +70,6 @@ def test_those_who_only_wait_make_way_for_others() -> None:
     assert turnstile.enter(flood[0]) is HTTPStatus.SERVICE_UNAVAILABLE
     assert turnstile.enter(others[0]) is None
     assert set(refused) == {"waiting"}
-
-
-def test_tls_that_is_never_finished_is_limited() -> None:
-    """Handshakes count from when they begin until they are done, or their time is over."""
-    now = 0.0
-    turnstile = Turnstile(10, 10, clock=lambda: now)
-    assert all(turnstile.knock() for _ in range(HANDSHAKES))
-    assert not turnstile.knock()
-    come(turnstile, "203.0.113.7")
-    assert turnstile.knock()
-    assert not turnstile.knock()
-    now = HANDSHAKE_SECONDS + 0.1
-    assert all(turnstile.knock() for _ in range(HANDSHAKES))
 
 
 def test_refusals_are_lines_that_can_be_counted(caplog: pytest.LogCaptureFixture) -> None:
