@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import http
 import logging
 import socket
@@ -72,6 +73,9 @@ class Connection(ServerConnection):
     def data_received(self, data: bytes) -> None:
         """Read what the client sent, in pieces so small that a flood ends before all of it was answered."""
         for start in range(0, len(data), _PIECE):
+            if self.transport.is_closing():
+                # With TLS, the end may come with the answer to a piece; then it is an error to read another.
+                return
             piece = data[start : start + _PIECE]
             if self.state is State.CONNECTING:
                 self._hear_request(piece)
@@ -80,10 +84,23 @@ class Connection(ServerConnection):
 
     def process_event(self, event: Event) -> None:
         """Process one frame, and close the connection when it is one too many."""
-        if isinstance(event, Frame) and not self._allowance.take():
-            self._refuse()
-            return
+        if isinstance(event, Frame):
+            if self._end is not None:
+                return  # the end of a message of which a part was passed over is none
+            if not self._allowance.take():
+                self._refuse()
+                return
         super().process_event(event)
+
+    def send_data(self) -> None:
+        """Write what waits in one piece, and nothing to a connection that is lost, for asyncio logs each such write."""
+        writes = self.protocol.data_to_send()
+        if not writes or self.transport.is_closing():
+            return
+        self.transport.write(b"".join(writes))
+        if not writes[-1]:  # which says that nothing comes after it
+            with contextlib.suppress(OSError):  # the client was faster
+                self.transport.write_eof() if self.transport.can_write_eof() else self.transport.close()
 
     async def drain(self) -> None:
         """Wait until the client has taken most of what was written to it.
@@ -119,8 +136,6 @@ class Connection(ServerConnection):
         self.is_hasty = self.is_hasty or (self.request is not None and bool(data))
 
     def _refuse(self) -> None:
-        if self._end is not None:
-            return
         reason = f"more than {RATE:g} frames a second"
         _log.info("client %s closed: %s", self.remote_address, reason)
         self.protocol.fail(CloseCode.POLICY_VIOLATION, reason)

@@ -6,6 +6,8 @@ import asyncio
 import contextlib
 import gc
 import json
+import socket
+import struct
 import weakref
 from collections.abc import AsyncIterator
 from dataclasses import replace
@@ -262,6 +264,35 @@ async def test_flood_closes(stage: Stage, kind: str) -> None:
     assert int.from_bytes(answer[close + 2 : close + 4], "big") == CloseCode.POLICY_VIOLATION
     assert b"more than 20 frames a second" in answer[close:]
     assert len(answer) < 20_000
+
+
+async def test_flood_ends_with_the_first_frame_too_many(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Frames that come behind the one too many are passed over, also those for which there would be time again."""
+    async with stage.raw() as (reader, writer), asyncio.timeout(PATIENCE):
+        (connection,) = stage.server._connections
+        answers = iter([True, False, *[True] * 100])
+        monkeypatch.setattr(connection._allowance, "take", lambda: next(answers))
+        writer.write(frame(b'{"type":"ping"}') + 25 * (frame(b"", 1, fin=False) + frame(b"", 0)))
+        assert b"more than 20 frames a second" in await reader.read()
+        assert len(list(answers)) == 100
+    assert not caplog.records
+
+
+@pytest.mark.parametrize("sent", [50 * frame(b"x", 9), 50 * frame(b'{"type":"ping"}'), 50 * frame(b"[")])
+async def test_client_that_resets_the_connection_is_no_fault(
+    stage: Stage, sent: bytes, caplog: pytest.LogCaptureFixture
+) -> None:
+    """What cannot be answered any more is not logged."""
+    before = asyncio.all_tasks()
+    for _ in range(5):
+        async with stage.raw() as (_, writer):
+            writer.write(sent)
+            option = writer.get_extra_info("socket").setsockopt
+            option(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    await gone(before)
+    assert not caplog.records
 
 
 async def test_flood_that_is_not_read_is_not_kept(stage: Stage) -> None:
