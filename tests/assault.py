@@ -1,4 +1,7 @@
-"""Random attacks over the network, on a server that has to stand them: python -m tests.assault --minutes 5 --seed 1."""
+"""Random attacks over the network, on a server that has to stand them.
+
+``python -m tests.assault --minutes 5 --seed 1 [--tls]``; with TLS the attacks come through it, and are made on it, too.
+"""
 
 from __future__ import annotations
 
@@ -9,13 +12,19 @@ import gc
 import json
 import logging
 import random
+import ssl
+import tempfile
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
-from tests.serving import PATIENCE, Listener, Stage, frame, staged, validator
+from websockets.asyncio.client import connect
+
+from stream.gate import encryption
+from tests.certificates import Certificate, make
+from tests.serving import PATIENCE, Listener, Raw, Stage, frame, staged, validator
 
 AT_ONCE = 16
 STATUSES = {101, 200, 304, 400, 403, 404, 405, 414, 421, 426, 429, 431, 503, 505}
@@ -216,11 +225,125 @@ def judge_frames(answer: bytes) -> None:
                 assert opcode == 10, opcode
 
 
-async def attack(stage: Stage, shaken: bool, writes: list[bytes], politely: bool) -> str:
+class Tunnel:
+    """TLS over a plain connection: its bytes can be damaged, and its sending end be closed before the other.
+
+    Parameters
+    ----------
+    raw : Raw
+        The plain connection.
+    trust : ssl.SSLContext
+        What the client trusts.
+    """
+
+    def __init__(self, raw: Raw, trust: ssl.SSLContext) -> None:
+        self._reader, self._writer = raw
+        self._received, self._sent = ssl.MemoryBIO(), ssl.MemoryBIO()
+        self._tls = trust.wrap_bio(self._received, self._sent, server_hostname="localhost")
+
+    async def shake(self) -> None:
+        """Do the handshake."""
+        while True:
+            try:
+                self._tls.do_handshake()
+                break
+            except ssl.SSLWantReadError:
+                self._writer.write(self._sent.read())
+                await self._receive()
+        self._writer.write(self._sent.read())
+
+    def hello(self) -> bytes:
+        """Return what begins a handshake."""
+        with contextlib.suppress(ssl.SSLWantReadError):
+            self._tls.do_handshake()
+        return self._sent.read()
+
+    def write(self, data: bytes) -> None:
+        """Send something."""
+        self._writer.write(self.records(data))
+
+    def records(self, data: bytes) -> bytes:
+        """Encrypt something, without sending it."""
+        self._tls.write(data)
+        return self._sent.read()
+
+    def farewell(self) -> bytes:
+        """Return what ends TLS; nothing can be read afterwards."""
+        with contextlib.suppress(ssl.SSLError):
+            self._tls.unwrap()
+        return self._sent.read()
+
+    def write_eof(self) -> None:
+        """Send nothing more, and do not say so in TLS."""
+        self._writer.write_eof()
+
+    async def read(self, size: int) -> bytes:
+        """Return what came, nothing at its end."""
+        while True:
+            try:
+                return self._tls.read(size)
+            except ssl.SSLWantReadError:
+                await self._receive()
+            except (ssl.SSLZeroReturnError, ssl.SSLEOFError):
+                return b""
+
+    async def _receive(self) -> None:
+        data = await self._reader.read(65_536)
+        self._received.write(data) if data else self._received.write_eof()
+
+
+Way: TypeAlias = tuple[asyncio.StreamReader | Tunnel, asyncio.StreamWriter | Tunnel]
+"""What one reads from and writes to."""
+
+
+@contextlib.asynccontextmanager
+async def way(stage: Stage, shaken: bool, trust: ssl.SSLContext | None) -> AsyncIterator[Way]:
+    """Connect, with TLS or without, and do the handshake of a WebSocket if it is to be."""
+    async with stage.plain() as raw:
+        inner: Way = raw
+        if trust is not None:
+            tunnel = Tunnel(raw, trust)
+            await tunnel.shake()
+            inner = tunnel, tunnel
+        if shaken:
+            reader, writer = inner
+            writer.write("\r\n".join(["GET /ws HTTP/1.1", f"Host: {stage.address}", *SHAKE, "", ""]).encode())
+            answer = b""
+            while b"\r\n\r\n" not in answer:
+                piece = await reader.read(1)
+                assert piece, answer
+                answer += piece
+            assert answer.startswith(b"HTTP/1.1 101 "), answer
+        yield inner
+
+
+async def tear(stage: Stage, rng: random.Random, trust: ssl.SSLContext) -> str:
+    """Damage TLS itself, in its handshake or after it, and wait for the end."""
+    with contextlib.suppress(OSError):
+        async with asyncio.timeout(PATIENCE), stage.plain() as (reader, writer):
+            tunnel = Tunnel((reader, writer), trust)
+            if rng.random() < 0.5:
+                sent = tunnel.hello()
+            else:
+                await tunnel.shake()
+                sent = tunnel.records(request(rng, stage.address))
+                sent += rng.choice([b"", tunnel.farewell(), rng.randbytes(5), rng.randbytes(20_000)])
+            sent = mutated(rng, sent)[: rng.choice([1, 5, 50, 500, 100_000])]
+            writer.write(sent)
+            if rng.random() < 0.5:
+                writer.write_eof()
+                while await reader.read(65_536):
+                    pass
+    return "torn"
+
+
+async def attack(
+    stage: Stage, shaken: bool, writes: list[bytes], politely: bool, trust: ssl.SSLContext | None = None
+) -> str:
     """Send something, read to the end, and fail unless there is one, and what came is proper; return what it was."""
     answer = b""
     try:
-        async with asyncio.timeout(PATIENCE), stage.raw() if shaken else stage.plain() as (reader, writer):
+        async with asyncio.timeout(PATIENCE), way(stage, shaken, trust) as (reader, writer):
             for data in writes:
                 writer.write(data)
                 await asyncio.sleep(0)
@@ -253,16 +376,32 @@ async def attack(stage: Stage, shaken: bool, writes: list[bytes], politely: bool
     return f"{status}"
 
 
-async def assault(stage: Stage, rng: random.Random, count: int) -> Counter[str]:
-    """Attack so often, many at once, while a healthy client listens; return what became of the attacks."""
+async def assault(stage: Stage, rng: random.Random, count: int, trust: ssl.SSLContext | None = None) -> Counter[str]:
+    """Attack so often, many at once, while a healthy client listens; return what became of the attacks.
+
+    Parameters
+    ----------
+    stage : Stage
+    rng : random.Random
+    count : int
+    trust : ssl.SSLContext, optional
+        What clients trust, where the stage has TLS.
+    """
     seen: Counter[str] = Counter()
-    async with stage.listener() as witness:
+    url = stage.url if trust is None else stage.url.replace("ws:", "wss:")
+    async with connect(url, ssl=trust) as connection:
+        witness = Listener(connection)
         await witness.greeting()
         seq = stage.server.latest_label.seq if stage.server.latest_label else 0
         for _ in range(count // AT_ONCE):
             cases = [case(rng, stage.address) for _ in range(AT_ONCE)]
             politely = [rng.random() < 0.9 for _ in cases]
-            tasks = [attack(stage, *it, kind) for it, kind in zip(cases, politely, strict=True)]
+            tasks = [
+                attack(stage, *it, kind, trust)
+                if trust is None or rng.random() < 0.8
+                else tear(stage, random.Random(rng.random()), trust)
+                for it, kind in zip(cases, politely, strict=True)
+            ]
             results = await asyncio.gather(*tasks, return_exceptions=True)
             for it, result in zip(cases, results, strict=True):
                 if isinstance(result, BaseException):
@@ -298,28 +437,45 @@ def _files() -> int:
     return len(list(Path("/proc/self/fd").iterdir()))
 
 
-async def _run(minutes: float, seed: int) -> None:
+@contextlib.asynccontextmanager
+async def fortified(certificate: Certificate) -> AsyncIterator[tuple[Stage, ssl.SSLContext]]:
+    """Serve a stage with TLS; also yields what its clients trust."""
+    trust = ssl.create_default_context(cafile=certificate.certificate)
+    async with staged(tls=encryption(str(certificate.certificate), str(certificate.key))) as stage:
+        yield stage, trust
+
+
+async def _run(stage: Stage, minutes: float, seed: int, trust: ssl.SSLContext | None) -> None:
     rng = random.Random(seed)
-    seen: Counter[str] = Counter()
-    async with staged() as stage:
-        seen += await assault(stage, rng, 2000)
-        await settled(stage)
-        before, tasks, files = _resident(), len(asyncio.all_tasks()), _files()
-        until = time.monotonic() + 60 * minutes
-        while time.monotonic() < until:
-            seen += await assault(stage, rng, 1600)
-        await settled(stage)
-        files = _files() - files
-        tasks = len(asyncio.all_tasks()) - tasks
-        print(f"{seen.total()} cases with seed {seed}: {dict(seen.most_common())}")  # noqa: T201
-        print(f"resident {before:.1f} -> {_resident():.1f} MB, tasks {tasks:+d}, files {files:+d}")  # noqa: T201
+    seen = await assault(stage, rng, 2000, trust)
+    await settled(stage)
+    before, tasks, files = _resident(), len(asyncio.all_tasks()), _files()
+    until = time.monotonic() + 60 * minutes
+    while time.monotonic() < until:
+        seen += await assault(stage, rng, 1600, trust)
+    await settled(stage)
+    files = _files() - files
+    tasks = len(asyncio.all_tasks()) - tasks
+    print(f"{seen.total()} cases with seed {seed}: {dict(seen.most_common())}")  # noqa: T201
+    print(f"resident {before:.1f} -> {_resident():.1f} MB, tasks {tasks:+d}, files {files:+d}")  # noqa: T201
+
+
+async def _main(minutes: float, seed: int, tls: bool) -> None:
+    if not tls:
+        async with staged() as stage:
+            await _run(stage, minutes, seed, None)
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        async with fortified(make(Path(folder))) as (stage, trust):
+            await _run(stage, minutes, seed, trust)
 
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser()
     parser.add_argument("--minutes", type=float, default=1.0)
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--tls", action="store_true")
     options = parser.parse_args()
     logging.basicConfig(level=logging.ERROR)
     with contextlib.suppress(KeyboardInterrupt):
-        asyncio.run(_run(options.minutes, options.seed))
+        asyncio.run(_main(options.minutes, options.seed, options.tls))

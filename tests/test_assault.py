@@ -8,8 +8,9 @@ import random
 
 import pytest
 
-from tests.assault import assault, settled
-from tests.serving import frame, staged
+from tests.assault import SHAKE, Tunnel, assault, fortified, settled
+from tests.certificates import Certificate
+from tests.serving import PATIENCE, frame, staged
 
 
 @pytest.mark.parametrize("seed", [1, 2])
@@ -25,6 +26,37 @@ async def test_server_stands_attacks(seed: int, caplog: pytest.LogCaptureFixture
         assert asyncio.all_tasks() <= before
         assert not caplog.records
         assert stage.server.clients == 0
+
+
+@pytest.mark.parametrize("seed", [3])
+async def test_server_stands_attacks_with_tls(
+    seed: int, certificate: Certificate, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The same through TLS, and on TLS itself."""
+    async with fortified(certificate) as (stage, trust):
+        before = asyncio.all_tasks()
+        with caplog.at_level(logging.WARNING):
+            seen = await assault(stage, random.Random(seed), 320, trust)
+            await settled(stage)
+        assert seen.total() == 320
+        assert {"frames", "400", "101", "200", "torn"} <= seen.keys()
+        assert asyncio.all_tasks() <= before
+        assert not caplog.records
+
+
+async def test_end_of_tls_behind_a_mistake(certificate: Certificate, caplog: pytest.LogCaptureFixture) -> None:
+    """Who makes a mistake, goes on for long and ends TLS, all at once, is answered and is no fault of the server."""
+    async with fortified(certificate) as (stage, trust), stage.plain() as raw, asyncio.timeout(PATIENCE):
+        tunnel = Tunnel(raw, trust)
+        await tunnel.shake()
+        tunnel.write("\r\n".join(["GET /ws HTTP/1.1", f"Host: {stage.address}", *SHAKE, "", ""]).encode())
+        while b'"label"' not in await tunnel.read(65_536):
+            pass
+        raw[1].write(tunnel.records(b"\xff" * 10_000) + tunnel.farewell())
+        while await raw[0].read(65_536):
+            pass
+        await settled(stage)
+    assert not caplog.records
 
 
 @pytest.mark.parametrize("cut", [1, 7, 40, 4096])
