@@ -5,6 +5,7 @@ With SOLOIST_FUZZ=100 a hundred times as many cases are tried.
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import hashlib
 import json
@@ -18,12 +19,16 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from websockets.asyncio.client import connect
 
 from stream import anatomy, bundle, probe
 from stream.bundle import Bundle
 from stream.classifier import Classifier
 from stream.errors import ModelError
 from tests.damage import MORE, damaged
+from tests.processes import serving
+from tests.serving import check
+from tests.test_reload import gapless, is_hello, names, reload, told
 
 SMALL = bundle.load("small")
 CUSTOM = 32
@@ -220,6 +225,46 @@ def test_a_damaged_tflite_with_the_right_digest(folder: Path, seed: int) -> None
         said = ""
     assert "\n" not in said
     assert said or seed >= 1000
+
+
+async def test_damaged_models_at_a_reload(tmp_path: Path) -> None:
+    """A running service refuses each in one line, hears and tells on without a gap, and takes a sound one then."""
+    file = tmp_path / "soloist.toml"
+    file.write_text("")
+    async with (
+        serving("--input", "demo", "--config", str(file)) as service,
+        asyncio.timeout(60),
+        connect(f"ws://{service.address}/ws") as client,
+    ):
+        messages = await told(client, names)
+        known = len(list(filter(is_hello, messages)))
+        for number, (content, info) in enumerate(
+            [
+                (damaged(SMALL.model, 273), None),  # LiteRT 2.3 ends with SIGSEGV
+                (damaged(SMALL.model, 762), None),  # and with SIGABRT
+                (SMALL.model[:20_000], None),
+                (SMALL.model, {"sha256": 64 * "0"}),
+                (SMALL.model, b"[" * 100_000),
+            ],
+            start=1,
+        ):
+            folder = tmp_path / f"{number}"  # equal lines would be one
+            folder.mkdir()
+            reload(service, file, f'model = "{write(folder, content, info)}"\n')
+            while len(service.complaints) < number:
+                messages.append(check(await client.recv()))
+        messages += await told(client, names, names)
+        gapless(messages)
+        assert len(list(filter(is_hello, messages))) == known
+        assert len(service.complaints) == 5
+        for line in service.complaints:
+            assert line.startswith(f"soloist: the settings stay as they were: {file}:1: model")
+            assert len(line) < 1000
+        path = write(tmp_path, SMALL.model + b"mine", {"name": "mine"})
+        reload(service, file, f'model = "{path}"\n')
+        messages += await told(client, is_hello, names)
+        assert list(filter(is_hello, messages))[-1]["model"] == "mine"
+        gapless(messages)
 
 
 def test_a_shipped_model_starts_no_process(monkeypatch: pytest.MonkeyPatch) -> None:
