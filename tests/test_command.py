@@ -327,6 +327,22 @@ def test_nothing_heavy_is_imported() -> None:
     assert out.strip() == "[]"
 
 
+def test_help_takes_nothing_that_takes_time() -> None:
+    """What only reads its arguments imports nothing that hears, and no event loop."""
+    code = (
+        "import sys\n"
+        "from stream.__main__ import main\n"
+        "try:\n"
+        "    main(['run', '--help'])\n"
+        "except SystemExit as end:\n"
+        "    assert end.code == 0\n"
+        "heavy = {'numpy', 'ai_edge_litert', 'tflite_runtime', 'asyncio', 'websockets', 'stream.config'}\n"
+        "print(sorted(heavy & set(sys.modules)))"
+    )
+    out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+    assert out.splitlines()[-1] == "[]"
+
+
 def test_the_version_is_told() -> None:
     """`soloist --version` names program and version."""
     out = subprocess.run([*SOLOIST, "--version"], capture_output=True, text=True, check=True).stdout

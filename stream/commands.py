@@ -1,0 +1,202 @@
+"""What the commands of `soloist` do. Each takes its arguments, prints, and returns an exit status."""
+
+# Whatever takes time to import is imported by the command that needs it.
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import TYPE_CHECKING, Any
+
+from stream.errors import SoloistError
+
+if TYPE_CHECKING:
+    import argparse
+    from collections.abc import Mapping
+    from pathlib import Path
+
+
+def run(options: argparse.Namespace) -> int:
+    """Run the service."""
+    from stream import config, process
+
+    return process.run(lambda: config.read(*_told(options)))
+
+
+def classify_files(options: argparse.Namespace) -> int:
+    """Tell what is in audio files."""
+    from stream import bundle, checkup, config, report
+    from stream.classifier import Classifier
+    from stream.classify import classify
+
+    reading = config.read(*_told(options, input="-"))
+    config.refuse(reading.problems)
+    settings = reading.settings
+    classifier = Classifier(bundle.load(settings.model), runtime=settings.runtime, threads=settings.threads)
+    config.refuse(checkup.strangers(reading, classifier.bundle.instruments, classifier.bundle.name))
+    failed = 0
+    for file in options.files:
+        try:
+            timeline = classify(
+                file,
+                classifier,
+                hop=settings.hop,
+                lineup=settings.instruments,
+                gate=settings.gate,
+                channel=settings.channel,
+            )
+        except SoloistError as error:
+            complain(error)
+            failed = 1
+            continue
+        if timeline.invalid:
+            complain(f"{file}: {timeline.invalid} samples are not numbers; they are taken as zeros")
+        sys.stdout.write(report.as_json(timeline) if options.json else report.as_text(timeline))
+        sys.stdout.flush()
+    return failed
+
+
+def subscribe(options: argparse.Namespace) -> int:
+    """Tell what a running service hears."""
+    import asyncio
+
+    from stream.listen import listen
+
+    wanted = {
+        key: value
+        for key, value in vars(options).items()
+        if key in ("types", "instruments", "min_confidence", "max_rate")
+    }
+    token = vars(options).get("token") or os.environ.get("SOLOIST_TOKEN")
+    asyncio.run(listen(options.url, wanted, token, options.json, vars(options).get("ca")))
+    return 0
+
+
+def list_sessions(options: argparse.Namespace) -> int:
+    """Tell what was heard before."""
+    from stream import sessions
+
+    sys.stdout.write(sessions.table(_log_path(options)))
+    return 0
+
+
+def export_session(options: argparse.Namespace) -> int:
+    """Write what was heard in one session."""
+    from stream import sessions
+
+    text = sessions.export_session(_log_path(options), options.id, options.format)
+    sys.stdout.buffer.write(text.encode())  # the files are UTF-8, whatever the terminal is
+    sys.stdout.flush()
+    return 0
+
+
+def list_devices(options: argparse.Namespace) -> int:
+    """Tell which inputs there are."""
+    from stream import microphone
+
+    found = microphone.devices()
+    if not found:
+        complain("no microphone or line input found")
+        return 1
+    for device in found:
+        mark = "*" if device.default else " "
+        channels = f"{device.channels} channel{'s' if device.channels != 1 else ''}"
+        sys.stdout.write(f"{mark} {device.name}  ({device.api}, {channels}, {device.rate} Hz)\n")
+    return 0
+
+
+def check_settings(options: argparse.Namespace) -> int:
+    """Tell the settings, where they stand, and what cannot be used."""
+    from stream import checkup, config
+
+    reading = config.read(*_told(options))
+    sys.stdout.write(checkup.table(reading))
+    sys.stdout.flush()
+    for stray in checkup.strays(os.environ):
+        complain(f"note: {stray}")
+    problems = reading.problems + checkup.problems(reading)
+    for problem in problems:
+        complain(problem)
+    return 2 if problems else 0
+
+
+def write_example(options: argparse.Namespace) -> int:
+    """Write a file of settings."""
+    from stream import unit
+
+    sys.stdout.write(unit.example())
+    return 0
+
+
+def install_service(options: argparse.Namespace) -> int:
+    """Write the unit of systemd, and a file of settings if there is none."""
+    from pathlib import Path
+
+    from stream import config, unit
+
+    named = vars(options).get("config")
+    file = Path(named).absolute() if named else unit.CONFIG
+    content = unit.text(options.user, file, run=unit.command(), needed=unit.installation())
+    if options.print:
+        sys.stdout.write(content)
+        return 0
+    if unit.install(content, force=options.force):
+        sys.stdout.write(f"wrote {unit.UNIT}\n")
+    else:
+        sys.stdout.write(f"{unit.UNIT} is up to date\n")
+    if not named and unit.install_example():
+        sys.stdout.write(f"wrote {file}: settings, all at their defaults\n")
+    sys.stdout.write(
+        "start it now and whenever the machine starts:\n"
+        "  sudo systemctl daemon-reload\n"
+        "  sudo systemctl enable --now soloist\n"
+    )
+    sys.stdout.flush()
+    for problem in config.read({}, {}, file).problems:
+        complain(problem)
+    return 0
+
+
+def measure(options: argparse.Namespace) -> int:
+    """Measure this machine."""
+    from stream import bench
+
+    model = vars(options).get("model")
+    soak = vars(options).get("soak")
+    figures = bench.soak(soak, model) if soak is not None else bench.measure(model)
+    sys.stdout.write(bench.as_json(figures) if options.json else bench.as_table(figures))
+    return 0
+
+
+def train(arguments: list[str]) -> int:
+    """Enter the laboratory, which takes its arguments as they are."""
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # TensorFlow would tell of GPUs that are not there
+    try:
+        from train.__main__ import main as train
+    except ImportError as error:
+        complain(f"the laboratory is not installed ({error.name} is missing): pip install 'soloist[train]'")
+        return 1
+    return int(train(arguments))
+
+
+def complain(what: object) -> None:
+    """Say on standard error what is wrong."""
+    sys.stderr.write(f"soloist: {what}\n")
+    sys.stderr.flush()
+
+
+def _told(options: argparse.Namespace, **more: Any) -> tuple[dict[str, Any], Mapping[str, str], str | None]:
+    """Return what can say how something is set: flags, variables, and the name of a file."""
+    from stream import config
+
+    known = config.names()
+    flags = {name: value for name, value in vars(options).items() if name in known}
+    return flags | more, os.environ, vars(options).get("config") or os.environ.get("SOLOIST_CONFIG")
+
+
+def _log_path(options: argparse.Namespace) -> Path:
+    from stream import config, sessions
+
+    if options.log is not None:
+        return sessions.path(config.Settings(), options.log)
+    return sessions.path(config.load({}, os.environ, os.environ.get("SOLOIST_CONFIG")))
