@@ -10,7 +10,7 @@ import socket
 from typing import Any, Final
 
 from websockets.asyncio.server import ServerConnection
-from websockets.frames import CloseCode, Frame
+from websockets.frames import DATA_OPCODES, CloseCode, Frame, Opcode
 from websockets.protocol import Event, State
 
 from stream.allowance import Allowance
@@ -24,6 +24,8 @@ PATIENCE: Final = 40.0
 """Seconds in which a client must take what was written to it, as long as it has to answer a ping."""
 UNSENT_BYTES: Final = 4096
 """What may wait below the outbox, where newer states cannot replace it, on this machine."""
+PARTS: Final = 64
+"""Frames of one message at the most: each takes memory of its own, even if it holds nothing."""
 REQUEST_BYTES: Final = 16_384
 """Length of a request with all its fields at the most."""
 _PIECE: Final = 4096  # bytes parsed before the frames in them are counted
@@ -51,7 +53,9 @@ class Connection(ServerConnection):
         """Whether the client sent more than its request before that was answered; it was not read."""
         self._asked = b""  # of the request so far
         self._allowance = Allowance(RATE, BURST, self.loop.time)
-        self._end: asyncio.TimerHandle | None = None  # set when the client flooded
+        self._parts = 0  # of the message that comes
+        self._is_refused = False
+        self._end: asyncio.TimerHandle | None = None  # set when it is to end
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Keep the kernel from storing megabytes for a client that sleeps: minutes of labels long out of date."""
@@ -81,14 +85,21 @@ class Connection(ServerConnection):
                 self._hear_request(piece)
             else:
                 super().data_received(piece)
+        if self.state is State.CLOSING or (self.request is None and self.protocol.close_expected()):
+            self._end_soon()
 
     def process_event(self, event: Event) -> None:
         """Process one frame, and close the connection when it is one too many."""
         if isinstance(event, Frame):
-            if self._end is not None:
+            if self._is_refused:
                 return  # the end of a message of which a part was passed over is none
+            if event.opcode in DATA_OPCODES:
+                self._parts = self._parts + 1 if event.opcode is Opcode.CONT else 1
             if not self._allowance.take():
-                self._refuse()
+                self._refuse(CloseCode.POLICY_VIOLATION, f"more than {RATE:g} frames a second")
+                return
+            if self._parts > PARTS:
+                self._refuse(CloseCode.MESSAGE_TOO_BIG, f"more than {PARTS} parts of a message")
                 return
         super().process_event(event)
 
@@ -125,20 +136,25 @@ class Connection(ServerConnection):
             self._asked += data
             end = self._asked.find(b"\r\n\r\n", max(0, known - 3))
             read = data if end < 0 else data[: end + 4 - known]
-            super().data_received(read)
             data = data[len(read) :]
-            if len(self._asked) > REQUEST_BYTES and self.request is None and not self.protocol.close_expected():
+            if known + len(read) > REQUEST_BYTES:
                 status = http.HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE
                 self.protocol.send_response(self.protocol.reject(status, f"more than {REQUEST_BYTES} bytes\n"))
                 self.send_data()
+            else:
+                super().data_received(read)
             if self.request is not None or self.protocol.close_expected():
                 self._asked = b""
         self.is_hasty = self.is_hasty or (self.request is not None and bool(data))
 
-    def _refuse(self) -> None:
-        reason = f"more than {RATE:g} frames a second"
+    def _refuse(self, code: CloseCode, reason: str) -> None:
         _log.info("client %s closed: %s", self.remote_address, reason)
-        self.protocol.fail(CloseCode.POLICY_VIOLATION, reason)
+        self._is_refused = True
+        self.protocol.fail(code, reason)
         self.send_data()
-        # Nobody else waits for this client to hang up.
-        self._end = self.loop.call_later(self.close_timeout or 0, self.hang_up)
+        self._end_soon()
+
+    def _end_soon(self) -> None:
+        """Give the client a moment to hang up, for which nobody else waits."""
+        if self._end is None:
+            self._end = self.loop.call_later(self.close_timeout or 0, self.hang_up)

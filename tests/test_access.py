@@ -16,6 +16,7 @@ from websockets.exceptions import InvalidStatus
 
 from stream import server, subscriber, turnstile
 from stream.client import Client, Disconnected
+from stream.connection import REQUEST_BYTES
 from stream.errors import ConfigError, RefusedError
 from stream.gate import encryption
 from stream.messages import Hello
@@ -195,6 +196,10 @@ async def test_long_request_is_refused(stage: Stage) -> None:
     fields = [f"X-{number}: {'x' * 4000}" for number in range(10)]
     assert (await ask(stage, "GET / HTTP/1.1", f"Host: {stage.address}", *fields))[0] == 431
     assert (await ask(stage, "GET / HTTP/1.1", f"Host: {stage.address}", *fields[:3]))[0] == 200
+    begin = ("GET / HTTP/1.1", "Host: localhost", f"X: {'x' * 7000}", f"Y: {'y' * 7000}", "Z: ")
+    rest = REQUEST_BYTES - len("\r\n".join([*begin, "", ""]))
+    for more, expected in ((0, 200), (1, 431)):
+        assert (await ask(stage, *begin[:-1], f"Z: {'z' * (rest + more)}"))[0] == expected
 
 
 async def test_histories_are_rationed(stage: Stage) -> None:

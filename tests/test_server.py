@@ -23,7 +23,7 @@ from websockets.asyncio.client import connect
 from websockets.exceptions import InvalidStatus
 from websockets.frames import CloseCode
 
-from stream import connection, subscriber
+from stream import connection, server, subscriber
 from stream.errors import AddressError
 from stream.messages import Guess, Level, Mark, Outage, Spectrum
 from stream.metrics import Metrics
@@ -280,6 +280,47 @@ async def test_flood_ends_with_the_first_frame_too_many(
     assert not caplog.records
 
 
+async def test_parts_of_a_message_are_few(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A message in parts that never ends, however little is in them and however slowly they come, closes with 1009."""
+    async with stage.raw() as (reader, writer), asyncio.timeout(PATIENCE):
+        await reader.readuntil(b'"label"')
+        (its,) = stage.server._connections
+        monkeypatch.setattr(its._allowance, "take", lambda: True)
+        writer.write(frame(b'{"type":', 1, fin=False) + (connection.PARTS - 2) * frame(b"", 0, fin=False))
+        writer.write(frame(b"", 9) + frame(b'"ping"}', 0))
+        await reader.readuntil(b'{"type":"pong"}')
+        writer.write(frame(b"", 1, fin=False) + (connection.PARTS + 9) * frame(b"", 0, fin=False))
+        answer = await reader.read()
+    assert int.from_bytes(answer[2:4], "big") == CloseCode.MESSAGE_TOO_BIG
+    assert b"more than 64 parts" in answer
+
+
+@pytest.mark.parametrize("sent", [frame(b"", 8), frame(b"x" * 5000), b"\xff" * 9, 500 * frame(b"", 9)])
+async def test_client_that_does_not_hang_up_is_hung_up(sent: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
+    """When the end was told, by either side, the connection ends soon, without waiting for the next ping."""
+    monkeypatch.setattr(server, "_PING_SECONDS", 1e6)
+    async with staged() as stage:
+        before = asyncio.all_tasks()
+        async with stage.raw() as (_, writer):
+            writer.write(sent)
+            await gone(before)
+        assert len(stage.server._turnstile) == 0
+
+
+async def test_client_that_does_not_hang_up_does_not_keep_the_service_from_ending(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Nor does the server wait for it when it ends."""
+    monkeypatch.setattr(server, "_PING_SECONDS", 1e6)
+    async with contextlib.AsyncExitStack() as clients, asyncio.timeout(PATIENCE):
+        async with staged() as stage:
+            before = asyncio.all_tasks()
+            reader, writer = await clients.enter_async_context(stage.raw())
+            writer.write(b"\xff" * 9)
+            await reader.read()
+        assert asyncio.all_tasks() <= before
+
+
 @pytest.mark.parametrize("sent", [50 * frame(b"x", 9), 50 * frame(b'{"type":"ping"}'), 50 * frame(b"[")])
 async def test_client_that_resets_the_connection_is_no_fault(
     stage: Stage, sent: bytes, caplog: pytest.LogCaptureFixture
@@ -447,9 +488,9 @@ async def test_end_is_told(stage: Stage) -> None:
 
 async def test_port_in_use_is_told(stage: Stage) -> None:
     """A port that somebody else listens on is named in the error."""
-    server = Server(INSTRUMENTS, Metrics(), lambda: Health(None, {}), lambda: 0.0)
+    other = Server(INSTRUMENTS, Metrics(), lambda: Health(None, {}), lambda: 0.0)
     with pytest.raises(AddressError, match=f"cannot listen on 127.0.0.1:{stage.port}: Address already in use"):
-        async with server.listening("127.0.0.1", stage.port):
+        async with other.listening("127.0.0.1", stage.port):
             pass
 
 
