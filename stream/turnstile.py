@@ -29,7 +29,7 @@ class Turnstile:
 
     Whoever comes waits at first, until there is TLS and a request. If too many wait, the one that has waited longest
     has to go, of the address that has most of them: whoever opens connections and asks for nothing is in nobody else's
-    way.
+    way. In the same way, of those inside who have not said the token yet, one makes room for the next.
 
     Parameters
     ----------
@@ -53,6 +53,7 @@ class Turnstile:
         self._refused = refused
         self._waiting: dict[Guest, str] = {}  # oldest first
         self._inside: dict[Guest, str] = {}
+        self._strangers: dict[Guest, str] = {}  # those inside without the token, oldest first
         self._places: Counter[str] = Counter()  # of those inside
 
     def limit(self, most: int, per_address: int) -> None:
@@ -67,36 +68,60 @@ class Turnstile:
         self._waiting[guest] = place_of(address)
         most = max(WAITING, self._most)
         if len(self._waiting) > most:
-            ((place, _),) = Counter(self._waiting.values()).most_common(1)
-            oldest = next(it for it, its in self._waiting.items() if its == place)
-            self._waiting.pop(oldest)
-            self._turn_away("waiting", f"more than {most} did not finish a request", place)
-            oldest.hang_up()
+            self._send_away(self._waiting, "waiting", f"more than {most} did not finish a request")
 
-    def enter(self, guest: Guest) -> http.HTTPStatus | None:
-        """Let somebody in who waits, or say why not."""
+    def enter(self, guest: Guest, is_known: bool = True) -> http.HTTPStatus | None:
+        """Let somebody in who waits, or say why not.
+
+        Parameters
+        ----------
+        guest : Guest
+        is_known : bool
+            Whether it has said the token, where there is one.
+        """
         place = self._waiting.get(guest)
         if place is None:
             return http.HTTPStatus.SERVICE_UNAVAILABLE  # it had to go meanwhile
-        if len(self._inside) >= self._most:
-            self._turn_away("connections", f"{self._most} are open (setting connections)", place)
-            return http.HTTPStatus.SERVICE_UNAVAILABLE
         if place != "loopback" and self._places[place] >= self._per_address:
             reason = f"{self._per_address} of its address are open (setting connections_per_address)"
-            self._turn_away("address", reason, place)
-            return http.HTTPStatus.TOO_MANY_REQUESTS
+            neighbours = {it: its for it, its in self._strangers.items() if its == place}
+            if not neighbours:
+                self._turn_away("address", reason, place)
+                return http.HTTPStatus.TOO_MANY_REQUESTS
+            self._send_away(neighbours, "address", reason)
+        if len(self._inside) >= self._most:
+            reason = f"{self._most} are open (setting connections)"
+            if not self._strangers:
+                self._turn_away("connections", reason, place)
+                return http.HTTPStatus.SERVICE_UNAVAILABLE
+            self._send_away(self._strangers, "connections", reason)
         self._inside[guest] = self._waiting.pop(guest)
         self._places[place] += 1
+        if not is_known:
+            self._strangers[guest] = place
         return None
+
+    def recognize(self, guest: Guest) -> None:
+        """Take note that somebody inside has said the token: it need not make room any more."""
+        self._strangers.pop(guest, None)
 
     def leave(self, guest: Guest) -> None:
         """Forget somebody who has gone."""
         self._waiting.pop(guest, None)
+        self._strangers.pop(guest, None)
         place = self._inside.pop(guest, None)
         if place is not None:
             self._places[place] -= 1
             if not self._places[place]:
                 del self._places[place]
+
+    def _send_away(self, guests: dict[Guest, str], kind: str, reason: str) -> None:
+        """Hang up the oldest of the place that has most of these guests."""
+        ((place, _),) = Counter(guests.values()).most_common(1)
+        oldest = next(it for it, its in guests.items() if its == place)
+        self.leave(oldest)
+        self._turn_away(kind, reason, place)
+        oldest.hang_up()
 
     def _turn_away(self, kind: str, reason: str, place: str | None = None) -> None:
         self._refused(kind)

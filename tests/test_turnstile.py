@@ -72,6 +72,41 @@ def test_those_who_only_wait_make_way_for_others() -> None:
     assert set(refused) == {"waiting"}
 
 
+def test_those_without_the_token_make_way_for_others() -> None:
+    """Who is inside and has not said the token keeps nobody out, neither from elsewhere nor from its own address."""
+    refused: list[str] = []
+    turnstile = Turnstile(100, 30, refused.append)
+    slow = come(turnstile, "203.0.113.1")
+    known = [come(turnstile, "203.0.113.2") for _ in range(9)]
+    assert [turnstile.enter(it, is_known=it is not slow) for it in (slow, *known)] == [None] * 10
+    crowd = []
+    for number in range(1000):
+        crowd.append(come(turnstile, f"198.51.100.{number % 5}"))
+        assert turnstile.enter(crowd[-1], is_known=False) is None
+    assert not any(it.gone for it in (slow, *known))
+    assert [it.gone for it in crowd] == [True] * 910 + [False] * 90
+    assert set(refused) == {"connections"}
+    assert turnstile.enter(come(turnstile, "203.0.113.3")) is None
+    for it in crowd:
+        turnstile.recognize(it)
+    assert not slow.gone
+    assert turnstile.enter(come(turnstile, "203.0.113.4")) is None  # in the place of the slow one
+    assert slow.gone
+    assert turnstile.enter(come(turnstile, "203.0.113.5")) is HTTPStatus.SERVICE_UNAVAILABLE
+
+
+def test_those_without_the_token_make_way_at_their_address() -> None:
+    """An address that is full of those who have not said the token takes one more, and its oldest has to go."""
+    turnstile = Turnstile(100, 2)
+    first, other, next_, last = (come(turnstile, "203.0.113.7") for _ in range(4))
+    assert [turnstile.enter(it, is_known=False) for it in (first, other, next_)] == [None] * 3
+    assert [it.gone for it in (first, other, next_)] == [True, False, False]
+    turnstile.recognize(other)
+    turnstile.recognize(next_)
+    assert turnstile.enter(last) is HTTPStatus.TOO_MANY_REQUESTS
+    assert not any(it.gone for it in (other, next_, last))
+
+
 def test_refusals_are_lines_that_can_be_counted(caplog: pytest.LogCaptureFixture) -> None:
     """Whoever is refused, the text is the same, so that a flood of them is one line and a count; a field says who."""
     turnstile = Turnstile(1, 1)
@@ -84,7 +119,9 @@ def test_refusals_are_lines_that_can_be_counted(caplog: pytest.LogCaptureFixture
     assert [vars(record)["client"] for record in caplog.records] == [f"203.0.113.{number}" for number in range(1, 5)]
 
 
-STEPS = st.lists(st.tuples(st.sampled_from(["come", "enter", "leave"]), st.integers(0, 5)), max_size=60)
+STEPS = st.lists(
+    st.tuples(st.sampled_from(["come", "enter", "slip in", "recognize", "leave"]), st.integers(0, 5)), max_size=60
+)
 
 
 @given(STEPS)
@@ -95,14 +132,18 @@ def test_nothing_is_forgotten_and_nobody_counted_twice(steps: list[tuple[str, in
     for step, number in steps:
         if step == "come":
             here.append(come(turnstile, f"203.0.113.{number % 3}"))
-        elif here and step == "enter":
-            turnstile.enter(here[number % len(here)])
+        elif here and step in ("enter", "slip in"):
+            turnstile.enter(here[number % len(here)], is_known=step == "enter")
+        elif here and step == "recognize":
+            turnstile.recognize(here[number % len(here)])
         elif here:
             visitor = here[number % len(here)]
             turnstile.leave(visitor)
             turnstile.leave(visitor)
             here.remove(visitor)
+        here = [visitor for visitor in here if not visitor.gone]
         assert len(turnstile._inside) <= 4
+        assert turnstile._strangers.items() <= turnstile._inside.items()
         assert all(0 < count <= 2 for count in turnstile._places.values())
         assert len(turnstile) == len(here)
     for visitor in here:
