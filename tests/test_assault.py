@@ -44,15 +44,26 @@ async def test_server_stands_attacks_with_tls(
         assert not caplog.records
 
 
-async def test_end_of_tls_behind_a_mistake(certificate: Certificate, caplog: pytest.LogCaptureFixture) -> None:
-    """Who makes a mistake, goes on for long and ends TLS, all at once, is answered and is no fault of the server."""
+REQUEST = b"GET / HTTP/1.1\r\n" + b"".join(b"X: %s\r\n" % (size * b"y") for size in (7000, 7000, 2500))
+
+
+@pytest.mark.parametrize(
+    ("shaken", "said"),
+    [(True, b"\xff" * 10_000), (False, b"G" * 30_000), (False, REQUEST + b"no colon\r\n"), (False, 3 * REQUEST)],
+    ids=["frames", "method", "no colon", "long"],
+)
+async def test_end_of_tls_behind_a_mistake(
+    shaken: bool, said: bytes, certificate: Certificate, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Who makes a mistake, goes on for long and ends TLS, all at once, is no fault of the server."""
     async with fortified(certificate) as (stage, trust), stage.plain() as raw, asyncio.timeout(PATIENCE):
         tunnel = Tunnel(raw, trust)
         await tunnel.shake()
-        tunnel.write("\r\n".join(["GET /ws HTTP/1.1", f"Host: {stage.address}", *SHAKE, "", ""]).encode())
-        while b'"label"' not in await tunnel.read(65_536):
-            pass
-        raw[1].write(tunnel.records(b"\xff" * 10_000) + tunnel.farewell())
+        if shaken:
+            tunnel.write("\r\n".join(["GET /ws HTTP/1.1", f"Host: {stage.address}", *SHAKE, "", ""]).encode())
+            while b'"label"' not in await tunnel.read(65_536):
+                pass
+        raw[1].write(tunnel.records(said) + tunnel.farewell())
         while await raw[0].read(65_536):
             pass
         await settled(stage)
