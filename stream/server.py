@@ -10,7 +10,7 @@ import logging
 import os
 import resource
 from asyncio.sslproto import SSLProtocol
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
 from typing import Any, Final, cast
 from weakref import WeakSet
 
@@ -25,7 +25,7 @@ from stream.connection import UNSENT_BYTES, Connection
 from stream.errors import AddressError
 from stream.gate import Access, is_loopback, name_of
 from stream.handshake import Handshake
-from stream.history import Recent
+from stream.history import Event, Recent
 from stream.journal import Journal
 from stream.messages import Guess, Hello, Label, Mark, Message, Outage, Segment, Status, encode
 from stream.metrics import Metrics
@@ -201,9 +201,9 @@ class Server:
         self.access, self.instruments = access, instruments
         self._turnstile.limit(access.connections, access.per_address)
 
-    def remember(self, event: Segment | Guess | Mark | Outage) -> None:
-        """Have something in the history that was heard before the service started."""
-        self._recent.add(event)
+    def recall(self, events: Iterable[Event]) -> None:
+        """Have in the history what was heard before the stream, in place of what was recalled so far."""
+        self._recent.recall(events)
 
     def history(self, seconds: float) -> Iterator[str]:
         """Return what was heard in the last seconds, as the text of a `history` message, piece by piece."""
@@ -246,8 +246,9 @@ class Server:
             access, asked = self.access, connection.request
             known = access.token is None or (asked is not None and access.bears(field(asked, "Authorization")))
             if not known and not await subscriber.authenticate(access):
-                self._count_refused("token")
+                self._refuse_token(connection)
                 return
+            self._turnstile.recognize(cast(Connection, connection))
             subscriber.filter.begin(self.latest_label)
             for message in (self._hello, self._status, self.latest_label):
                 if message is not None:
@@ -271,8 +272,11 @@ class Server:
             text = f"this server is not known as {hosts[0][:100]!a}; its setting hosts can name it so"
             return self._refuse(connection, request, "host", http.HTTPStatus.MISDIRECTED_REQUEST, text)
         path = request.path.partition("?")[0]
+        said = field(request, "Authorization")
+        authorized = access.token is None or access.bears(said)
         if path != "/ws" or "websocket" not in field(request, "Upgrade").lower():
-            authorized = access.token is None or access.bears(field(request, "Authorization"))
+            if said and not authorized:
+                self._refuse_token(connection)
             trustworthy = access.tls is not None or is_loopback(name_of(hosts[0]) or "")
             return self._site.respond(request, authorized, trustworthy)
         page = request.headers.get_all("Origin")
@@ -283,8 +287,12 @@ class Server:
             return refusal(
                 http.HTTPStatus.BAD_REQUEST, "frames came before the answer to the handshake", request.method
             )
-        status = self._turnstile.enter(connection)
+        status = self._turnstile.enter(connection, authorized)
         return None if status is None else refusal(status, "too many connections; come back later", request.method)
+
+    def _refuse_token(self, connection: ServerConnection) -> None:
+        self._count_refused("token")
+        _log.info("client %s refused: no token, or a wrong one", connection.remote_address)
 
     def _refuse(
         self, connection: Connection, request: Request, reason: str, status: http.HTTPStatus, text: str

@@ -62,14 +62,14 @@ class Service:
         self._run = secrets.token_hex(8)
         self._worker = Worker("files")
         self._capture = Capture(settings, lambda: self.on_alive())
-        self._archivist = Archivist(self.server, self.metrics, self._worker, time.time)
+        self._timeline = Timeline(clock.now(), _epoch())
+        self._archivist = Archivist(self.server, self.metrics, self._worker, self._timeline, time.time)
         self._condition = Condition(
             settings, self.server, self.metrics, self._capture, self._archivist, lambda text: self.on_status(text)
         )
         self._hearing = Hearing(
             self.recognizer, self.server, self.metrics, self._condition, lambda seconds: self.on_handover(seconds)
         )
-        self._timeline = Timeline()
         self._heard: Source | None = None  # that of the newest audio
 
     async def run(self, on_listening: Callable[[str], None]) -> None:
@@ -196,7 +196,7 @@ class Service:
         anew = self._heard is not None and source is not self._heard
         if not timeline.begun:
             timeline.begin(start, _epoch())
-            self._place()
+            self._archivist.place()
         elif anew:
             # Time went on without it.
             lost = round(timeline.missing(start, self.recognizer.time) * source.rate)
@@ -224,7 +224,7 @@ class Service:
 
     def _announce(self) -> None:
         """Tell who speaks."""
-        recognizer, utc = self.recognizer, self._timeline.utc
+        recognizer = self.recognizer
         self.server.publish(
             Hello(
                 protocol=PROTOCOL,
@@ -236,20 +236,17 @@ class Service:
                 hop=recognizer.hop,
                 sample_rate=SAMPLE_RATE,
                 source=self._condition.source,
-                utc=time.time() if utc is None else utc,
+                utc=self._timeline.utc,
                 run=self._run,
             )
         )
-
-    def _place(self) -> None:
-        assert self._timeline.utc is not None
-        self._archivist.place(self._timeline.utc)
 
     async def _report(self) -> None:
         """Tell the status every few seconds."""
         while True:
             await asyncio.sleep(_STATUS_SECONDS)
-            if self._timeline.correct():
+            if self._timeline.correct(_epoch()):
+                self._archivist.place()
                 self._announce()
             self._condition.tell()
 

@@ -24,24 +24,27 @@ class Timeline:
     time up to which there was audio, and other moments are seconds of `stream.clock`, which nobody sets. `epoch` is the
     Unix time at which that was 0, as the wall clock has it now; it only says which Unix time stream time 0 was. No
     clock is asked here.
+
+    Parameters
+    ----------
+    start : float
+        What stands for the beginning until there is audio.
+    epoch : float
     """
 
-    def __init__(self) -> None:
-        self.utc: float | None = None
-        """Unix time of stream time 0, in seconds; None before the first audio."""
+    def __init__(self, start: float, epoch: float) -> None:
+        self.utc = epoch + start
+        """Unix time of stream time 0, in seconds."""
+        self.begun = False
+        """Whether there was audio."""
         self.outage: Outage | None = None
         """Since when the source is away, if it is."""
-        self._origin = math.nan  # stream time 0
+        self._origin = start  # stream time 0
         self._wrong = math.inf  # least seconds by which `utc` was too early lately
-
-    @property
-    def begun(self) -> bool:
-        """Whether there was audio."""
-        return self.utc is not None
 
     def begin(self, start: float, epoch: float) -> None:
         """Say when the first audio began."""
-        self._origin, self.utc = start, epoch + start
+        self.begun, self._origin, self.utc = True, start, epoch + start
 
     def at(self, now: float, heard: float) -> float:
         """Stream time at a moment; it goes on while the source is away."""
@@ -91,11 +94,10 @@ class Timeline:
 
     def compare(self, delivered: float, heard: float, epoch: float) -> None:
         """Hold the end of the audio that was heard last, and when it was delivered, against the wall clock."""
-        assert self.utc is not None
         # Audio that waited for us says less than audio that did not.
         self._wrong = min(self._wrong, epoch + delivered - heard - self.utc)
 
-    def correct(self) -> bool:
+    def correct(self, epoch: float) -> bool:
         """Take another Unix time for the beginning when the wall clock was set, or the device's runs otherwise.
 
         Returns
@@ -103,8 +105,8 @@ class Timeline:
         bool
             Whether `utc` is another one now.
         """
-        wrong, self._wrong = self._wrong, math.inf
-        if self.utc is None or math.isinf(wrong) or abs(wrong) <= WRONG_SECONDS:
+        wrong, self._wrong = self._wrong if self.begun else epoch + self._origin - self.utc, math.inf
+        if math.isinf(wrong) or abs(wrong) <= WRONG_SECONDS:
             return False
         self.utc += wrong
         return True

@@ -15,7 +15,7 @@ EPOCH = 1_780_000_000.0
 @pytest.fixture
 def timeline() -> Timeline:
     """A stream whose first audio began when the clock was at 100."""
-    timeline = Timeline()
+    timeline = Timeline(90.0, EPOCH)
     timeline.begin(100.0, EPOCH)
     return timeline
 
@@ -42,8 +42,8 @@ def test_a_loss_is_told_once_and_ended_once(timeline: Timeline) -> None:
 
 
 def test_of_a_source_that_was_never_heard_nothing_is_missing() -> None:
-    """Before the first audio there is no outage, and no time."""
-    timeline = Timeline()
+    """Before the first audio there is no outage, and no time passes."""
+    timeline = Timeline(100.0, EPOCH)
     assert not timeline.begun
     assert timeline.lose(0.0, "USB", "gone") is None
     assert timeline.at(200.0, heard=0.0) == 0.0
@@ -70,18 +70,25 @@ def test_a_gap_is_an_outage_when_it_is_long(timeline: Timeline, anew: bool, leas
 def test_a_wall_clock_that_is_set_is_another_beginning(timeline: Timeline) -> None:
     """What the audio says of the wall clock counts when it is off by more than a second, and the least of it."""
     timeline.compare(104.0, 4.0, EPOCH + 0.9 * WRONG_SECONDS)
-    assert not timeline.correct()
+    assert not timeline.correct(EPOCH)
     for late in (0.5, 0.0, 2.5):  # audio that waited
         timeline.compare(105.0 + late, 5.0, EPOCH + 3600)
-    assert timeline.correct()
+    assert timeline.correct(EPOCH)
     assert timeline.utc == EPOCH + 3700
-    assert not timeline.correct()
+    assert not timeline.correct(EPOCH)
     timeline.compare(106.0, 6.0, EPOCH - 7200)
     timeline.compare(107.0, 7.0, EPOCH + 3600)  # it was set while there was other audio
-    assert timeline.correct()
+    assert timeline.correct(EPOCH)
     assert timeline.utc == EPOCH - 7100
 
 
-def test_a_clock_is_right_until_there_is_audio() -> None:
-    """Nothing is corrected before the stream has begun."""
-    assert not Timeline().correct()
+def test_a_start_stands_for_the_beginning_until_there_is_audio() -> None:
+    """Before the first audio stream time 0 is the start, and when the wall clock is set, that has another time."""
+    timeline = Timeline(100.0, EPOCH)
+    assert timeline.utc == EPOCH + 100
+    assert not timeline.correct(EPOCH + 0.5)
+    assert timeline.correct(EPOCH + 86_400)
+    assert timeline.utc == EPOCH + 86_500
+    timeline.begin(160.0, EPOCH + 86_400)
+    assert timeline.utc == EPOCH + 86_560
+    assert not timeline.correct(EPOCH)  # from now on audio says it
