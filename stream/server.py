@@ -9,6 +9,7 @@ import http
 import logging
 import os
 import resource
+import socket
 from asyncio.sslproto import SSLProtocol
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
 from typing import Any, Final, cast
@@ -39,7 +40,11 @@ _PING_SECONDS: Final = 20.0
 _MARKS: Final = (5.0, 40.0)
 """Marks a second, for long and at once, that everybody together may set."""
 _OTHER_FILES: Final = 200
-"""Open files besides connections, amply."""
+"""Open files besides connections, amply: some connections have come and are not counted yet."""
+_AT_ONCE: Final = 16
+"""Connections that are accepted before those that came before them are counted, and others make way."""
+_QUEUE: Final = 1024
+"""Connections that may wait in the system to be accepted."""
 
 _log = logging.getLogger(__name__)
 
@@ -114,7 +119,7 @@ class Server:
         if self.access.tls is not None:
             # A record of TLS has no more than this, and asyncio has 16 times as much ready for each connection.
             SSLProtocol.max_size = 16_384
-        _allow_files(2 * self.access.connections + _OTHER_FILES)
+        self._limit()
         try:
             server = await serve(
                 self._handle,
@@ -133,12 +138,16 @@ class Server:
                 ping_timeout=_PING_SECONDS,
                 open_timeout=HANDSHAKE_SECONDS,
                 close_timeout=2.0,
+                backlog=_AT_ONCE,  # which asyncio takes for the length of the queue, too
                 logger=logging.getLogger("stream.websockets"),
             )
         except OSError as error:
             # asyncio puts the address, and more or less of the rest, into the text.
             reason = os.strerror(error.errno) if error.errno and error.errno > 0 else error.strerror
             raise AddressError(f"cannot listen on {host}:{port}: {reason}") from error
+        for listener in server.sockets:
+            with socket.fromfd(listener.fileno(), listener.family, listener.type) as same:
+                same.listen(_QUEUE)
         async with server:
             address = next(iter(server.sockets)).getsockname()
             shown = f"[{address[0]}]" if ":" in address[0] else address[0]
@@ -199,7 +208,7 @@ class Server:
     def admit(self, access: Access, instruments: Sequence[str]) -> None:
         """Change who may come in, and what may be subscribed to; whoever is inside stays."""
         self.access, self.instruments = access, instruments
-        self._turnstile.limit(access.connections, access.per_address)
+        self._limit()
 
     def recall(self, events: Iterable[Event]) -> None:
         """Have in the history what was heard before the stream, in place of what was recalled so far."""
@@ -290,6 +299,16 @@ class Server:
         status = self._turnstile.enter(connection, authorized)
         return None if status is None else refusal(status, "too many connections; come back later", request.method)
 
+    def _limit(self) -> None:
+        """Let in as many as are set, if there are files enough for them."""
+        wanted = self.access.connections
+        files = _allow_files(2 * wanted + _OTHER_FILES)
+        most = max(1, min(wanted, max((files - _OTHER_FILES) // 2, files // 8)))
+        if most < wanted:
+            _log.warning("the system lets us have %d open files, so that connections is %d instead of %d",
+                         files, most, wanted)  # fmt: skip
+        self._turnstile.limit(most, self.access.per_address)
+
     def _refuse_token(self, connection: ServerConnection) -> None:
         self._count_refused("token")
         _log.info("client %s refused: no token, or a wrong one", connection.remote_address)
@@ -302,11 +321,11 @@ class Server:
         return refusal(status, text, request.method)
 
 
-def _allow_files(count: int) -> None:
-    """Let the process have so many files open, as far as the system lets it."""
+def _allow_files(count: int) -> int:
+    """Let the process have so many files open, as far as the system lets it; return how many it may have, or that."""
     least, most = resource.getrlimit(resource.RLIMIT_NOFILE)
-    if least != resource.RLIM_INFINITY and least < count:
-        allowed = count if most == resource.RLIM_INFINITY else min(count, most)
-        resource.setrlimit(resource.RLIMIT_NOFILE, (max(least, allowed), most))
-        if allowed < count:
-            _log.warning("the system lets us have %d open files, and so many connections need %d", allowed, count)
+    if least == resource.RLIM_INFINITY or least >= count:
+        return count
+    allowed = count if most == resource.RLIM_INFINITY else min(count, most)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (max(least, allowed), most))
+    return allowed

@@ -6,8 +6,10 @@ import asyncio
 import contextlib
 import json
 import resource
+import socket
 import ssl
 from collections.abc import AsyncIterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -151,6 +153,45 @@ async def test_limit_of_an_address(monkeypatch: pytest.MonkeyPatch) -> None:
             await other.connection.close()
             while not isinstance(await anext(client), Hello):
                 pass
+
+
+async def test_who_does_not_say_the_token_makes_way() -> None:
+    """When all places are taken, of those who have not said the token the oldest has to go; nobody else has to."""
+    async with staged(connections=4, token="secret") as stage, contextlib.AsyncExitStack() as crowd:
+        clients = [await crowd.enter_async_context(stage.listener()) for _ in range(2)]
+        for client in clients:
+            assert (await client.ask("auth", token="secret"))["type"] == "hello"
+        strangers = [await crowd.enter_async_context(stage.raw()) for _ in range(6)]
+        async with asyncio.timeout(PATIENCE):
+            for reader, _ in strangers[:4]:
+                with contextlib.suppress(ConnectionError):
+                    assert await reader.read() == b""
+        clients.append(await crowd.enter_async_context(stage.listener()))
+        assert (await clients[-1].ask("auth", token="secret"))["type"] == "hello"
+        bearer = {"Authorization": "Bearer secret"}
+        clients.append(await crowd.enter_async_context(stage.listener(additional_headers=bearer)))
+        for client in clients:
+            await client.settled()
+        for headers in ({}, bearer):
+            with pytest.raises(InvalidStatus) as error:
+                await connect(stage.url, additional_headers=headers)
+            assert error.value.response.status_code == 503
+        assert stage.server.clients == 4
+
+
+async def test_wrong_tokens_are_counted() -> None:
+    """A wrong token is counted wherever it is said; whoever says none where none is needed is not."""
+    async with staged(token="secret") as stage:
+        wrong = "Authorization: Bearer wrong"
+        for path in PATHS:
+            await ask(stage, f"GET {path} HTTP/1.1", "Host: localhost", wrong)
+            await ask(stage, f"GET {path} HTTP/1.1", "Host: localhost")
+        assert f'reason="token"}} {len(PATHS)}.0'.encode() in stage.metrics.text()
+        before = asyncio.all_tasks()
+        async with stage.listener(additional_headers={"Authorization": "Bearer wrong"}) as client:
+            assert (await client.ask("auth", token="wrong"))["code"] == "unauthorized"
+        await gone(before)
+        assert f'reason="token"}} {len(PATHS) + 1}.0'.encode() in stage.metrics.text()
 
 
 async def test_handshake_that_fails_takes_no_place() -> None:
@@ -367,31 +408,58 @@ async def test_without_tls_there_is_nothing_where_tls_is(certificate: Certificat
 
 
 @pytest.mark.parametrize(
-    ("limits", "asked", "told"),
+    ("limits", "asked", "fewer"),
     [
-        ((256, 512), [(512, 512)], True),
-        ((256, 4096), [(1400, 4096)], False),
-        ((256, resource.RLIM_INFINITY), [(1400, resource.RLIM_INFINITY)], False),
-        ((4096, 8192), [], False),
-        ((resource.RLIM_INFINITY, resource.RLIM_INFINITY), [], False),
+        ((256, 512), [(512, 512)], 156),
+        ((256, 256), [(256, 256)], 32),
+        ((256, 4096), [(1400, 4096)], None),
+        ((256, resource.RLIM_INFINITY), [(1400, resource.RLIM_INFINITY)], None),
+        ((4096, 8192), [], None),
+        ((resource.RLIM_INFINITY, resource.RLIM_INFINITY), [], None),
     ],
 )
 async def test_there_are_files_enough_for_all(
     limits: tuple[int, int],
     asked: list[tuple[int, int]],
-    told: bool,
+    fewer: int | None,
     monkeypatch: pytest.MonkeyPatch,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    """The limit of open files is raised as far as clients need it and the system lets it, and never lowered."""
+    """The limit of open files is raised as far as clients need it and the system lets it; or fewer clients may come."""
     changed: list[tuple[int, int]] = []
     monkeypatch.setattr(server.resource, "getrlimit", lambda what: limits)
     monkeypatch.setattr(server.resource, "setrlimit", lambda what, to: changed.append(to))
-    async with staged():
+    async with staged() as stage:
         assert changed == asked
-    assert [record.getMessage() for record in caplog.records] == told * [
-        "the system lets us have 512 open files, and so many connections need 1400"
+        assert stage.server._turnstile._most == (fewer or 600)
+    assert [record.getMessage() for record in caplog.records] == (fewer is not None) * [
+        f"the system lets us have {limits[1]} open files, so that connections is {fewer} instead of 600"
     ]
+
+
+async def test_connections_do_not_use_up_the_files(tmp_path: Path) -> None:
+    """Where only few files can be open, a flood of connections keeps nobody out, and the service hears on."""
+    command = (*SOLOIST, "run", "--input", "demo", "--port", "0", "--session-log", str(tmp_path / "log.db"))
+    process = await asyncio.create_subprocess_exec(
+        *("sh", "-c", 'ulimit -n 300; exec "$@"', "sh", *command), stderr=asyncio.subprocess.PIPE
+    )
+    assert process.stderr is not None
+    try:
+        async with asyncio.timeout(PATIENCE), contextlib.AsyncExitStack() as crowd:
+            while b"listening on" not in (line := await process.stderr.readline()):
+                assert b"300 open files" in line
+            port = int(line.strip().rstrip(b"/").rpartition(b":")[2])
+            for _ in range(500):
+                crowd.enter_context(socket.create_connection(("127.0.0.1", port)))
+            async with connect(f"ws://127.0.0.1:{port}/ws") as client:
+                while json.loads(await client.recv()).get("seq") != 8:
+                    pass
+    finally:
+        if process.returncode is None:
+            process.terminate()
+        _, err = await process.communicate()
+    assert process.returncode == 0
+    assert {line.partition(b" more than ")[0] for line in err.splitlines()} <= {b"soloist: connection refused:"}
 
 
 def test_authority_that_is_none_is_named(certificate: Certificate) -> None:
