@@ -31,9 +31,10 @@ def test_the_unit_runs_this_installation_with_its_settings() -> None:
     """The command is the one that was called, the settings are named, and nobody but the service can be it."""
     directives = lines(unit.text(run=["/opt/soloist/bin/soloist"], needed=OURS))
     assert directives["ExecStart"] == ["/opt/soloist/bin/soloist run --wait --config /etc/soloist/soloist.toml"]
-    assert directives["ExecReload"] == ["/bin/kill -HUP $MAINPID"]
+    assert directives["ExecReload"] == ['/bin/sh -c "kill -HUP $MAINPID"']
     assert (directives["DynamicUser"], directives["User"]) == (["yes"], ["soloist"])
     assert directives["ProtectHome"] == ["yes"]
+    assert directives["OOMPolicy"] == ["continue"]
     assert "BindReadOnlyPaths" not in directives
     assert "@" not in re.sub(r"=~?@[a-z]+(-[a-z]+)?( @[a-z]+)*\n", "\n", unit.text(run=["/x"], needed=OURS))
     assert Path(unit.command()[0]).is_file()
