@@ -6,9 +6,9 @@ models there and here, and the same audio through `classify`; the service is sta
 and from here. What differs is printed, and judged: the exit status is 0 where all holds.
 
 It needs root and a network, Debian 12 or 13, and this Python with Soloist; debootstrap and QEMU are installed if they
-are missing. It takes half an hour the first time and some minutes the next. Every command has its own view of the
-mounts, so that nothing stays mounted but binfmt_misc, by which the kernel knows QEMU. The emulated processor is some
-hundred times slower than this one, so times mean nothing.
+are missing. It takes a quarter to half an hour the first time and some minutes the next. Every command has its own view
+of the mounts, so that nothing stays mounted but binfmt_misc, by which the kernel knows QEMU. The emulated processor is
+twenty to a hundred times slower than this one, so times mean nothing.
 """
 
 from __future__ import annotations
