@@ -51,6 +51,8 @@ class Connection(ServerConnection):
         self._turnstile = turnstile
         self.is_hasty = False
         """Whether the client sent more than its request before that was answered; it was not read."""
+        self.wire: asyncio.BaseTransport | None = None
+        """What is below TLS, where there is TLS."""
         self._asked = b""  # of the request so far
         self._allowance = Allowance(RATE, BURST, self.loop.time)
         self._parts = 0  # of the message that comes
@@ -106,7 +108,8 @@ class Connection(ServerConnection):
     def send_data(self) -> None:
         """Write what waits in one piece, and nothing to a connection that is lost, for asyncio logs each such write."""
         writes = self.protocol.data_to_send()
-        if not writes or self.transport.is_closing():
+        # TLS itself does not know that what is below it is lost.
+        if not writes or self.transport.is_closing() or (self.wire is not None and self.wire.is_closing()):
             return
         self.transport.write(b"".join(writes))
         if not writes[-1]:  # which says that nothing comes after it

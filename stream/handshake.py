@@ -74,6 +74,7 @@ class Handshake(asyncio.Protocol):
             encrypted.abort()
             return
         self._connection = self._connect()
+        self._connection.wire = self._transport
         encrypted.set_protocol(self._connection)
         self._connection.connection_made(encrypted)
         if self._early:

@@ -8,6 +8,7 @@ import json
 import resource
 import socket
 import ssl
+import struct
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -326,6 +327,30 @@ async def test_tls_that_never_ends_is_cut(certificate: Certificate, monkeypatch:
         await gone(before)
         assert len(stage.server._turnstile) == 0
         assert not list(stage.server._handshakes)
+
+
+async def test_client_that_resets_the_connection_is_no_fault_with_tls(
+    certificate: Certificate, caplog: pytest.LogCaptureFixture
+) -> None:
+    """What is told to a client that is lost, before anybody knows, is not logged."""
+    trust = ssl.create_default_context(cafile=certificate.certificate)
+
+    def come(port: int) -> ssl.SSLSocket:
+        client = trust.wrap_socket(socket.create_connection(("127.0.0.1", port)), server_hostname="localhost")
+        client.sendall("\r\n".join(["GET /ws HTTP/1.1", "Host: localhost", *UPGRADE, "", ""]).encode())
+        while b'"label"' not in client.recv(65_536):
+            pass
+        return client
+
+    async with encrypted(certificate) as stage, asyncio.timeout(PATIENCE):
+        before = asyncio.all_tasks()
+        client = await asyncio.to_thread(come, stage.port)
+        client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        client.close()
+        for number in range(1, 21):
+            stage.hop(number)
+        await gone(before)
+    assert not caplog.records
 
 
 @pytest.mark.parametrize("end", ["close", "abort", "tell", "stay"])
