@@ -114,6 +114,44 @@ async def test_a_corrected_clock_moves_everything_and_a_new_service_nothing(page
     ]
 
 
+async def test_what_was_before_the_stream_keeps_its_time(page):
+    """When the beginning is known, or the clock is set, what was heard before stays where it was, told again or not."""
+    assert await chronicled(
+        page,
+        """
+        hello(1000, 'one');
+        hear(mark(0, 'doors'));
+        const before = (utc) => history([segment(900 - utc, 950 - utc, 'piano')], {
+            guesses: [guess(910 - utc, 920 - utc, 'violin')],
+            outages: [outage(960 - utc, 0)],
+            marks: [mark(905 - utc, 'bridge'), ...(utc > 1000 ? [mark(0, 'doors')] : [])],
+        });
+        const known = () => structuredClone([spans(chronicle.segments), spans(chronicle.guesses), chronicle.marks,
+            chronicle.outages.map(({ start }) => start)]);
+        before(1000);
+        const first = known();
+        hello(1600, 'one');
+        const moved = known();
+        before(1600);
+        label(1, 'flute', 0);
+        const again = known();
+        hello(5200, 'one');
+        return [first, moved, again, known(), spans([chronicle.open])];
+        """,
+    ) == [
+        *(
+            [
+                [[900, 950, "piano"]],
+                [[910, 920, "violin"]],
+                [{"time": 905, "text": "bridge"}, {"time": doors, "text": "doors"}],
+                [960],
+            ]
+            for doors in (1000, 1600, 1600, 5200)
+        ),
+        [[5200, 5201, "flute"]],
+    ]
+
+
 async def test_a_clock_that_is_set_moves_all_of_the_same_run(page):
     """When the server's clock is set, what it heard before has other times, open or closed; a new run moves nothing."""
     assert await chronicled(

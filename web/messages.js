@@ -10,7 +10,7 @@
  * @property {number} hop From one estimate to the next, in seconds.
  * @property {string} model
  * @property {string} source
- * @property {number} utc Unix time of stream time 0, in seconds; a guess until the first audio, when hello comes again.
+ * @property {number} utc Unix time of stream time 0, in seconds; that of the start until the first audio, when hello comes again.
  * @property {string} [run] Names the run of the service: with the same one another utc is that of the same stream.
  * @property {number} [protocol] The version of the protocol that the server speaks.
  *

@@ -149,11 +149,12 @@ export class Stream {
     if (this.open !== null && (lists.segments.at(-1)?.end ?? -Infinity) > this.open.start + SAME) this.open = null;
   }
 
-  /** Take another time for the beginning. @param {number} utc */
+  /** Take another time for the beginning. What was before it keeps its own. @param {number} utc */
   move(utc) {
-    const shift = utc - this.utc;
+    const [before, shift] = [this.utc - SAME, utc - this.utc];
     this.utc = utc;
     for (const entry of /** @type {any[]} */ ([...Object.values(this.lists).flat(), this.open, this.#guess])) {
+      if ((entry?.start ?? entry?.time) < before) continue;
       for (const field of ["start", "end", "time"]) if (typeof entry?.[field] === "number") entry[field] += shift;
     }
   }
