@@ -8,6 +8,7 @@ from collections.abc import Sequence
 
 from stream import arguments, commands
 from stream.errors import ConfigError, SoloistError
+from stream.output import checked_stdout
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -27,11 +28,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     # numpy is imported, which is why every command imports what it needs by itself.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     told = list(sys.argv[1:] if argv is None else argv)
-    if told[:1] == ["train"]:
-        return commands.train(told[1:])
-    options = arguments.parser().parse_args(told)
     try:
-        return int(options.command(options))
+        with checked_stdout():
+            if told[:1] == ["train"]:
+                return commands.train(told[1:])
+            options = arguments.parser().parse_args(told)
+            return int(options.command(options))
     except ConfigError as error:
         commands.complain(error)
         return 2
@@ -41,9 +43,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         return 130
     except BrokenPipeError:
-        # Whoever read our output has had enough; Python would complain about it once more when it flushes.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
+        return 0  # whoever read our output has had enough
 
 
 if __name__ == "__main__":

@@ -37,6 +37,10 @@ class LogError(SoloistError):
     """A session log that cannot be written or read."""
 
 
+class OutputError(SoloistError):
+    """Standard output that cannot be written."""
+
+
 class ConnectionLostError(SoloistError):
     """There is no connection to the server now."""
 
