@@ -35,6 +35,7 @@ GRACE_SECONDS: Final = 10.0
 """For so long the default input that was lost is waited for, before the system's new default is taken."""
 
 _TICK: Final = 0.25
+_LIVED: Final = 1.0  # s from one audio to the next that we lived through; more is a process that was suspended
 _CLOSE_SECONDS: Final = 0.5
 
 
@@ -66,7 +67,8 @@ class Capture:
         self._told = False  # whether it was told that the source delivers nothing
         self._past_overflows = 0  # of sources that were closed
         self._stills: Iterator[float] = iter(())
-        self._doubted_at: float | None = None  # when a device that delivers only zeros will be opened anew
+        self._trust: float | None = None  # seconds of zeros after which the device that delivers them is opened anew
+        self._judged_at = 0.0
 
     @property
     def live(self) -> bool:
@@ -138,13 +140,17 @@ class Capture:
     def judge(self, still: bool) -> None:
         """Take note of whether the device delivers nothing but zeros: if so, it is opened anew now and then."""
         now = clock.now()
+        passed, self._judged_at = now - self._judged_at, now
         if not still or self.source is None:
-            self._doubted_at = None
-        elif self._doubted_at is None:
+            self._trust = None
+            return
+        if self._trust is None:
             self._stills = iter(STILL_SECONDS)
-            self._doubted_at = now + next(self._stills)
-        elif now >= self._doubted_at:
-            self._doubted_at = now + next(self._stills, STILL_SECONDS[-1])
+            self._trust = next(self._stills)
+            return
+        self._trust -= min(passed, _LIVED)
+        if self._trust <= 0:
+            self._trust = next(self._stills, STILL_SECONDS[-1])
             self._drop(self.source)
             self._pauses = iter((0.0, *RETRY_SECONDS))
 

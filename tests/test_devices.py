@@ -327,6 +327,21 @@ async def test_a_device_that_delivers_only_zeros_is_opened_anew(
             await show.status()
 
 
+async def test_time_that_was_slept_through_is_no_doubt_about_a_device(socket: Socket) -> None:
+    """A silent device is not opened anew because the process was suspended: only what it delivered counts."""
+    async with evening(socket) as show:
+        for second in range(6):
+            socket.play(np.zeros(SAMPLE_RATE, np.float32))
+            await show.until(later_than(second + 0.7))
+        device = socket.device
+        socket.now += 60.0
+        for second in range(66, 69):
+            socket.play(np.zeros(SAMPLE_RATE, np.float32))
+            await show.until(later_than(second + 0.7))
+        assert show.service.health().reason is not None
+        assert socket.device is device
+
+
 async def test_the_wall_clock_moves_nothing_but_hello(socket: Socket, demo: Array) -> None:
     """A clock that is set is told by another hello, so that its time is right; labels go on as if nothing had been."""
     async with evening(socket) as show:
