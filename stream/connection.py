@@ -151,7 +151,7 @@ class Connection(ServerConnection):
         self.is_hasty = self.is_hasty or (self.request is not None and bool(data))
 
     def _refuse(self, code: CloseCode, reason: str) -> None:
-        _log.info("client %s closed: %s", self.remote_address, reason)
+        _log.info("client %s closed: %s", remote(self), reason)
         self._is_refused = True
         self.protocol.fail(code, reason)
         self.send_data()
@@ -161,3 +161,9 @@ class Connection(ServerConnection):
         """Give the client a moment to hang up, for which nobody else waits."""
         if self._end is None:
             self._end = self.loop.call_later(self.close_timeout or 0, self.hang_up)
+
+
+def remote(connection: ServerConnection) -> str:
+    """Return whence a connection comes, as people write it: its address and port."""
+    host, port, *_ = connection.remote_address or ("nowhere", 0)  # which it is when it was lost at once
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"

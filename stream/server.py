@@ -22,7 +22,7 @@ from websockets.protocol import State
 
 from stream import __version__
 from stream.allowance import Allowance
-from stream.connection import UNSENT_BYTES, Connection
+from stream.connection import UNSENT_BYTES, Connection, remote
 from stream.errors import AddressError
 from stream.gate import Access, is_loopback, name_of
 from stream.handshake import Handshake
@@ -45,6 +45,10 @@ _AT_ONCE: Final = 16
 """Connections that are accepted before those that came before them are counted, and others make way."""
 _QUEUE: Final = 1024
 """Connections that may wait in the system to be accepted."""
+_CLOSE_SECONDS: Final = 2.0
+"""Time that a client has to hang up when it was told the end."""
+_FAREWELL_SECONDS: Final = 0.5
+"""The same when the service ends, which is to be gone within a second."""
 
 _log = logging.getLogger(__name__)
 
@@ -120,6 +124,8 @@ class Server:
             # A record of TLS has no more than this, and asyncio has 16 times as much ready for each connection.
             SSLProtocol.max_size = 16_384
         self._limit()
+        news = logging.getLogger("stream.websockets")
+        news.addFilter(_is_told)
         try:
             server = await serve(
                 self._handle,
@@ -137,9 +143,9 @@ class Server:
                 ping_interval=_PING_SECONDS,
                 ping_timeout=_PING_SECONDS,
                 open_timeout=HANDSHAKE_SECONDS,
-                close_timeout=2.0,
+                close_timeout=_CLOSE_SECONDS,
                 backlog=_AT_ONCE,  # which asyncio takes for the length of the queue, too
-                logger=logging.getLogger("stream.websockets"),
+                logger=news,
             )
         except OSError as error:
             # asyncio puts the address, and more or less of the rest, into the text.
@@ -161,6 +167,7 @@ class Server:
                         connection.hang_up()
                 for handshake in self._handshakes:
                     handshake.hang_up()
+                asyncio.get_running_loop().call_later(_FAREWELL_SECONDS, self._hang_up)
                 await asyncio.gather(*(it.task for it in self._handshakes if it.task is not None))
 
     def wants(self, kind: str) -> bool:
@@ -230,7 +237,7 @@ class Server:
         self._subscribers.pop(subscriber.connection, None)
         self._metrics.clients.set(self.clients)
         self._metrics.slow_clients.inc()
-        _log.info("client %s closed: too slow", subscriber.connection.remote_address)
+        _log.info("client %s closed: too slow", remote(subscriber.connection))
 
     def _accept(self, *args: Any, **options: Any) -> Connection | Handshake:
         """Return who is to hear what comes over a connection, which has no TLS yet."""
@@ -245,6 +252,11 @@ class Server:
         connection = Connection(self._turnstile, *args, **options)
         self._connections.add(connection)
         return connection
+
+    def _hang_up(self) -> None:
+        """End all connections now."""
+        for connection in self._connections:
+            connection.hang_up()
 
     def _count_refused(self, reason: str) -> None:
         self._metrics.refused.labels(reason).inc()
@@ -311,14 +323,19 @@ class Server:
 
     def _refuse_token(self, connection: ServerConnection) -> None:
         self._count_refused("token")
-        _log.info("client %s refused: no token, or a wrong one", connection.remote_address)
+        _log.info("client %s refused: no token, or a wrong one", remote(connection))
 
     def _refuse(
         self, connection: Connection, request: Request, reason: str, status: http.HTTPStatus, text: str
     ) -> Response:
         self._count_refused(reason)
-        _log.info("client %s refused: %s", connection.remote_address, text)
+        _log.info("client %s refused: %s", remote(connection), text)
         return refusal(status, text, request.method)
+
+
+def _is_told(record: logging.LogRecord) -> bool:
+    """Whether a line of websockets is worth telling: of its news, a line or two for each request, only to debug."""
+    return record.levelno > logging.INFO or _log.isEnabledFor(logging.DEBUG)
 
 
 def _allow_files(count: int) -> int:

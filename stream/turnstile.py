@@ -123,10 +123,11 @@ class Turnstile:
         self._turn_away(kind, reason, place)
         oldest.hang_up()
 
-    def _turn_away(self, kind: str, reason: str, place: str | None = None) -> None:
+    def _turn_away(self, kind: str, reason: str, place: str) -> None:
         self._refused(kind)
         # Always the same text, whoever it is: such lines are counted, not repeated.
-        _log.warning("connection refused: %s", reason, extra={} if place is None else {"client": place})
+        _log.warning("connection refused: %s", reason, extra={"client": place})
+        _log.info("client %s refused: %s", place, reason)
 
 
 def place_of(address: str) -> str:

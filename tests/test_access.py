@@ -329,6 +329,23 @@ async def test_tls_that_never_ends_is_cut(certificate: Certificate, monkeypatch:
         assert not list(stage.server._handshakes)
 
 
+async def test_client_that_sleeps_in_tls_does_not_keep_the_service_from_ending(
+    certificate: Certificate, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Neither the end of the WebSocket nor that of TLS is waited for longer than a moment when the service ends."""
+    monkeypatch.setattr(server, "_CLOSE_SECONDS", 1e6)
+    trust = ssl.create_default_context(cafile=certificate.certificate)
+    async with contextlib.AsyncExitStack() as clients, asyncio.timeout(PATIENCE):
+        async with encrypted(certificate) as stage:
+            before = asyncio.all_tasks()
+            reader, writer = await asyncio.open_connection("localhost", stage.port, ssl=trust)
+            clients.callback(writer.transport.abort)
+            writer.write("\r\n".join(["GET /ws HTTP/1.1", "Host: localhost", *UPGRADE, "", ""]).encode())
+            await reader.readuntil(b'"label"')
+            writer.transport.pause_reading()
+        assert asyncio.all_tasks() <= before
+
+
 async def test_client_that_resets_the_connection_is_no_fault_with_tls(
     certificate: Certificate, caplog: pytest.LogCaptureFixture
 ) -> None:

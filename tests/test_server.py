@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import gc
 import json
+import re
 import socket
 import struct
 import weakref
@@ -22,6 +23,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from websockets.asyncio.client import connect
 from websockets.exceptions import InvalidStatus
 from websockets.frames import CloseCode
+from websockets.typing import Origin
 
 from stream import connection, server, subscriber
 from stream.errors import AddressError
@@ -319,6 +321,46 @@ async def test_client_that_does_not_hang_up_does_not_keep_the_service_from_endin
             writer.write(b"\xff" * 9)
             await reader.read()
         assert asyncio.all_tasks() <= before
+
+
+@pytest.mark.parametrize("sent", [b"", b"\xff" * 9], ids=["told at the end", "told before"])
+async def test_end_of_the_service_waits_less_than_others(sent: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
+    """When the service ends, clients that do not hang up have less time than any other time."""
+    monkeypatch.setattr(server, "_CLOSE_SECONDS", 1e6)
+    async with contextlib.AsyncExitStack() as clients, asyncio.timeout(PATIENCE):
+        async with staged() as stage:
+            before = asyncio.all_tasks()
+            reader, writer = await clients.enter_async_context(stage.raw())
+            await reader.readuntil(b'"label"')
+            writer.write(sent)
+            if sent:
+                await reader.readuntil(b"\x88")
+        assert asyncio.all_tasks() <= before
+
+
+async def test_news_are_of_those_who_were_turned_away(stage: Stage, caplog: pytest.LogCaptureFixture) -> None:
+    """At level info nothing is told of what went well, and of who was turned away whence it came, and why."""
+    with caplog.at_level("INFO"):
+        async with stage.listener() as client:
+            await client.greeting()
+        await request(stage, "GET /healthz")
+        assert not [record for record in caplog.records if record.name.startswith("stream")]
+        with pytest.raises(InvalidStatus):
+            await connect(stage.url, origin=Origin("http://evil.example.org"))
+        async with stage.raw() as (reader, writer):
+            host, port = writer.get_extra_info("sockname")
+            writer.write(FLOODS["pings"])
+            await reader.read()
+    told = [record.getMessage() for record in caplog.records if record.name.startswith("stream")]
+    assert re.fullmatch(r"client 127\.0\.0\.1:\d+ refused: pages of .*", told[0])
+    assert told[1:] == [f"client {host}:{port} closed: more than 20 frames a second"]
+
+
+async def test_debugging_tells_of_every_request(stage: Stage, caplog: pytest.LogCaptureFixture) -> None:
+    """What websockets says of requests that went well is told at level debug."""
+    with caplog.at_level("DEBUG"):
+        await request(stage, "GET /healthz")
+    assert "HTTP response sent (200 OK)" in [record.getMessage() for record in caplog.records]
 
 
 @pytest.mark.parametrize("sent", [50 * frame(b"x", 9), 50 * frame(b'{"type":"ping"}'), 50 * frame(b"[")])

@@ -108,15 +108,18 @@ def test_those_without_the_token_make_way_at_their_address() -> None:
 
 
 def test_refusals_are_lines_that_can_be_counted(caplog: pytest.LogCaptureFixture) -> None:
-    """Whoever is refused, the text is the same, so that a flood of them is one line and a count; a field says who."""
+    """Whoever is refused, the warning is the same, so that a flood of them is one line and a count; news say who."""
     turnstile = Turnstile(1, 1)
+    addresses = [f"203.0.113.{number}" for number in range(5)]
     with caplog.at_level(logging.INFO):
-        for number in range(5):
-            turnstile.enter(come(turnstile, f"203.0.113.{number}"))
-    assert {record.getMessage() for record in caplog.records} == {
-        "connection refused: 1 are open (setting connections)"
-    }
-    assert [vars(record)["client"] for record in caplog.records] == [f"203.0.113.{number}" for number in range(1, 5)]
+        for address in addresses:
+            turnstile.enter(come(turnstile, address))
+    warnings = [record for record in caplog.records if record.levelno == logging.WARNING]
+    assert {it.getMessage() for it in warnings} == {"connection refused: 1 are open (setting connections)"}
+    assert [vars(record)["client"] for record in warnings] == addresses[1:]
+    assert [record.getMessage() for record in caplog.records if record.levelno == logging.INFO] == [
+        f"client {address} refused: 1 are open (setting connections)" for address in addresses[1:]
+    ]
 
 
 STEPS = st.lists(
