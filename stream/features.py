@@ -15,6 +15,7 @@ from collections.abc import Sequence
 from typing import Final
 
 import numpy as np
+import numpy.fft  # which numpy would leave to its first use: with the first hop, while audio comes
 import numpy.typing as npt
 
 Array = npt.NDArray[np.float32]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import warnings
 
 import numpy as np
@@ -57,6 +59,19 @@ def test_every_hop_equals_librosa(audio: Array) -> None:
         assert features.shape == (N_MELS, FRAMES)
         assert features.dtype == np.float32
         np.testing.assert_allclose(features, reference(window), rtol=0, atol=TOLERANCE)
+
+
+def test_nothing_is_imported_with_the_first_hop() -> None:
+    """All that the features take is there before audio comes."""
+    code = (
+        "import sys, numpy\n"
+        "from stream.features import WINDOW, StreamingMel\n"
+        "features, before = StreamingMel().features, set(sys.modules)\n"
+        "features(numpy.zeros(WINDOW, numpy.float32), WINDOW)\n"
+        "print(sorted(set(sys.modules) - before))"
+    )
+    out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+    assert out.strip() == "[]"
 
 
 @pytest.mark.parametrize("steps", [[0, 1, 1, 40, 2], [0, 124, 3], [0, 125, 1], [0, 400, 5]])
