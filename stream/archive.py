@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import math
+import os
 import shutil
 import sqlite3
 import tempfile
@@ -13,9 +15,10 @@ from pathlib import Path
 from typing import Any, Final, cast
 
 from stream.errors import LogError
-from stream.logfile import APPLICATION_ID, VERSION
+from stream.logfile import APPLICATION_ID, PAGE, VERSION
 from stream.messages import Guess, Mark, Outage, Segment, State
 
+_WAL_MODE: Final = slice(18, 20)  # where an SQLite file says that it has a write-ahead log
 _TEXT: Final = 2**20  # bytes in a field, at the most: a damaged file may claim gigabytes
 
 
@@ -128,6 +131,26 @@ class Archive:
             self._copy.cleanup()
             self._copy = None
 
+    def copy(self, target: str | Path) -> None:
+        """Write all that the log holds now into a new file, which is whole by itself.
+
+        Raises
+        ------
+        LogError
+            When there is such a file already, or it cannot be written.
+        """
+        assert self._db is not None, "copied within a `with`"
+        path = Path(target).absolute()
+        if os.path.lexists(path):
+            raise LogError(f"cannot copy to {target}: it is there already")
+        try:
+            # What a file's name is made of need not be text to Python, but it is to SQLite.
+            self._db.execute("VACUUM INTO CAST(? AS TEXT)", (os.fsencode(path),))
+        except (sqlite3.Error, ValueError) as error:
+            with contextlib.suppress(OSError, ValueError):
+                path.unlink()  # a part of it
+            raise LogError(f"cannot copy to {target}: {error}") from error
+
     def sessions(self) -> list[Session]:
         """List all that are in the log, the oldest first."""
         rows = self._rows(
@@ -199,13 +222,21 @@ class Archive:
                 db.execute(f"PRAGMA {name}").fetchone() for name in ("application_id", "user_version")
             )
             if application != APPLICATION_ID:
-                raise LogError(f"{self._path} is no session log")
+                hint = "; if it is a copy, the -wal beside the original belongs to it" if _is_begun(path) else ""
+                raise LogError(f"{self._path} is no session log{hint}")
             if version != VERSION:
                 raise LogError(f"session log {self._path} has version {version}; this Soloist reads {VERSION}")
         except BaseException:
             db.close()
             raise
         return db
+
+
+def _is_begun(path: Path) -> bool:
+    """Whether a file is that of a database of which nothing but its WAL mode is known."""
+    with open(path, "rb") as file:
+        start = file.read(_WAL_MODE.stop)
+        return start.startswith(b"SQLite format 3\0") and start[_WAL_MODE] == b"\2\2" and path.stat().st_size == PAGE
 
 
 def _is_time(value: object) -> bool:

@@ -50,6 +50,9 @@ def parser() -> argparse.ArgumentParser:
     exported.add_argument("id", type=int, metavar="ID", help="its number in the list")
     exported.add_argument("--format", choices=["json", "csv", "audacity"], default="json", help="of the file (json)")
     exported.add_argument("--log", metavar="FILE", help="the session log, if it is not where the settings say")
+    copied = add("copy", commands.copy_sessions, "copy all to a file, also while the service runs", kept)
+    copied.add_argument("file", metavar="FILE", help="the copy, which is whole by itself; a new file")
+    copied.add_argument("--log", metavar="FILE", help="the session log, if it is not where the settings say")
 
     add("devices", commands.list_devices, "list the inputs that PortAudio offers")
 

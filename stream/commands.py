@@ -90,6 +90,15 @@ def export_session(options: argparse.Namespace) -> int:
     return 0
 
 
+def copy_sessions(options: argparse.Namespace) -> int:
+    """Write a copy of all that was heard, also while the service writes it down."""
+    from stream.archive import Archive
+
+    with Archive(_log_path(options)) as archive:
+        archive.copy(options.file)
+    return 0
+
+
 def list_devices(options: argparse.Namespace) -> int:
     """Tell which inputs there are."""
     from stream import microphone

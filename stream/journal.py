@@ -93,12 +93,18 @@ class Journal:
                 pass
 
     def begin(self, hello: Hello) -> None:
-        """Say what is listened to from now on. Another Unix time is another stream, whose time begins anew."""
+        """Say what is listened to from now on.
+
+        Another run of the service is another stream, whose time begins anew; so is another Unix time, where no run is
+        named.
+        """
         if not math.isfinite(hello.utc):
             return
         labels = tuple(_clean(label)[:_LONGEST_LABEL] for label in hello.labels[:_MOST_LABELS])
-        stream = Stream(hello.utc, _clean(hello.server), _clean(hello.model), _clean(hello.source), labels)
-        if self._stream is None or stream.utc != self._stream.utc:
+        run = _clean(hello.run) or None
+        stream = Stream(hello.utc, _clean(hello.server), _clean(hello.model), _clean(hello.source), labels, run)
+        now, last = (None if it is None else it.run or it.utc for it in (stream, self._stream))
+        if now != last:
             self._stretch = None
         self._stream = stream
 

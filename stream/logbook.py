@@ -34,6 +34,8 @@ class Stream:
     model: str
     source: str
     labels: tuple[str, ...]
+    run: str | None = None
+    """Names the run of the service: with the same one, another `utc` is another time of the same stream."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +85,7 @@ class Logbook:
         self._db: sqlite3.Connection | None = None
         self._synchronous = ""
         self._present: tuple[Stream, int] | None = None  # the stream that was written last, and its id
+        self._stated: tuple[str, float] | None = None  # the run that was written last, and its `utc` in the file
 
     def write(self, entries: Sequence[Entry] = (), pulse: Pulse | None = None) -> None:
         """Write all or, when it raises, nothing. Writing something twice is the same as writing it once.
@@ -102,6 +105,10 @@ class Logbook:
                 raise
             self._begin(db := self.file.replace(error))
             self._write(db, entries, pulse)
+
+    def carry_over(self) -> None:
+        """See `LogFile.carry_over`."""
+        self.file.carry_over()
 
     def close(self) -> None:
         """Close the file, whatever its state."""
@@ -132,6 +139,8 @@ class Logbook:
             db.execute("UPDATE stream SET heard = max(heard, ?), sure = ? WHERE id = ?", (pulse.heard, pulse.sure, row))
         is_too_long = self._prune(db)
         db.execute("COMMIT")
+        if self._present is not None and (run := self._present[0].run) is not None:
+            self._stated = (run, self._present[0].utc)
         if is_too_long:  # one `execute` would free one page
             db.executescript(f"PRAGMA incremental_vacuum({_SPARE_PAGES})")
 
@@ -139,6 +148,10 @@ class Logbook:
         """Return the id of a stream, which becomes the present one."""
         if self._present is not None and self._present[0] == stream:
             return self._present[1]
+        former = self._former(stream)
+        if former is not None and former != stream.utc:
+            # The clock was set: it is the same audio, all of which was heard at another time.
+            db.execute("UPDATE stream SET utc = ? WHERE utc = ?", (stream.utc, former))
         values = (stream.utc, stream.server, stream.model, stream.source, json.dumps(stream.labels, ensure_ascii=False))
         columns = "(utc, server, model, source, labels)"
         found = db.execute(f"SELECT id FROM stream WHERE {columns} = (?, ?, ?, ?, ?)", values).fetchone()
@@ -162,6 +175,14 @@ class Logbook:
         )
         self._present = (stream, row)
         return row
+
+    def _former(self, stream: Stream) -> float | None:
+        """Return the `utc` that the streams of this run have in the file, if there are any."""
+        if stream.run is None:
+            return None
+        if self._present is not None and self._present[0].run == stream.run:
+            return self._present[0].utc
+        return self._stated[1] if self._stated is not None and self._stated[0] == stream.run else None
 
     def _prune(self, db: sqlite3.Connection) -> bool:
         """Delete a few of the oldest events if there are too many, or if they are too old.

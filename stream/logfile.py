@@ -160,6 +160,13 @@ class LogFile:
         self.aside, self.reason = aside, str(reason)
         return self._connect()
 
+    def carry_over(self) -> None:
+        """Have the file itself hold what is in the write-ahead log, for whoever copies it alone."""
+        if self._db is not None:
+            # Without a word when it fails, as SQLite does it: nothing is lost, and the next write meets the same disk.
+            with contextlib.suppress(sqlite3.Error):
+                self._db.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
+
     def close(self) -> None:
         """Close the file, whatever its state."""
         self._disconnect()
@@ -173,6 +180,7 @@ class LogFile:
         with contextlib.suppress(sqlite3.Error, OSError):
             if not self.is_open:  # SQLite would leave behind what is not carried over yet
                 self._db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+        self.carry_over()  # which closing does only where nobody reads
         with contextlib.suppress(sqlite3.Error):
             self._db.close()
         self._db = None
@@ -214,6 +222,7 @@ class LogFile:
                 os.close(folder)
         status = os.stat(self.path)
         self._identity = (status.st_dev, status.st_ino)
+        self.carry_over()  # the schema, or what a crash has left
         return db
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import logging
+import math
 import sqlite3
 import threading
 from collections import deque
@@ -11,6 +12,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
+from stream import clock
 from stream.logbook import BYTES, DAYS, Entry, Logbook, Pulse
 from stream.logfile import may_pass
 
@@ -22,6 +24,7 @@ RETRY_SECONDS: Final = (1.0, 2.0, 5.0, 10.0, 20.0)
 # Together with the time that the disk takes, less than a second.
 _GATHER_SECONDS: Final = 0.2  # an event waits so long for others: they share a write
 _PULSE_SECONDS: Final = 0.5  # and so long does the news that the same is still heard
+_CARRY_SECONDS: Final = 10.0  # after so long the file itself has it, not only its write-ahead log
 _CHUNK: Final = 256  # events in one transaction
 _ADVICE: Final[Mapping[int, str]] = {
     errno.ENOSPC: "the disk is full: free some space",
@@ -76,6 +79,8 @@ class Scribe:
         self._logbook = Logbook(path, max_days, max_bytes)
         self._retry_seconds = retry_seconds
         self._told_missed = 0
+        self._carried = -math.inf  # when the file itself had it all
+        self._is_ahead = False  # whether there is news that it has not
         self._wake = threading.Condition()  # guards what follows
         self._entries: deque[Entry] = deque()
         self._pulse: Pulse | None = None
@@ -139,6 +144,9 @@ class Scribe:
             else:
                 self._succeed(entries)
                 delays = iter(self._retry_seconds)
+                self._is_ahead |= bool(entries) or (pulse is not None and pulse.lasting)
+                if self._is_ahead:
+                    self._carry_over()
                 if not self._wait():
                     break
         self._logbook.close()
@@ -157,6 +165,18 @@ class Scribe:
                 pulse, self._pulse = self._pulse, None
             self._writing = True
             return entries, pulse, self._closing
+
+    def _carry_over(self) -> None:
+        """Have the file itself hold all, if it is time for it, or will be before there is more to write."""
+        rest = self._carried + _CARRY_SECONDS - clock.now()
+        if rest > 0:
+            with self._wake:
+                self._writing = False
+                self._wake.notify_all()
+                if self._wake.wait_for(lambda: self._entries or self._pulse or self._closing, rest):
+                    return
+        self._logbook.carry_over()
+        self._carried, self._is_ahead = clock.now(), False
 
     def _wait(self) -> bool:
         """Wait until there is something to write, and tell whether there will be."""

@@ -19,9 +19,9 @@ UTC = 1_780_000_000.0
 STREAM = Stream(UTC, "soloist 0.1.0", "lead", "USB Audio CODEC", ("flute", "violin"))
 
 
-def hello(utc: float = UTC, source: str = STREAM.source, model: str = STREAM.model) -> Hello:
+def hello(utc: float = UTC, source: str = STREAM.source, model: str = STREAM.model, run: str = "") -> Hello:
     """Say who speaks."""
-    return Hello(1, STREAM.server, model, STREAM.labels, STREAM.labels, 2.972, 0.255, 22050, source, utc)
+    return Hello(1, STREAM.server, model, STREAM.labels, STREAM.labels, 2.972, 0.255, 22050, source, utc, run)
 
 
 def label(

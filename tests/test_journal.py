@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
+import shutil
 import sqlite3
+import time
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -75,8 +78,8 @@ def test_a_stream_is_listed_as_far_as_it_was_heard(journal: Journal, path: Path)
 
 def test_an_open_segment_lasts_as_long_as_it_was_heard(journal: Journal, path: Path) -> None:
     """An open segment lasts as long as it was heard."""
-    for time, confidence in ((1.0, 0.4), (1.5, 0.6)):
-        journal.add(label(time, 1.0, "flute", confidence))
+    for heard, confidence in ((1.0, 0.4), (1.5, 0.6)):
+        journal.add(label(heard, 1.0, "flute", confidence))
     assert journal.flush(10)
     assert records(path) == [Record(1, "segment", UTC + 1, UTC + 1.5, "instrument", "flute", 0.5, None, None)]
 
@@ -242,6 +245,118 @@ def test_closing_writes_what_was_just_added(path: Path) -> None:
     journal.add(Mark(1.0, "late"))
     assert journal.close(10)
     assert len(marks(path)) == 1000
+
+
+def alone(path: Path) -> Path:
+    """Copy the file alone, without its write-ahead log, to another folder."""
+    folder = path.parent / "elsewhere"
+    folder.mkdir(exist_ok=True)
+    return Path(shutil.copy(path, folder))
+
+
+def test_a_copy_of_the_file_alone_can_be_read(journal: Journal, path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is copied without the write-ahead log is a log from the beginning, and holds what came some seconds ago."""
+    assert journal.flush(10)
+    with Archive(alone(path)) as archive:
+        assert archive.sessions() == []
+    journal.add(Mark(0.0, "0"))
+    assert journal.flush(10)
+    assert marks(alone(path)) == [0]
+    monkeypatch.setattr("stream.scribe._CARRY_SECONDS", 0.5)
+    for number in (1, 2):
+        journal.add(Mark(float(number), str(number)))
+        assert journal.flush(10)
+    held: list[int] = []
+    while held != [0, 1, 2]:
+        time.sleep(0.05)
+        with contextlib.suppress(sqlite3.Error, AssertionError):  # it is just being written
+            held = marks(alone(path))
+
+
+def test_a_reader_does_not_keep_the_end_from_the_file_itself(path: Path) -> None:
+    """What is written last is in the file itself also when somebody has it open as the log is closed."""
+    logbook = Logbook(path)
+    logbook.write([mark(0)])
+    with contextlib.closing(sqlite3.connect(path)) as reader:
+        assert reader.execute("SELECT count(*) FROM event").fetchone() == (1,)
+        logbook.write([mark(1)])
+        logbook.close()
+        assert marks(alone(path)) == [0, 1]
+
+
+def test_a_copy_is_whole_by_itself(journal: Journal, path: Path) -> None:
+    """A copy that is taken while the log is written is one file that can be read where nobody may write."""
+    for number in range(3):
+        journal.add(Mark(float(number), str(number)))
+    assert journal.flush(10)
+    copy = path.parent / "caf\udce9 '?.db"
+    with Archive(path) as archive:
+        archive.copy(copy)
+        with pytest.raises(LogError, match=r"cannot copy to .*: it is there already"):
+            archive.copy(copy)
+        with pytest.raises(LogError, match="cannot copy to /none/copy: unable to open"):
+            archive.copy("/none/copy")
+        expected = list(archive.records())
+    assert records(copy) == expected
+    assert not list(path.parent.glob(f"{copy.name}?*"))
+    logbook = Logbook(copy)  # and goes on as a log
+    logbook.write([mark(3)])
+    logbook.close()
+    assert logbook.file.aside is None
+    assert [it.text for it in records(copy)] == ["0", "1", "2", "3"]
+
+
+def test_a_copy_without_the_write_ahead_log_is_told_from_what_is_no_log(tmp_path: Path) -> None:
+    """Where all that a log holds is in the write-ahead log that was left behind, the error says so."""
+    with contextlib.closing(sqlite3.connect(tmp_path / "sessions.db")) as db:
+        db.execute("PRAGMA journal_mode = WAL")
+        db.execute("CREATE TABLE stream (id)")
+        with (
+            pytest.raises(LogError, match=r"no session log; .* the -wal beside the original belongs to it"),
+            Archive(alone(tmp_path / "sessions.db")),
+        ):
+            pass
+
+
+def test_a_clock_that_is_set_moves_the_session_and_makes_no_other(journal: Journal, path: Path) -> None:
+    """When the clock is set back and forth in one run there is one session, at the time that the clock says last."""
+    for days in (0, 3, 0, -3, 1):
+        now = UTC + 86_400 * days
+        journal.add(hello(now, run="a"))
+        for source in ("USB", "built-in"):
+            journal.add(hello(now, source, run="a"))
+            journal.add(label(5.0 + days, 1.0, "flute"))
+        assert journal.flush(10)
+    with Archive(path) as archive:
+        assert [(it.source, it.start) for it in archive.sessions()] == [
+            (source, UTC + 86_400) for source in ("USB", "built-in")
+        ]
+        (flute,) = archive.records()
+    assert (flute.start, flute.label) == (UTC + 86_401, "flute")
+    journal.add(hello(UTC + 2 * 86_400, "USB", run="b"))
+    journal.add(label(1.0, 0.0, "violin"))
+    assert journal.flush(10)
+    with Archive(path) as archive:
+        assert [it.start for it in archive.sessions()] == [UTC + 86_400, UTC + 86_400, UTC + 2 * 86_400]
+
+
+def test_a_clock_that_is_set_while_nothing_can_be_written_makes_no_other_session(path: Path) -> None:
+    """What was tried before and is written again, and what is written after, is in one session."""
+    early, late = (replace(STREAM, utc=UTC + seconds, run="a") for seconds in (0, 1000))
+    logbook = Logbook(path)
+    for _ in range(2):
+        logbook.write([mark(0, early), mark(1, late)])
+        logbook.close()
+    path.with_name("sessions.db-wal").mkdir()  # nobody can write
+    with pytest.raises(sqlite3.Error):
+        logbook.write([mark(2, replace(late, utc=UTC + 2000))])
+    logbook.close()
+    path.with_name("sessions.db-wal").rmdir()
+    logbook.write([mark(2, replace(late, utc=UTC + 2000))])
+    logbook.close()
+    assert marks(path) == [0, 1, 2]
+    with Archive(path) as archive:
+        assert [it.start for it in archive.sessions()] == [UTC + 2000]
 
 
 def test_others_read_while_it_is_written(journal: Journal, path: Path) -> None:

@@ -159,7 +159,7 @@ async def test_nothing_is_written_when_it_is_off(state: Path) -> None:
 
 
 async def test_sessions_are_listed_and_exported(tmp_path: Path) -> None:
-    """The list has a line for each start; a session comes as JSON, CSV and labels; what is not there is one line."""
+    """The list has a line for each run; one comes as JSON, CSV and labels; all can be copied; faults are one line."""
     log = tmp_path / "log.db"
     await killed(log)
     status, out, err = await soloist("sessions", "--log", str(log))
@@ -183,3 +183,9 @@ async def test_sessions_are_listed_and_exported(tmp_path: Path) -> None:
     )  # fmt: skip
     env = {"SOLOIST_SESSION_LOG": str(log)}
     assert (await soloist("sessions", env=env))[1] == out
+    copy = tmp_path / "copy.db"
+    assert await soloist("sessions", "copy", str(copy), env=env) == (0, "", "")
+    assert (await soloist("sessions", "--log", str(copy)))[1] == out
+    assert await soloist("sessions", "copy", str(copy), "--log", str(log)) == (
+        1, "", f"soloist: cannot copy to {copy}: it is there already\n",
+    )  # fmt: skip
