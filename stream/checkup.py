@@ -2,23 +2,63 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import os
+import socket
+from collections.abc import Collection, Mapping, Sequence
+from pathlib import Path
+from typing import Final
 
 from stream import bundle, config, gate, values
 from stream.classifier import Classifier
-from stream.config import Reading
+from stream.config import Reading, Settings
+from stream.conversion import check_channel
 from stream.errors import ConfigError, ModelError, RuntimeMissingError, SourceError
-from stream.reader import open_sound
+from stream.reader import Pcm
+from stream.source import open_source
+
+_DEFAULTS: Final = Settings()
+_EFFECT: Final = {"mic": {"device", "wait"}, "demo": set[str](), "-": {"pcm"}, "file": {"loop"}}
+"""Which settings have an effect with this input alone."""
+_ABOUT_INPUT: Final = set[str]().union(*_EFFECT.values())
 
 
 def problems(reading: Reading) -> list[str]:
-    """Try everything that the settings name, besides devices and addresses, which may come and go.
+    """Try everything that the settings name, as far as that can be known without a device.
 
     Returns
     -------
     list of str
-        A line for each setting that cannot be used: where it stands, its value and what is wrong with it.
+        A line for each setting that cannot be used: where it stands, its value and what is wrong with it. Those of the
+        file come first, in its order.
     """
+    found = [
+        *_model_problems(reading),
+        *_access_problems(reading),
+        *_input_problems(reading),
+        *_host_problems(reading),
+        *_log_problems(reading),
+    ]
+    return reading.in_order(found)
+
+
+def next_problems(reading: Reading, later: Collection[str]) -> list[str]:
+    """Say what would keep the next start from success, of what comes into force with that alone.
+
+    Parameters
+    ----------
+    reading : Reading
+    later : collection of str
+        Names of the settings that are other than now, and cannot change before.
+    """
+    found = _access_problems(reading)
+    if not {"input", "channel", "pcm", "loop"}.isdisjoint(later):
+        found += _input_problems(reading)
+    if "host" in later:
+        found += _host_problems(reading)
+    return reading.in_order(found)
+
+
+def _model_problems(reading: Reading) -> list[str]:
     settings = reading.settings
     found = []
     try:
@@ -26,19 +66,83 @@ def problems(reading: Reading) -> list[str]:
         found += strangers(reading, model.instruments, model.name)
         Classifier(model, runtime=settings.runtime, threads=settings.threads)
     except ModelError as error:
-        found.append(f"{reading.called('model')} is {config.show('model', settings.model)}: {error}")
+        found.append(_said(reading, "model", error))
     except RuntimeMissingError as error:
-        found.append(f"{reading.called('runtime')} is {config.show('runtime', settings.runtime)}: {error}")
-    try:
-        gate.Access.of(settings)
-    except ConfigError as error:
-        found.append(reading.placed(error))
-    if settings.input not in ("mic", "demo", "-"):
-        try:
-            open_sound(settings.input).close()
-        except SourceError as error:
-            found.append(f"{reading.called('input')} is {config.show('input', settings.input)}: {error}")
+        found.append(_said(reading, "runtime", error))
     return found
+
+
+def _access_problems(reading: Reading) -> list[str]:
+    try:
+        gate.Access.of(reading.settings)
+    except ConfigError as error:
+        return [reading.placed(error)]
+    return []
+
+
+def _input_problems(reading: Reading) -> list[str]:
+    """Open a file or the demo, but no device; and compare the channel with those that there are."""
+    settings = reading.settings
+    if settings.input == "mic":
+        return []
+    try:
+        if settings.input == "-":
+            channels = Pcm.parse(settings.pcm).channels
+        else:
+            source = open_source(settings)
+            channels = source.channels
+            source.close()
+        check_channel(settings.channel, channels)
+    except SourceError as error:
+        return [_said(reading, "input", error)]
+    except ConfigError as error:
+        return [reading.placed(error)]
+    return []
+
+
+def _host_problems(reading: Reading) -> list[str]:
+    """Ask for the address; whether it is one of this machine may change, so that this is not asked."""
+    settings = reading.settings
+    try:
+        socket.getaddrinfo(settings.host, settings.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+    except OSError as error:
+        return [_said(reading, "host", error.strerror)]
+    return []
+
+
+def _log_problems(reading: Reading) -> list[str]:
+    """See whether a log that is named can be written."""
+    named = reading.settings.session_log
+    if named is None or named == "off":
+        return []
+    path = Path(named)
+    folder = next(it for it in path.absolute().parents if it.exists())
+    fault = None
+    if path.exists() and not path.is_file():
+        fault = "it is not a file"
+    elif not folder.is_dir():
+        fault = f"{folder} is not a folder"
+    elif not os.access(folder, os.W_OK | os.X_OK):
+        fault = f"files cannot be written in {folder}"
+    elif path.exists() and not os.access(path, os.R_OK | os.W_OK):
+        fault = "it cannot be read and written"
+    return [] if fault is None else [_said(reading, "session_log", fault)]
+
+
+def notes(reading: Reading) -> list[str]:
+    """Name the settings that have no effect with the input that is set, a line each."""
+    chosen = reading.settings.input
+    kind = chosen if chosen in _EFFECT else "file"
+    return [
+        f"{reading.called(name)} has no effect with input {config.show('input', chosen)}"
+        for name in reading.origins
+        if name in _ABOUT_INPUT - _EFFECT[kind]
+        if getattr(reading.settings, name) != getattr(_DEFAULTS, name)
+    ]
+
+
+def _said(reading: Reading, name: str, what: object) -> str:
+    return f"{reading.called(name)} is {config.show(name, getattr(reading.settings, name))}: {what}"
 
 
 def strangers(reading: Reading, instruments: Sequence[str], model: str) -> list[str]:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 import typing
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final, Literal
 
-from stream import bundle, values
+from stream import bundle, regular, values
 from stream.errors import ConfigError
 from stream.interpreter import Runtime
 from stream.recognizer import GATE, HOP
@@ -29,6 +30,9 @@ _RANGES: Final[dict[str, tuple[float, float]]] = {
     "session_log_days": (1, 36_500),
     "session_log_megabytes": (2, 100_000),
 }
+_HOST: Final = "127.0.0.1"
+_EXAMPLES: Final = {"hosts": "stage.example.org", "origins": "https://desk.example.org"}
+"""Of a setting that takes several of them."""
 _SECRET: Final = frozenset({"token"})
 
 
@@ -60,7 +64,7 @@ class Settings:
     """TFLite interpreter: auto, litert or tflite."""
     threads: int = 1
     """Threads for one inference."""
-    host: str = "127.0.0.1"
+    host: str = _HOST
     """Address to listen on."""
     port: int = 8765
     """Port to listen on; 0 lets the system choose."""
@@ -108,6 +112,8 @@ class Reading:
     """Those that can be used; a setting that is missing has its default."""
     origins: dict[str, str] = field(default_factory=dict)
     """Where each value stands: FILE:LINE, a variable or a flag."""
+    file: str | Path | None = None
+    """The file that was read."""
     problems: list[str] = field(default_factory=list)
     """What cannot be used, a line each: where it stands, its value and what was expected."""
 
@@ -119,6 +125,15 @@ class Reading:
     def called(self, key: str) -> str:
         """Name a setting by the place that decided it, for a message."""
         return _called(key, self.origins[key]) if key in self.origins else key
+
+    def in_order(self, problems: Iterable[str]) -> list[str]:
+        """Put problems in the order in which the settings stand in the file; all others keep theirs, after them."""
+
+        def line(problem: str) -> float:
+            found = re.match(r":(\d+):", problem.removeprefix(str(self.file))) if self.file is not None else None
+            return int(found[1]) if found is not None and problem.startswith(str(self.file)) else float("inf")
+
+        return sorted(problems, key=line)
 
     def placed(self, message: object) -> str:
         """Put the place of a setting into a message that begins with its name."""
@@ -132,7 +147,7 @@ def load(flags: Mapping[str, Any], variables: Mapping[str, str], file: str | Pat
     Parameters
     ----------
     flags : mapping
-        What the command line says, without what it leaves open.
+        What the command line says, without what it leaves open; texts are read as those of variables are.
     variables : mapping
         The environment; those that begin with SOLOIST_ count, and those that are empty do not.
     file : str or path, optional
@@ -163,11 +178,11 @@ def in_short(problems: list[str]) -> str:
 def read(flags: Mapping[str, Any], variables: Mapping[str, str], file: str | Path | None = None) -> Reading:
     """Find all settings and everything that is wrong with them; for the parameters see `load`."""
     hints = typing.get_type_hints(Settings)
-    reading = Reading()
+    reading = Reading(file=file)
 
     def put(key: str, value: Any, origin: str) -> None:
-        value, expected = values.convert(value, hints[key])
-        expected = expected or _unfit(key, value)
+        value, is_it = values.convert(value, hints[key])
+        expected = _unfit(key, value) if is_it else _words(key, hints[key])
         if expected is not None:
             reading.problems.append(f"{_called(key, origin)} is {show(key, value)}; expected {expected}")
         else:
@@ -191,7 +206,8 @@ def read(flags: Mapping[str, Any], variables: Mapping[str, str], file: str | Pat
         if variables.get(variable):
             put(key, values.from_text(variables[variable], hint), variable)
     for key, value in flags.items():
-        put(key, list(value) if isinstance(value, tuple) else value, f"--{key.replace('_', '-')}")
+        told = values.from_text(value, hints[key]) if isinstance(value, str) else value
+        put(key, list(told) if isinstance(told, tuple) else told, f"--{key.replace('_', '-')}")
     return reading
 
 
@@ -218,8 +234,7 @@ def _read(file: str | Path, hints: Mapping[str, Any], problems: list[str]) -> di
     from stream.statements import StatementError, parse
 
     try:
-        with Path(file).open("rb") as opened:
-            content = opened.read(_FILE_BYTES + 1)
+        content = regular.read(file, _FILE_BYTES + 1)
         if len(content) > _FILE_BYTES:
             raise ValueError(f"it is longer than the {_FILE_BYTES} bytes that a file of settings may have")
         return parse(content.decode("utf-8-sig"))
@@ -235,9 +250,14 @@ def _read(file: str | Path, hints: Mapping[str, Any], problems: list[str]) -> di
         if error.key is not None and error.key in hints:
             # The value of anything else is not told: it may be a secret whose name is misspelt.
             value = f" is {values.short(error.value or '')}" if error.key not in _SECRET else ""
-            what, expected = f"{error.key}{value}: ", f"; expected {values.words(hints[error.key])}"
+            what, expected = f"{error.key}{value}: ", f"; expected {_words(error.key, hints[error.key])}"
         problems.append(f"{file}:{error.line}: {what}{error.reason}{expected}")
     return {}
+
+
+def _words(key: str, hint: Any) -> str:
+    """Say what a setting takes."""
+    return f'a list of texts such as ["{_EXAMPLES[key]}"]' if key in _EXAMPLES else values.words(hint)
 
 
 def _unfit(key: str, value: Any) -> str | None:
@@ -249,7 +269,7 @@ def _unfit(key: str, value: Any) -> str | None:
         return "a text that is not empty"
     if value == ():
         return "at least one name"
-    if value is not None and key in ("hosts", "origins", "token"):
+    if value is not None and value != _HOST and key in ("host", "hosts", "origins", "token"):
         from stream import gate
 
         return gate.unfit(key, value)

@@ -32,8 +32,7 @@ class Converter:
     """
 
     def __init__(self, rate: int, channels: int, channel: int | None = None) -> None:
-        if channel is not None and not 1 <= channel <= channels:
-            raise ConfigError(f"channel is {channel}; the source has {channels}")
+        check_channel(channel, channels)
         self._picked = slice(None) if channel is None else slice(channel - 1, channel)
         self._rate = rate
         self._resampler: soxr.ResampleStream | None = None
@@ -76,3 +75,15 @@ class Converter:
             return mono
         resampled: Array = self._resampler.resample_chunk(np.ascontiguousarray(mono), last=last)
         return resampled
+
+
+def check_channel(channel: int | None, channels: int) -> None:
+    """Refuse a channel that a source does not have.
+
+    Raises
+    ------
+    ConfigError
+        When there is no such channel.
+    """
+    if channel is not None and not 1 <= channel <= channels:
+        raise ConfigError(f"channel is {channel}; the source has {channels}")

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from stream import regular
 from stream.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -114,13 +115,27 @@ class Access:
 
 
 def unfit(setting: str, value: str | tuple[str, ...]) -> str | None:
-    """Say what was expected of `token`, `hosts` or `origins`, if a value is not that."""
+    """Say what was expected of `token`, `host`, `hosts` or `origins`, if a value is not that."""
+    if setting == "host":
+        place = _place("".join(value))
+        if place is not None and place[1] is not None:
+            return "an address or a name alone; its port is the setting port"
+        return None if _can_be_asked_for("".join(value)) else 'an address or a name such as "stage.example.org"'
     if setting == "token":
         fits = len(value) <= TOKEN_LENGTH and "".join(value).isprintable()
         return None if fits else f"a text of at most {TOKEN_LENGTH} characters that can be printed"
     if setting == "hosts":
         return None if all(map(name_of, value)) else 'names such as "stage.example.org"'
     return None if all(map(origin, value)) else 'origins such as "https://stage.example.org:8443"'
+
+
+def _can_be_asked_for(host: str) -> bool:
+    """Whether the system can be asked for the address of a name, which Python encodes before."""
+    try:
+        host.encode("idna")
+    except UnicodeError:
+        return False
+    return "\0" not in host
 
 
 def _same(told: bytes, token: str) -> bool:
@@ -179,8 +194,7 @@ def token(settings: Settings) -> str | None:
     if settings.token_file is not None:
         file = Path(settings.token_file)
         try:
-            with file.open("rb") as opened:
-                secret = opened.read(5 * TOKEN_LENGTH).decode().strip()
+            secret = regular.read(file, 5 * TOKEN_LENGTH).decode().strip()
         except OSError as error:
             raise ConfigError(f'token_file is "{file}": {error.strerror}') from error
         except UnicodeDecodeError:
@@ -212,8 +226,7 @@ def encryption(certificate: str | None, key: str | None) -> ssl.SSLContext | Non
     for setting, file in (("certificate", certificate), ("key", key)):
         if file is not None:
             try:
-                with Path(file).open("rb"):
-                    pass
+                regular.read(file, 1)
             except OSError as error:
                 raise ConfigError(f'{setting} is "{file}": {error.strerror}') from error
 

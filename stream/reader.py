@@ -55,15 +55,17 @@ class Pcm:
         dtypes = {"s16le": "<i2", "f32le": "<f4"}
         try:
             rate, channels = (int(number) for number in numbers)
-            if (
-                form in dtypes
-                and _RATES[0] <= rate <= _RATES[1]
-                and 1 <= channels <= min(_MOST_CHANNELS, _MOST_NUMBERS // rate)
-            ):
-                return cls(dtypes[form], rate, channels)
         except ValueError:
-            pass
-        raise ConfigError(f"pcm is {text!r}; expected s16le or f32le, rate in Hz and channels, such as s16le:44100:1")
+            form = ""
+        if form not in dtypes:
+            expected = "s16le or f32le, rate in Hz and channels, such as s16le:44100:1"
+        elif not _RATES[0] <= rate <= _RATES[1]:
+            expected = f"a rate of {_RATES[0]} to {_RATES[1]} Hz"
+        elif not 1 <= channels <= (most := min(_MOST_CHANNELS, _MOST_NUMBERS // rate)):
+            expected = f"1 to {most} channels at {rate} Hz"
+        else:
+            return cls(dtypes[form], rate, channels)
+        raise ConfigError(f"pcm is {text!r}; expected {expected}")
 
 
 class Reader:

@@ -45,18 +45,18 @@ def from_text(text: str, hint: Any) -> Any:
     return text
 
 
-def convert(value: Any, hint: Any) -> tuple[Any, str | None]:
-    """Bring a value to the type of its setting; if it has another, say what was expected."""
+def convert(value: Any, hint: Any) -> tuple[Any, bool]:
+    """Bring a value to the type of its setting, and say whether it has that now."""
     kinds = _kinds(hint)
     if tuple in kinds and isinstance(value, list) and all(isinstance(name, str) for name in value):
-        return tuple(value), None
+        return tuple(value), True
     if float in kinds and isinstance(value, int) and not isinstance(value, bool) and abs(value) < 1 << 64:
-        return float(value), None
+        return float(value), True
     if isinstance(value, bool) == (bool in kinds):
         choices = [kind for kind in kinds if isinstance(kind, str)]
         if value in choices or any(isinstance(kind, type) and isinstance(value, kind) for kind in kinds):
-            return value, None
-    return value, words(hint)
+            return value, True
+    return value, False
 
 
 def closest(name: str, known: Iterable[str]) -> str:

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import dataclasses
+import os
 import re
 import tomllib
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
+import soundfile
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -16,7 +19,9 @@ from stream import checkup
 from stream.config import Settings, load, names, read, show
 from stream.errors import ConfigError
 from stream.features import HOP_LENGTH, SAMPLE_RATE
+from stream.gate import Access
 from stream.values import closest
+from tests.certificates import Certificate
 
 EXAMPLE = Path(__file__).parents[1] / "docs" / "soloist.toml"
 MANUAL = EXAMPLE.with_name("configuration.md")
@@ -84,6 +89,19 @@ def test_variables_are_read_by_the_type_of_their_setting() -> None:
         ('device = ""', ':1: device is ""; expected a text that is not empty'),
         ("device = 5", ":1: device is 5; expected a text in quotes"),
         (f"device = [{', '.join(['1'] * 99)}]", f":1: device is [{'1, ' * 26}1...; expected a text in quotes"),
+        ('pcm = "s16le:768000:256"', ':1: pcm is "s16le:768000:256"; expected 1 to 16 channels at 768000 Hz'),
+        ('pcm = "f32le:999:1"', ':1: pcm is "f32le:999:1"; expected a rate of 1000 to 768000 Hz'),
+        (
+            'host = "0.0.0.0:80"',
+            ':1: host is "0.0.0.0:80"; expected an address or a name alone; its port is the setting port',
+        ),
+        ('host = "a..b"', ':1: host is "a..b"; expected an address or a name such as "stage.example.org"'),
+        ("hosts = [1]", ':1: hosts is [1]; expected a list of texts such as ["stage.example.org"]'),
+        (
+            "origins = [x]",
+            ":1: origins is [x]: Invalid value (column 12); expected a list of texts such as "
+            '["https://desk.example.org"]',
+        ),
         ("instruments = [1]", ':1: instruments is [1]; expected a list of texts such as ["flute", "piano"]'),
         ("instruments = []", ":1: instruments is []; expected at least one name"),
         ("\ndevice = USB", ":2: device is USB: Invalid value (column 10); expected a text in quotes"),
@@ -155,6 +173,31 @@ def test_a_file_that_cannot_be_read_is_named(tmp_path: Path, name: str) -> None:
         load({}, {}, tmp_path / name)
 
 
+@pytest.mark.parametrize("setting", ["config", "token_file", "certificate", "key"])
+def test_what_is_no_file_is_not_waited_for(tmp_path: Path, certificate: Certificate, setting: str) -> None:
+    """A pipe that nobody writes to, or a device without an end, is refused at once wherever a file is named."""
+    os.mkfifo(tmp_path / "pipe")
+    for path in (tmp_path / "pipe", Path("/dev/zero")):
+        if setting == "config":
+            assert read({}, {}, path).problems == [f"{path}: not a file"]
+            continue
+        flags = {"certificate": str(certificate.certificate)} if setting == "key" else {}
+        with pytest.raises(ConfigError, match=f'^{setting} is "{path}": not a file$'):
+            Access.of(load(flags | {setting: str(path)}, {}))
+
+
+def test_flags_are_read_as_variables_are() -> None:
+    """What a flag says is a text: it becomes what its setting takes, or is told with what was expected, all at once."""
+    flags = {"threads": "x", "gate": "-5", "channel": "1.5", "runtime": "onnx", "hosts": "a, b", "wait": True}
+    reading = read(flags, {})
+    assert reading.problems == [
+        '--threads is "x"; expected a whole number',
+        '--channel is "1.5"; expected a whole number',
+        '--runtime is "onnx"; expected "auto" or "litert" or "tflite"',
+    ]
+    assert reading.settings == Settings(gate=-5.0, hosts=("a", "b"), wait=True)
+
+
 def test_settings_made_by_hand_are_checked_too() -> None:
     """A program that makes its own settings gets the same errors without a place."""
     with pytest.raises(ConfigError, match=r"^port is 70000; expected 0 to 65535$"):
@@ -198,6 +241,41 @@ def test_the_model_has_its_say(file: Path, tmp_path: Path) -> None:
     (problem,) = checkup.problems(read({"model": str(tmp_path / "mine.json")}, {}))
     assert problem.startswith(f'--model is "{tmp_path}/mine.json": model {tmp_path}/mine.json: format is None')
     assert checkup.problems(read({}, {})) == []
+
+
+def test_what_needs_no_device_is_tried(file: Path, tmp_path: Path) -> None:
+    """Channels of a file, the demo and raw audio, addresses and the log's folder are looked at, and told in order."""
+    stereo = tmp_path / "stereo.wav"
+    soundfile.write(stereo, np.zeros((100, 2)), 44_100)
+    file.write_text(f'session_log = "{tmp_path}"\nhost = "nobody.invalid"\nopen = true\n\nchannel = 3\n')
+    for source, channels in (("demo", 1), (str(stereo), 2), ("-", 1)):
+        log, host, channel = checkup.problems(read({"input": source}, {}, file))
+        assert log == f'{file}:1: session_log is "{tmp_path}": it is not a file'
+        assert host.startswith(f'{file}:2: host is "nobody.invalid": ')
+        assert channel == f"{file}:5: channel is 3; the source has {channels}"
+    assert checkup.problems(read({"input": "-", "pcm": "s16le:44100:3", "channel": "3"}, {})) == []
+    assert checkup.problems(read({"input": str(stereo), "loop": True}, {})) == [
+        f'--input is "{stereo}": {stereo}: is too short to be repeated; expected 0.1 s at least'
+    ]
+    assert checkup.problems(read({"session_log": "/proc/self/log.db"}, {})) != []
+    (problem,) = checkup.problems(read({"session_log": str(file / "log.db")}, {}))
+    assert problem.endswith(f": {file} is not a folder")
+    assert checkup.problems(read({"session_log": str(tmp_path / "new" / "log.db"), "host": "localhost"}, {})) == []
+
+
+def test_settings_without_effect_are_noticed(file: Path) -> None:
+    """What the input that is set does not use is named, unless it is at its default."""
+    file.write_text('device = "USB"\nwait = true\nloop = true\npcm = "s16le:44100:1"\n')
+    for source, without in (
+        ("mic", ["3: loop"]),
+        ("x.wav", ["1: device", "2: wait"]),
+        ("-", ["1: device", "2: wait", "3: loop"]),
+    ):
+        reading = read({"input": source}, {}, file)
+        assert checkup.notes(reading) == [f'{file}:{it} has no effect with input "{source}"' for it in without]
+    assert checkup.notes(read({"pcm": "s16le:48000:1", "input": "demo"}, {})) == [
+        '--pcm has no effect with input "demo"'
+    ]
 
 
 def test_what_others_find_wrong_gets_its_place(file: Path) -> None:
