@@ -68,6 +68,7 @@ class HandOff:
         self._error: Exception | None = None
         self._loop: asyncio.AbstractEventLoop | None = None  # that of the reader, once it reads
         self._ready = asyncio.Event()
+        self._woken = False  # whether the loop is about to set it
 
     @property
     def overflows(self) -> int:
@@ -157,6 +158,12 @@ class HandOff:
         return self._entries.popleft()
 
     def _wake(self) -> None:
-        if self._loop is not None:
+        # Once is enough: a device that calls without a pause would fill the pipe by which the loop hears of signals, too.
+        if self._loop is not None and not self._woken:
+            self._woken = True
             with contextlib.suppress(RuntimeError):  # the loop may be gone when a device says its last word
-                self._loop.call_soon_threadsafe(self._ready.set)
+                self._loop.call_soon_threadsafe(self._set)
+
+    def _set(self) -> None:
+        self._woken = False
+        self._ready.set()

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import signal
 import threading
 
 import numpy as np
@@ -134,3 +136,24 @@ async def test_waiting_ends_when_audio_comes() -> None:
         block = await waiting
     assert block is not None
     assert len(block.frames) == 5
+
+
+async def test_a_device_that_calls_without_a_pause_leaves_signals_a_way() -> None:
+    """The loop hears of SIGTERM by the pipe that wakes it, also when a device called 5000 times before it woke."""
+    handoff = HandOff(44_100)
+    loop = asyncio.get_running_loop()
+    heard = asyncio.Event()
+    handoff.put(ramp(0, 1))
+    assert await handoff.get() is not None  # from now on each block wakes the loop
+    loop.add_signal_handler(signal.SIGTERM, heard.set)
+    try:
+        for k in range(5000):
+            handoff.put(ramp(k, 1))
+        os.kill(os.getpid(), signal.SIGTERM)
+        async with asyncio.timeout(5):
+            await heard.wait()
+    finally:
+        loop.remove_signal_handler(signal.SIGTERM)
+    block = await handoff.get()
+    assert block is not None
+    assert block.frames[-1, 0] == 4999
