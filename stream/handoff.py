@@ -158,7 +158,7 @@ class HandOff:
         return self._entries.popleft()
 
     def _wake(self) -> None:
-        # Once is enough: a device that calls without a pause would fill the pipe by which the loop hears of signals, too.
+        # Once is enough: a device that calls without a pause would fill the pipe by which the loop hears of signals.
         if self._loop is not None and not self._woken:
             self._woken = True
             with contextlib.suppress(RuntimeError):  # the loop may be gone when a device says its last word

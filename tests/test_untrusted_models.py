@@ -240,8 +240,8 @@ async def test_damaged_models_at_a_reload(tmp_path: Path) -> None:
         known = len(list(filter(is_hello, messages)))
         for number, (content, info) in enumerate(
             [
-                (damaged(SMALL.model, 273), None),  # LiteRT 2.3 ends with SIGSEGV
-                (damaged(SMALL.model, 762), None),  # and with SIGABRT
+                (damaged(SMALL.model, 273), None),  # LiteRT 2.3 would end with SIGSEGV
+                (damaged(SMALL.model, 762), None),  # and ends with SIGABRT
                 (SMALL.model[:20_000], None),
                 (SMALL.model, {"sha256": 64 * "0"}),
                 (SMALL.model, b"[" * 100_000),
