@@ -16,7 +16,7 @@ from typing import Any, ClassVar, Final, Self
 from urllib.parse import urlsplit, urlunsplit
 
 from websockets.asyncio.client import ClientConnection, connect
-from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidStatus, InvalidURI
+from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidMessage, InvalidStatus, InvalidURI
 from websockets.frames import CloseCode
 
 from stream.errors import ConfigError, ConnectionLostError, ProtocolError, RefusedError
@@ -77,8 +77,8 @@ class Client:
         When the URL or the file is none, or nothing could be subscribed to like this; while iterating: when the server
         does not know one of the instruments.
     RefusedError
-        While iterating: when the server does not take the token, is no Soloist, or has a certificate that nobody
-        trusts.
+        While iterating: when the server does not take the token, is no Soloist, has a certificate that nobody trusts,
+        or has TLS where the address is one without.
     """
 
     def __init__(
@@ -207,12 +207,9 @@ class Client:
                         f"{self.url}: its certificate is not trusted: {error.verify_message}; --ca names its authority"
                     ) from error
                 except (OSError, TimeoutError, InvalidHandshake) as error:
-                    errno = getattr(error, "errno", None)
-                    # asyncio's text for a refused connection is longer, and no clearer, than the system's.
-                    if errno and errno > 0 and not isinstance(error, ssl.SSLError):
-                        reason = os.strerror(errno)
-                    else:
-                        reason = str(error) or type(error).__name__
+                    if isinstance(error, InvalidMessage) and self._tls is None and await _has_tls(self.url):
+                        raise RefusedError(f"{self.url}: the server has TLS; try {_other(self.url)}") from error
+                    reason = _trouble(error, self.url)
                 finally:
                     self._connection = None
                 wait = retry * random.uniform(0.8, 1.2)  # so that not all clients come back at once
@@ -271,6 +268,44 @@ def _reason(connection: ClientConnection) -> str:
     if code == CloseCode.ABNORMAL_CLOSURE:
         return "the connection broke"
     return reason or f"the server closed the connection with code {code}"
+
+
+def _trouble(error: Exception, url: str) -> str:
+    """Say what was tried when no connection came about, and what was in the way."""
+    errno, words = getattr(error, "errno", None), getattr(error, "strerror", None)
+    if isinstance(error, ssl.SSLError | ConnectionResetError) and url.startswith("wss:"):
+        text = f"TLS does not come about; if the server has none, try {_other(url)}"
+    elif errno and errno > 0:
+        # asyncio's text for a refused connection is longer, and no clearer, than the system's.
+        text = os.strerror(errno)
+    else:
+        text = words or str(error) or type(error).__name__
+    host, port = _place(url)
+    return f"{f'[{host}]' if ':' in host else host}:{port}: {text}"
+
+
+def _place(url: str) -> tuple[str, int]:
+    """Return the host and the port of an address that is complete."""
+    parts = urlsplit(url)
+    return parts.hostname or "", parts.port or (443 if parts.scheme == "wss" else 80)
+
+
+def _other(url: str) -> str:
+    """Return an address with TLS if it is one without, and the other way round."""
+    return url.replace("ws:", "wss:", 1) if url.startswith("ws:") else url.replace("wss:", "ws:", 1)
+
+
+async def _has_tls(url: str) -> bool:
+    """Find out whether a server speaks TLS. It is told nothing, so that it need not be trusted."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    try:
+        async with asyncio.timeout(_SILENCE):
+            _, writer = await asyncio.open_connection(*_place(url), ssl=context)
+    except OSError:
+        return False
+    writer.transport.abort()
+    return True
 
 
 def _told(body: bytes | bytearray | None) -> str:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import errno
 import json
 import os
 import pty
 import shutil
 import signal
+import socket
 import sys
 from asyncio.subprocess import PIPE, Process
 from collections.abc import AsyncIterator, Callable
@@ -23,6 +25,7 @@ from websockets.asyncio.server import ServerConnection, serve
 from stream import client as module
 from stream.client import Client, Disconnected, address
 from stream.errors import ConfigError, ConnectionLostError, RefusedError
+from stream.gate import encryption
 from stream.listen import Display
 from stream.messages import (
     Change,
@@ -39,6 +42,7 @@ from stream.messages import (
     encode,
 )
 from stream.protocol import TYPES
+from tests.certificates import Certificate
 from tests.serving import HELLO, PATIENCE, change, check, label, staged
 
 Told = list[Message | Disconnected]
@@ -266,6 +270,55 @@ async def test_page_that_is_no_socket_ends_the_client() -> None:
     async with staged() as stage, Client(f"ws://{stage.address}/nothing") as client:
         with pytest.raises(RefusedError, match="HTTP status 404"):
             await until(client, seq(0))
+
+
+async def test_place_that_was_tried_is_named() -> None:
+    """Who cannot be reached is named with address and port, also with a port that nobody typed."""
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        port = other.getsockname()[1]
+    async with Client(f"127.0.0.1:{port}") as client:
+        (lost,) = await until(client, kind(Disconnected))
+    assert isinstance(lost, Disconnected)
+    assert lost.reason == f"127.0.0.1:{port}: Connection refused"
+    refused = ConnectionRefusedError(errno.ECONNREFUSED, "Connect call failed")
+    nameless = socket.gaierror(socket.EAI_NONAME, "Name or service not known")
+    assert module._trouble(refused, address("localhost")) == "localhost:80: Connection refused"
+    assert module._trouble(refused, address("wss://[::1]")) == "[::1]:443: Connection refused"
+    assert module._trouble(nameless, address("stage:1")) == "stage:1: Name or service not known"
+
+
+async def test_tls_where_none_was_expected_ends_the_client(certificate: Certificate) -> None:
+    """A server with TLS is told from one that answers nothing, and the address with which it can be reached is named."""
+    tls = encryption(str(certificate.certificate), str(certificate.key))
+    async with staged(tls=tls) as stage:
+        with pytest.raises(RefusedError, match=f"^{stage.url}: the server has TLS; try wss://{stage.address}/ws$"):
+            async with Client(stage.address) as client:
+                await anext(client)
+
+
+async def test_garbage_is_tried_again() -> None:
+    """A server that answers in no HTTP, and has no TLS either, may be starting."""
+
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(b"?")
+        writer.close()
+
+    async with await asyncio.start_server(answer, "127.0.0.1", 0) as other:
+        port = other.sockets[0].getsockname()[1]
+        async with Client(f"127.0.0.1:{port}") as client:
+            (lost,) = await until(client, kind(Disconnected))
+            assert isinstance(lost, Disconnected)
+            assert lost.reason == f"127.0.0.1:{port}: did not receive a valid HTTP response"
+            await until(client, kind(Disconnected))
+
+
+async def test_missing_tls_is_told() -> None:
+    """Where TLS was expected and there is none, the address without is named; the client goes on trying."""
+    async with staged() as stage, Client(f"wss://{stage.address}") as client:
+        (lost,) = await until(client, kind(Disconnected))
+        assert isinstance(lost, Disconnected)
+        assert lost.reason.startswith(f"{stage.address}: TLS does not come about")
+        assert lost.reason.endswith(f"try {stage.url}")
 
 
 async def test_unknown_instrument_ends_the_client() -> None:
