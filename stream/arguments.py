@@ -40,6 +40,7 @@ def parser() -> argparse.ArgumentParser:
     listen.add_argument("--min-confidence", type=float, metavar="P", help="only when at least this sure, 0 to 1")
     listen.add_argument("--max-rate", type=float, metavar="N", help="at most so many labels a second")
     listen.add_argument("--token", metavar="TEXT", help="what the server requires (or SOLOIST_TOKEN)")
+    listen.add_argument("--token-file", metavar="FILE", help="a file that holds it (or SOLOIST_TOKEN_FILE)")
     listen.add_argument("--ca", metavar="FILE", help="PEM file with the authority of a wss server's certificate")
 
     sessions = subparsers.add_parser("sessions", help="what was heard before", description="what was heard before")

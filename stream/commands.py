@@ -8,7 +8,7 @@ import os
 import sys
 from typing import TYPE_CHECKING, Any
 
-from stream.errors import SoloistError
+from stream.errors import ConfigError, SoloistError
 
 if TYPE_CHECKING:
     import argparse
@@ -67,8 +67,7 @@ def subscribe(options: argparse.Namespace) -> int:
         for key, value in vars(options).items()
         if key in ("types", "instruments", "min_confidence", "max_rate")
     }
-    token = vars(options).get("token") or os.environ.get("SOLOIST_TOKEN")
-    asyncio.run(listen(options.url, wanted, token, options.json, vars(options).get("ca")))
+    asyncio.run(listen(options.url, wanted, _token(options), options.json, vars(options).get("ca")))
     return 0
 
 
@@ -201,6 +200,20 @@ def _told(options: argparse.Namespace, **more: Any) -> tuple[dict[str, Any], Map
     known = config.names()
     flags = {name: value for name, value in vars(options).items() if name in known}
     return flags | more, os.environ, vars(options).get("config") or os.environ.get("SOLOIST_CONFIG")
+
+
+def _token(options: argparse.Namespace) -> str | None:
+    """Return the token that a client is told, as the service reads it; where a flag says it no variable does."""
+    from stream import config, gate
+
+    flags = {name: value for name, value in vars(options).items() if name in ("token", "token_file")}
+    variables = {name: os.environ.get(name, "") for name in ("SOLOIST_TOKEN", "SOLOIST_TOKEN_FILE")}
+    reading = config.read(flags, {} if flags else variables)
+    config.refuse(reading.problems)
+    try:
+        return gate.token(reading.settings)
+    except ConfigError as error:
+        raise ConfigError(reading.placed(error)) from error
 
 
 def _log_path(options: argparse.Namespace) -> Path:

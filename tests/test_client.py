@@ -288,7 +288,7 @@ async def test_place_that_was_tried_is_named() -> None:
 
 
 async def test_tls_where_none_was_expected_ends_the_client(certificate: Certificate) -> None:
-    """A server with TLS is told from one that answers nothing, and the address with which it can be reached is named."""
+    """A server with TLS is told from one that answers nothing, and its address with TLS is named."""
     tls = encryption(str(certificate.certificate), str(certificate.key))
     async with staged(tls=tls) as stage:
         with pytest.raises(RefusedError, match=f"^{stage.url}: the server has TLS; try wss://{stage.address}/ws$"):
@@ -546,6 +546,8 @@ async def test_listen_tells_mistakes_in_a_line() -> None:
             (["ftp://stage"], 2, "address is 'ftp://stage'"),
             ([stage.address, "--max-rate", "0"], 2, "max_rate is 0"),
             ([stage.address, "--token", "wrong"], 1, "unauthorized"),
+            ([stage.address, "--token-file", "/none"], 2, '--token-file is "/none": No such file or directory'),
+            ([stage.address, "--token-file", "/none", "--token", "x"], 2, "token and token_file are both set"),
         ):
             async with listening(*arguments) as process, asyncio.timeout(PATIENCE):
                 _, complaints = await process.communicate()
@@ -553,6 +555,21 @@ async def test_listen_tells_mistakes_in_a_line() -> None:
                 assert complaints.decode().startswith("soloist: ")
                 assert reason in complaints.decode()
                 assert complaints.count(b"\n") == 1
+
+
+async def test_listen_says_the_token_of_a_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The token may stand in a file, as the service's may, named by a flag or a variable; flags go before variables."""
+    file = tmp_path / "token"
+    file.write_text(" söcret\n")
+    async with staged(token="söcret") as stage:
+        for arguments, variables in (
+            (["--token-file", str(file)], {"SOLOIST_TOKEN": "wrong"}),
+            (["--token", "söcret"], {"SOLOIST_TOKEN_FILE": "/none"}),
+            ([], {"SOLOIST_TOKEN_FILE": str(file)}),
+            ([], {"SOLOIST_TOKEN": "söcret"}),
+        ):
+            async with listening(stage.address, "--json", *arguments, env={**os.environ, **variables}) as process:
+                assert json.loads(await line(process))["type"] == "hello"
 
 
 async def test_listen_ends_with_its_reader() -> None:
