@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import hashlib
 import os
@@ -95,6 +96,8 @@ def main(arguments: list[str]) -> int:
     resource.setrlimit(resource.RLIMIT_AS, (_ADDRESSES, _ADDRESSES))
     resource.setrlimit(resource.RLIMIT_DATA, (_MEMORY, _MEMORY))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    with contextlib.suppress(OSError):  # where memory runs out, this ends before the service
+        Path("/proc/self/oom_score_adj").write_text("1000", encoding="ascii")
     file, runtime, speed = [*arguments, *("-", "auto", "fast")[len(arguments) :]]
     try:
         model = sys.stdin.buffer.read() if file == "-" else Path(file).read_bytes()

@@ -333,3 +333,14 @@ def test_the_probe_is_bounded() -> None:
     )
     assert done.returncode == 3
     assert done.stderr.decode() == "the .tflite takes more memory than a model may\n"
+
+
+@pytest.mark.skipif(not Path("/proc/self/oom_score_adj").exists(), reason="needs Linux's /proc")
+def test_where_memory_runs_out_the_trial_ends_first(tmp_path: Path) -> None:
+    """The kernel is told to take the process that tries a model before the service."""
+    script = (
+        "import sys; from stream import probe; probe.main(sys.argv[1:]);print(open('/proc/self/oom_score_adj').read())"
+    )
+    command = [sys.executable, "-c", script, str(tmp_path / "none.tflite")]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "1000"
