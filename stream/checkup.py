@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import socket
 from collections.abc import Collection, Mapping, Sequence
@@ -130,15 +131,19 @@ def _log_problems(reading: Reading) -> list[str]:
 
 
 def notes(reading: Reading) -> list[str]:
-    """Name the settings that have no effect with the input that is set, a line each."""
+    """Name settings that have no effect with the input that is set, and a certificate that ends soon, a line each."""
     chosen = reading.settings.input
     kind = chosen if chosen in _EFFECT else "file"
-    return [
+    found = [
         f"{reading.called(name)} has no effect with input {config.show('input', chosen)}"
         for name in reading.origins
         if name in _ABOUT_INPUT - _EFFECT[kind]
         if getattr(reading.settings, name) != getattr(_DEFAULTS, name)
     ]
+    with contextlib.suppress(ConfigError):  # which is among the problems
+        if (doubt := gate.Access.of(reading.settings).doubt) is not None:
+            found.append(reading.placed(doubt))
+    return found
 
 
 def _said(reading: Reading, name: str, what: object) -> str:

@@ -7,11 +7,12 @@ import ipaddress
 import re
 import socket
 import ssl
+import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from stream import regular
+from stream import regular, validity
 from stream.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -45,6 +46,8 @@ class Access:
     """WebSocket connections of one address other than loopback at the most."""
     tls: ssl.SSLContext | None = None
     """What encrypts; nothing without it."""
+    doubt: str | None = None
+    """What is wrong with the time of the certificate, if anything is."""
 
     @classmethod
     def of(cls, settings: Settings) -> Access:
@@ -62,6 +65,7 @@ class Access:
                 f'host is "{settings.host}", where others can come in: require a token (token_file or token), '
                 "or let in everybody (open = true or --open)"
             )
+        tls = encryption(settings.certificate, settings.key)
         return cls(
             token=secret,
             names=own_names(socket.gethostname())
@@ -69,7 +73,8 @@ class Access:
             origins=frozenset(it for it in map(origin, settings.origins or ()) if it is not None),
             connections=settings.connections,
             per_address=settings.connections_per_address,
-            tls=encryption(settings.certificate, settings.key),
+            tls=tls,
+            doubt=None if tls is None else validity.doubt(tls, str(settings.certificate), time.time()),
         )
 
     def knows(self, host: str) -> bool:

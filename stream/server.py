@@ -123,6 +123,7 @@ class Server:
         if self.access.tls is not None:
             # A record of TLS has no more than this, and asyncio has 16 times as much ready for each connection.
             SSLProtocol.max_size = 16_384
+        self._doubt()
         self._limit()
         news = logging.getLogger("stream.websockets")
         news.addFilter(_is_told)
@@ -215,6 +216,7 @@ class Server:
     def admit(self, access: Access, instruments: Sequence[str]) -> None:
         """Change who may come in, and what may be subscribed to; whoever is inside stays."""
         self.access, self.instruments = access, instruments
+        self._doubt()
         self._limit()
 
     def recall(self, events: Iterable[Event]) -> None:
@@ -310,6 +312,11 @@ class Server:
             )
         status = self._turnstile.enter(connection, authorized)
         return None if status is None else refusal(status, "too many connections; come back later", request.method)
+
+    def _doubt(self) -> None:
+        """Tell what is wrong with the certificate, though it can be used."""
+        if self.access.doubt is not None:
+            _log.warning("%s", self.access.doubt)
 
     def _limit(self) -> None:
         """Let in as many as are set, if there are files enough for them."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import subprocess
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,16 +20,22 @@ class Certificate:
     key: Path
 
 
-def make(folder: Path, name: str = "certificate", passphrase: str | None = None) -> Certificate:
-    """Make a certificate and its key, with OpenSSL's command."""
+def make(
+    folder: Path,
+    name: str = "certificate",
+    passphrase: str | None = None,
+    days: int = 30,
+    more: Sequence[str] = (),
+) -> Certificate:
+    """Make a certificate and its key, with OpenSSL's command; it holds for so many days."""
     if shutil.which("openssl") is None:
         pytest.skip("openssl, which makes certificates, is not installed")
     files = Certificate(folder, folder / f"{name}.pem", folder / f"{name}.key")
     subprocess.run(
-        ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-days", "2"]
+        ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-days", str(days)]
         + (["-nodes"] if passphrase is None else ["-passout", f"pass:{passphrase}"])
         + ["-subj", "/CN=localhost", "-addext", "subjectAltName=IP:127.0.0.1,DNS:localhost"]
-        + ["-keyout", str(files.key), "-out", str(files.certificate)],
+        + [*more, "-keyout", str(files.key), "-out", str(files.certificate)],
         check=True,
         capture_output=True,
     )

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import json
 import resource
+import signal
 import socket
 import ssl
 import struct
@@ -23,9 +24,10 @@ from stream.connection import REQUEST_BYTES
 from stream.errors import ConfigError, RefusedError
 from stream.gate import encryption
 from stream.messages import Hello
-from tests.certificates import Certificate
+from tests.certificates import Certificate, make
 from tests.processes import SOLOIST, serving, soloist
 from tests.serving import PATIENCE, Stage, gone, staged
+from tests.test_reload import complaint
 
 UPGRADE = ("Upgrade: websocket", "Connection: Upgrade", f"Sec-WebSocket-Key: {'A' * 22}==", "Sec-WebSocket-Version: 13")
 PATHS = ("/", "/app.js", "/overlay", "/healthz", "/metrics", "/ws", "/nothing")
@@ -554,6 +556,22 @@ async def test_token_is_in_no_log(tmp_path_factory: pytest.TempPathFactory) -> N
         writer.close()
     assert len(service.complaints) > 3
     assert not [line for line in service.complaints if "t0ken" in line]
+
+
+async def test_certificate_that_ends_soon_is_told(tmp_path: Path) -> None:
+    """It is told once at the start, once when the settings are read again, and by `soloist config check`."""
+    brief = make(tmp_path, days=3)
+    files = ["--certificate", str(brief.certificate), "--key", str(brief.key)]
+    said = f'certificate is "{brief.certificate}": it expires in 2 days, on '
+    async with serving("--input", "demo", *files) as service, asyncio.timeout(PATIENCE):
+        assert [line.startswith(f"soloist: {said}") for line in service.complaints] == [True]
+        status, _, err = await soloist("config", "check", *files)
+        assert (status, err.count("\n")) == (0, 1)
+        assert err.startswith(f"soloist: note: --{said}")
+        make(tmp_path, days=2)
+        service.process.send_signal(signal.SIGHUP)
+        await complaint(service, "the settings were read again")
+        assert len([line for line in service.complaints if "it expires in 1 day, on " in line]) == 1
 
 
 async def test_service_with_tls_says_so(certificate: Certificate) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ssl
+import time
 from pathlib import Path
 from typing import Any
 
@@ -10,9 +11,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from stream import checkup, config
 from stream.config import Settings
 from stream.errors import ConfigError
 from stream.gate import Access, encryption, is_loopback, name_of, origin, own_names
+from stream.validity import doubt, period
 from tests.certificates import Certificate, make
 
 ACCESS = Access(names=own_names("Stage.example.org") | {"desk"}, origins=frozenset({"https://desk.example.org:443"}))
@@ -287,3 +290,53 @@ def test_certificate_that_cannot_be_used_is_named(certificate: Certificate, tmp_
             encryption(*files)
         assert str(error.value).startswith(said)
         assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("days", "said"),
+    [
+        (-1, "it does not hold before {begin}, and clients refuse it; is this machine's clock right?"),
+        (0, None),
+        (22, None),
+        (24.5, "it expires in 5 days, on {end}"),
+        (28.5, "it expires in 1 day, on {end}"),
+        (29.5, "it expires within a day, on {end}"),
+        (31, "it expired on {end}, and clients refuse it"),
+    ],
+)
+def test_time_of_a_certificate_is_looked_at(certificate: Certificate, days: float, said: str | None) -> None:
+    """A certificate is in order until a week before its end, and the days are counted from then on."""
+    file = str(certificate.certificate)
+    tls = encryption(file, str(certificate.key))
+    assert tls is not None
+    begin, end = period(tls, file)
+    assert end - begin == 30 * 86_400
+    first, last = (time.strftime("%Y-%m-%d", time.gmtime(it)) for it in (begin, end))
+    expected = None if said is None else f'certificate is "{file}": {said.format(begin=first, end=last)}'
+    assert doubt(tls, file, begin + days * 86_400) == expected
+
+
+def test_times_of_any_certificate_are_found(tmp_path: Path) -> None:
+    """Also of one that another follows in its file; one that is for no server is left alone."""
+    strange = make(tmp_path, "strange", more=["-addext", "extendedKeyUsage=clientAuth"])
+    tls = encryption(str(strange.certificate), str(strange.key))
+    assert tls is not None
+    assert doubt(tls, str(strange.certificate), 0.0) is None
+    old = make(tmp_path, "old", days=30)
+    chain = tmp_path / "chain.pem"
+    chain.write_bytes(old.certificate.read_bytes() + make(tmp_path, "authority", days=90).certificate.read_bytes())
+    tls = encryption(str(chain), str(old.key))
+    assert tls is not None
+    begin, end = period(tls, str(chain))
+    assert end - begin == 30 * 86_400
+
+
+def test_doubt_comes_with_the_access(tmp_path: Path) -> None:
+    """What is wrong with a certificate is known with all else about access."""
+    brief = make(tmp_path, days=3)
+    access = Access.of(Settings(certificate=str(brief.certificate), key=str(brief.key)))
+    assert access.doubt is not None
+    assert access.doubt.startswith(f'certificate is "{brief.certificate}": it expires in 2 days, on ')
+    flags = {"certificate": str(brief.certificate), "key": str(brief.key)}
+    assert checkup.notes(config.read(flags, {})) == [f"--{access.doubt}"]
+    assert Access.of(Settings()).doubt is None
