@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
@@ -15,8 +15,9 @@ from stream.classifier import Classifier
 from stream.conversion import Converter
 from stream.errors import SourceError
 from stream.messages import Segment
+from stream.promise import missing
 from stream.quiet import quiet_stderr
-from stream.reader import open_sound
+from stream.reader import open_sound, reason
 from stream.recognizer import GATE, HOP, Recognizer, Result
 
 _BLOCK_SECONDS: Final = 1.0
@@ -43,6 +44,8 @@ class Timeline:
     """Whether a sample was at full scale."""
     invalid: int
     """Samples that were not finite numbers, and were taken as zeros."""
+    missing: float
+    """Seconds that the file's header promises and the file lacks; infinite where it only shows that it breaks off."""
 
 
 def classify(
@@ -76,7 +79,11 @@ def classify(
     recognizer = Recognizer(classifier, hop=hop, lineup=lineup, gate=gate)
     with open_sound(path) as sound:
         converter = Converter(sound.samplerate, sound.channels, channel)
-        return _timeline(path, recognizer, _results(path, sound, converter, recognizer), converter)
+        timeline = _timeline(path, recognizer, _results(path, sound, converter, recognizer), converter)
+        try:
+            return replace(timeline, missing=missing(path, sound))
+        except OSError as error:
+            raise SourceError(f"{path}: {reason(error)}") from error
 
 
 def _timeline(path: str | Path, recognizer: Recognizer, results: Iterator[Result], converter: Converter) -> Timeline:
@@ -109,6 +116,7 @@ def _timeline(path: str | Path, recognizer: Recognizer, results: Iterator[Result
         segments=_whole(segments, seconds),
         clipped=converter.clipped,
         invalid=converter.invalid,
+        missing=0.0,
     )
 
 
@@ -123,7 +131,7 @@ def _results(
             with quiet_stderr():
                 frames = sound.read(block, dtype="float32", always_2d=True)
         except (RuntimeError, OSError) as error:
-            raise SourceError(f"{path}: broken after {recognizer.time:.1f} s: {error}") from error
+            raise SourceError(f"{path}: broken after {recognizer.time:.1f} s: {reason(error)}") from error
         last = len(frames) < block
         yield from recognizer.feed(converter(frames, last=last))
     yield from recognizer.finish()

@@ -9,6 +9,7 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 from stream.errors import ConfigError, SoloistError
+from stream.output import printable
 
 if TYPE_CHECKING:
     import argparse
@@ -49,8 +50,8 @@ def classify_files(options: argparse.Namespace) -> int:
             complain(error)
             failed = 1
             continue
-        if timeline.invalid:
-            complain(f"{file}: {timeline.invalid} samples are not numbers; they are taken as zeros")
+        for note in report.notes(timeline):
+            complain(note)
         sys.stdout.write(report.as_json(timeline) if options.json else report.as_text(timeline))
         sys.stdout.flush()
     return failed
@@ -189,7 +190,7 @@ def train(arguments: list[str]) -> int:
 
 def complain(what: object) -> None:
     """Say on standard error what is wrong."""
-    sys.stderr.write(f"soloist: {what}\n")
+    sys.stderr.write(f"soloist: {printable(str(what))}\n")
     sys.stderr.flush()
 
 

@@ -17,7 +17,9 @@ _STILL_STRETCHES: Final = 8  # told within 2 s, with what the sound system keeps
 _SILENT_STRETCHES: Final = 150
 _STILL: Final = 1e-6  # no converter is that quiet: its last bit of 24 is 1.2e-7, and noise moves more than that one
 
-_INVALID: Final = "the input holds samples that are not numbers, which are taken as zeros: restart what sends them"
+_INVALID: Final = "the input holds samples that are not numbers, which are taken as zeros: "
+_RESTART: Final = "restart what sends them"
+_REPLACE: Final = "the file, or what sends them, is at fault"
 _CLIPPED: Final = "the input is at full scale: turn the gain down"
 _OFF_CENTRE: Final = "the input has a DC offset: switch on a low-cut filter, or check the cable and the interface"
 _ZEROS: Final = "the input delivers only zeros: unmute it, switch it on, or choose another device"
@@ -54,7 +56,11 @@ class Faults:
     @property
     def warnings(self) -> list[str]:
         """What is to be mended now."""
-        told = [text for text in (_INVALID, _CLIPPED) if self._is_told(text)]
+        told = []
+        if self._is_told(_INVALID):
+            told.append(_INVALID + (_RESTART if self._live else _REPLACE))
+        if self._is_told(_CLIPPED):
+            told.append(_CLIPPED)
         if self.still is not None:
             told.append(self.still)
         elif self._silent >= _SILENT_STRETCHES:

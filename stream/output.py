@@ -1,4 +1,4 @@
-"""Standard output, which may be closed or full."""
+"""Standard output, which may be closed or full, and what may be written to a terminal."""
 
 from __future__ import annotations
 
@@ -66,6 +66,11 @@ def checked_stdout() -> Iterator[None]:
     except (OutputError, BrokenPipeError):
         _give_up()
         raise
+
+
+def printable(text: str) -> str:
+    """Write with backslashes what a terminal would obey or cannot show: a file's name may be anything."""
+    return "".join(character if character.isprintable() else ascii(character)[1:-1] for character in text)
 
 
 def _give_up() -> None:

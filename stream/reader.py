@@ -99,19 +99,21 @@ class Reader:
 
     def _run(self) -> None:
         error = None
+        heard = 0
         due = clock.now()
         try:
             while not self._stop.is_set():
                 frames = self._read(max(1, round(_BLOCK_SECONDS * self.rate)))
                 if not len(frames):
                     break
+                heard += len(frames)
                 # A block is handed over when its last frame would have been heard.
                 due = max(due, clock.now() - _LATE_SECONDS) + len(frames) / self.rate / self._speed
                 if self._stop.wait(max(0.0, due - clock.now())):
                     break
                 self.handoff.put(frames)
         except (soundfile.SoundFileError, OSError, ValueError) as caught:
-            error = SourceError(f"{self.name}: {_reason(caught)}")
+            error = SourceError(f"{self.name}: broken after {heard / self.rate:.1f} s: {reason(caught)}")
             error.__cause__ = caught
         self.handoff.close(error)
 
@@ -160,10 +162,12 @@ def open_sound(path: str | Path) -> soundfile.SoundFile:
     try:
         if not path.is_file():
             raise SourceError(f"{path}: {'not a file' if path.exists() else 'no such file'}")
+        with open(path, "rb"):  # of which libsndfile would say no more than "System error"
+            pass
         with quiet_stderr():  # mpg123 explains itself
-            sound = soundfile.SoundFile(str(path))
+            sound = soundfile.SoundFile(os.fsencode(path))  # any name, whatever Python makes of it
     except (soundfile.SoundFileError, OSError, ValueError) as error:
-        raise SourceError(f"{path}: {_reason(error)}") from error
+        raise SourceError(f"{path}: {reason(error)}") from error
     fault = None
     if not sound.frames:
         fault = "holds no audio"
@@ -220,7 +224,7 @@ def open_pcm(descriptor: int, pcm: Pcm) -> Reader:
     return Reader("standard input", pcm.rate, pcm.channels, read, _PCM_SPEED)
 
 
-def _reason(error: Exception) -> str:
+def reason(error: Exception) -> str:
     """Return libsndfile's sentence without the path that it repeats."""
     text = str(getattr(error, "error_string", "") or getattr(error, "strerror", "") or error)
-    return text.strip().rstrip(".") or type(error).__name__
+    return text.strip().removeprefix("Error : ").rstrip(".") or type(error).__name__

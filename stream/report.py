@@ -3,8 +3,13 @@
 from __future__ import annotations
 
 import json
+import math
+from typing import Final
 
 from stream.classify import Timeline
+from stream.output import printable
+
+_LEAST_MISSED: Final = 0.05  # s
 
 
 def as_json(timeline: Timeline) -> str:
@@ -30,7 +35,7 @@ def as_json(timeline: Timeline) -> str:
 
 def as_text(timeline: Timeline) -> str:
     """Write a timeline for people."""
-    lines = [f"{timeline.file}: {timeline.label} ({timeline.confidence:.0%}), {_clock(timeline.seconds)}\n"]
+    lines = [f"{printable(timeline.file)}: {timeline.label} ({timeline.confidence:.0%}), {_clock(timeline.seconds)}\n"]
     lines += [
         f"  {_clock(segment.start)} - {_clock(segment.end)}  {segment.label or segment.state:<26}"
         + (f"{segment.confidence:4.0%}\n" if segment.state != "silence" else "\n")
@@ -39,6 +44,19 @@ def as_text(timeline: Timeline) -> str:
     if timeline.clipped:
         lines.append("  samples are at full scale: the recording may be clipped\n")
     return "".join(lines)
+
+
+def notes(timeline: Timeline) -> list[str]:
+    """Say what is wrong with the file, a line each."""
+    told = []
+    if timeline.invalid:
+        told.append(f"{timeline.file}: {timeline.invalid} samples are not numbers; they are taken as zeros")
+    if math.isinf(timeline.missing):
+        told.append(f"{timeline.file}: breaks off: its end is missing")
+    elif timeline.missing >= _LEAST_MISSED:
+        promised = timeline.seconds + timeline.missing
+        told.append(f"{timeline.file}: breaks off: {timeline.missing:.1f} s of the {promised:.1f} s are missing")
+    return told
 
 
 def _clock(seconds: float) -> str:

@@ -11,6 +11,7 @@ from stream import export, journal
 from stream.archive import Archive
 from stream.config import Settings
 from stream.errors import LogError
+from stream.output import printable
 
 _TITLES: Final = ("id", "begin", "length", "source", "model", "segments")
 
@@ -36,8 +37,8 @@ def table(file: Path) -> str:
                 str(it.id),
                 time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(it.start)),
                 _length(it.end - it.start),
-                _printable(it.source),
-                _printable(it.model),
+                printable(it.source),
+                printable(it.model),
                 str(sum(record.kind == "segment" for record in archive.records(session=it.id))),
             )
             for it in archive.sessions()
@@ -80,8 +81,3 @@ def _length(seconds: float) -> str:
     """Write seconds as hours, minutes and seconds."""
     minutes, rest = divmod(round(seconds), 60)
     return f"{minutes // 60}:{minutes % 60:02}:{rest:02}"
-
-
-def _printable(text: str) -> str:
-    """Leave out what would move a terminal's cursor: a device's name may be anything."""
-    return "".join(character if character.isprintable() else "?" for character in text)

@@ -11,6 +11,7 @@ import tempfile
 from asyncio.subprocess import PIPE, Process
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 
 SOLOIST = (sys.executable, "-m", "stream")
 
@@ -82,10 +83,13 @@ async def _collect(stderr: asyncio.StreamReader, lines: list[str]) -> None:
         lines.append(line.decode().strip())
 
 
-async def soloist(*arguments: str, stdin: bytes = b"", env: Mapping[str, str] | None = None) -> tuple[int, str, str]:
+async def soloist(
+    *arguments: str, stdin: bytes = b"", env: Mapping[str, str] | None = None, cwd: Path | None = None
+) -> tuple[int, str, str]:
     """Run a command to its end: exit status, standard output, standard error."""
+    found = {"PYTHONPATH": os.getcwd()} if cwd is not None else {}  # where nothing is installed
     process = await asyncio.create_subprocess_exec(
-        *SOLOIST, *arguments, stdin=PIPE, stdout=PIPE, stderr=PIPE, env={**os.environ, **(env or {})}
+        *SOLOIST, *arguments, stdin=PIPE, stdout=PIPE, stderr=PIPE, env={**os.environ, **found, **(env or {})}, cwd=cwd
     )
     async with asyncio.timeout(60):
         out, err = await process.communicate(stdin)

@@ -6,10 +6,13 @@ import asyncio
 import json
 import os
 import re
+import shutil
 import signal
 import socket
+import struct
 import subprocess
 import sys
+import tempfile
 from importlib import resources
 from pathlib import Path
 
@@ -18,7 +21,11 @@ import pytest
 import soundfile
 
 from stream import __version__
+from stream.classifier import Classifier
+from stream.classify import classify
+from stream.errors import SourceError
 from stream.features import Array
+from stream.reader import open_sound
 from tests.processes import SOLOIST, serving, soloist
 
 # No sound server may answer in these tests.
@@ -124,6 +131,83 @@ async def test_classify_reports_what_is_wrong_with_the_audio(tmp_path: Path, dem
     assert status == 0
     assert err == f"soloist: {path}: 7 samples are not numbers; they are taken as zeros\n"
     assert "at full scale" in out
+
+
+@pytest.mark.parametrize(
+    ("kind", "subtype", "said"),
+    [
+        ("wav", "PCM_16", "breaks off: 2.5 s of the 5.0 s are missing"),
+        ("aiff", "PCM_24", "breaks off: 2.5 s of the 5.0 s are missing"),
+        ("w64", "FLOAT", "breaks off: 2.5 s of the 5.0 s are missing"),
+        ("mp3", "MPEG_LAYER_III", r"breaks off: 2\.[456] s of the 5.0 s are missing"),
+        ("ogg", "VORBIS", "breaks off: its end is missing"),
+    ],
+)
+async def test_classify_says_what_is_missing_of_a_file(
+    tmp_path: Path, demo: Array, kind: str, subtype: str, said: str
+) -> None:
+    """Half a file is heard, and a line says what is missing; of a whole file there is no line."""
+    path = tmp_path / f"solo.{kind}"
+    soundfile.write(path, demo[: 5 * 22_050], 22_050, subtype=subtype)
+    assert (await soloist("classify", "--json", str(path)))[2] == ""
+    os.truncate(path, path.stat().st_size // 2)
+    status, out, err = await soloist("classify", "--json", str(path))
+    assert status == 0
+    assert 1 < json.loads(out)["seconds"] < 4
+    assert re.fullmatch(f"soloist: {re.escape(str(path))}: {said}\n", err)
+
+
+@pytest.mark.parametrize("claimed", [0x7FFFFFFF, 0x7FFFF000, 0x80000000, 0xFFFFFFFF])
+def test_a_wav_file_that_came_through_a_pipe_lacks_nothing(solo: Path, classifier: Classifier, claimed: int) -> None:
+    """What programs write into the header that do not know the length is no promise."""
+    content = bytearray(solo.read_bytes())
+    at = content.index(b"data") + 4
+    content[at : at + 4] = struct.pack("<I", claimed)
+    solo.write_bytes(content)
+    timeline = classify(solo, classifier)
+    assert (timeline.seconds, timeline.missing) == (5, 0)
+
+
+async def test_a_file_may_have_any_name(solo: Path) -> None:
+    """A name that is not UTF-8, or would move the cursor, is heard, and written so that a terminal does not obey."""
+    for name, shown in ((b"caf\xe9.wav", r"caf\udce9.wav"), (b"a\n\x1b[31mb.wav", r"a\n\x1b[31mb.wav")):
+        path = Path(shutil.copy(solo, solo.with_name(os.fsdecode(name))))
+        status, out, err = await soloist("classify", os.fsdecode(name), cwd=solo.parent)
+        assert (status, err) == (0, "")
+        assert out.splitlines()[0].startswith(f"{shown}: piano (")
+        assert json.loads((await soloist("classify", "--json", str(path)))[1])["file"] == str(path)
+        os.unlink(path)
+        assert (await soloist("classify", os.fsdecode(name), cwd=solo.parent))[2] == f"soloist: {shown}: no such file\n"
+
+
+def test_a_file_that_may_not_be_read_is_told_as_such(solo: Path) -> None:
+    """Where the rights are missing the error says so."""
+    user = os.geteuid()
+    with tempfile.TemporaryDirectory(prefix="soloist-") as folder:
+        path = Path(shutil.copy(solo, folder))
+        os.chmod(folder, 0o755)
+        path.chmod(0)
+        try:
+            if user == 0:
+                os.seteuid(65_534)  # root may read anything
+            with pytest.raises(SourceError, match=r"solo\.wav: Permission denied$"):
+                open_sound(path)
+        finally:
+            os.seteuid(user)
+
+
+async def test_where_a_file_is_broken_is_told(tmp_path: Path) -> None:
+    """`run` and `classify` say after how many seconds, and why, without ornament."""
+    path = tmp_path / "cut.flac"
+    soundfile.write(path, np.random.default_rng(0).uniform(-0.5, 0.5, 44_100).astype(np.float32), 44_100)
+    os.truncate(path, path.stat().st_size // 2)
+    status, _, err = await soloist("classify", str(path))
+    if not status:
+        pytest.skip("this libsndfile takes half a FLAC for a whole one")
+    broken = r"broken after 0\.\d s: (?!Error)[^.]+\n"
+    assert re.fullmatch(f"soloist: {re.escape(str(path))}: {broken}", err)
+    status, _, err = await soloist("run", "--port", "0", "--session-log", "off", "--input", str(path))
+    assert re.search(rf"soloist: cut\.flac: {broken}$", err)
 
 
 async def test_the_lineup_holds_for_files_too(solo: Path) -> None:

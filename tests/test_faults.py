@@ -75,6 +75,15 @@ def test_what_passes_is_told_for_a_while(noise: Make, clipped: bool, invalid: bo
     assert faults.warnings == []
 
 
+@pytest.mark.parametrize("live", [True, False])
+def test_only_what_can_be_restarted_is_to_be(noise: Make, live: bool) -> None:
+    """Of samples that are no numbers a device is to be restarted; a file cannot be."""
+    faults = Faults(GATE, live)
+    faults.hear(noise(1), clipped=False, invalid=True)
+    (warning,) = faults.warnings
+    assert ("restart" in warning) == live
+
+
 @pytest.mark.parametrize("offset", [0.055, -0.055])
 def test_an_offset_is_told(noise: Make, offset: float) -> None:
     """A mean of a twentieth of full scale over 2 s is told, in either direction, until it is gone for 10 s."""
