@@ -7,7 +7,7 @@ import json
 import os
 import reprlib
 import stat
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from importlib import resources
 from pathlib import Path
 from typing import Any, Final, TypeGuard
@@ -45,6 +45,8 @@ class Bundle:
     """Probability from which a label is named, one for each instrument."""
     info: dict[str, Any]
     """The whole json."""
+    origin: str = field(default="", compare=False)
+    """The file that was named, or the shipped model: what its faults are told of, for its name may be another's."""
 
     @property
     def instruments(self) -> tuple[str, ...]:
@@ -96,7 +98,7 @@ def load(model: str | os.PathLike[str] = DEFAULT) -> Bundle:
     except (ValueError, RecursionError) as error:
         raise ModelError(f"model {where}: the json cannot be parsed: {error}") from error
     try:
-        return _check(info, content)
+        return replace(_check(info, content), origin=where)
     except ModelError as error:
         raise ModelError(f"model {where}: {error}") from error
     except RecursionError as error:

@@ -34,17 +34,18 @@ class Classifier:
 
     def __init__(self, bundle: Bundle, *, runtime: Runtime = "auto", threads: int = 1, delegates: bool = True) -> None:
         self.bundle = bundle
+        called = bundle.origin or bundle.name
         try:
             probe.check(bundle.model, runtime, delegates)
+            self.interpreter = Interpreter(bundle.model, runtime=runtime, threads=threads, delegates=delegates)
         except ModelError as error:
-            raise ModelError(f"model {bundle.name}: {error}") from error
-        self.interpreter = Interpreter(bundle.model, runtime=runtime, threads=threads, delegates=delegates)
+            raise ModelError(f"model {called}: {error}") from error
         for name, shape, expected in (
             ("input", self.interpreter.input.shape, (1, N_MELS, FRAMES, len(bundle.channels))),
             ("output", self.interpreter.output.shape, (1, len(bundle.labels))),
         ):
             if shape != expected:
-                raise ModelError(f"model {bundle.name}: {name} has shape {shape}; expected {expected}")
+                raise ModelError(f"model {called}: {name} has shape {shape}; expected {expected}")
         self._named = [i for i, label in enumerate(bundle.labels) if label != UNKNOWN]
 
     def quantize(self, features: Array) -> Int8Array:

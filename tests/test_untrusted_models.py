@@ -224,6 +224,7 @@ def test_a_damaged_tflite_with_the_right_digest(folder: Path, seed: int) -> None
     else:
         said = ""
     assert "\n" not in said
+    assert not said or said.startswith(f"model {path}: ")  # not by the name in the json, which is that of another
     assert said or seed >= 1000
 
 
