@@ -267,6 +267,8 @@ def _reason(connection: ClientConnection) -> str:
         raise RefusedError(f"the server closed the connection: {reason or 'policy violation'}")
     if code == CloseCode.ABNORMAL_CLOSURE:
         return "the connection broke"
+    if code == CloseCode.GOING_AWAY and not reason:
+        return "the service has ended"
     return reason or f"the server closed the connection with code {code}"
 
 
