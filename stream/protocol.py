@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any, Final, TypeAlias
@@ -19,6 +20,9 @@ MARK_LENGTH: Final = 200
 """Characters of a mark's text at the most."""
 MARK_AGO: Final = 600.0
 """Seconds by which a mark may come after its moment."""
+
+_CONTROLS: Final = re.compile("[\\x00-\\x1f\\x7f-\\x9f\\u2028\\u2029]+")
+_DIRECTIONS: Final = re.compile("[\\u202a-\\u202e\\u2066-\\u2069]")  # they write what follows the other way round
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +104,7 @@ def parse(data: str | bytes, instruments: Collection[str]) -> Request:
         case "history":
             return GetHistory(_number(fields.get("seconds"), "seconds", 0.0, math.inf))
         case "mark":
-            return SetMark(_text(fields, "text", MARK_LENGTH), _number(fields.get("ago", 0.0), "ago", 0.0, MARK_AGO))
+            return SetMark(_line(fields, "text", MARK_LENGTH), _number(fields.get("ago", 0.0), "ago", 0.0, MARK_AGO))
         case "ping":
             return Ping()
         case other:
@@ -146,6 +150,14 @@ def _text(fields: dict[str, Any], key: str, length: int) -> str:
     except UnicodeEncodeError as error:
         raise _bad(f"{key} holds half a surrogate pair") from error
     return value
+
+
+def _line(fields: dict[str, Any], key: str, length: int) -> str:
+    """Return a text as one line that is only what it looks like: it is shown to all, and written into files."""
+    line = _CONTROLS.sub(" ", _DIRECTIONS.sub("", _text(fields, key, length))).strip()
+    if not line:
+        raise _bad(f"{key} is {_short(fields[key])}; expected something to be read")
+    return line
 
 
 def _refuse(constant: str) -> float:
