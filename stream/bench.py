@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import math
 import operator
 import statistics
 import subprocess
@@ -22,6 +23,7 @@ from stream.classifier import Classifier
 from stream.classify import classify
 from stream.client import Client
 from stream.config import Settings
+from stream.errors import ConfigError
 from stream.features import SAMPLE_RATE, Array
 from stream.messages import Change, Heard, Label
 from stream.metrics import Metrics
@@ -99,15 +101,19 @@ def soak(hours: float, model: str | None = None) -> Figures:
     Parameters
     ----------
     hours : float
-        Of audio.
+        Of audio; three rounds at least.
     model : str, optional
         Name or path of the model; the default one without it.
 
     Raises
     ------
+    ConfigError
+        When there are no such hours.
     AssertionError
         When the labels differ.
     """
+    if not 0 < hours < math.inf:
+        raise ConfigError(f"--soak is {hours:g}; expected hours, more than 0")
     classifier = Classifier(bundle.load(model or bundle.DEFAULT))
     recognizer = Recognizer(classifier)
     audio = demo_audio()
@@ -142,7 +148,8 @@ def as_table(figures: Figures) -> str:
         if value is None:
             shown, verdict = "-", "not measured"
         else:
-            shown, verdict = f"{value:.2f}", "met" if target.holds(value, target.limit) else "MISSED"
+            missed = "shorter" if key == "soak_hours" else "MISSED"  # as long as whoever measures wants it
+            shown, verdict = f"{value:.2f}", "met" if target.holds(value, target.limit) else missed
         lines.append(f"{key:<20}{shown:>10} {target.unit:<3} {wanted:<12} {verdict:<13} {target.what}\n")
     return "".join(lines)
 

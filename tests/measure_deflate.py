@@ -6,6 +6,7 @@ over loopback, by the same calls that the server makes.
 
 from __future__ import annotations
 
+import argparse
 import asyncio
 import json
 import sys
@@ -115,7 +116,7 @@ class Counting(ClientConnection):
 async def measure(variant: str, texts: list[str]) -> Figures:
     """Run one variant in a process of its own."""
     process = await asyncio.create_subprocess_exec(
-        sys.executable, __file__, variant, stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE
+        sys.executable, __file__, "--serve", variant, stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE
     )
     assert process.stdin is not None
     assert process.stdout is not None
@@ -160,4 +161,7 @@ async def main() -> None:
 
 
 if __name__ == "__main__":
-    asyncio.run(server(sys.argv[1]) if len(sys.argv) > 1 else main())
+    parser = argparse.ArgumentParser(description="Measure whether permessage-deflate pays, as a Markdown table.")
+    parser.add_argument("--serve", choices=VARIANTS, metavar="VARIANT", help=argparse.SUPPRESS)  # the other process
+    variant = parser.parse_args().serve
+    asyncio.run(main() if variant is None else server(variant))
