@@ -28,6 +28,8 @@ FIRST_RETRY: Final = 0.25
 """Seconds before a lost connection is tried again for the first time; each further time it is twice as long."""
 LONGEST_RETRY: Final = 8.0
 """Seconds between two tries at the most."""
+PORT: Final = 8765
+"""Port of an address that names none, that of `soloist run` by default."""
 _SILENCE: Final = 5.0  # seconds without an answer to a ping, after which the connection is given up
 
 
@@ -57,7 +59,7 @@ class Client:
     Parameters
     ----------
     url : str
-        ``ws://HOST:PORT/ws``, or just ``HOST:PORT``.
+        ``ws://HOST:PORT/ws``, or just ``HOST:PORT``, or ``HOST``.
     types : iterable of str, optional
         Types of messages to get; label, change, segment, status, outage and mark by default.
     instruments : iterable of str, optional
@@ -325,7 +327,7 @@ def _trust(ca: str | None) -> ssl.SSLContext:
 
 
 def address(url: str) -> str:
-    """Complete an address: ``HOST:PORT`` to ``ws://HOST:PORT/ws``.
+    """Complete an address: ``HOST:PORT``, or ``HOST`` alone, to ``ws://HOST:PORT/ws``.
 
     Raises
     ------
@@ -337,7 +339,8 @@ def address(url: str) -> str:
         parts = urlsplit(text)
         scheme = {"http": "ws", "https": "wss"}.get(parts.scheme, parts.scheme)
         if scheme in ("ws", "wss") and parts.hostname and parts.port != 0:
-            return urlunsplit((scheme, parts.netloc, parts.path if parts.path not in ("", "/") else "/ws", "", ""))
+            place = parts.netloc if parts.port or "://" in url else f"{parts.netloc.rstrip(':')}:{PORT}"
+            return urlunsplit((scheme, place, parts.path if parts.path not in ("", "/") else "/ws", "", ""))
     except ValueError:
         pass
-    raise ConfigError(f"address is {url!r}; expected HOST:PORT or ws://HOST:PORT/ws")
+    raise ConfigError(f"address is {url!r}; expected HOST, HOST:PORT or ws://HOST:PORT/ws")

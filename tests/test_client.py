@@ -24,6 +24,7 @@ from websockets.asyncio.server import ServerConnection, serve
 
 from stream import client as module
 from stream.client import Client, Disconnected, address
+from stream.config import Settings
 from stream.errors import ConfigError, ConnectionLostError, RefusedError
 from stream.gate import encryption
 from stream.listen import Display
@@ -282,7 +283,7 @@ async def test_place_that_was_tried_is_named() -> None:
     assert lost.reason == f"127.0.0.1:{port}: Connection refused"
     refused = ConnectionRefusedError(errno.ECONNREFUSED, "Connect call failed")
     nameless = socket.gaierror(socket.EAI_NONAME, "Name or service not known")
-    assert module._trouble(refused, address("localhost")) == "localhost:80: Connection refused"
+    assert module._trouble(refused, address("localhost")) == "localhost:8765: Connection refused"
     assert module._trouble(refused, address("wss://[::1]")) == "[::1]:443: Connection refused"
     assert module._trouble(nameless, address("stage:1")) == "stage:1: Name or service not known"
 
@@ -343,7 +344,9 @@ def test_impossible_subscription_is_refused(wanted: dict[str, Any]) -> None:
     ("text", "expected"),
     [
         ("stage.local:8765", "ws://stage.local:8765/ws"),
-        ("stage.local", "ws://stage.local/ws"),
+        ("stage.local", f"ws://stage.local:{Settings().port}/ws"),
+        ("[::1]", "ws://[::1]:8765/ws"),
+        ("ws://stage.local", "ws://stage.local/ws"),
         ("[::1]:8765", "ws://[::1]:8765/ws"),
         ("http://stage.local:8765/", "ws://stage.local:8765/ws"),
         ("https://stage.local", "wss://stage.local/ws"),
@@ -361,7 +364,7 @@ def test_address_is_completed(text: str, expected: str) -> None:
 )
 def test_bad_address_is_refused(text: str) -> None:
     """What cannot be an address is named."""
-    with pytest.raises(ConfigError, match="expected HOST:PORT"):
+    with pytest.raises(ConfigError, match="expected HOST, HOST:PORT"):
         Client(text)
 
 
