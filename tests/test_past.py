@@ -11,6 +11,7 @@ from typing import TypeAlias
 import pytest
 
 from stream import archivist
+from stream.archive import Archive
 from stream.client import Disconnected
 from stream.features import SAMPLE_RATE, Array
 from stream.history import Event, Recent
@@ -147,6 +148,24 @@ async def test_the_past_keeps_its_time_when_the_clock_is_set(
             socket.wall = started - 1000.0 + ahead
             await watcher.greeted(started + ahead, play)
             assert watcher.past() == wanted
+
+
+async def test_a_run_in_which_the_clock_is_set_is_one_session(socket: Socket, log: Path, demo: Array) -> None:
+    """However often and far the clock is set, the log has the run once, at the time that the clock says last."""
+    started = socket.wall + socket.now
+    async with evening(socket) as show:
+        watcher = Watcher(show)
+        for ahead in (0.0, 72 * HOUR, 0.0, -72 * HOUR, 0.5 * HOUR):
+            socket.wall = started - 1000.0 + ahead
+            await watcher.greeted(started + ahead, lambda: socket.play(demo[:SAMPLE_RATE]))
+            socket.play(demo[: 4 * SAMPLE_RATE])
+            await watcher.until(later_than(show.service.time + 3.5))
+        length = show.service.time
+    with Archive(log) as archive:
+        (session,) = archive.sessions()
+        first, *_ = archive.records()
+    assert session.start == first.start == pytest.approx(started + 0.5 * HOUR, abs=0.5)
+    assert session.end - session.start == pytest.approx(length, abs=1)
 
 
 async def test_what_seems_to_be_later_is_known_when_the_clock_is_right(socket: Socket, log: Path, demo: Array) -> None:
