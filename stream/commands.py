@@ -9,7 +9,7 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 from stream.errors import ConfigError, SoloistError
-from stream.output import printable
+from stream.output import complain as complain  # for whoever calls commands
 
 if TYPE_CHECKING:
     import argparse
@@ -186,12 +186,6 @@ def train(arguments: list[str]) -> int:
         complain(f"the laboratory is not installed ({error.name} is missing): pip install 'soloist[train]'")
         return 1
     return int(train(arguments))
-
-
-def complain(what: object) -> None:
-    """Say on standard error what is wrong."""
-    sys.stderr.write(f"soloist: {printable(str(what))}\n")
-    sys.stderr.flush()
 
 
 def _told(options: argparse.Namespace, **more: Any) -> tuple[dict[str, Any], Mapping[str, str], str | None]:

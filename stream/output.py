@@ -1,4 +1,4 @@
-"""Standard output, which may be closed or full, and what may be written to a terminal."""
+"""Standard output and standard error, which may be closed or full, and what may be written to a terminal."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from _typeshed import ReadableBuffer
 
 _STDOUT: Final = 1
+_STDERR: Final = 2
 
 
 class _Descriptor(io.FileIO):
@@ -33,7 +34,7 @@ class _Descriptor(io.FileIO):
 
 @contextmanager
 def checked_stdout() -> Iterator[None]:
-    """Have what is written to `sys.stdout` be written at the end, or raise.
+    """Have what is written to `sys.stdout` be written at the end, or raise; and standard error lead somewhere.
 
     What the encoding of the terminal lacks is written with backslashes.
 
@@ -44,12 +45,12 @@ def checked_stdout() -> Iterator[None]:
     BrokenPipeError
         When nobody reads it any more.
     """
+    # Of those that are closed, whatever is opened next, a database say, would get the number, and what libraries print.
     if sys.stdout is None:
-        # Closed. Whatever is opened next, a database say, would get its number, and what libraries print.
-        nowhere = os.open(os.devnull, os.O_RDONLY)
-        if nowhere != _STDOUT:
-            os.dup2(nowhere, _STDOUT)
-            os.close(nowhere)
+        _occupy(_STDOUT, os.O_RDONLY)
+    if sys.stderr is None:
+        _occupy(_STDERR, os.O_WRONLY)
+        sys.stderr = open(_STDERR, "w", closefd=False)  # noqa: SIM115 - it is that of the process
     encoding = "utf-8" if sys.stdout is None else sys.stdout.encoding
     is_terminal = sys.stdout is not None and sys.stdout.isatty()
     sys.stdout = io.TextIOWrapper(
@@ -64,8 +65,17 @@ def checked_stdout() -> Iterator[None]:
         finally:
             sys.stdout.flush()
     except (OutputError, BrokenPipeError):
-        _give_up()
+        _give_up(_STDOUT)
         raise
+
+
+def complain(what: object) -> None:
+    """Say on standard error, in one line, what is wrong. Where nobody can be told, the exit status has to do."""
+    try:
+        sys.stderr.write(f"soloist: {printable(str(what))}\n")
+        sys.stderr.flush()
+    except OSError:
+        _give_up(_STDERR)
 
 
 def printable(text: str) -> str:
@@ -73,7 +83,14 @@ def printable(text: str) -> str:
     return "".join(character if character.isprintable() else ascii(character)[1:-1] for character in text)
 
 
-def _give_up() -> None:
+def _occupy(descriptor: int, mode: int) -> None:
+    nowhere = os.open(os.devnull, mode)
+    if nowhere != descriptor:
+        os.dup2(nowhere, descriptor)
+        os.close(nowhere)
+
+
+def _give_up(descriptor: int) -> None:
     """Have what is left to be written lead nowhere: Python would complain once more when it ends."""
     with suppress(OSError):
-        os.dup2(os.open(os.devnull, os.O_WRONLY), _STDOUT)
+        os.dup2(os.open(os.devnull, os.O_WRONLY), descriptor)

@@ -59,6 +59,16 @@ def test_output_that_cannot_be_written_is_one_line_and_status_1(
     assert run(command, output, folder) == (1, f"soloist: cannot write: {said}\n")
 
 
+@pytest.mark.parametrize("output", ["2>/dev/full", "2>&-"])
+@pytest.mark.parametrize(("command", "status"), [("classify none.wav zeros.wav", 1), ("config check --gate=9", 2)])
+def test_where_nobody_can_be_told_the_rest_is_done_and_the_status_tells(
+    command: str, status: int, output: str, folder: Path
+) -> None:
+    """Complaints that cannot be written keep nothing from being done, and change no exit status."""
+    assert run(command, f"{output} >out", folder) == (status, "")
+    assert ("zeros.wav: silence" if "classify" in command else "gate") in (folder / "out").read_text()
+
+
 @pytest.mark.parametrize("command", COMMANDS)
 def test_whoever_reads_no_further_is_left_alone(command: str, folder: Path) -> None:
     """Where the reader of a pipe has gone there is no word, and status 0."""
