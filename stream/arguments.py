@@ -9,9 +9,20 @@ from typing import Any
 from stream import __version__, commands
 
 
+class _Parser(argparse.ArgumentParser):
+    """One whose complaint about what it does not know shows how this command is used, not the whole program."""
+
+    def parse_known_args(self, args: Any = None, namespace: Any = None) -> tuple[Any, list[str]]:
+        """Return what is known, and nothing else."""
+        found, rest = super().parse_known_args(args, namespace)
+        if rest:
+            self.error(f"unrecognized arguments: {' '.join(rest)}")
+        return found, rest
+
+
 def parser() -> argparse.ArgumentParser:
     """Return what reads the command line. The `command` of what it has read takes that, and returns an exit status."""
-    parser = argparse.ArgumentParser(prog="soloist", description="Says which instrument is in front.")
+    parser = _Parser(prog="soloist", description="Says which instrument is in front.")
     parser.add_argument("--version", action="version", version=f"soloist {__version__}")
     subparsers = parser.add_subparsers(required=True, metavar="COMMAND")
 
@@ -29,11 +40,11 @@ def parser() -> argparse.ArgumentParser:
     classify = add("classify", commands.classify_files, "tell what is in audio files")
     classify.add_argument("files", nargs="+", metavar="FILE")
     classify.add_argument("--json", action="store_true", default=False, help="one JSON object per file and line")
-    classify.add_argument("--channel", type=int, metavar="N", help="listen to this channel, from 1, not to all")
+    classify.add_argument("--channel", metavar="N", help="listen to this channel, from 1, not to all")
     _add_recognition(classify)
 
     listen = add("listen", commands.subscribe, "subscribe to a running service and tell what it hears")
-    listen.add_argument("url", nargs="?", default="127.0.0.1:8765", help="ws://HOST:PORT/ws or HOST:PORT")
+    listen.add_argument("url", nargs="?", default="127.0.0.1:8765", help="ws://HOST:PORT/ws, HOST:PORT or HOST")
     listen.add_argument("--json", action="store_true", default=False, help="every message as a line of JSON")
     listen.add_argument("--types", type=_names, metavar="A,B", help="types of messages")
     listen.add_argument("--instruments", type=_names, metavar="A,B", help="only these instruments")
@@ -80,41 +91,41 @@ def parser() -> argparse.ArgumentParser:
 
 
 def _add_settings(run: argparse.ArgumentParser) -> None:
-    """Add all that `stream.config.Settings` holds."""
+    """Add all that `stream.config.Settings` holds, as texts: `stream.config` says what is wrong with any of them."""
     run.add_argument("--config", metavar="FILE", help="TOML file with settings (or SOLOIST_CONFIG)")
     run.add_argument("--input", metavar="mic|demo|FILE|-", help="what to listen to (mic)")
     run.add_argument("--device", metavar="NAME", help="a part of the microphone's name; it is waited for")
     run.add_argument("--wait", action="store_true", help="wait for a microphone if there is none")
-    run.add_argument("--channel", type=int, metavar="N", help="listen to this channel, from 1, not to all")
+    run.add_argument("--channel", metavar="N", help="listen to this channel, from 1, not to all")
     run.add_argument("--pcm", metavar="s16le|f32le:RATE:CHANNELS", help="form of --input - (s16le:44100:1)")
     run.add_argument("--loop", action="store_true", help="begin a file again at its end")
     _add_recognition(run)
     run.add_argument("--host", metavar="H", help="address to listen on (127.0.0.1)")
-    run.add_argument("--port", type=int, metavar="P", help="port to listen on, 0 for any (8765)")
+    run.add_argument("--port", metavar="P", help="port to listen on, 0 for any (8765)")
     run.add_argument("--token", metavar="TEXT", help="what clients have to know (seen by all users of this machine)")
     run.add_argument("--token-file", metavar="FILE", help="a file that holds the token")
     run.add_argument("--open", action="store_true", help="let in everybody who reaches --host, without a token")
-    run.add_argument("--hosts", type=_names, metavar="A,B", help="what the server is called, besides its own name")
-    run.add_argument("--origins", type=_names, metavar="A,B", help="other pages that may connect: scheme://host:port")
+    run.add_argument("--hosts", metavar="A,B", help="what the server is called, besides its own name")
+    run.add_argument("--origins", metavar="A,B", help="other pages that may connect: scheme://host:port")
     run.add_argument("--certificate", metavar="FILE", help="PEM file with a certificate, to serve with TLS")
     run.add_argument("--key", metavar="FILE", help="PEM file with its key, if it is not in the same file")
-    run.add_argument("--connections", type=int, metavar="N", help="clients at the most (600)")
-    run.add_argument("--connections-per-address", type=int, metavar="N", help="of one address, not loopback (32)")
+    run.add_argument("--connections", metavar="N", help="clients at the most (600)")
+    run.add_argument("--connections-per-address", metavar="N", help="of one address, not loopback (32)")
     run.add_argument("--session-log", metavar="FILE|off", help="where to keep what is heard")
-    run.add_argument("--session-log-days", type=int, metavar="N", help="how far it reaches back at the most (90)")
-    run.add_argument("--session-log-megabytes", type=int, metavar="N", help="its size at the most (64)")
-    run.add_argument("--log-level", choices=["debug", "info", "warning", "error"], help="how much to tell (warning)")
-    run.add_argument("--log-format", choices=["text", "json"], help="lines for people, or JSON (text)")
+    run.add_argument("--session-log-days", metavar="N", help="how far it reaches back at the most (90)")
+    run.add_argument("--session-log-megabytes", metavar="N", help="its size at the most (64)")
+    run.add_argument("--log-level", metavar="debug|info|warning|error", help="how much to tell (warning)")
+    run.add_argument("--log-format", metavar="text|json", help="lines for people, or JSON (text)")
 
 
 def _add_recognition(parser: argparse.ArgumentParser) -> None:
     """Add what decides about labels, for live audio and files alike."""
-    parser.add_argument("--instruments", type=_names, metavar="A,B", help="tonight's line-up: name only these")
-    parser.add_argument("--hop", type=float, metavar="S", help="seconds from one estimate to the next (0.255)")
-    parser.add_argument("--gate", type=float, metavar="DBFS", help="level below which it is silent (-70)")
+    parser.add_argument("--instruments", metavar="A,B", help="tonight's line-up: name only these")
+    parser.add_argument("--hop", metavar="S", help="seconds from one estimate to the next (0.255)")
+    parser.add_argument("--gate", metavar="DBFS", help="level below which it is silent (-70)")
     parser.add_argument("--model", metavar="NAME|PATH", help="a shipped model, or a .tflite with its .json")
-    parser.add_argument("--runtime", choices=["auto", "litert", "tflite"], help="TFLite interpreter (auto)")
-    parser.add_argument("--threads", type=int, metavar="N", help="threads for one inference (1)")
+    parser.add_argument("--runtime", metavar="auto|litert|tflite", help="TFLite interpreter (auto)")
+    parser.add_argument("--threads", metavar="N", help="threads for one inference (1)")
 
 
 def _names(text: str) -> tuple[str, ...]:

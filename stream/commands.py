@@ -60,6 +60,7 @@ def classify_files(options: argparse.Namespace) -> int:
 def subscribe(options: argparse.Namespace) -> int:
     """Tell what a running service hears."""
     import asyncio
+    import signal
 
     from stream.listen import listen
 
@@ -68,6 +69,7 @@ def subscribe(options: argparse.Namespace) -> int:
         for key, value in vars(options).items()
         if key in ("types", "instruments", "min_confidence", "max_rate")
     }
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # for which asyncio has a better one
     asyncio.run(listen(options.url, wanted, _token(options), options.json, vars(options).get("ca")))
     return 0
 
@@ -121,9 +123,9 @@ def check_settings(options: argparse.Namespace) -> int:
     reading = config.read(*_told(options))
     sys.stdout.write(checkup.table(reading))
     sys.stdout.flush()
-    for stray in checkup.strays(os.environ):
-        complain(f"note: {stray}")
-    problems = reading.problems + checkup.problems(reading)
+    for note in (*checkup.strays(os.environ), *checkup.notes(reading)):
+        complain(f"note: {note}")
+    problems = reading.in_order([*reading.problems, *checkup.problems(reading)])
     for problem in problems:
         complain(problem)
     return 2 if problems else 0

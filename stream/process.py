@@ -3,19 +3,28 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import faulthandler
 import logging
 import signal
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from stream import config, gate, logs, quiet
 from stream.config import Reading
-from stream.errors import ConfigError, ModelError, SoloistError, SourceLostError
+from stream.errors import AddressError, ConfigError, ModelError, SoloistError, SourceLostError
 from stream.notify import Notifier
+from stream.worker import Worker
 
 if TYPE_CHECKING:
     from stream.service import Service
+
+_PATIENCE_SECONDS: Final = 10.0
+"""For reading settings again, before it is told that this takes long."""
+_HINTS: Final = {
+    errno.EADDRINUSE: "; does another Soloist run? Choose another port with --port",
+    errno.EACCES: "; the system keeps ports below 1024 for its administrator: choose another one with --port",
+}
 
 
 def run(read: Callable[[], Reading]) -> int:
@@ -43,16 +52,24 @@ def run(read: Callable[[], Reading]) -> int:
         logs.announce(reading.placed(error), logging.ERROR)
         return 2
     logs.configure(settings.log_level, settings.log_format, token)
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # for which asyncio has a better one
     try:
         asyncio.run(_Process(read).serve(reading))
     except asyncio.CancelledError:
         pass  # the user's signal, the one thing that stops the service
     except SoloistError as error:
-        lost = isinstance(error, SourceLostError)
-        hint = "; connect one and name it with --device, or hear --input demo" if lost else ""
-        logs.announce(f"{error}{hint}", logging.ERROR)
+        logs.announce(f"{reading.placed(error)}{_hint(error)}", logging.ERROR)
         return 2 if isinstance(error, ConfigError) else 1
     return 0
+
+
+def _hint(error: SoloistError) -> str:
+    """Say what to do about an error, where that is known."""
+    if isinstance(error, SourceLostError):
+        return "; connect one and name it with --device, or hear --input demo"
+    if isinstance(error, AddressError) and isinstance(error.__cause__, OSError):
+        return _HINTS.get(error.__cause__.errno or 0, "")
+    return ""
 
 
 class _Process:
@@ -69,7 +86,8 @@ class _Process:
         self._notifier = Notifier()
         self._listening: str | None = None  # what the manager is told, once we are
         self._one_by_one = asyncio.Lock()
-        self._reloading: set[asyncio.Task[None]] = set()  # which nobody else keeps
+        self._worker = Worker("settings")  # for a disk that does not answer must not keep us from anything else
+        self._reloading: set[asyncio.Task[None]] = set()  # which nobody else keeps: one at work, and one that waits
 
     async def serve(self, reading: Reading) -> None:
         """Run the service with these settings."""
@@ -79,6 +97,7 @@ class _Process:
         assert running is not None
 
         def end() -> None:
+            self._listening = None
             self._notifier.stopping()
             running.cancel()
 
@@ -92,20 +111,51 @@ class _Process:
         self._listening = f"listening on {address}"
         logs.announce(self._listening, address=address)
         self._notifier.ready(self._listening)
+        # A signal that came too early was kept back until now.
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGHUP})
 
     def _begin_reload(self, service: Service) -> None:
-        if self._listening is not None:  # or the settings were read just now
-            task = asyncio.get_running_loop().create_task(self._reload(service, self._listening))
+        if self._listening is not None and len(self._reloading) < 2:  # or one is about to read what there is then
+            task = asyncio.get_running_loop().create_task(self._reload(service))
             self._reloading.add(task)
             task.add_done_callback(self._reloading.discard)
 
-    async def _reload(self, service: Service, listening: str) -> None:
+    async def _reload(self, service: Service) -> None:
         async with self._one_by_one:
             self._notifier.reloading()
+            slow = asyncio.get_running_loop().call_later(
+                _PATIENCE_SECONDS,
+                logs.announce,
+                "the settings are still being read: does the disk answer that holds their files?",
+                logging.WARNING,
+            )
             try:
-                await _reload(service, self._read())
+                await self._change(service, await self._worker.do(self._read))
             finally:
-                self._notifier.ready(listening)
+                slow.cancel()
+                if self._listening is not None:
+                    self._notifier.ready(self._listening)
+
+    async def _change(self, service: Service, reading: Reading) -> None:
+        """Go on with other settings, or with the old ones if these cannot be used, now or at the next start."""
+        from stream import checkup, renewal
+
+        settings, later, problems = reading.settings, list[str](), reading.problems
+        if not problems:
+            later = renewal.possible(service.settings, settings)[1]
+            problems = await self._worker.do(checkup.next_problems, reading, later)
+        if not problems:
+            try:
+                await service.reload(settings)
+            except SoloistError as error:
+                problems = await self._worker.do(checkup.problems, reading) or [reading.placed(error)]
+        if problems:
+            logs.announce(f"the settings stay as they were: {config.in_short(problems)}", logging.ERROR)
+            return
+        logs.configure(settings.log_level, settings.log_format, service.server.access.token)
+        for name in later:
+            logs.announce(f"{reading.called(name)} changes with the next start", logging.WARNING)
+        logs.announce("the settings were read again")
 
 
 def _service(reading: Reading) -> Service:
@@ -119,23 +169,3 @@ def _service(reading: Reading) -> Service:
 
         problems = checkup.problems(reading)  # takes time
         raise type(error)(config.in_short(problems or [reading.placed(error)])) from error
-
-
-async def _reload(service: Service, reading: Reading) -> None:
-    """Go on with other settings, or with the old ones if they cannot be used."""
-    from stream import checkup
-
-    try:
-        config.refuse(reading.problems)
-        settings = reading.settings
-        token = gate.token(settings)
-        later = await service.reload(settings)
-    except SoloistError as error:
-        problems = reading.problems or await asyncio.to_thread(checkup.problems, reading)
-        reason = config.in_short(problems or [reading.placed(error)])
-        logs.announce(f"the settings stay as they were: {reason}", logging.ERROR)
-        return
-    logs.configure(settings.log_level, settings.log_format, token)
-    for name in later:
-        logs.announce(f"{reading.called(name)} changes with the next start", logging.WARNING)
-    logs.announce("the settings were read again")

@@ -6,7 +6,6 @@ import asyncio
 import secrets
 import time
 from collections.abc import Callable
-from dataclasses import replace
 from typing import Final
 
 from stream import __version__, bundle, clock, renewal
@@ -15,6 +14,7 @@ from stream.capture import ANSWER_SECONDS, Capture
 from stream.classifier import Classifier
 from stream.condition import Condition
 from stream.config import Settings
+from stream.conversion import check_channel
 from stream.errors import SourceLostError
 from stream.features import SAMPLE_RATE, WINDOW
 from stream.gate import Access
@@ -83,15 +83,17 @@ class Service:
         Raises
         ------
         SoloistError
-            When the source cannot be opened and is not to be waited for, or when one cannot listen on the port.
+            When the source cannot be opened and is not to be waited for, or lacks the channel, or when one cannot
+            listen on the port.
         """
         settings, capture = self.settings, self._capture
-        self._archivist.open(settings, recall=True)
         try:
             if not capture.waits:
                 await self._open(_START_SECONDS)
-            self._announce()
             async with self.server.listening(settings.host, settings.port) as address, asyncio.TaskGroup() as tasks:
+                # Not before: if another Soloist has the port, the log is its own, and that the port is taken says all.
+                self._archivist.open(settings, recall=True)
+                self._announce()
                 if capture.waits:
                     await self._try()
                 self._condition.tell()
@@ -123,19 +125,15 @@ class Service:
         """
         old = self.settings
         settings, later = renewal.possible(old, settings)
-        access = Access.of(settings)
-        classifier = await self._worker.do(_classifier, settings)  # also when the name is the same: the file may not be
+        # Not here, for a disk may not answer; the model also when its name is the same, for the file may not be.
+        access, classifier = await self._worker.do(_read, settings)
         other = _recognizer(settings, classifier)
         if classifier.bundle != self._bundle or renewal.changes_hearing(old, settings):
             await self._hearing.change(other)
         self._bundle = classifier.bundle
         if settings.gate != old.gate:
             self._condition.examine(settings.gate)
-        if (tls := self.server.access.tls) is not None:
-            # Those who come from now on see the new certificate.
-            assert settings.certificate is not None
-            tls.load_cert_chain(settings.certificate, settings.key)
-        self.server.admit(replace(access, tls=tls), self.recognizer.instruments)
+        self.server.admit(access, self.recognizer.instruments)  # who comes from now on sees the new certificate
         self.settings = settings
         if renewal.changes_log(old, settings):
             self._archivist.open(settings)
@@ -152,10 +150,12 @@ class Service:
         return self._condition.health(self._bundle.name)
 
     async def _open(self, patience: float) -> None:
-        """Open the source, and learn its name."""
+        """Open the source, see whether it has our channel, and learn its name."""
         await self._capture.open(patience)
-        assert self._capture.source is not None
-        self._condition.source = self._capture.source.name
+        source = self._capture.source
+        assert source is not None
+        check_channel(self.settings.channel, source.channels)
+        self._condition.source = source.name
 
     async def _try(self) -> None:
         """Open a device if it is there now; if not, it will be waited for."""
@@ -249,6 +249,11 @@ class Service:
                 self._archivist.place()
                 self._announce()
             self._condition.tell()
+
+
+def _read(settings: Settings) -> tuple[Access, Classifier]:
+    """Read the files that settings name."""
+    return Access.of(settings), _classifier(settings)
 
 
 def _classifier(settings: Settings) -> Classifier:

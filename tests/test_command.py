@@ -240,6 +240,105 @@ async def test_wrong_usage_ends_with_2(arguments: list[str], said: str) -> None:
     assert "Traceback" not in err
 
 
+async def test_what_a_command_does_not_know_shows_its_own_usage() -> None:
+    """A flag that a command does not have brings the usage of that command, not of the whole program."""
+    status, out, err = await soloist("run", "--bogus")
+    assert (status, out) == (2, "")
+    assert err.startswith("usage: soloist run ")
+    assert err.endswith("soloist run: error: unrecognized arguments: --bogus\n")
+
+
+async def test_flags_of_the_wrong_type_are_told_as_everything_else() -> None:
+    """All of them are told, by `run` in one line, as JSON where that is asked for."""
+    flags = ("--threads", "x", "--gate", "loud", "--port", "0")
+    status, _, err = await soloist("config", "check", *flags)
+    assert status == 2
+    assert err.splitlines() == [
+        'soloist: --threads is "x"; expected a whole number',
+        'soloist: --gate is "loud"; expected a number',
+    ]
+    status, _, err = await soloist("run", *flags, "--log-format", "json")
+    assert (status, json.loads(err)["message"].partition(" (")[0]) == (2, '--threads is "x"; expected a whole number')
+
+
+async def test_a_port_that_is_taken_is_one_line_with_a_hint(tmp_path: Path) -> None:
+    """A second service on the same port says what to do, and nothing of the log that the first one writes."""
+    env = {"XDG_STATE_HOME": str(tmp_path)}
+    async with serving("--input", "demo", env=env) as service:
+        status, _, err = await soloist("run", "--input", "demo", "--port", service.port, env=env)
+    said = f"soloist: cannot listen on 127.0.0.1:{service.port}: Address already in use"
+    assert (status, err) == (1, f"{said}; does another Soloist run? Choose another port with --port\n")
+
+
+async def test_a_channel_that_is_not_there_is_told_before_anybody_is_served() -> None:
+    """The service does not begin to listen on its port with a channel that its source lacks."""
+    status, _, err = await soloist("run", "--input", "demo", "--port", "0", "--channel", "9")
+    assert (status, err) == (2, "soloist: --channel is 9; the source has 1\n")
+
+
+async def test_settings_without_effect_are_notes(tmp_path: Path) -> None:
+    """`config check` tells them, with status 0; what is wrong is told in the order of the file, then that of flags."""
+    status, _, err = await soloist("config", "check", "--input", "demo", "--wait")
+    assert (status, err) == (0, 'soloist: note: --wait has no effect with input "demo"\n')
+    file = tmp_path / "my.toml"
+    file.write_text('instruments = ["kazoo"]\nprot = 1\nchannel = 9\n')
+    status, _, err = await soloist("config", "check", "--config", str(file), "--input", "demo", "--gate", "x")
+    assert status == 2
+    assert [line.removeprefix(f"soloist: {file}:")[:1] for line in err.splitlines()[:3]] == ["1", "2", "3"]
+    assert err.splitlines()[3:] == ['soloist: --gate is "x"; expected a number']
+
+
+@pytest.mark.parametrize(
+    ("arguments", "module"),
+    [
+        (["run", "--port", "0", "--input", "demo"], "stream.arguments"),
+        (["run", "--port", "0", "--input", "demo"], "stream.config"),
+        (["run", "--port", "0", "--input", "demo"], "stream.service"),
+        (["run", "--port", "0", "--input", "demo"], "prometheus_client"),
+        (["classify", "--json", "x.wav"], "numpy"),
+        (["config", "check"], "numpy"),
+        (["listen"], "websockets.asyncio.client"),
+        (["devices"], "stream.microphone"),
+        (["sessions"], "sqlite3"),
+        (["bench"], "soxr"),
+        (["install-service", "--print"], "argparse"),
+    ],
+)
+async def test_an_interrupt_while_starting_ends_without_a_word(
+    tmp_path: Path, arguments: list[str], module: str
+) -> None:
+    """Ctrl-C before a command is at work brings status 130, and no traceback."""
+    (tmp_path / "sitecustomize.py").write_text(
+        "import os, signal, sys\n"
+        "class Interrupt:\n"
+        "    def find_spec(self, name, path=None, target=None):\n"
+        f"        if name == {module!r}:\n"
+        "            os.kill(os.getpid(), signal.SIGINT)\n"
+        "sys.meta_path.insert(0, Interrupt())\n"
+    )
+    env = {"PYTHONPATH": f"{tmp_path}{os.pathsep}{os.getcwd()}", "XDG_STATE_HOME": str(tmp_path)}
+    assert await soloist(*arguments, env=env) == (130, "", "")
+
+
+async def test_a_reload_that_is_asked_for_too_early_is_made_later(tmp_path: Path) -> None:
+    """SIGHUP before the service serves does not end it: the settings are read again when it does."""
+    (tmp_path / "sitecustomize.py").write_text(
+        "import os, signal, sys\n"
+        "class Hangup:\n"
+        "    def find_spec(self, name, path=None, target=None):\n"
+        "        if name in ('stream.arguments', 'stream.service'):\n"
+        "            os.kill(os.getpid(), signal.SIGHUP)\n"
+        "sys.meta_path.insert(0, Hangup())\n"
+    )
+    env = {"PYTHONPATH": f"{tmp_path}{os.pathsep}{os.getcwd()}"}
+    async with serving("--input", "demo", env=env) as service, asyncio.timeout(10):
+        while True:
+            if "soloist: the settings were read again" in service.complaints:
+                break
+            await asyncio.sleep(0.02)
+    assert service.process.returncode == 0
+
+
 def test_a_closed_standard_input_is_told() -> None:
     """Where standard input is closed there is one line, and status 1."""
     command = f"{' '.join(SOLOIST)} run --port 0 --input - <&-"
@@ -338,8 +437,8 @@ async def test_all_that_is_wrong_with_the_settings_is_told(tmp_path: Path) -> No
     assert [line.partition(";")[0] for line in told] == [
         f'soloist: {file}:1: unknown setting "prot"',
         f'soloist: {file}:2: gate is "x"',
-        "soloist: --threads is 0",
         f'soloist: {file}:3: instruments names "kazoo", which model lead does not know',
+        "soloist: --threads is 0",
     ]
     status, _, err = await soloist("run", "--config", str(file), "--threads", "0")
     assert (status, err) == (2, f"{told[0]} (and 2 more: soloist config check)\n")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+import os
 import shutil
 import signal
 import socket
@@ -11,6 +12,7 @@ import ssl
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Any
+from urllib.request import urlopen
 
 import pytest
 from websockets.asyncio.client import ClientConnection, connect
@@ -122,6 +124,71 @@ async def test_a_broken_file_changes_nothing(file: Path) -> None:
         messages += await told(client, names, names)
         gapless(messages)
         assert len(list(filter(is_hello, messages))) == known
+
+
+async def test_what_would_fail_at_the_next_start_is_refused_now(file: Path) -> None:
+    """Settings that only the next start would use are tried as well; if one cannot be used, none of the others is."""
+    async with serving("--input", "demo", "--config", str(file)) as service, asyncio.timeout(40):
+        for text, words in (
+            ('connections = 1\nhost = "0.0.0.0"\n', f'{file}:2: host is "0.0.0.0", where others can come in'),
+            ("connections = 1\n\nchannel = 7\n", f"{file}:3: channel is 7; the source has 1"),
+            ('connections = 1\nopen = true\nhost = "no.invalid"\n', f'{file}:3: host is "no.invalid": '),
+        ):
+            reload(service, file, text)
+            assert "the settings stay as they were: " in await complaint(service, words)
+        url = f"ws://{service.address}/ws"
+        async with connect(url), connect(url):  # more than one, as before
+            pass
+        reload(service, file, 'connections = 1\nopen = true\nhost = "0.0.0.0"\n')
+        await complaint(service, f"{file}:3: host changes with the next start")
+
+
+async def test_a_pipe_in_place_of_a_file_is_refused(file: Path, tmp_path: Path) -> None:
+    """A pipe that nobody writes to is not waited for: the settings stay, and the service obeys."""
+    async with serving("--input", "demo", "--config", str(file)) as service, asyncio.timeout(30):
+        os.mkfifo(tmp_path / "pipe")
+        reload(service, file, f'token_file = "{tmp_path}/pipe"')
+        await complaint(service, f'{file}:1: token_file is "{tmp_path}/pipe": not a file')
+        os.replace(tmp_path / "pipe", file)
+        service.process.send_signal(signal.SIGHUP)
+        await complaint(service, f"the settings stay as they were: {file}: not a file")
+    assert service.process.returncode == 0
+
+
+@pytest.mark.parametrize("name", ["soloist.toml", "token"])
+async def test_a_disk_that_does_not_answer_stops_nothing(tmp_path: Path, name: str) -> None:
+    """While a file that the settings name cannot be read, health is told and labels go on, and SIGTERM is obeyed."""
+    # A disk that hangs from some moment on, as that of a server that has gone does.
+    (tmp_path / "sitecustomize.py").write_text(
+        "import os, time\n"
+        "real = os.open\n"
+        "def dead(path, *rest, **more):\n"
+        f"    if str(path).endswith({'/' + name!r}) and os.path.exists({str(tmp_path / 'dead')!r}):\n"
+        f"        open({str(tmp_path / 'asked')!r}, 'w').close()\n"
+        "        time.sleep(1000)\n"
+        "    return real(path, *rest, **more)\n"
+        "os.open = dead\n"
+    )
+    file, token = tmp_path / "soloist.toml", tmp_path / "token"
+    token.write_text("sesame")
+    file.write_text(f'token_file = "{token}"\n')
+    env = {"PYTHONPATH": f"{tmp_path}{os.pathsep}{os.getcwd()}"}
+    headers = {"Authorization": "Bearer sesame"}
+    async with serving("--input", "demo", "--config", str(file), env=env) as service, asyncio.timeout(40):
+        async with connect(f"ws://{service.address}/ws", additional_headers=headers) as client:
+            (tmp_path / "dead").touch()
+            service.process.send_signal(signal.SIGHUP)
+            service.process.send_signal(signal.SIGHUP)
+            while True:
+                if (tmp_path / "asked").exists():
+                    break
+                await asyncio.sleep(0.02)
+            answer = await asyncio.to_thread(urlopen, f"{service.url}healthz", timeout=10)
+            assert answer.status == 200
+            await told(client, names, names)
+        service.process.terminate()
+        await service.process.wait()
+    assert service.process.returncode == 0
 
 
 async def test_a_token_is_asked_of_who_comes_and_what_is_fixed_is_told(file: Path) -> None:
