@@ -151,11 +151,12 @@ def install_service(options: argparse.Namespace) -> int:
     if options.print:
         sys.stdout.write(content)
         return 0
-    if unit.install(content, force=options.force):
-        sys.stdout.write(f"wrote {unit.UNIT}\n")
+    if named:
+        wrote, is_new = unit.install(content, force=options.force), False
     else:
-        sys.stdout.write(f"{unit.UNIT} is up to date\n")
-    if not named and unit.install_example():
+        wrote, is_new = unit.install_with_example(content, force=options.force)
+    sys.stdout.write(f"wrote {unit.UNIT}\n" if wrote else f"{unit.UNIT} is up to date\n")
+    if is_new:
         sys.stdout.write(f"wrote {file}: settings, all at their defaults\n")
     sys.stdout.write(
         "start it now and whenever the machine starts:\n"

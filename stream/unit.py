@@ -96,20 +96,62 @@ def install(unit: str, path: Path = UNIT, *, force: bool = False) -> bool:
     InstallError
         When it cannot be written, or another one is there and it may not be replaced.
     """
+    if is_installed(unit, path, force=force):
+        return False
+    _write(path, unit, 0o644, None)
+    return True
+
+
+def is_installed(unit: str, path: Path = UNIT, *, force: bool = False) -> bool:
+    """Whether the unit is where systemd finds it, to the letter.
+
+    Raises
+    ------
+    InstallError
+        When there is no systemd, or another unit is there and it may not be replaced.
+    """
     if not path.parent.is_dir():
         raise InstallError(f"there is no {path.parent}, so no systemd; --print shows the unit")
     try:
         present = path.read_text(encoding="utf-8")
     except FileNotFoundError:
-        present = None
+        return False
     except (OSError, ValueError) as error:
         raise InstallError(f"cannot read {path}: {_reason(error)}") from error
-    if present == unit:
-        return False
-    if present is not None and not force:
+    if present != unit and not force:
         raise InstallError(f"{path} is there and differs; --force replaces it, --print shows the new one")
-    _write(path, unit, 0o644, None)
-    return True
+    return present == unit
+
+
+def install_with_example(
+    unit: str, path: Path = UNIT, config: Path = CONFIG, group: str = _GROUP, *, force: bool = False
+) -> tuple[bool, bool]:
+    """Write the unit, and a file of settings if there is none: both or neither; see `install` and `install_example`.
+
+    Returns
+    -------
+    bool, bool
+        Whether the unit was written, and whether the settings were.
+
+    Raises
+    ------
+    InstallError
+        When one of them cannot be written.
+    """
+    is_installed(unit, path, force=force)
+    folders = [folder for folder in config.parents if not folder.exists()]
+    is_new = False
+    try:
+        # First, for a unit without its settings starts in vain.
+        is_new = install_example(config, group)
+        return install(unit, path, force=force), is_new
+    except BaseException:
+        with contextlib.suppress(OSError):
+            if is_new:
+                config.unlink()
+            for folder in folders:  # the innermost first
+                folder.rmdir()
+        raise
 
 
 def install_example(path: Path = CONFIG, group: str = _GROUP) -> bool:

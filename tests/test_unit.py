@@ -110,6 +110,25 @@ def test_the_example_is_installed_for_the_service_alone(tmp_path: Path) -> None:
     assert not (tmp_path / "other.toml").exists()
 
 
+def test_a_service_is_installed_whole_or_not_at_all(tmp_path: Path) -> None:
+    """Where the settings cannot be written there is no unit, and where the unit cannot, there are no settings."""
+    group = grp.getgrgid(os.getgid()).gr_name
+    service, settings = tmp_path / "soloist.service", tmp_path / "etc" / "soloist" / "soloist.toml"
+    for unwritable, whose in ((Path("/proc/self/none/soloist.toml"), group), (settings, "no-group-of-ours")):
+        with pytest.raises(InstallError, match=f"cannot write {unwritable}"):
+            unit.install_with_example("x", service, unwritable, whose)
+        assert os.listdir(tmp_path) == []
+    with pytest.raises(InstallError, match=r"cannot write /proc/self/soloist\.service"):
+        unit.install_with_example("x", Path("/proc/self/soloist.service"), settings, group)
+    assert os.listdir(tmp_path) == []
+    assert unit.install_with_example("x", service, settings, group) == (True, True)
+    settings.write_text("port = 1\n")
+    with pytest.raises(InstallError, match="is there and differs"):
+        unit.install_with_example("y", service, settings, group)
+    assert unit.install_with_example("y", service, settings, group, force=True) == (True, False)
+    assert (service.read_text(), settings.read_text()) == ("y", "port = 1\n")
+
+
 @pytest.fixture
 def analyze(tmp_path: Path) -> tuple[str, Path]:
     """systemd-analyze, and the unit of an installation that is really there."""
