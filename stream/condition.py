@@ -15,7 +15,7 @@ from stream.capture import Capture
 from stream.config import Settings
 from stream.faults import Faults
 from stream.features import Array
-from stream.messages import Label, Status
+from stream.messages import Label, Outage, Status
 from stream.metrics import Metrics
 from stream.server import Server
 from stream.site import Health
@@ -69,6 +69,7 @@ class Condition:
         self._archivist = archivist
         self._on_status = on_status
         self._message: str | None = None
+        self._missed = False  # whether the log says that the source is away
         self._warnings: list[str] = []  # of the source that runs
         self._started = time.monotonic()
         self.examine(settings.gate)
@@ -88,6 +89,9 @@ class Condition:
         told = self._faults.warnings
         if told == self._warnings:
             return
+        for text in self._warnings:
+            if text not in told:
+                _log.warning("over: %s", text.partition(":")[0])
         for text in told:
             if text not in self._warnings:
                 _log.warning("%s", text)
@@ -98,11 +102,32 @@ class Condition:
         """Tell how the source is from now on, and what should be done about that, if anything."""
         if (state, message) != (self.state, self._message) and message:
             _log.warning("%s", message)
+        self._missed |= state == "waiting"
         self.state, self._message = state, message
         self._warnings = []  # they were the source's before
         self._metrics.source_up.set(state == "running")
         self._on_status(message or f"{state}: {self.source}")
         self.tell()
+
+    def go_on(self, missing: float, outage: Outage | None) -> None:
+        """Tell the operator that there is audio: also what is well again, and not only what is wrong, is in the log.
+
+        Parameters
+        ----------
+        missing : float
+            Seconds of audio that are missing before it.
+        outage : Outage, optional
+            What clients were told of that.
+        """
+        if self._missed:
+            name = f"input {self.source!r}" if self._capture.live else self.source
+            again = "" if outage is None or outage.end is None else f" again after {outage.end - outage.start:.1f} s"
+            _log.warning("%s is heard%s", name, again)
+        elif outage is not None:
+            _log.warning("%s", outage.reason)
+        elif missing > 0:
+            _log.info("%.2f s of audio are missing", missing)
+        self._missed = False
 
     def name(self, label: Label) -> None:
         """Say what is in front from now on, for the operator; clients have been told."""

@@ -143,7 +143,8 @@ class Handler(logging.StreamHandler[TextIO]):
     """Writes records; what comes again and again is one line, and later a count.
 
     Faults, from warnings on, are of one kind if their messages differ in numbers only. Those that were not written are
-    told with the newest and a count when `SECONDS` have passed, and so on as long as they come.
+    told with the newest and a count when `SECONDS` have passed, and so on as long as they come; with them all others
+    that the same logger has to tell, in the order in which they came last, so that the last line says how things are.
 
     Parameters
     ----------
@@ -168,7 +169,7 @@ class Handler(logging.StreamHandler[TextIO]):
         """Whether each line begins with its priority, as the journal reads it."""
         self._clock = clock
         self._later = later or _later
-        self._runs: dict[tuple[str, int, str], _Run] = {}
+        self._runs: dict[tuple[str, int, str], _Run] = {}  # the one that came last is the last
 
     def format(self, record: logging.LogRecord) -> str:
         """Return the text of a record as it is written."""
@@ -189,7 +190,7 @@ class Handler(logging.StreamHandler[TextIO]):
         kind = (record.name, record.levelno, text)
         # What did not come for a while is forgotten, so that there is never much to remember.
         self._runs = {k: run for k, run in self._runs.items() if run.counting or now - run.began < SECONDS}
-        run = self._runs.setdefault(kind, _Run(now, record, 0, limit))
+        run = self._runs[kind] = self._runs.pop(kind, _Run(now, record, 0, limit))
         run.newest = record
         run.count += 1
         if run.left:
@@ -206,21 +207,25 @@ class Handler(logging.StreamHandler[TextIO]):
         super().close()
 
     def _tell(self, kind: tuple[str, int, str]) -> None:
-        """Write how often a record of some kind came, and go on counting."""
+        """Write how often records came when those of some kind are due, and go on counting."""
         self.acquire()
         try:
-            run = self._runs.get(kind)
-            if run is None or not run.counting:
-                return
-            now = self._clock()
-            seconds = max(1, round(now - run.began))
-            record = logging.makeLogRecord(vars(run.newest))
-            record.msg, record.args = f"{run.newest.getMessage()} ({run.count} times in {seconds} s)", ()
-            record.repeated, record.seconds = run.count, seconds
-            super().emit(record)
-            self._runs[kind] = _Run(now, run.newest, 0, 0)
+            due = self._runs.get(kind)
+            if due is not None and due.counting:
+                for other, run in list(self._runs.items()):
+                    if run.counting and other[0] == kind[0]:
+                        self._tell_count(run)
+                        self._runs[other] = _Run(self._clock(), run.newest, 0, 0)
         finally:
             self.release()
+
+    def _tell_count(self, run: _Run) -> None:
+        seconds = max(1, round(self._clock() - run.began))
+        times = "once" if run.count == 1 else f"{run.count} times"
+        record = logging.makeLogRecord(vars(run.newest))
+        record.msg, record.args = f"{run.newest.getMessage()} ({times} in {seconds} s)", ()
+        record.repeated, record.seconds = run.count, seconds
+        super().emit(record)
 
 
 def _later(seconds: float, call: Callable[[], None]) -> None:

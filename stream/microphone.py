@@ -8,7 +8,9 @@ import ctypes
 import functools
 import logging
 import re
+import threading
 from collections.abc import Iterator
+from concurrent.futures import Future
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -25,6 +27,15 @@ _SERVER_CHANNELS: Final = 2
 _RATES: Final = (48_000, 44_100, 32_000, 22_050, 16_000, 96_000, 192_000, 88_200, 24_000, 11_025, 8_000)
 _INVALID_RATE: Final = -9997
 _INVALID_CHANNELS: Final = -9998
+_WORDS: Final = {
+    -9999: "the sound system refuses",
+    -9996: "it is not there any more",
+    -9993: "it does not open",
+    -9987: "it does not answer",
+    -9985: "another program uses it, or it is gone",
+}
+"""What PortAudio's numbers mean, where its own words say nothing to a person."""
+_ANSWER_SECONDS: Final = 10.0
 _UNLOADED: Final = ("libpixman-1.so.0", "libgomp.so.1")
 """Libraries that ALSA's resampling plug-in brings along, by way of FFmpeg."""
 
@@ -46,16 +57,39 @@ class Device:
     default: bool
 
 
-def devices() -> list[Device]:
+def devices(patience: float = _ANSWER_SECONDS) -> list[Device]:
     """List the inputs that PortAudio offers.
+
+    Parameters
+    ----------
+    patience : float
+        With the sound system, in seconds.
 
     Raises
     ------
     SourceLostError
-        When the sound system does not say.
+        When the sound system does not say, or not in time.
     RuntimeMissingError
         When the PortAudio library is not installed.
     """
+    answer: Future[list[Device]] = Future()
+
+    def ask() -> None:
+        try:
+            answer.set_result(_inputs())
+        except BaseException as error:
+            answer.set_exception(error)
+
+    # In a thread, for what hangs in a library hears no signal; a daemon, for it may hang for ever.
+    with quiet_stderr():
+        threading.Thread(target=ask, name="devices", daemon=True).start()
+        try:
+            return answer.result(patience)
+        except TimeoutError:
+            raise SourceLostError("the sound system does not answer") from None
+
+
+def _inputs() -> list[Device]:
     sd = _sounddevice()
     try:
         return _devices(sd)
@@ -129,7 +163,7 @@ def find(name: str | None, last: str | None = None, strict: bool = False) -> Dev
     SourceLostError
         When there is none.
     """
-    inputs = devices()
+    inputs = _inputs()
     fitting = inputs if name is None else [it for it in inputs if name.casefold() in it.name.casefold()]
     if last is not None:
         same = [device for device in fitting if _stem(device.name) == _stem(last)]
@@ -253,8 +287,14 @@ def _stem(name: str) -> str:
 
 
 def _reason(error: Exception | None) -> str:
-    """Return what PortAudio says without its internal numbers."""
-    return str(error.args[0] if error is not None and error.args else error).split("\n")[0]
+    """Return what is wrong in words for a person, with those of the sound system below PortAudio if it has any."""
+    arguments = error.args if error is not None else ()
+    text = str(arguments[0] if arguments else error).split("\n")[0]
+    if len(arguments) > 1:
+        text = _WORDS.get(arguments[1], text)
+    if len(arguments) > 2 and arguments[2][2]:
+        text += f" ({arguments[2][2]})"
+    return text
 
 
 def _sounddevice() -> Any:

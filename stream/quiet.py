@@ -1,25 +1,31 @@
-"""Silence for C libraries that talk to standard error whatever happens."""
+"""Standard error: silence for C libraries that talk there whatever happens, and a voice for ourselves."""
 
 from __future__ import annotations
 
+import contextlib
+import io
 import os
 import sys
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from typing import Any
 
 _lock = threading.Lock()
 _inside = 0
 _saved = -1
+_parted = False
 
 
-@contextmanager
+@contextlib.contextmanager
 def quiet_stderr() -> Iterator[None]:
     """Send what is written to file descriptor 2 nowhere; in any thread, and in several at once.
 
     ALSA, PortAudio and XNNPACK explain themselves there at length where one line of ours says all. What they say is
     told by return codes, too, so nothing is hidden.
     """
+    if _parted:  # it is so all the time
+        yield
+        return
     _enter()
     try:
         yield
@@ -28,18 +34,43 @@ def quiet_stderr() -> Iterator[None]:
 
 
 def part_stderr() -> None:
-    """Give Python a way to standard error of its own, which is not silenced with that of the libraries.
+    """Silence libraries for the rest of the process, and give Python a way to standard error of its own.
 
-    For a library may hang, and what we have to say about that is to be read.
+    They speak from threads of theirs, too, whenever they like, and one that hangs is not to keep us from being heard.
+    What Python writes, its warnings and its trace of a crash included, goes where it went. Where it cannot be written,
+    on a disk that is full or to somebody who has gone, it is lost: that is no reason to end.
     """
-    if sys.stderr is None:
-        return
-    sys.stderr.flush()
-    try:
-        own = os.dup(sys.stderr.fileno())
-    except OSError:  # closed by whoever started us
-        return
-    sys.stderr = open(own, "w", buffering=1, encoding=sys.stderr.encoding, errors=sys.stderr.errors)  # noqa: SIM115
+    global _parted
+    with _lock:
+        if _parted:
+            return
+        _parted = True
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        encoding = "utf-8"
+        try:
+            own = os.dup(sys.stderr.fileno())
+            encoding = sys.stderr.encoding
+        except (AttributeError, OSError, ValueError):  # closed by whoever started us
+            own = os.dup(nowhere)
+        with contextlib.suppress(AttributeError, OSError, ValueError):
+            sys.stderr.flush()
+        os.dup2(nowhere, 2)
+        if nowhere != 2:
+            os.close(nowhere)
+        out = io.BufferedWriter(_Own(own, "w"))
+        sys.stderr = io.TextIOWrapper(out, encoding=encoding, errors="backslashreplace", line_buffering=True)
+
+
+class _Own(io.FileIO):
+    """A file of which writing never fails."""
+
+    def write(self, data: Any) -> int:
+        """Write, or lose, all of it or a part of it; return how many bytes are done with."""
+        with contextlib.suppress(OSError):
+            written: int | None = super().write(data)
+            if written is not None:
+                return written
+        return memoryview(data).nbytes
 
 
 def _enter() -> None:
@@ -48,7 +79,8 @@ def _enter() -> None:
         _inside += 1
         if _inside > 1:
             return
-        sys.stderr.flush()
+        with contextlib.suppress(AttributeError, OSError, ValueError):  # there is none, or it cannot be written
+            sys.stderr.flush()
         try:
             _saved = os.dup(2)
         except OSError:  # closed by whoever started us

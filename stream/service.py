@@ -180,7 +180,7 @@ class Service:
                 break
             await self._hear(block, source)
         await self._hearing.finish()
-        self._condition.turn("ended")
+        self._condition.turn("ended", f"{self._condition.source} has ended after {self.recognizer.time:.1f} s")
 
     def _lose(self, reason: str) -> None:
         """Tell that the source is away, and that what was heard last is no longer so."""
@@ -206,6 +206,7 @@ class Service:
         outage = timeline.bridge(self.recognizer.time, lost / source.rate, condition.source, anew)
         if outage is not None:
             self.server.publish(outage)
+        condition.go_on(lost / source.rate, outage)
         await self._hearing.hear(block, lost)
         self.on_alive()
         self._capture.judge(condition.still)

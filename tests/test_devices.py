@@ -224,10 +224,42 @@ async def test_a_device_that_was_never_there_is_no_outage(socket: Socket, demo: 
         assert (await show.history()).outages == []
 
 
+async def test_the_log_tells_what_was_and_what_is(
+    socket: Socket, demo: Array, caplog: pytest.LogCaptureFixture
+) -> None:
+    """At the default level the log has each loss, its end and its length, and gaps; small ones at `info`."""
+    caplog.set_level(logging.INFO, "stream.service")
+    socket.present = False
+    async with evening(socket) as show:
+        await show.status(source="waiting")
+        await socket.plug_in()
+        socket.play(demo[:SAMPLE_RATE])
+        await show.status(source="running")
+        socket.pull(seconds=10)
+        await show.status(source="waiting", message="input 'stage' was lost")
+        await socket.plug_in()
+        socket.play(demo[: 4 * SAMPLE_RATE])
+        await show.until(later_than(14.8))
+        for seconds in (60.0, 0.5):
+            socket.now += seconds
+            socket.play(demo[: 4 * SAMPLE_RATE])
+            await show.until(later_than(socket.now - 1000.5))
+    lines = [(record.levelname, record.getMessage()) for record in caplog.records]
+    told = [text for level, text in lines if level == "WARNING"]
+    assert told == [
+        "no input device named 'stage'",
+        "input 'stage' is heard",
+        "input 'stage' was lost",
+        "input 'stage' is heard again after 10.0 s",
+        "60.0 s of audio are missing: the machine stood still, or was too busy",
+    ]
+    assert [text for level, text in lines if level == "INFO" and "missing" in text] == ["0.50 s of audio are missing"]
+
+
 async def test_all_that_is_to_be_mended_is_told(
     socket: Socket, rng: np.random.Generator, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """Warnings come and go with the input, the first of them as the message, and each is logged when it comes."""
+    """Warnings come and go with the input, the first of them as the message, and both are logged."""
     noise = (0.01 * rng.standard_normal(SAMPLE_RATE)).astype(np.float32)
     caplog.set_level(logging.WARNING, "stream.service")
     async with evening(socket) as show:
@@ -251,7 +283,10 @@ async def test_all_that_is_to_be_mended_is_told(
             "the input has a DC offset",
         ]
         assert status.message == status.warnings[0]
-        assert sorted(record.getMessage() for record in caplog.records) == sorted([zeros, *status.warnings])
+        over = "over: the input delivers only zeros"
+        logged = [record.getMessage() for record in caplog.records]
+        assert logged[:2] == [zeros, over]
+        assert sorted(logged[2:]) == sorted(status.warnings)
         socket.pull()
         status = await show.status(source="waiting")
         assert (status.message, status.warnings) == ("input 'stage' was lost", [])

@@ -84,6 +84,23 @@ def test_a_fault_that_goes_on_is_a_line_a_minute(desk: Desk) -> None:
     assert desk.lines() == ["soloist: the disk is full"]
 
 
+def test_the_last_line_says_how_things_are(desk: Desk) -> None:
+    """What was counted is told in the order in which it came last: nobody takes a lost device for one that is heard."""
+    for second in (0, 10, 20):
+        desk.turn(second)
+        desk.log.warning("input was lost")
+        if second < 20:
+            desk.turn(second + 5)
+            desk.log.warning("input is heard again after %d s", 5)
+    lost, well = "soloist: input was lost", "soloist: input is heard again after 5 s"
+    assert desk.lines() == [lost, well]
+    desk.turn(70)
+    assert desk.lines() == [f"{well} (2 times in 55 s)", f"{lost} (3 times in 60 s)"]
+    desk.log.warning("input is heard again after %d s", 50)
+    desk.turn(130)
+    assert desk.lines() == ["soloist: input is heard again after 50 s (once in 60 s)"]
+
+
 def test_faults_of_different_kinds_are_told_each(desk: Desk) -> None:
     """One fault hides no other, of another text, level or logger."""
     desk.log.warning("input %r was lost", "a")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from types import SimpleNamespace
@@ -15,11 +16,11 @@ from stream import microphone
 from stream.errors import SourceLostError
 from stream.microphone import Microphone, find
 
-INVALID_RATE, INVALID_CHANNELS, UNAVAILABLE = -9997, -9998, -9985
+INVALID_RATE, INVALID_CHANNELS, UNAVAILABLE, HOST = -9997, -9998, -9985, -9999
 
 
 class PortAudioError(Exception):
-    """As sounddevice has it: text and number."""
+    """As sounddevice has it: text, number, and what the sound system below says."""
 
 
 class Stream:
@@ -29,7 +30,8 @@ class Stream:
         port.asked.append((options["samplerate"], options["channels"]))
         code = port.refuses(options["samplerate"], options["channels"])
         if code:
-            raise PortAudioError(f"Error opening InputStream: no [PaErrorCode {code}]", code)
+            text = f"Error opening InputStream: no [PaErrorCode {code}]"
+            raise PortAudioError(text, code, *([(0, -5, port.said)] if code == HOST else []))
         self.options = options
         port.open.append(self)
         self._port = port
@@ -52,6 +54,8 @@ class Port:
     standard: int = 0
     """Index of the default input."""
     channels: int = 2
+    said: str = "Input/output error"
+    """What the sound system says when it refuses."""
     dead: bool = False
     fails: bool = False
     refuses: Callable[[int, int], int | None] = lambda rate, channels: None
@@ -161,18 +165,28 @@ async def test_a_channel_that_is_refused_is_not_replaced(port: Port) -> None:
         Microphone(None, 11)
 
 
-async def test_a_device_that_is_busy_is_asked_once(port: Port) -> None:
-    """What is in the way for other reasons than the form of the audio is told at once, without internal numbers."""
-    port.refuses = lambda rate, channels: UNAVAILABLE
-    with pytest.raises(SourceLostError, match=r"input 'USB Audio CODEC: - \(hw:1,0\)' cannot be opened: Error opening"):
+@pytest.mark.parametrize(
+    ("code", "said", "told"),
+    [
+        (UNAVAILABLE, "", "another program uses it, or it is gone"),
+        (HOST, "Input/output error", "the sound system refuses (Input/output error)"),
+        (HOST, "", "the sound system refuses"),
+        (-1, "", "Error opening InputStream: no [PaErrorCode -1]"),
+    ],
+)
+async def test_a_device_that_does_not_open_is_asked_once(port: Port, code: int, said: str, told: str) -> None:
+    """What is in the way for other reasons than the form of the audio is told at once, in words for a person."""
+    port.refuses, port.said = (lambda rate, channels: code), said
+    with pytest.raises(SourceLostError) as error:
         Microphone(None)
+    assert str(error.value) == f"input 'USB Audio CODEC: - (hw:1,0)' cannot be opened: {told}"
     assert len(port.asked) == 1
 
 
 async def test_a_device_that_does_not_start_is_closed(port: Port) -> None:
     """A stream that opens and does not start is given back."""
     port.dead = True
-    with pytest.raises(SourceLostError, match="Error starting stream: dead"):
+    with pytest.raises(SourceLostError, match="cannot be opened: another program uses it, or it is gone"):
         Microphone(None)
     assert not port.open
 
@@ -196,3 +210,13 @@ def test_a_sound_system_that_is_away_is_a_loss(port: Port) -> None:
     port.fails = False
     microphone.refresh()
     assert find(None).default
+
+
+def test_a_sound_system_that_hangs_is_not_waited_for(port: Port, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who asks for the list of devices gets it, or hears soon that nobody answers."""
+    assert [device.name for device in microphone.devices()] == port.names
+    free = threading.Event()
+    monkeypatch.setattr(port, "query_hostapis", free.wait)
+    with pytest.raises(SourceLostError, match="the sound system does not answer"):
+        microphone.devices(patience=0.01)
+    free.set()

@@ -17,7 +17,7 @@ from typing import Any
 
 import pytest
 
-from tests.processes import Service, serving
+from tests.processes import SOLOIST, Service, serving
 from tests.room import Room, missing, room
 from tests.test_room import DEMO, Subscriber, listening
 
@@ -193,6 +193,55 @@ async def test_a_sound_server_that_hangs_at_the_start_is_waited_for() -> None:
             place.thaw()
             await subscriber.until(type="status", source="running")
             await Show(place, service, subscriber).piano()
+
+
+@pytest.mark.parametrize("ending", ["answer", "interrupt"])
+async def test_a_sound_server_that_hangs_is_told_to_who_asks_for_devices(ending: str) -> None:
+    """`soloist devices` says that nobody answers, and ends at once when its user has had enough."""
+    async with asyncio.timeout(120), room() as place:
+        place.freeze()
+        asking = await asyncio.create_subprocess_exec(*SOLOIST, "devices", env={**os.environ, **place.env}, stderr=PIPE)
+        if ending == "interrupt":
+            await asyncio.to_thread(connecting, asking.pid)
+            asking.send_signal(signal.SIGINT)
+        _, err = await asking.communicate()
+    if ending == "interrupt":
+        assert asking.returncode == 130
+    else:
+        assert (asking.returncode, err.decode()) == (1, "soloist: the sound system does not answer\n")
+
+
+def connecting(process: int) -> None:
+    """Wait until a process has a socket: it asks the sound server."""
+    folder = Path(f"/proc/{process}/fd")
+    while not any("socket" in os.readlink(file) for file in folder.iterdir() if file.is_symlink()):
+        time.sleep(0.05)
+
+
+async def test_the_log_tells_the_whole_story() -> None:
+    """At the default level each line is Soloist's, and JSON, and says what was and what is; no library interrupts."""
+    async with show("--log-format", "json") as evening:
+        await evening.place.pull_plug()
+        await evening.subscriber.until(type="status", source="waiting")
+        await asyncio.sleep(2)  # tries that fail
+        await evening.place.plug_in()
+        await evening.subscriber.until(type="status", source="running")
+        await evening.true()
+        evening.service.process.send_signal(signal.SIGSTOP)
+        await asyncio.sleep(10)  # some of it is kept by the sound server
+        evening.service.process.send_signal(signal.SIGCONT)
+        # The subscriber may have given up meanwhile. Where this machine took long to go on, the source seemed lost.
+        story = evening.service.complaints
+        while not ("are missing: " in story[-1] or len([line for line in story if "heard again" in line]) == 2):  # noqa: ASYNC110
+            await asyncio.sleep(0.1)
+    told = [json.loads(line) for line in evening.service.complaints]
+    assert {line["level"] for line in told} == {"warning"}
+    lines = [line["message"] for line in told]
+    say(f"the log: {lines}")
+    lines = [line for line in lines if "only zeros" not in line]  # nobody plays
+    assert lines[0] == "input 'default' was lost"
+    assert "input 'default' cannot be opened: the sound system refuses (Input/output error)" in lines
+    assert "input 'default' is heard again after " in "\n".join(lines)
 
 
 async def test_a_source_is_found_by_its_name_at_another_place() -> None:

@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+import os
+import signal
+import socket
+import sys
 import time
 from asyncio.subprocess import PIPE
 from pathlib import Path
@@ -20,7 +24,7 @@ from stream.features import SAMPLE_RATE, WINDOW, Array
 from stream.messages import Change, Hello, Label, Level, Segment, Spectrum, Status
 from stream.service import Service
 from tests.processes import serving
-from tests.serving import check
+from tests.serving import PATIENCE, check
 
 
 @pytest.fixture
@@ -38,16 +42,18 @@ async def test_a_file_is_heard_and_ends_the_service(solo: Path) -> None:
     """A file plays in real time, its labels and segments reach a subscriber, and its end is the service's, with 0."""
     messages = []
     async with serving("--input", str(solo), "--channel", "1") as service, asyncio.timeout(20):
-        async with connect(f"ws://{service.address}/ws") as socket:
-            async for text in socket:
+        async with connect(f"ws://{service.address}/ws") as connection:
+            async for text in connection:
                 messages.append(check(text))
-        assert socket.close_code == 1001
+        assert connection.close_code == 1001
         assert await service.process.wait() == 0
     assert messages[0]["source"] == "solo.wav"
     states = [m["state"] for m in messages if m["type"] == "label"]
     assert states[-1] == "instrument"
     assert messages[-1]["type"] == "status"
     assert messages[-1]["source"] == "ended"
+    assert messages[-1]["message"] == "solo.wav has ended after 6.0 s"
+    assert service.complaints == ["soloist: solo.wav has ended after 6.0 s"]
     last = [m for m in messages if m["type"] == "segment"][-1]
     assert (last["label"], round(last["end"], 2)) == ("piano", 6.0)
 
@@ -73,8 +79,11 @@ async def test_raw_audio_on_standard_input_is_heard(demo: Array) -> None:
                 if isinstance(message, Status) and message.source == "ended":
                     break
         assert await service.process.wait() == 0
+    assert isinstance(message, Status)
     assert labels[-1].label == "piano"
     assert labels[-1].time == pytest.approx(5, abs=0.01)
+    assert message.message == "standard input has ended after 5.0 s"
+    assert service.complaints[-1] == "soloist: standard input has ended after 5.0 s"
 
 
 async def test_the_demo_goes_round(demo: Array) -> None:
@@ -137,9 +146,9 @@ async def test_overload_skips_hops_and_stays_current(monkeypatch: pytest.MonkeyP
         listening = asyncio.get_running_loop().create_future()
         running = tasks.create_task(service.run(listening.set_result))
         address = (await listening).removeprefix("http://").strip("/")
-        async with connect(f"ws://{address}/ws") as socket:
+        async with connect(f"ws://{address}/ws") as connection:
             last = None
-            async for text in socket:
+            async for text in connection:
                 message = check(text)
                 if message["type"] == "hello":
                     utc = message["utc"]
@@ -151,7 +160,7 @@ async def test_overload_skips_hops_and_stays_current(monkeypatch: pytest.MonkeyP
                     ages.append(time.time() - utc - message["time"])
                     assert last is None or message["seq"] - last >= 2
                     last = message["seq"]
-                    await socket.send('{"type":"ping"}')
+                    await connection.send('{"type":"ping"}')
                     if len(ages) == 12:
                         break
         assert service.health().details["dropped_hops"] >= 12
@@ -167,6 +176,37 @@ async def test_a_source_that_fails_says_so_and_ends(tmp_path: Path) -> None:
         assert service.process.stdin is not None
         service.process.stdin.close()
         assert await service.process.wait() == 0
+
+
+@pytest.mark.parametrize("how", ["2>&-", "2> /dev/full", "2> >(read line)"])
+async def test_a_service_that_cannot_write_its_log_goes_on(how: str, tmp_path: Path) -> None:
+    """Where standard error is closed, full, or read by nobody any more, the service hears on and reloads."""
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:
+        manager.bind(str(tmp_path / "notify"))
+        manager.setblocking(False)
+        environment = {**os.environ, "NOTIFY_SOCKET": str(tmp_path / "notify"), "XDG_STATE_HOME": str(tmp_path)}
+        command = f'exec "$0" -m stream run --input demo --port 0 --log-level info {how}'
+        service = await asyncio.create_subprocess_exec("bash", "-c", command, sys.executable, env=environment)
+        loop = asyncio.get_running_loop()
+
+        async def told(what: str) -> str:
+            while what not in (text := (await loop.sock_recv(manager, 4096)).decode()):
+                pass
+            return text
+
+        async with asyncio.timeout(PATIENCE):
+            ready = await told("READY=1")
+            address = ready.partition("http://")[2].partition("/")[0]
+            async with Client(address) as client:
+                for _ in range(2):
+                    service.send_signal(signal.SIGHUP)
+                    await told("RELOADING=1")
+                    await told("READY=1")
+                    async for message in client:
+                        if isinstance(message, Status) and message.source == "running":
+                            break
+            service.terminate()
+            assert await service.wait() == 0
 
 
 async def test_events_of_a_real_stream_agree(demo: Array, tmp_path: Path) -> None:
