@@ -270,6 +270,20 @@ async def test_a_port_that_is_taken_is_one_line_with_a_hint(tmp_path: Path) -> N
     assert (status, err) == (1, f"{said}; does another Soloist run? Choose another port with --port\n")
 
 
+def test_a_port_that_the_system_keeps_is_told_with_a_hint() -> None:
+    """Who may not listen on a port below 1024 is told to choose another."""
+    if int(Path("/proc/sys/net/ipv4/ip_unprivileged_port_start").read_text()) <= 81:
+        pytest.skip("everybody may listen on any port here")
+    # Whoever runs the tests: without the right, which root has.
+    drop = ["setpriv", "--bounding-set=-net_bind_service", "--inh-caps=-net_bind_service"] if os.geteuid() == 0 else []
+    if drop and shutil.which("setpriv") is None:
+        pytest.skip("needs setpriv: apt install util-linux")
+    command = [*drop, *SOLOIST, "run", "--input", "demo", "--port", "81"]
+    done = subprocess.run(command, capture_output=True, text=True)
+    hint = "the system keeps ports below 1024 for its administrator: choose another one with --port"
+    assert (done.returncode, done.stderr) == (1, f"soloist: cannot listen on 127.0.0.1:81: Permission denied; {hint}\n")
+
+
 async def test_a_channel_that_is_not_there_is_told_before_anybody_is_served() -> None:
     """The service does not begin to listen on its port with a channel that its source lacks."""
     status, _, err = await soloist("run", "--input", "demo", "--port", "0", "--channel", "9")
