@@ -6,6 +6,7 @@ import contextlib
 import os
 import socket
 from collections.abc import Collection, Mapping, Sequence
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Final
 
@@ -14,8 +15,7 @@ from stream.classifier import Classifier
 from stream.config import Reading, Settings
 from stream.conversion import check_channel
 from stream.errors import ConfigError, ModelError, RuntimeMissingError, SourceError
-from stream.reader import Pcm
-from stream.source import open_source
+from stream.reader import Pcm, demo_file, open_sound
 
 _DEFAULTS: Final = Settings()
 _EFFECT: Final = {"mic": {"device", "wait"}, "demo": set[str](), "-": {"pcm"}, "file": {"loop"}}
@@ -90,9 +90,12 @@ def _input_problems(reading: Reading) -> list[str]:
         if settings.input == "-":
             channels = Pcm.parse(settings.pcm).channels
         else:
-            source = open_source(settings)
-            channels = source.channels
-            source.close()
+            is_demo = settings.input == "demo"
+            with (
+                demo_file() if is_demo else nullcontext(settings.input) as path,
+                open_sound(path, settings.loop) as sound,
+            ):
+                channels = sound.channels
         check_channel(settings.channel, channels)
     except SourceError as error:
         return [_said(reading, "input", error)]

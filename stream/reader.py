@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
@@ -134,10 +135,7 @@ def open_file(path: str | Path, loop: bool = False, name: str | None = None) -> 
     SourceError
         When the file is missing, is no audio, or is too short to be repeated.
     """
-    sound = open_sound(path)
-    if loop and sound.frames < _LOOP_SECONDS * sound.samplerate:
-        sound.close()
-        raise SourceError(f"{path}: is too short to be repeated; expected {_LOOP_SECONDS:g} s at least")
+    sound = open_sound(path, loop)
 
     def read(frames: int) -> Array:
         with quiet_stderr():
@@ -150,13 +148,19 @@ def open_file(path: str | Path, loop: bool = False, name: str | None = None) -> 
     return Reader(name or Path(path).name, sound.samplerate, sound.channels, read)
 
 
-def open_sound(path: str | Path) -> soundfile.SoundFile:
+def open_sound(path: str | Path, loop: bool = False) -> soundfile.SoundFile:
     """Open an audio file.
+
+    Parameters
+    ----------
+    path : str or path
+    loop : bool
+        Whether it is to begin again at its end, for ever.
 
     Raises
     ------
     SourceError
-        When the file is missing, is no audio, or holds none.
+        When the file is missing, is no audio, holds none, or is too short to be repeated.
     """
     path = Path(path)
     try:
@@ -177,6 +181,8 @@ def open_sound(path: str | Path) -> soundfile.SoundFile:
         fault = f"says that it has {sound.channels} channels; at most {_MOST_CHANNELS} are allowed"
     elif sound.channels * sound.samplerate > _MOST_NUMBERS:
         fault = f"says that it has {sound.channels} channels at {sound.samplerate} Hz, which is too much"
+    elif loop and sound.frames < _LOOP_SECONDS * sound.samplerate:
+        fault = f"is too short to be repeated; expected {_LOOP_SECONDS:g} s at least"
     if fault:
         sound.close()
         raise SourceError(f"{path}: {fault}")
@@ -185,8 +191,13 @@ def open_sound(path: str | Path) -> soundfile.SoundFile:
 
 def open_demo() -> Reader:
     """Play the demo audio that is part of the program, for ever."""
-    with resources.as_file(resources.files("stream") / "demo.ogg") as path:
+    with demo_file() as path:
         return open_file(path, loop=True, name="demo")
+
+
+def demo_file() -> AbstractContextManager[Path]:
+    """Have the demo audio as a file for as long as the context lasts."""
+    return resources.as_file(resources.files("stream") / "demo.ogg")
 
 
 def open_pcm(descriptor: int, pcm: Pcm) -> Reader:
