@@ -194,22 +194,27 @@ async def test_a_service_that_cannot_write_its_log_goes_on(how: str, tmp_path: P
                 pass
             return text
 
-        async with asyncio.timeout(PATIENCE):
-            ready = await told("READY=1")
-            address = ready.partition("http://")[2].partition("/")[0]
-            async with Client(address) as client:
-                for _ in range(2):
-                    service.send_signal(signal.SIGHUP)
-                    await told("RELOADING=1")
-                    await told("READY=1")
-                    began: float | None = None
-                    async for message in client:
-                        if isinstance(message, Label):
-                            began = message.time if began is None else began
-                            if message.time > began + 1:
-                                break
-            service.terminate()
-            assert await service.wait() == 0
+        try:
+            async with asyncio.timeout(PATIENCE):
+                ready = await told("READY=1")
+                address = ready.partition("http://")[2].partition("/")[0]
+                async with Client(address) as client:
+                    for _ in range(2):
+                        service.send_signal(signal.SIGHUP)
+                        await told("RELOADING=1")
+                        await told("READY=1")
+                        began: float | None = None
+                        async for message in client:
+                            if isinstance(message, Label):
+                                began = message.time if began is None else began
+                                if message.time > began + 1:
+                                    break
+                service.terminate()
+                assert await service.wait() == 0
+        finally:
+            if service.returncode is None:
+                service.kill()
+                await service.wait()
 
 
 async def test_events_of_a_real_stream_agree(demo: Array, tmp_path: Path) -> None:
