@@ -69,6 +69,7 @@ class Condition:
         self._archivist = archivist
         self._on_status = on_status
         self._message: str | None = None
+        self._hindrance: str | None = None  # of inference
         self._missed = False  # whether the log says that the source is away
         self._warnings: list[str] = []  # of the source that runs
         self._started = time.monotonic()
@@ -78,6 +79,12 @@ class Condition:
     def still(self) -> bool:
         """Whether the device works, and delivers nothing but zeros."""
         return self._faults.still is not None
+
+    def slow_down(self, hindrance: str | None) -> None:
+        """Say what makes inference slower than it could be from now on, in one line, or that nothing does."""
+        if hindrance is not None and hindrance != self._hindrance:
+            _log.warning("%s", hindrance)
+        self._hindrance = hindrance
 
     def examine(self, gate: float) -> None:
         """Look for faults in the audio that comes from now on, whatever was before; `gate` in dBFS."""
@@ -168,7 +175,7 @@ class Condition:
 
     def _status(self) -> Status:
         fault = self._archivist.fault
-        warnings = self._warnings if fault is None else [*self._warnings, fault]
+        warnings = [*self._warnings, *(it for it in (self._hindrance, fault) if it is not None)]
         return Status(
             source=self.state,
             overflows=self._capture.overflows,

@@ -19,6 +19,9 @@ Int8Array = npt.NDArray[np.int8]
 
 _MODULES: Final = {"litert": "ai_edge_litert.interpreter", "tflite": "tflite_runtime.interpreter"}
 _PACKAGES: Final = {"litert": "ai-edge-litert", "tflite": "tflite-runtime"}
+_SLOW: Final = (
+    "inference is many times slower than it could be, for XNNPACK does not work here: let Soloist read /proc and /sys"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,6 +116,8 @@ class Interpreter:
         for name, tensor in (("input", self.input), ("output", self.output)):
             if tensor.dtype != "int8" or not 0 < tensor.scale < math.inf or not -128 <= tensor.zero_point <= 127:
                 raise ModelError(f"the model's {name} is {tensor}; expected quantized int8 (full-integer export)")
+        self.hindrance = _SLOW if package == _PACKAGES["litert"] and delegates and not self._is_delegated() else None
+        """What makes inference slower than it could be, in one line; None when nothing does."""
         self._input_index, self._output_index = inputs[0]["index"], outputs[0]["index"]
 
     def __call__(self, values: Int8Array) -> Int8Array:
@@ -140,6 +145,11 @@ class Interpreter:
         except (ValueError, RuntimeError) as error:
             raise ModelError(f"{self.runtime} cannot run the model: {_line(error)}") from error
         return output
+
+    def _is_delegated(self) -> bool:
+        """Whether a delegate computes a part of the model; the runtime falls back without a word if it cannot."""
+        tell = getattr(self._interpreter, "_get_ops_details", None)  # no promise of the runtime's
+        return tell is None or any(operator["op_name"] == "DELEGATE" for operator in tell())
 
 
 def _find(runtime: Runtime) -> tuple[Any, str]:

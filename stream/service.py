@@ -67,6 +67,7 @@ class Service:
         self._condition = Condition(
             settings, self.server, self.metrics, self._capture, self._archivist, lambda text: self.on_status(text)
         )
+        self._condition.slow_down(classifier.interpreter.hindrance)
         self._hearing = Hearing(
             self.recognizer, self.server, self.metrics, self._condition, lambda seconds: self.on_handover(seconds)
         )
@@ -131,6 +132,7 @@ class Service:
         if classifier.bundle != self._bundle or renewal.changes_hearing(old, settings):
             await self._hearing.change(other)
         self._bundle = classifier.bundle
+        self._condition.slow_down(classifier.interpreter.hindrance)
         if settings.gate != old.gate:
             self._condition.examine(settings.gate)
         self.server.admit(access, self.recognizer.instruments)  # who comes from now on sees the new certificate

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import importlib.util
+import shutil
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -105,3 +108,23 @@ def float_model() -> bytes:
         )
         converter = tensorflow.lite.TFLiteConverter.from_concrete_functions([function.get_concrete_function()])
         return converter.convert()
+
+
+@pytest.mark.skipif(not HAS_LITERT, reason="needs ai-edge-litert")
+def test_a_delegate_that_does_not_work_is_told() -> None:
+    """Where LiteRT cannot read what processor it runs on, it is slow without a word: the service says so."""
+    assert Interpreter(bundle.load().model, runtime="litert").hindrance is None
+    hidden = "mount -t tmpfs tmpfs /sys && mount -t tmpfs tmpfs /proc"
+    if (
+        shutil.which("unshare") is None
+        or subprocess.run(["unshare", "-m", "sh", "-c", hidden], capture_output=True).returncode
+    ):
+        pytest.skip("needs the right to hide /proc and /sys")
+    code = (
+        "from stream.config import Settings; from stream.service import Service\n"
+        "print(Service(Settings(session_log='off'))._condition._status().warnings)"
+    )
+    program = f"{hidden} && exec {sys.executable} -c '{code}'".replace("'off'", '"off"')
+    done = subprocess.run(["unshare", "-m", "sh", "-c", program], capture_output=True, text=True)
+    assert "XNNPACK does not work here" in done.stdout, done.stderr
+    assert "XNNPACK does not work here" in done.stderr
