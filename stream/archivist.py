@@ -70,12 +70,12 @@ class Archivist:
         if settings.session_log == "off":
             return
         path = Path(settings.session_log or journal.default_path(os.environ))
-        is_old = os.path.exists(path)  # one that is being made cannot be read yet
+        is_old = recall and os.path.exists(path)  # one that is being made cannot be read yet
         log = Journal(path, settings.session_log_days, settings.session_log_megabytes * 2**20)
         self._metrics.log_events.set_function(lambda: log.written)
         self._metrics.log_missed.set_function(lambda: log.missed)
         self._server.journal = log
-        if recall and is_old:
+        if is_old:
             self._worker.do(_read, path, self._started).add_done_callback(self._take)
 
     def place(self) -> None:

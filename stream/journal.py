@@ -9,8 +9,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
-from stream.archive import Archive, Record
-from stream.errors import LogError
 from stream.logbook import BYTES, DAYS, Entry, Pulse, Stream
 from stream.messages import Guess, Hello, Label, Mark, Message, Outage, Segment
 from stream.scribe import RETRY_SECONDS, Scribe
@@ -107,30 +105,6 @@ class Journal:
         if now != last:
             self._stretch = None
         self._stream = stream
-
-    def recent(self, seconds: float, now: float) -> list[Record]:
-        """Read what was heard lately, also before this program was started.
-
-        Parameters
-        ----------
-        seconds : float
-            How far back.
-        now : float
-            Unix time.
-
-        Returns
-        -------
-        list of Record
-            In the order in which it was known. Empty when the log cannot be read.
-        """
-        if not self.path.exists():
-            return []
-        try:
-            with Archive(self.path) as archive:
-                return list(archive.records(since=now - seconds))
-        except LogError as error:
-            _log.warning("%s", error)
-            return []
 
     def flush(self, timeout: float) -> bool:
         """Wait until everything that was added is written, at most some seconds, and tell whether it is."""

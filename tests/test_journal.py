@@ -174,7 +174,6 @@ def test_a_time_range_has_what_reaches_into_it(path: Path) -> None:
 def test_what_was_heard_before_a_restart_can_be_told_as_messages(path: Path) -> None:
     """What was heard before a restart can be told as messages."""
     first = Journal(path)
-    assert first.recent(7200, UTC) == []
     first.add(hello())
     first.add(segment(0.0, 2.0))
     first.add(Guess(0.5, 1.0, "flute", 0.2))
@@ -184,7 +183,7 @@ def test_what_was_heard_before_a_restart_can_be_told_as_messages(path: Path) -> 
     assert first.close(10)
     after = Journal(path)
     assert after.flush(10)
-    found = after.recent(7200, now=UTC + 60)
+    found = records(path, since=UTC + 60 - 7200)
     assert list(before(found, UTC + 60)) == [
         Segment(-60.0, -58.0, "instrument", "violin", 0.5),
         Guess(-59.5, -59.0, "flute", 0.2),
@@ -194,7 +193,7 @@ def test_what_was_heard_before_a_restart_can_be_told_as_messages(path: Path) -> 
     ]
     assert [it.end for it in before(found, UTC + 1) if isinstance(it, Segment)] == [0.0]
     assert list(before(found, UTC)) == []
-    assert [it.kind for it in after.recent(10, now=UTC + 60)] == ["outage"]
+    assert [it.kind for it in records(path, since=UTC + 50)] == ["outage"]
     assert after.close(10)
 
 
