@@ -117,7 +117,7 @@ def solos(shared: Path, folder: Path, count: int) -> tuple[Path, list[str]]:
 @pytest.mark.timeout(240)
 async def test_real_recordings_in_a_room_are_recognized(shared: Path, tmp_path: Path) -> None:
     """Real solos of all eight instruments played into the room are told as by `classify` from the file itself."""
-    count = 4
+    count = 3
     file, instruments = solos(shared, tmp_path, count)
     async with (
         asyncio.timeout(200),
