@@ -65,9 +65,9 @@ def _command(told: list[str]) -> int:
 
 
 def _complain(what: object) -> None:
-    from stream import commands
+    from stream.output import complain
 
-    commands.complain(what)
+    complain(what)
 
 
 def _interrupt(number: int, frame: FrameType | None) -> None:

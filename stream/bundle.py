@@ -6,12 +6,12 @@ import hashlib
 import json
 import os
 import reprlib
-import stat
 from dataclasses import dataclass, field, replace
 from importlib import resources
 from pathlib import Path
 from typing import Any, Final, TypeGuard
 
+from stream import regular
 from stream.errors import ModelError
 from stream.features import CHANNELS, PARAMETERS
 
@@ -106,25 +106,14 @@ def load(model: str | os.PathLike[str] = DEFAULT) -> Bundle:
 
 
 def _read(path: Path, most: int) -> bytes:
-    """Content of a file: not of a pipe that nobody writes to, nor of a device without an end."""
+    """Content of a file of at most so many bytes."""
     try:
-        with open(path, "rb", opener=_open) as file:
-            found = os.fstat(file.fileno())
-            if not stat.S_ISREG(found.st_mode):
-                raise ModelError(f"model file {path}: not a file")
-            # It may be growing, so what is read is limited as well.
-            content = file.read(most + 1) if found.st_size <= most else b""
-            if found.st_size > most or len(content) > most:
-                raise ModelError(f"model file {path}: has more than {most >> 20} MiB; no model has")
-            return content
+        content = regular.read(path, most + 1)
     except OSError as error:
         raise ModelError(f"model file {path}: {error.strerror}") from error
-    except ValueError as error:  # a name with a zero byte
-        raise ModelError(f"model file {str(path)!r}: {error}") from error
-
-
-def _open(path: str, flags: int) -> int:
-    return os.open(path, flags | os.O_NONBLOCK)
+    if len(content) > most:
+        raise ModelError(f"model file {path}: has more than {most >> 20} MiB; no model has")
+    return content
 
 
 def _refuse(constant: str) -> None:

@@ -9,7 +9,7 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 from stream.errors import ConfigError, SoloistError
-from stream.output import complain as complain  # for whoever calls commands
+from stream.output import complain
 
 if TYPE_CHECKING:
     import argparse
