@@ -54,8 +54,8 @@ def _command(told: list[str]) -> int:
     # One thread is what the figures promise, and OpenBLAS takes memory for each that it starts. It reads this when
     # numpy is imported, which is why every command imports what it needs by itself.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
-    from stream import arguments, commands
-    from stream.output import checked_stdout
+    from stream.cli import arguments, commands
+    from stream.system.terminal import checked_stdout
 
     with checked_stdout():
         if told[:1] == ["train"]:
@@ -65,7 +65,7 @@ def _command(told: list[str]) -> int:
 
 
 def _complain(what: object) -> None:
-    from stream.output import complain
+    from stream.system.terminal import complain
 
     complain(what)
 

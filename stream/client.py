@@ -20,9 +20,9 @@ from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidMes
 from websockets.frames import CloseCode
 
 from stream.errors import ConfigError, ConnectionLostError, ProtocolError, RefusedError
-from stream.messages import PROTOCOL, Hello, Label, Message, decode
-from stream.outbox import Outbox
-from stream.protocol import parse
+from stream.protocol.messages import PROTOCOL, Hello, Label, Message, decode
+from stream.protocol.outbox import Outbox
+from stream.protocol.requests import parse
 
 FIRST_RETRY: Final = 0.25
 """Seconds before a lost connection is tried again for the first time; each further time it is twice as long."""

@@ -11,13 +11,13 @@ import hypothesis
 import numpy as np
 import pytest
 
-from stream import bundle
-from stream.classifier import Classifier
-from stream.features import Array
-from stream.reference import demo_audio
-from tests.certificates import Certificate, make
+from stream.bench.demo_audio import demo_audio
+from stream.recognition import bundle
+from stream.recognition.classifier import Classifier
+from stream.recognition.mel import Array
+from tests.support.certificates import Certificate, make
 
-pytest_plugins = ["tests.browser"]
+pytest_plugins = ["tests.support.browser"]
 hypothesis.settings.register_profile("soloist", deadline=None)  # a busy machine is no fault of an example
 hypothesis.settings.load_profile("soloist")
 

@@ -23,12 +23,10 @@ import pytest
 from websockets.asyncio.server import ServerConnection, serve
 
 from stream import client as module
+from stream.cli.listen import Display
 from stream.client import Client, Disconnected, address
-from stream.config import Settings
 from stream.errors import ConfigError, ConnectionLostError, RefusedError
-from stream.gate import encryption
-from stream.listen import Display
-from stream.messages import (
+from stream.protocol.messages import (
     Change,
     Error,
     Guess,
@@ -42,9 +40,11 @@ from stream.messages import (
     Status,
     encode,
 )
-from stream.protocol import TYPES
-from tests.certificates import Certificate
-from tests.serving import HELLO, PATIENCE, change, check, label, staged
+from stream.protocol.requests import TYPES
+from stream.server.access import encryption
+from stream.settings.settings import Settings
+from tests.support.certificates import Certificate
+from tests.support.serving import HELLO, PATIENCE, change, check, label, staged
 
 Told = list[Message | Disconnected]
 
@@ -244,7 +244,7 @@ async def test_token_is_said() -> None:
 @pytest.mark.parametrize("token", [None, "wrong"])
 async def test_wrong_token_ends_the_client(token: str | None, monkeypatch: pytest.MonkeyPatch) -> None:
     """Without the token the client ends with the reason, rather than trying again for ever."""
-    monkeypatch.setattr("stream.subscriber.AUTH_SECONDS", 0.05)
+    monkeypatch.setattr("stream.server.subscriber.AUTH_SECONDS", 0.05)
     async with staged(token="secret") as stage, Client(stage.address, token=token) as client:
         with pytest.raises(RefusedError, match="unauthorized"):
             await until(client, seq(0))

@@ -9,13 +9,13 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[1]
-TOOLS = sorted(path.stem for name in ("measure_*", "soak", "assault") for path in ROOT.glob(f"tests/{name}.py"))
+TOOLS = sorted(path.stem for name in ("measure_*", "soak", "assault") for path in ROOT.glob(f"tools/{name}.py"))
 
 
 @pytest.mark.parametrize("tool", TOOLS)
 def test_every_tool_says_how_it_is_used(tool: str) -> None:
     """With --help there is a page, and nothing happens."""
-    command = [sys.executable, "-m", f"tests.{tool}", "--help"]
+    command = [sys.executable, "-m", f"tools.{tool}", "--help"]
     done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT)
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout.startswith("usage: ")

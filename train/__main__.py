@@ -8,8 +8,8 @@ import shlex
 import sys
 
 from stream.errors import SoloistError
-from stream.quiet import quiet_stderr
-from train.arguments import parser
+from stream.system.stderr import quiet_stderr
+from train.cli.arguments import parser
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -33,7 +33,7 @@ def main(argv: list[str] | None = None) -> int:
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # read when TensorFlow is imported
     try:
         with quiet_stderr():  # TensorFlow tells of every library that it does not find
-            from train.commands import ACTIONS  # not before: --help need not wait for it
+            from train.cli.commands import ACTIONS  # not before: --help need not wait for it
     except ImportError as error:
         sys.stderr.write(f"soloist train: {error.name} is missing: pip install --upgrade 'soloist[train]'\n")
         return 1

@@ -6,7 +6,7 @@ import asyncio
 import sys
 
 from stream.client import Client, Disconnected
-from stream.messages import Change, Label
+from stream.protocol.messages import Change, Label
 
 
 async def main(instrument: str = "violin", address: str = "127.0.0.1:8765") -> None:

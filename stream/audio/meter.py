@@ -1,0 +1,49 @@
+"""How loud it is, twenty times a second."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Final
+
+import numpy as np
+
+from stream.protocol.messages import Level
+from stream.recognition.mel import SAMPLE_RATE, Array
+from stream.recognition.recognizer import levels
+
+_BLOCK: Final = SAMPLE_RATE // 20
+
+
+class LevelMeter:
+    """Cuts audio into stretches of 50 ms and measures each."""
+
+    def __init__(self) -> None:
+        self._rest = np.empty(0, np.float32)
+        self._end = 0
+
+    def feed(self, samples: Array, end: int, clipped: bool) -> Iterator[Level]:
+        """Measure the stretches that the samples complete.
+
+        Parameters
+        ----------
+        samples : np.ndarray [shape=(n,), dtype=float32]
+            Mono audio at 22 050 Hz.
+        end : int
+            Position in the stream of the sample after the last one.
+        clipped : bool
+            Whether the input that they came from was at full scale.
+
+        Yields
+        ------
+        Level
+        """
+        if end - len(samples) != self._end:
+            self._rest = self._rest[:0]  # from before a gap, or from when somebody last asked
+        self._end = end
+        audio = np.concatenate([self._rest, samples])
+        whole = len(audio) // _BLOCK * _BLOCK
+        for start in range(0, whole, _BLOCK):
+            rms, peak = levels(audio[start : start + _BLOCK])
+            time = (end - len(audio) + start + _BLOCK) / SAMPLE_RATE
+            yield Level(time, rms, peak, clipped)
+        self._rest = audio[whole:]

@@ -1,0 +1,106 @@
+"""What is wrong with the audio that arrives, in words that say what to do."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import numpy as np
+
+from stream.recognition.mel import SAMPLE_RATE, Array
+from stream.recognition.recognizer import levels
+
+_STRETCH: Final = SAMPLE_RATE // 5  # what is looked at at once
+_HOLD: Final = 10 * SAMPLE_RATE  # how long something is told after it was last seen
+_OFFSET: Final = 0.05  # a mean over 2 s; that of real solos stays below 0.002, that of our demo below 0.033
+_OFFSET_STRETCHES: Final = 10
+_STILL_STRETCHES: Final = 8  # told within 2 s, with what the sound system keeps back
+_SILENT_STRETCHES: Final = 150
+_STILL: Final = 1e-6  # no converter is that quiet: its last bit of 24 is 1.2e-7, and noise moves more than that one
+
+_INVALID: Final = "the input holds samples that are not numbers, which are taken as zeros: "
+_RESTART: Final = "restart what sends them"
+_REPLACE: Final = "the file, or what sends them, is at fault"
+_CLIPPED: Final = "the input is at full scale: turn the gain down"
+_OFF_CENTRE: Final = "the input has a DC offset: switch on a low-cut filter, or check the cable and the interface"
+_ZEROS: Final = "the input delivers only zeros: unmute it, switch it on, or choose another device"
+
+
+class Faults:
+    """Looks at the audio of one source and tells what somebody should mend.
+
+    Time is counted in audio.
+
+    Parameters
+    ----------
+    gate : float
+        RMS level in dBFS below which nothing is heard.
+    live : bool
+        Whether it is a device, which is never quite still while it works; a file may well be.
+    """
+
+    def __init__(self, gate: float, live: bool) -> None:
+        self._gate = gate
+        self._live = live
+        self._position = 0
+        self._rest = np.empty(0, np.float32)
+        self._seen: dict[str, int] = {}  # what does not last, and where it was last seen
+        self._means = [0.0] * _OFFSET_STRETCHES
+        self._silent = 0  # stretches in a row
+        self._still = 0
+
+    @property
+    def still(self) -> str | None:
+        """What is to be said of a device that works, and delivers nothing."""
+        return _ZEROS if self._live and self._still >= _STILL_STRETCHES else None
+
+    @property
+    def warnings(self) -> list[str]:
+        """What is to be mended now."""
+        told = []
+        if self._is_told(_INVALID):
+            told.append(_INVALID + (_RESTART if self._live else _REPLACE))
+        if self._is_told(_CLIPPED):
+            told.append(_CLIPPED)
+        if self.still is not None:
+            told.append(self.still)
+        elif self._silent >= _SILENT_STRETCHES:
+            told.append(
+                f"nothing above {self._gate:g} dBFS for {_SILENT_STRETCHES * _STRETCH // SAMPLE_RATE} s: "
+                "check the cable, the mute switch and the gain"
+            )
+        return [*told, *([_OFF_CENTRE] if self._is_told(_OFF_CENTRE) else [])]
+
+    def hear(self, samples: Array, clipped: bool, invalid: bool) -> None:
+        """Take in a block.
+
+        Parameters
+        ----------
+        samples : np.ndarray [shape=(n,), dtype=float32]
+            Mono audio at 22 050 Hz, finite.
+        clipped : bool
+            Whether the input that it came from was at full scale.
+        invalid : bool
+            Whether that held samples that were not finite numbers.
+        """
+        audio = np.concatenate([self._rest, samples])
+        whole = len(audio) // _STRETCH * _STRETCH
+        end = self._position - len(self._rest)
+        for start in range(0, whole, _STRETCH):
+            end += _STRETCH
+            self._look(audio[start : start + _STRETCH], end)
+        self._rest = audio[whole:]
+        self._position += len(samples)
+        if clipped:
+            self._seen[_CLIPPED] = self._position
+        if invalid:
+            self._seen[_INVALID] = self._position
+
+    def _look(self, stretch: Array, end: int) -> None:
+        self._means = [*self._means[1:], float(np.mean(stretch, dtype=np.float64))]
+        if abs(sum(self._means)) / _OFFSET_STRETCHES > _OFFSET:
+            self._seen[_OFF_CENTRE] = end
+        self._silent = self._silent + 1 if levels(stretch)[0] < self._gate else 0
+        self._still = self._still + 1 if np.ptp(stretch) <= _STILL else 0
+
+    def _is_told(self, text: str) -> bool:
+        return text in self._seen and self._position - self._seen[text] <= _HOLD

@@ -1,0 +1,59 @@
+"""Where audio comes from, and what every source looks like from the service's side."""
+
+from __future__ import annotations
+
+import sys
+from typing import Protocol
+
+from stream.audio import file as reader
+from stream.audio.handoff import HandOff
+from stream.audio.microphone import Microphone
+from stream.errors import SourceError
+from stream.settings.settings import Settings
+
+
+class Source(Protocol):
+    """Audio that a thread of its own delivers into a hand-off, from opening to closing."""
+
+    name: str
+    """What is heard, for people."""
+    rate: int
+    """Frames a second, in Hz."""
+    channels: int
+    """Channels of its blocks."""
+    handoff: HandOff
+    """Where its audio arrives."""
+
+    def close(self) -> None:
+        """Stop delivering and give the device or file back; harmless when done already."""
+
+
+def open_source(settings: Settings, last: str | None = None, strict: bool = False) -> Source:
+    """Open what the settings name.
+
+    Parameters
+    ----------
+    settings : Settings
+    last : str, optional
+        The device that was heard before, see `stream.audio.microphone.find`.
+    strict : bool
+        Whether no other default input is to be taken.
+
+    Raises
+    ------
+    SourceLostError
+        When a microphone is not there now.
+    SourceError
+        When a file or standard input cannot be read.
+    """
+    match settings.input:
+        case "mic":
+            return Microphone(settings.device, settings.channel, last, strict)
+        case "demo":
+            return reader.open_demo()
+        case "-":
+            if sys.stdin is None:
+                raise SourceError("standard input is closed")
+            return reader.open_pcm(sys.stdin.fileno(), reader.Pcm.parse(settings.pcm))
+        case path:
+            return reader.open_file(path, settings.loop)

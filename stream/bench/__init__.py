@@ -1,0 +1,1 @@
+"""What `soloist bench` measures, with the design's targets."""

@@ -1,0 +1,1 @@
+"""The `soloist` command: one file for each of its commands."""

@@ -1,0 +1,84 @@
+"""The sessions of a log for people, and one of them as a file."""
+
+from __future__ import annotations
+
+import os
+import time
+from pathlib import Path
+from typing import Final
+
+from stream.errors import LogError
+from stream.session_log import export
+from stream.session_log import session_log as journal
+from stream.session_log.reader import Archive
+from stream.settings.settings import Settings
+from stream.system.terminal import printable
+
+_TITLES: Final = ("id", "begin", "length", "source", "model", "segments")
+
+
+def path(settings: Settings, named: str | None = None) -> Path:
+    """Where the log is: where somebody says, or where the service writes it.
+
+    Raises
+    ------
+    LogError
+        When it is said that there is none.
+    """
+    if named is None and settings.session_log == "off":
+        raise LogError('session_log is "off": there is no log; name one with --log')
+    return Path(named or settings.session_log or journal.default_path(os.environ))
+
+
+def table(file: Path) -> str:
+    """List the sessions of a log, the oldest first, one in each line."""
+    with Archive(file) as archive:
+        rows = [
+            (
+                str(it.id),
+                time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(it.start)),
+                _length(it.end - it.start),
+                printable(it.source),
+                printable(it.model),
+                str(sum(record.kind == "segment" for record in archive.records(session=it.id))),
+            )
+            for it in archive.sessions()
+        ]
+    widths = [max(map(len, column)) for column in zip(_TITLES, *rows, strict=True)]
+    lines = ("  ".join(f"{cell:{width}}" for cell, width in zip(row, widths, strict=True)) for row in (_TITLES, *rows))
+    return "".join(f"{line.rstrip()}\n" for line in lines)
+
+
+def export_session(file: Path, number: int, form: str) -> str:
+    """Write a session as the dashboard writes one.
+
+    Parameters
+    ----------
+    file : Path
+        The log.
+    number : int
+        The session's id.
+    form : {"json", "csv", "audacity"}
+
+    Raises
+    ------
+    LogError
+        When the log cannot be read or has no such session.
+    """
+    with Archive(file) as archive:
+        session = next((it for it in archive.sessions() if it.id == number), None)
+        if session is None:
+            raise LogError(f"session log {file} has no session {number}; soloist sessions lists those that it has")
+        span = export.Span(session.start, session.end)
+        records = export.clip(archive.records(session=number), span)
+    if form == "csv":
+        return export.to_csv(records, span)
+    if form == "audacity":
+        return export.to_audacity(records, span)
+    return export.to_json(records, span, session.source, session.model)
+
+
+def _length(seconds: float) -> str:
+    """Write seconds as hours, minutes and seconds."""
+    minutes, rest = divmod(round(seconds), 60)
+    return f"{minutes // 60}:{minutes % 60:02}:{rest:02}"

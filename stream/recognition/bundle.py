@@ -1,0 +1,186 @@
+"""A model as it is shipped: ``<name>.tflite`` beside the ``<name>.json`` that says what it is."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import reprlib
+from dataclasses import dataclass, field, replace
+from importlib import resources
+from pathlib import Path
+from typing import Any, Final, TypeGuard
+
+from stream.errors import ModelError
+from stream.recognition.mel import CHANNELS, PARAMETERS
+from stream.system import files as regular
+
+FORMAT: Final = 1
+UNKNOWN: Final = "unknown"
+DEFAULT: Final = "lead"
+
+_MOST_JSON: Final = 1 << 20
+_MOST_MODEL: Final = 16 << 20
+"""Bytes of a file that are read, forty times those of the shipped ones and more."""
+_MOST_LABELS: Final = 512
+_MOST_LETTERS: Final = 80
+"""Of a label and of a name."""
+_MOST_SHOWN: Final = 160
+
+
+@dataclass(frozen=True, slots=True)
+class Bundle:
+    """A model whose parts have been checked against each other."""
+
+    name: str
+    model: bytes
+    """Content of the .tflite file."""
+    labels: tuple[str, ...]
+    """One for each output of the model, in order; `unknown` is the output for what is none of the instruments."""
+    channels: tuple[str, ...]
+    """What the model hears, as for `stream.recognition.mel.stack`."""
+    temperature: float
+    """What the logits are divided by before the softmax."""
+    thresholds: tuple[float, ...]
+    """Probability from which a label is named, one for each instrument."""
+    info: dict[str, Any]
+    """The whole json."""
+    origin: str = field(default="", compare=False)
+    """The file that was named, or the shipped model: what its faults are told of, for its name may be another's."""
+
+    @property
+    def instruments(self) -> tuple[str, ...]:
+        """The labels without `unknown`, in output order."""
+        return tuple(label for label in self.labels if label != UNKNOWN)
+
+
+def names() -> list[str]:
+    """Names of the models that are shipped, in alphabetical order."""
+    models = resources.files("stream") / "models"
+    return sorted(entry.name.removesuffix(".json") for entry in models.iterdir() if entry.name.endswith(".json"))
+
+
+def load(model: str | os.PathLike[str] = DEFAULT) -> Bundle:
+    """Load a model bundle and check it against itself and the front end.
+
+    Parameters
+    ----------
+    model : str or path
+        Name of a shipped model, or the path of a .tflite or .json file (its partner lies beside it).
+
+    Returns
+    -------
+    Bundle
+
+    Raises
+    ------
+    ModelError
+        When a file is missing or unreadable, or when what it says does not fit. The text says what was found and what
+        was expected.
+    """
+    path = Path(model)
+    if path.suffix in (".tflite", ".json"):
+        stem = path.with_suffix("")
+        description = _read(stem.with_name(stem.name + ".json"), _MOST_JSON)
+        content = _read(stem.with_name(stem.name + ".tflite"), _MOST_MODEL)
+        where = str(path)
+    else:
+        shipped = resources.files("stream") / "models"
+        if str(model) not in names():
+            raise ModelError(
+                f"no model {str(model)!r}; shipped are {', '.join(names())}, or give the path of a .tflite"
+            )
+        description = (shipped / f"{model}.json").read_bytes()
+        content = (shipped / f"{model}.tflite").read_bytes()
+        where = str(model)
+    try:
+        info = json.loads(description, parse_constant=_refuse)
+    except (ValueError, RecursionError) as error:
+        raise ModelError(f"model {where}: the json cannot be parsed: {error}") from error
+    try:
+        return replace(_check(info, content), origin=where)
+    except ModelError as error:
+        raise ModelError(f"model {where}: {error}") from error
+    except RecursionError as error:
+        raise ModelError(f"model {where}: the json is nested too deeply") from error
+
+
+def _read(path: Path, most: int) -> bytes:
+    """Content of a file of at most so many bytes."""
+    try:
+        content = regular.read(path, most + 1)
+    except OSError as error:
+        raise ModelError(f"model file {path}: {error.strerror}") from error
+    if len(content) > most:
+        raise ModelError(f"model file {path}: has more than {most >> 20} MiB; no model has")
+    return content
+
+
+def _refuse(constant: str) -> None:
+    raise ValueError(f"{constant} is no number of JSON")
+
+
+def _check(info: Any, content: bytes) -> Bundle:
+    """Build the bundle from its two files, or say what does not fit."""
+    if not isinstance(info, dict):
+        raise ModelError(f"the json holds a {type(info).__name__}; expected an object")
+    if info.get("format") != FORMAT:
+        raise ModelError(f"format is {_show(info.get('format'))}; this version reads format {FORMAT}")
+    digest = hashlib.sha256(content).hexdigest()
+    if info.get("sha256") != digest:
+        raise ModelError(f"the .tflite has SHA-256 {digest[:12]}..., the json expects {_start(info.get('sha256'))}...")
+    name = info.get("name")
+    if not _is_text(name):
+        raise ModelError(f"name is {_show(name)}; expected a text of at most {_MOST_LETTERS} letters")
+    labels = info.get("labels")
+    if not isinstance(labels, list) or not all(map(_is_text, labels)):
+        raise ModelError(f"labels are {_show(labels)}; expected a list of texts of at most {_MOST_LETTERS} letters")
+    if len(labels) > _MOST_LABELS:
+        raise ModelError(f"there are {len(labels)} labels; at most {_MOST_LABELS} are allowed")
+    if len(set(labels)) != len(labels) or len(set(labels) - {UNKNOWN}) < 1:
+        raise ModelError(f"labels are {_show(labels)}; expected different ones, at least one of them an instrument")
+    features = info.get("features")
+    if features != PARAMETERS:
+        features = features if isinstance(features, dict) else {}
+        wrong = [key for key in PARAMETERS | features if features.get(key) != PARAMETERS.get(key)]
+        key, found = wrong[0], _show(features.get(wrong[0]))
+        key = key if _is_text(key) else _show(key)
+        raise ModelError(f"feature {key} is {found}; the front end computes {_show(PARAMETERS.get(wrong[0]))}")
+    channels = info.get("channels", ["mel"])
+    if not isinstance(channels, list) or not all(channel in CHANNELS for channel in channels):
+        raise ModelError(f"channels are {_show(channels)}; this version computes {', '.join(CHANNELS)}")
+    if channels[:1] != ["mel"] or len(set(channels)) != len(channels):
+        raise ModelError(f"channels are {_show(channels)}; expected different ones, the first of them mel")
+    calibration = info.get("calibration")
+    calibration = calibration if isinstance(calibration, dict) else {}
+    temperature = calibration.get("temperature")
+    if not _is_number(temperature) or not 0.01 <= temperature <= 100:
+        raise ModelError(f"calibration temperature is {_show(temperature)}; expected a number from 0.01 to 100")
+    instruments = [label for label in labels if label != UNKNOWN]
+    threshold = calibration.get("threshold")
+    each: dict[str, Any] = threshold if isinstance(threshold, dict) else dict.fromkeys(instruments, threshold)
+    if set(each) != set(instruments) or not all(_is_number(p) and 0 <= p <= 1 for p in each.values()):
+        raise ModelError(
+            f"calibration threshold is {_show(threshold)}; expected a number from 0 to 1, or one for each label"
+        )
+    thresholds = tuple(float(each[label]) for label in instruments)
+    return Bundle(name, content, tuple(labels), tuple(channels), float(temperature), thresholds, info)
+
+
+def _is_number(value: object) -> TypeGuard[float]:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def _is_text(value: object) -> TypeGuard[str]:
+    """Whether this can be shown, encoded and sent."""
+    return isinstance(value, str) and 0 < len(value) <= _MOST_LETTERS and value.isprintable()
+
+
+def _show(value: object) -> str:
+    """Whatever a json may hold, in one short line."""
+    shown = reprlib.repr(value)  # which limits each level, not the whole
+    return shown if len(shown) <= _MOST_SHOWN else f"{shown[:_MOST_SHOWN]}..."
+
+
+def _start(digest: object) -> str:
+    return digest[:12] if _is_text(digest) else _show(digest)

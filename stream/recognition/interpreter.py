@@ -1,0 +1,180 @@
+"""The TFLite interpreter: ai-edge-litert, or tflite-runtime where that is what is installed."""
+
+from __future__ import annotations
+
+import importlib
+import importlib.metadata
+import math
+from dataclasses import dataclass
+from typing import Any, Final, Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from stream.errors import ModelError, RuntimeMissingError
+from stream.system.stderr import quiet_stderr
+
+Runtime = Literal["auto", "litert", "tflite"]
+Int8Array = npt.NDArray[np.int8]
+
+_MODULES: Final = {"litert": "ai_edge_litert.interpreter", "tflite": "tflite_runtime.interpreter"}
+_PACKAGES: Final = {"litert": "ai-edge-litert", "tflite": "tflite-runtime"}
+_SLOW: Final = (
+    "inference is many times slower than it could be, for XNNPACK does not work here: let Soloist read /proc and /sys"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Tensor:
+    """What the interpreter says of an input or output."""
+
+    shape: tuple[int, ...]
+    dtype: str
+    scale: float
+    """Real value of one integer step; 0 for a tensor that is not quantized."""
+    zero_point: int
+    """Integer that stands for 0."""
+
+    def __str__(self) -> str:
+        return f"{self.dtype} {self.shape}"
+
+    def quantize(self, values: npt.NDArray[np.float32]) -> Int8Array:
+        """Bring real values to the nearest integers of this tensor.
+
+        Parameters
+        ----------
+        values : np.ndarray [dtype=float32]
+            As many as the tensor has, in any shape.
+
+        Returns
+        -------
+        np.ndarray [shape=self.shape, dtype=int8]
+        """
+        steps = values * np.float32(1 / self.scale)
+        steps += np.float32(self.zero_point)
+        np.rint(steps, out=steps)
+        np.clip(steps, -128, 127, out=steps)
+        return steps.astype(np.int8).reshape(self.shape)
+
+    def dequantize(self, steps: Int8Array) -> npt.NDArray[np.float64]:
+        """Bring integers of this tensor to the real values that they stand for.
+
+        Parameters
+        ----------
+        steps : np.ndarray [dtype=int8]
+
+        Returns
+        -------
+        np.ndarray [shape=steps.shape, dtype=float64]
+        """
+        return (steps.astype(np.float64) - self.zero_point) * self.scale
+
+
+class Interpreter:
+    """One model with one int8 input and one int8 output, ready to be called.
+
+    Parameters
+    ----------
+    model : bytes
+        Content of a .tflite file.
+    runtime : {"auto", "litert", "tflite"}
+        ai-edge-litert, tflite-runtime, or the first of the two that is installed.
+    threads : int
+        Threads for one inference.
+    delegates : bool
+        Whether the default delegate (XNNPACK) may be used. It is several times faster on LiteRT; without it, both
+        runtimes give the same integers.
+
+    Raises
+    ------
+    RuntimeMissingError
+        When the runtime is not installed, or cannot work with this numpy.
+    ModelError
+        When the model cannot be read, or is not full-integer int8 with one input and one output.
+    """
+
+    def __init__(self, model: bytes, *, runtime: Runtime = "auto", threads: int = 1, delegates: bool = True) -> None:
+        module, package = _find(runtime)
+        self.runtime = f"{package} {importlib.metadata.version(package)}"
+        resolver = module.OpResolverType
+        try:
+            with quiet_stderr():  # XNNPACK announces itself
+                self._interpreter = module.Interpreter(
+                    model_content=model,
+                    num_threads=threads,
+                    experimental_op_resolver_type=(
+                        resolver.AUTO if delegates else resolver.BUILTIN_WITHOUT_DEFAULT_DELEGATES
+                    ),
+                )
+                self._interpreter.allocate_tensors()
+            inputs, outputs = self._interpreter.get_input_details(), self._interpreter.get_output_details()
+        except (ValueError, RuntimeError, OverflowError) as error:
+            raise ModelError(f"{self.runtime} cannot read the model: {_line(error)}") from error
+        if len(inputs) != 1 or len(outputs) != 1:
+            raise ModelError(f"the model has {len(inputs)} inputs and {len(outputs)} outputs; expected one of each")
+        self.input, self.output = _tensor(inputs[0]), _tensor(outputs[0])
+        for name, tensor in (("input", self.input), ("output", self.output)):
+            if tensor.dtype != "int8" or not 0 < tensor.scale < math.inf or not -128 <= tensor.zero_point <= 127:
+                raise ModelError(f"the model's {name} is {tensor}; expected quantized int8 (full-integer export)")
+        self.hindrance = _SLOW if package == _PACKAGES["litert"] and delegates and not self._is_delegated() else None
+        """What makes inference slower than it could be, in one line; None when nothing does."""
+        self._input_index, self._output_index = inputs[0]["index"], outputs[0]["index"]
+
+    def __call__(self, values: Int8Array) -> Int8Array:
+        """Run one inference.
+
+        Parameters
+        ----------
+        values : np.ndarray [shape=input.shape, dtype=int8]
+            Quantized input.
+
+        Returns
+        -------
+        np.ndarray [shape=output.shape, dtype=int8]
+            Quantized output, a copy.
+
+        Raises
+        ------
+        ModelError
+            When the model cannot be run.
+        """
+        try:
+            self._interpreter.set_tensor(self._input_index, values)
+            self._interpreter.invoke()
+            output: Int8Array = self._interpreter.get_tensor(self._output_index)
+        except (ValueError, RuntimeError) as error:
+            raise ModelError(f"{self.runtime} cannot run the model: {_line(error)}") from error
+        return output
+
+    def _is_delegated(self) -> bool:
+        """Whether a delegate computes a part of the model; the runtime falls back without a word if it cannot."""
+        tell = getattr(self._interpreter, "_get_ops_details", None)  # no promise of the runtime's
+        return tell is None or any(operator["op_name"] == "DELEGATE" for operator in tell())
+
+
+def _find(runtime: Runtime) -> tuple[Any, str]:
+    """Import the runtime: its module and the name of its package."""
+    wanted = ("litert", "tflite") if runtime == "auto" else (runtime,)
+    for name in wanted:
+        try:
+            module = importlib.import_module(_MODULES[name])
+        except ImportError:
+            continue
+        if name == "tflite" and int(np.__version__.split(".")[0]) >= 2:
+            # It imports, and fails only when a tensor is handed over.
+            raise RuntimeMissingError(
+                f"tflite-runtime needs numpy < 2 and found {np.__version__}: pip install 'soloist[tflite]'"
+            )
+        return module, _PACKAGES[name]
+    names = " or ".join(_PACKAGES[name] for name in wanted)
+    raise RuntimeMissingError(f"no TFLite interpreter: pip install {names}")
+
+
+def _line(error: Exception) -> str:
+    return next(iter(str(error).splitlines()), type(error).__name__)
+
+
+def _tensor(details: dict[str, Any]) -> Tensor:
+    scale, zero_point = details["quantization"]
+    shape = tuple(int(n) for n in details["shape"])
+    return Tensor(shape, np.dtype(details["dtype"]).name, float(scale), int(zero_point))

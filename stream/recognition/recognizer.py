@@ -1,0 +1,350 @@
+"""Samples in, results out: ring, features, classifier and smoothing without clocks or I/O."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+
+from stream.errors import ConfigError
+from stream.protocol.messages import Change, Guess, Heard, Label, Segment, State
+from stream.recognition.classifier import Classifier, Probabilities
+from stream.recognition.guess import RunnerUp
+from stream.recognition.mel import HOP_LENGTH, SAMPLE_RATE, WINDOW, Array, StreamingMel
+from stream.recognition.ring import Ring
+from stream.recognition.smoothing import Smoother
+
+HOP: Final = 11 * HOP_LENGTH / SAMPLE_RATE
+"""Default hop: 11 frames, 0.255 s."""
+GATE: Final = -70.0
+"""Default level below which it is silent, in dBFS. Quiet solos of real recordings go down to -60."""
+FLOOR: Final = -120.0
+"""What is told for a level of nothing, in dBFS."""
+
+_RING: Final = 3 * SAMPLE_RATE
+_GATE_TIME: Final = SAMPLE_RATE  # a rest shorter than this is part of the music
+_FULL_SCALE: Final = 0.999
+_LOUDEST: Final = 1e6  # squares of anything much louder do not fit float32
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What one hop brought."""
+
+    label: Label
+    change: Change | None
+    """Set when another state or label is heard from this hop on."""
+    segment: Segment | None
+    """The stretch that the change closed."""
+    guess: Guess | None
+    """The stretch of a second guess that ended with this hop."""
+    frames: Array
+    """Mel frames that the hop added [shape=(n, 129)], in dB relative to 1, for a display."""
+    clipped: bool
+    """Whether a sample of the hop was at full scale."""
+    invalid: int
+    """Samples of the hop that were not finite numbers and were taken as zeros."""
+
+
+class Recognizer:
+    """Hears one stream of audio and says, every hop, which instrument is in front.
+
+    `feed` is all that is needed. Who cannot keep up with the audio takes it in with `take` and decides, whenever a
+    window is `due`, between `evaluate` and `skip`. The results do not depend on the blocks in which audio arrives.
+
+    Parameters
+    ----------
+    classifier : Classifier
+    hop : float
+        From one estimate to the next in seconds, rounded to whole frames of 512 samples (23 ms).
+    lineup : collection of str, optional
+        The only instruments to be named; the others count as unknown. All by default.
+    gate : float
+        RMS level in dBFS below which it is silent.
+
+    Raises
+    ------
+    ConfigError
+        When the hop is not within a frame and a window, or the line-up names what the model does not know.
+    """
+
+    def __init__(
+        self,
+        classifier: Classifier,
+        *,
+        hop: float = HOP,
+        lineup: Collection[str] | None = None,
+        gate: float = GATE,
+    ) -> None:
+        bundle = classifier.bundle
+        frames = round(hop * SAMPLE_RATE / HOP_LENGTH)
+        if not 1 <= frames <= WINDOW // HOP_LENGTH:
+            longest = WINDOW / SAMPLE_RATE
+            raise ConfigError(f"hop is {hop} s; expected {HOP_LENGTH / SAMPLE_RATE:.3f} to {longest:.3f} s")
+        self.instruments = bundle.instruments
+        self.thresholds = bundle.thresholds
+        self.lineup = tuple(name for name in self.instruments if lineup is None or name in lineup)
+        strange = sorted(set(lineup or ()) - set(self.instruments))
+        if strange or not self.lineup:
+            what = ", ".join(repr(name) for name in strange) or "nothing"
+            raise ConfigError(f"instruments name {what}; model {bundle.name} knows {', '.join(self.instruments)}")
+        self.hop = frames * HOP_LENGTH / SAMPLE_RATE
+        self._hop = frames * HOP_LENGTH
+        self._classifier = classifier
+        self._gate = gate
+        self._in_lineup = np.array([name in self.lineup for name in self.instruments])
+        self._ring = Ring(_RING)
+        self._mel = StreamingMel()
+        self._smoother = Smoother(bundle.thresholds)
+        self._runner_up = RunnerUp(self.instruments)
+        self._position = 0  # samples heard
+        self._evaluated = 0  # position of the last evaluated hop's end
+        self._judged = 0  # the same, of those with a full window
+        self._full = WINDOW  # position from which on a window is full
+        self._due = self._first_due(0)
+        self._seq = 0
+        self._invalid = 0
+        self._heard = Heard("warming", None)
+        self._since = 0.0
+        self._confidence = 0.0  # sum over the present stretch
+        self._hops = 0  # results of the present stretch
+        self._padding = 0  # zeros after the last sample
+
+    @property
+    def position(self) -> int:
+        """Samples heard since the start, gaps included."""
+        return self._position
+
+    @property
+    def time(self) -> float:
+        """Stream time, in seconds."""
+        return self._position / SAMPLE_RATE
+
+    @property
+    def due(self) -> bool:
+        """Whether a hop is complete and waits for `evaluate` or `skip`."""
+        return self._position == self._due
+
+    def replace(self, other: Recognizer) -> Guess | None:
+        """Go on with the model, line-up, hop and gate of another recognizer, which has heard nothing.
+
+        Audio, time and sequence go on, and so does the present stretch; the smoothing starts over.
+
+        Returns
+        -------
+        Guess or None
+            The stretch of a second guess that ends with this.
+        """
+        guess = self._runner_up.close(self._evaluated / SAMPLE_RATE)
+        self.instruments, self.thresholds, self.lineup = other.instruments, other.thresholds, other.lineup
+        self.hop, self._hop = other.hop, other._hop  # from the hop on that is due next
+        self._classifier, self._gate, self._in_lineup = other._classifier, other._gate, other._in_lineup
+        self._smoother, self._runner_up = other._smoother, other._runner_up
+        return guess
+
+    def feed(self, samples: Array) -> Iterator[Result]:
+        """Take in samples and yield the result of every hop that they complete.
+
+        Parameters
+        ----------
+        samples : np.ndarray [shape=(n,), dtype=float32]
+            Mono audio at 22 050 Hz in [-1, 1]. What is not finite is taken as zero, and counted.
+
+        Yields
+        ------
+        Result
+        """
+        while True:
+            samples = self.take(samples)
+            if not self.due:
+                return
+            yield self.evaluate()
+
+    def take(self, samples: Array) -> Array:
+        """Take in samples up to the end of the present hop.
+
+        Returns
+        -------
+        np.ndarray [shape=(m,), dtype=float32]
+            The samples that belong to the next hop: to be taken after `evaluate` or `skip`.
+        """
+        count = min(len(samples), self._due - self._position)
+        taken = samples[:count]
+        finite = np.isfinite(taken)
+        if not finite.all():
+            self._invalid += count - int(np.count_nonzero(finite))
+            taken = np.where(finite, taken, np.float32(0))
+        self._ring.write(np.clip(taken, -_LOUDEST, _LOUDEST))
+        self._position += count
+        return samples[count:]
+
+    def skip(self) -> None:
+        """Pass over the window that is due. Its audio stays part of the next ones."""
+        self._due += self._hop
+        self._seq += 1
+
+    def evaluate(self) -> Result:
+        """Evaluate the window that is due.
+
+        Returns
+        -------
+        Result
+        """
+        self._due += self._hop
+        return self._evaluate()
+
+    def lose(self, count: int) -> Result:
+        """Jump over audio that was lost, and start over with `warming`.
+
+        For more than a window: shorter gaps are to be fed as zeros of the same length.
+
+        Parameters
+        ----------
+        count : int
+            Samples that are missing.
+        """
+        end = self.time
+        self._position += count
+        self._ring.clear()
+        self._mel.reset()
+        self._smoother.reset()
+        self._full = self._position + WINDOW
+        self._evaluated = self._judged = self._position
+        self._due = self._first_due(self._position)
+        return self._result("warming", None, self._zeros(), self._zeros(), FLOOR, FLOOR, until=end)
+
+    def finish(self) -> Iterator[Result]:
+        """End the stream: evaluate what the grid of hops has left over.
+
+        Audio shorter than a window is followed by zeros; otherwise the last window ends with the last sample.
+
+        Yields
+        ------
+        Result
+        """
+        if self._position < self._full:
+            self._padding = self._full - self._position
+            yield from self.feed(np.zeros(self._padding, np.float32))
+        elif self._position > self._evaluated:
+            yield self._evaluate()
+
+    def close(self) -> Segment:
+        """Close the present stretch with the last sample heard, after `finish`."""
+        return self._close(self._end)
+
+    def close_guess(self) -> Guess | None:
+        """Close the present second guess, if there is one, with the last sample heard, after `finish`."""
+        return self._runner_up.close(self._end)
+
+    @property
+    def _end(self) -> float:
+        """Stream time of the last sample heard, in seconds."""
+        return (self._position - self._padding) / SAMPLE_RATE
+
+    def _first_due(self, start: int) -> int:
+        """First hop after `start` on the grid that has a hop end where the first window is full."""
+        return start + (WINDOW % self._hop or self._hop)
+
+    def _evaluate(self) -> Result:
+        new = min(self._position - self._evaluated, WINDOW)
+        rms, peak = levels(self._ring.newest(new))
+        elapsed = (self._position - self._evaluated) / SAMPLE_RATE
+        raw = smoothed = self._zeros()
+        named = None
+        window = self._ring.newest(WINDOW)
+        state: State = "warming"
+        if self._position >= self._full:
+            features = self._mel.features(window, self._position)
+            # Judged by all that no window was judged by, so that a short clip with a quiet end is not silent.
+            loudness, _ = levels(window[-max(self._position - self._judged, _GATE_TIME) :])
+            self._judged = self._position
+            if loudness < self._gate:
+                state = "silence"
+                self._smoother.reset()
+            else:
+                raw = np.where(self._in_lineup, self._classifier(features), 0.0)
+                smoothed, named = self._smoother.update(raw, elapsed)
+                state = "unknown" if named is None else "instrument"
+        self._evaluated = self._position
+        return self._result(state, named, raw, smoothed, rms, peak)
+
+    def _result(
+        self,
+        state: State,
+        named: int | None,
+        raw: Probabilities,
+        smoothed: Probabilities,
+        rms: float,
+        peak: float,
+        until: float | None = None,
+    ) -> Result:
+        confidence = 0.0
+        if state == "unknown":
+            confidence = 1.0 - float(smoothed.sum())
+        elif named is not None:
+            confidence = float(smoothed[named])
+        heard = Heard(state, None if named is None else self.instruments[named])
+        end = self.time if until is None else until  # of what was heard before
+        guess = self._runner_up.update(end, smoothed, named)
+        change = segment = None
+        if heard != self._heard:
+            change = Change(self.time, heard.state, heard.label, previous=self._heard)
+            segment = self._close(end)
+            self._heard = heard
+        label = Label(
+            seq=self._seq,
+            time=self.time,
+            state=state,
+            label=heard.label,
+            since=self._since,
+            confidence=confidence,
+            probabilities=dict(zip(self.instruments, smoothed.tolist(), strict=True)),
+            raw=dict(zip(self.instruments, raw.tolist(), strict=True)),
+            rms=rms,
+            peak=peak,
+        )
+        self._confidence += confidence
+        self._hops += 1
+        clipped = peak > 20 * np.log10(_FULL_SCALE)
+        result = Result(label, change, segment, guess, self._mel.newest(), bool(clipped), self._invalid)
+        self._seq += 1
+        self._invalid = 0
+        return result
+
+    def _close(self, end: float) -> Segment:
+        """Close the present stretch at `end` and begin the next one."""
+        mean = self._confidence / max(1, self._hops)
+        segment = Segment(self._since, end, self._heard.state, self._heard.label, mean)
+        self._since, self._confidence, self._hops = end, 0.0, 0
+        return segment
+
+    def _zeros(self) -> Probabilities:
+        return np.zeros(len(self.instruments))
+
+
+def levels(samples: Array) -> tuple[float, float]:
+    """Level of some audio.
+
+    Parameters
+    ----------
+    samples : np.ndarray [shape=(n,), dtype=float32]
+
+    Returns
+    -------
+    rms : float
+        Root mean square about the mean, in dBFS (0 dBFS is a value of 1), at least -120. A direct-current offset is
+        no sound, so it does not count.
+    peak : float
+        Largest magnitude, in dBFS, at least -120.
+    """
+    if not len(samples):
+        return FLOOR, FLOOR
+    rms = float(np.std(samples, dtype=np.float64))
+    peak = float(np.abs(samples).max())
+    return _decibels(rms), _decibels(peak)
+
+
+def _decibels(amplitude: float) -> float:
+    return max(FLOOR, 20 * float(np.log10(max(amplitude, 1e-6))))

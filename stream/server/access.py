@@ -1,0 +1,273 @@
+"""Who may come in: under which names, from which pages, with which token; without any I/O of the network."""
+
+from __future__ import annotations
+
+import hmac
+import ipaddress
+import re
+import socket
+import ssl
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from stream.errors import ConfigError
+from stream.server import certificate as validity
+from stream.system import files as regular
+
+if TYPE_CHECKING:
+    from stream.settings.settings import Settings
+
+CONNECTIONS: Final = 600
+"""WebSocket connections at the most, by default."""
+PER_ADDRESS: Final = 32
+"""WebSocket connections of one address other than loopback at the most, by default."""
+TOKEN_LENGTH: Final = 1000
+"""Characters of a token at the most."""
+
+_PORTS: Final = {"http": 80, "https": 443}
+_PLACE: Final = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+)(?::([0-9]{1,5}))?")
+_ORIGIN: Final = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://(.+)")
+
+
+@dataclass(frozen=True, slots=True)
+class Access:
+    """What clients have to know and to say."""
+
+    token: str | None = None
+    """What they have to know; nothing without it."""
+    names: frozenset[str] = frozenset()
+    """What the server is called, besides its addresses and localhost."""
+    origins: frozenset[str] = frozenset()
+    """Other pages than the server's own that may open a WebSocket, as `origin` writes them."""
+    connections: int = CONNECTIONS
+    """WebSocket connections at the most."""
+    per_address: int = PER_ADDRESS
+    """WebSocket connections of one address other than loopback at the most."""
+    tls: ssl.SSLContext | None = None
+    """What encrypts; nothing without it."""
+    doubt: str | None = None
+    """What is wrong with the time of the certificate, if anything is."""
+
+    @classmethod
+    def of(cls, settings: Settings) -> Access:
+        """Take from the settings what is about access.
+
+        Raises
+        ------
+        ConfigError
+            When a file that they name cannot be used, or when others could come in without a token and nobody said
+            that they may.
+        """
+        secret = token(settings)
+        if secret is None and not settings.open and not is_loopback(settings.host):
+            raise ConfigError(
+                f'host is "{settings.host}", where others can come in: require a token (token_file or token), '
+                "or let in everybody (open = true or --open)"
+            )
+        tls = encryption(settings.certificate, settings.key)
+        return cls(
+            token=secret,
+            names=own_names(socket.gethostname())
+            | {name for name in map(name_of, (settings.host, *(settings.hosts or ()))) if name is not None},
+            origins=frozenset(it for it in map(origin, settings.origins or ()) if it is not None),
+            connections=settings.connections,
+            per_address=settings.connections_per_address,
+            tls=tls,
+            doubt=None if tls is None else validity.doubt(tls, str(settings.certificate), time.time()),
+        )
+
+    def knows(self, host: str) -> bool:
+        """Whether a request meant this server, by its Host field.
+
+        A page of another site whose name was made to lead here (DNS rebinding) says that name.
+        """
+        name = name_of(host)
+        if name is None:
+            return False
+        return _is_address(name) or name == "localhost" or name.endswith(".localhost") or name in self.names
+
+    def welcomes(self, page: str, host: str) -> bool:
+        """Whether a page may open a WebSocket.
+
+        Parameters
+        ----------
+        page : str
+            The Origin field.
+        host : str
+            The Host field, of which the page must be unless it is named by `origins`.
+        """
+        its_origin = origin(page)
+        if its_origin is None:
+            return False
+        if its_origin in self.origins:
+            return True
+        scheme = its_origin.partition("://")[0]
+        # Without TLS of our own, a proxy in front may have it.
+        schemes = ("https",) if self.tls is not None else ("http", "https")
+        return scheme in schemes and its_origin == origin(f"{scheme}://{host}")
+
+    def bears(self, authorization: str) -> bool:
+        """Whether an Authorization field has the token; never so without one."""
+        scheme, _, given = authorization.partition(" ")
+        # The bytes as they came: websockets reads headers as Latin-1.
+        told = given.strip().encode("latin-1", "replace")
+        return self.token is not None and scheme.lower() == "bearer" and _same(told, self.token)
+
+    def takes(self, given: str) -> bool:
+        """Whether this is the token; never so without one."""
+        return self.token is not None and _same(given.encode(), self.token)
+
+
+def unfit(setting: str, value: str | tuple[str, ...]) -> str | None:
+    """Say what was expected of `token`, `host`, `hosts` or `origins`, if a value is not that."""
+    if setting == "host":
+        place = _place("".join(value))
+        if place is not None and place[1] is not None:
+            return "an address or a name alone; its port is the setting port"
+        return None if _can_be_asked_for("".join(value)) else 'an address or a name such as "stage.example.org"'
+    if setting == "token":
+        fits = len(value) <= TOKEN_LENGTH and "".join(value).isprintable()
+        return None if fits else f"a text of at most {TOKEN_LENGTH} characters that can be printed"
+    if setting == "hosts":
+        return None if all(map(name_of, value)) else 'names such as "stage.example.org"'
+    return None if all(map(origin, value)) else 'origins such as "https://stage.example.org:8443"'
+
+
+def _can_be_asked_for(host: str) -> bool:
+    """Whether the system can be asked for the address of a name, which Python encodes before."""
+    try:
+        host.encode("idna")
+    except UnicodeError:
+        return False
+    return "\0" not in host
+
+
+def _same(told: bytes, token: str) -> bool:
+    """Compare in a time that tells nothing of how much is right."""
+    return hmac.compare_digest(told, token.encode())
+
+
+def name_of(host: str) -> str | None:
+    """Return the name or address in a Host field, in one spelling; None if there is none."""
+    place = _place(host)
+    return None if place is None else place[0]
+
+
+def origin(text: str) -> str | None:
+    """Write an origin in one spelling, with its port; None if it is none.
+
+    `null`, which browsers say for pages that have no origin or hide it, is none.
+    """
+    found = _ORIGIN.fullmatch(text)
+    place = None if found is None else _place(found[2])
+    if found is None or place is None:
+        return None
+    scheme = found[1].lower()
+    port = place[1] or _PORTS.get(scheme)
+    return f"{scheme}://{place[0]}" + ("" if port is None else f":{port}")
+
+
+def own_names(machine: str) -> frozenset[str]:
+    """Return what a machine is called in its network, from its host name."""
+    whole = machine.lower().rstrip(".")
+    first = whole.partition(".")[0]
+    return frozenset({whole, first, f"{first}.local"} if first else ())
+
+
+def is_loopback(host: str) -> bool:
+    """Whether one can only be reached by this machine, listening there."""
+    if host.lower().rstrip(".") == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host.strip("[]")).is_loopback
+    except ValueError:
+        return False
+
+
+def token(settings: Settings) -> str | None:
+    """Return the token, from wherever it stands.
+
+    Raises
+    ------
+    ConfigError
+        When its file cannot be used, or when it stands in two places.
+    """
+    if settings.token is not None and settings.token_file is not None:
+        raise ConfigError("token and token_file are both set; one of them is enough")
+    secret = settings.token
+    if settings.token_file is not None:
+        file = Path(settings.token_file)
+        try:
+            secret = regular.read(file, 5 * TOKEN_LENGTH).decode().strip()
+        except OSError as error:
+            raise ConfigError(f'token_file is "{file}": {error.strerror}') from error
+        except UnicodeDecodeError:
+            raise ConfigError(f'token_file is "{file}": it is not UTF-8') from None
+        if not 1 <= len(secret) <= TOKEN_LENGTH or not secret.isprintable():
+            raise ConfigError(f'token_file is "{file}": expected one line of 1 to {TOKEN_LENGTH} characters')
+    return secret
+
+
+def encryption(certificate: str | None, key: str | None) -> ssl.SSLContext | None:
+    """Make what encrypts connections with a certificate of the user's.
+
+    Parameters
+    ----------
+    certificate : str, optional
+        PEM file with the certificate and those between it and its authority.
+    key : str, optional
+        PEM file with its key; without it the key is in the file of the certificate.
+
+    Raises
+    ------
+    ConfigError
+        When they cannot be used.
+    """
+    if certificate is None:
+        if key is not None:
+            raise ConfigError(f'key is "{key}", and there is no certificate')
+        return None
+    for setting, file in (("certificate", certificate), ("key", key)):
+        if file is not None:
+            try:
+                regular.read(file, 1)
+            except OSError as error:
+                raise ConfigError(f'{setting} is "{file}": {error.strerror}') from error
+
+    def passphrase() -> bytes:
+        raise ConfigError(f'key is "{key or certificate}": it has a passphrase, which nobody is there to type')
+
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    try:
+        context.load_cert_chain(certificate, key, passphrase)
+    except ssl.SSLError as error:
+        mismatch = error.reason == "KEY_VALUES_MISMATCH"
+        reason = f"it does not belong to the key in {key}" if mismatch else f"no PEM with it and its key ({error})"
+        raise ConfigError(f'certificate is "{certificate}": {reason}') from error
+    return context
+
+
+def _place(text: str) -> tuple[str, int | None] | None:
+    """Take a Host field apart: a name or address in one spelling, and the port if there is one."""
+    found = _PLACE.fullmatch(text)
+    if found is None:
+        return None
+    port = None if found[2] is None else int(found[2])
+    name = found[1].lower().removesuffix(".")
+    if not name or (port is not None and not 0 < port < 65_536):
+        return None
+    try:
+        return ipaddress.ip_address(name.strip("[]")).compressed, port
+    except ValueError:
+        return None if name.startswith("[") else (name, port)
+
+
+def _is_address(name: str) -> bool:
+    try:
+        ipaddress.ip_address(name)
+    except ValueError:
+        return False
+    return True

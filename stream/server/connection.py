@@ -1,0 +1,169 @@
+"""A WebSocket connection that bounds what one client can cost."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import http
+import logging
+import socket
+from typing import Any, Final
+
+from websockets.asyncio.server import ServerConnection
+from websockets.frames import DATA_OPCODES, CloseCode, Frame, Opcode
+from websockets.protocol import Event, State
+
+from stream.server.connection_limits import Turnstile
+from stream.server.rate_limit import Allowance
+
+RATE: Final = 20.0
+"""Frames a second that a client may send for long: messages, parts of messages, pings and pongs."""
+BURST: Final = 60.0
+"""Frames that it may send at once."""
+PATIENCE: Final = 40.0
+"""Seconds in which a client must take what was written to it, as long as it has to answer a ping."""
+UNSENT_BYTES: Final = 4096
+"""What may wait below the outbox, where newer states cannot replace it, on this machine."""
+PARTS: Final = 64
+"""Frames of one message at the most: each takes memory of its own, even if it holds nothing."""
+REQUEST_BYTES: Final = 16_384
+"""Length of a request with all its fields at the most."""
+_PIECE: Final = 4096  # bytes parsed before the frames in them are counted
+
+_log = logging.getLogger(__name__)
+
+
+class Connection(ServerConnection):
+    """A connection whose client may neither flood it nor stall it for ever.
+
+    websockets answers pings by itself, whether or not the answers are read, and it waits without a limit of time for
+    a client to take what was written, even when it is to close the connection: a client that only writes could fill
+    the memory, and one that only sleeps could keep the service from ending.
+
+    Parameters
+    ----------
+    turnstile : Turnstile
+        Counts it as long as it lasts.
+    """
+
+    def __init__(self, turnstile: Turnstile, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self._turnstile = turnstile
+        self.is_hasty = False
+        """Whether the client sent more than its request before that was answered; it was not read."""
+        self.wire: asyncio.BaseTransport | None = None
+        """What is below TLS, where there is TLS."""
+        self._asked = b""  # of the request so far
+        self._allowance = Allowance(RATE, BURST, self.loop.time)
+        self._parts = 0  # of the message that comes
+        self._is_refused = False
+        self._end: asyncio.TimerHandle | None = None  # set when it is to end
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Keep the kernel from storing megabytes for a client that sleeps: minutes of labels long out of date."""
+        super().connection_made(transport)
+        option = getattr(socket, "TCP_NOTSENT_LOWAT", None)
+        raw = transport.get_extra_info("socket")
+        if option is not None and raw is not None:
+            raw.setsockopt(socket.IPPROTO_TCP, option, UNSENT_BYTES)
+        peer = transport.get_extra_info("peername")
+        self._turnstile.arrive(self, peer[0] if peer else "")
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Let go of what belongs to the connection."""
+        super().connection_lost(exc)
+        self._turnstile.leave(self)
+        if self._end is not None:
+            self._end.cancel()
+
+    def data_received(self, data: bytes) -> None:
+        """Read what the client sent, in pieces so small that a flood ends before all of it was answered."""
+        for start in range(0, len(data), _PIECE):
+            if self.transport.is_closing():
+                # With TLS, the end may come with the answer to a piece; then it is an error to read another.
+                return
+            piece = data[start : start + _PIECE]
+            if self.state is State.CONNECTING:
+                self._hear_request(piece)
+            else:
+                super().data_received(piece)
+        if self.state is State.CLOSING or (self.request is None and self.protocol.close_expected()):
+            self._end_soon()
+
+    def process_event(self, event: Event) -> None:
+        """Process one frame, and close the connection when it is one too many."""
+        if isinstance(event, Frame):
+            if self._is_refused:
+                return  # the end of a message of which a part was passed over is none
+            if event.opcode in DATA_OPCODES:
+                self._parts = self._parts + 1 if event.opcode is Opcode.CONT else 1
+            if not self._allowance.take():
+                self._refuse(CloseCode.POLICY_VIOLATION, f"more than {RATE:g} frames a second")
+                return
+            if self._parts > PARTS:
+                self._refuse(CloseCode.MESSAGE_TOO_BIG, f"more than {PARTS} parts of a message")
+                return
+        super().process_event(event)
+
+    def send_data(self) -> None:
+        """Write what waits in one piece, and nothing to a connection that is lost, for asyncio logs each such write."""
+        writes = self.protocol.data_to_send()
+        # TLS itself does not know that what is below it is lost.
+        if not writes or self.transport.is_closing() or (self.wire is not None and self.wire.is_closing()):
+            return
+        self.transport.write(b"".join(writes))
+        if not writes[-1]:  # which says that nothing comes after it
+            with contextlib.suppress(OSError):  # the client was faster
+                self.transport.write_eof() if self.transport.can_write_eof() else self.transport.close()
+
+    async def drain(self) -> None:
+        """Wait until the client has taken most of what was written to it.
+
+        Raises
+        ------
+        TimeoutError
+            When it does not; the caller, in websockets, ends the connection then.
+        """
+        async with asyncio.timeout(self.close_timeout if self.state is State.CLOSING else PATIENCE):
+            await super().drain()
+
+    def hang_up(self) -> None:
+        """End the connection now, whatever its state."""
+        if hasattr(self, "transport"):  # which it gets a moment after it was made
+            self.transport.abort()
+
+    def _hear_request(self, data: bytes) -> None:
+        """Read to the end of the request and no further, for websockets would answer frames before the request."""
+        if self.request is None and not self.protocol.close_expected():
+            known = len(self._asked)
+            self._asked += data
+            end = self._asked.find(b"\r\n\r\n", max(0, known - 3))
+            read = data if end < 0 else data[: end + 4 - known]
+            data = data[len(read) :]
+            if known + len(read) > REQUEST_BYTES:
+                status = http.HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE
+                self.protocol.send_response(self.protocol.reject(status, f"more than {REQUEST_BYTES} bytes\n"))
+                self.send_data()
+            else:
+                super().data_received(read)
+            if self.request is not None or self.protocol.close_expected():
+                self._asked = b""
+        self.is_hasty = self.is_hasty or (self.request is not None and bool(data))
+
+    def _refuse(self, code: CloseCode, reason: str) -> None:
+        _log.info("client %s closed: %s", remote(self), reason)
+        self._is_refused = True
+        self.protocol.fail(code, reason)
+        self.send_data()
+        self._end_soon()
+
+    def _end_soon(self) -> None:
+        """Give the client a moment to hang up, for which nobody else waits."""
+        if self._end is None:
+            self._end = self.loop.call_later(self.close_timeout or 0, self.hang_up)
+
+
+def remote(connection: ServerConnection) -> str:
+    """Return whence a connection comes, as people write it: its address and port."""
+    host, port, *_ = connection.remote_address or ("nowhere", 0)  # which it is when it was lost at once
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"

@@ -1,0 +1,134 @@
+"""One client of the server: what it asks, and what it still has to be sent."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Final
+
+from websockets.asyncio.server import ServerConnection
+from websockets.exceptions import ConnectionClosed
+from websockets.frames import CloseCode
+
+from stream.errors import ProtocolError
+from stream.protocol import requests as protocol
+from stream.protocol.messages import Error, Message, Pong, encode
+from stream.protocol.outbox import Outbox
+from stream.server.rate_limit import Allowance
+
+if TYPE_CHECKING:
+    from stream.server.access import Access
+    from stream.server.server import Server
+
+AUTH_SECONDS: Final = 5.0
+"""Time that a client has to say its token."""
+HISTORIES: Final = (1.0, 4.0)
+"""How often a second a client may ask for the history, for long and at once."""
+MARKS: Final = (1.0, 20.0)
+"""How many marks a second it may set, for long and at once."""
+
+
+class Subscriber:
+    """A connection, its subscription, and the messages that wait for it.
+
+    Messages for a client that keeps up are written at once by whoever publishes. Only what such a write leaves over
+    goes through the outbox and this object's own task, so that waiting for one client is nobody else's business.
+
+    Parameters
+    ----------
+    connection : ServerConnection
+        After its handshake.
+    server : Server
+        Answers requests.
+    """
+
+    def __init__(self, connection: ServerConnection, server: Server) -> None:
+        self.connection = connection
+        self.filter = protocol.Filter(protocol.Subscribe())
+        self._server = server
+        # A history is put together when its turn comes, for it is long, and many may wait for theirs.
+        self._outbox = Outbox[str | protocol.GetHistory]()
+        self._histories = Allowance(*HISTORIES)
+        self._marks = Allowance(*MARKS)
+        self._waiting = asyncio.Event()
+        self._overrun = asyncio.get_running_loop().create_future()
+
+    @property
+    def idle(self) -> bool:
+        """Whether the client has taken everything so far, so that a message may be written to it directly."""
+        return not self._waiting.is_set() and self.connection.transport.get_write_buffer_size() == 0
+
+    def put(self, kind: str, item: str | protocol.GetHistory) -> None:
+        """Let a message, or what asks for one, wait until the client has taken those before it."""
+        if self._outbox.put(kind, item):
+            self._waiting.set()
+        elif not self._overrun.done():
+            self._overrun.set_result(None)
+            self._server.give_up(self)
+
+    def tell(self, message: Message) -> None:
+        """Send a message to this client alone, whatever its subscription."""
+        self.put(message.type, encode(message))
+
+    async def serve(self) -> None:
+        """Listen and write until the connection ends."""
+        reading = asyncio.create_task(self._read())
+        writing = asyncio.create_task(self._write())
+        try:
+            await asyncio.wait({reading, writing, self._overrun}, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for task in (reading, writing):
+                task.cancel()
+            outcomes = await asyncio.gather(reading, writing, return_exceptions=True)
+        for outcome in outcomes:
+            if isinstance(outcome, Exception) and not isinstance(outcome, ConnectionClosed):
+                raise outcome
+        if self._overrun.done():
+            await self.connection.close(CloseCode.TRY_AGAIN_LATER, "too slow: events wait and are not taken")
+
+    async def authenticate(self, access: Access) -> bool:
+        """Wait for the client to say the token, and close the connection if it does not."""
+        try:
+            async with asyncio.timeout(AUTH_SECONDS):
+                request = protocol.parse(await self.connection.recv(), ())
+        except (TimeoutError, ProtocolError):
+            request = None
+        if isinstance(request, protocol.Auth) and access.takes(request.token):
+            return True
+        await self.connection.send(encode(Error("unauthorized", "expected the token in an auth message first")))
+        await self.connection.close(CloseCode.POLICY_VIOLATION, "unauthorized")
+        return False
+
+    async def _write(self) -> None:
+        while True:
+            await self._waiting.wait()
+            while self._outbox:
+                item = self._outbox.pop()
+                await self.connection.send(item if isinstance(item, str) else self._server.history(item.seconds))
+            self._waiting.clear()
+
+    async def _read(self) -> None:
+        async for data in self.connection:
+            try:
+                self._answer(protocol.parse(data, self._server.instruments))
+            except ProtocolError as error:
+                self.tell(Error(error.code, str(error)))
+
+    def _answer(self, request: protocol.Request) -> None:
+        match request:
+            case protocol.Subscribe():
+                label = self._server.latest_label
+                self.filter = protocol.Filter(request)
+                self.filter.begin(label)
+                if label is not None:
+                    self.tell(label)
+            case protocol.GetHistory():
+                if not self._histories.take():
+                    raise ProtocolError("too-often", f"history is asked for more than {HISTORIES[0]:g} times a second")
+                self.put("history", request)
+            case protocol.SetMark():
+                if not self._marks.take() or not self._server.mark(request.text, request.ago):
+                    raise ProtocolError("too-often", f"more than {MARKS[0]:g} marks a second; this one is not set")
+            case protocol.Ping():
+                self.tell(Pong())
+            case protocol.Auth():
+                pass  # a client may say its token where none is required, or twice

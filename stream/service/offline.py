@@ -1,0 +1,147 @@
+"""Files through the live recognizer, as fast as it goes."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+import soundfile
+
+from stream.audio.converter import Converter
+from stream.audio.file import open_sound, reason
+from stream.audio.truncation import missing
+from stream.errors import SourceError
+from stream.protocol.messages import Segment
+from stream.recognition.bundle import UNKNOWN
+from stream.recognition.classifier import Classifier
+from stream.recognition.recognizer import GATE, HOP, Recognizer, Result
+from stream.system.stderr import quiet_stderr
+
+_BLOCK_SECONDS: Final = 1.0
+_BLOCK_NUMBERS: Final = 1 << 20  # at most, for a header may claim many channels at a high rate
+
+
+@dataclass(frozen=True, slots=True)
+class Timeline:
+    """What is heard in a file."""
+
+    file: str
+    seconds: float
+    """Its length."""
+    label: str
+    """The instrument that is most probable over all windows that are not silent, `unknown` when that one does not
+    pass its threshold, `silence` when every window is silent."""
+    confidence: float
+    """Mean probability of `label`, 0 for silence."""
+    probabilities: dict[str, float]
+    """Mean over the windows that are not silent, one for each of the model's instruments; zeros in silence."""
+    segments: list[Segment]
+    """One after the other from 0 to the end; what the first window hears counts from the beginning."""
+    clipped: bool
+    """Whether a sample was at full scale."""
+    invalid: int
+    """Samples that were not finite numbers, and were taken as zeros."""
+    missing: float
+    """Seconds that the file's header promises and the file lacks; infinite where it only shows that it breaks off."""
+
+
+def classify(
+    path: str | Path,
+    classifier: Classifier,
+    *,
+    hop: float = HOP,
+    lineup: Collection[str] | None = None,
+    gate: float = GATE,
+    channel: int | None = None,
+) -> Timeline:
+    """Recognize what is in a file.
+
+    Parameters
+    ----------
+    path : str or path
+        A file in any format that libsndfile reads, of any length.
+    classifier : Classifier
+    hop, lineup, gate
+        As for `stream.recognition.recognizer.Recognizer`.
+    channel : int, optional
+        The one to listen to, counted from 1; the average of all without it.
+
+    Raises
+    ------
+    SourceError
+        When the file cannot be read to its end.
+    ConfigError
+        When an option does not fit the model or the file.
+    """
+    recognizer = Recognizer(classifier, hop=hop, lineup=lineup, gate=gate)
+    with open_sound(path) as sound:
+        converter = Converter(sound.samplerate, sound.channels, channel)
+        timeline = _timeline(path, recognizer, _results(path, sound, converter, recognizer), converter)
+        try:
+            return replace(timeline, missing=missing(path, sound))
+        except OSError as error:
+            raise SourceError(f"{path}: {reason(error)}") from error
+
+
+def _timeline(path: str | Path, recognizer: Recognizer, results: Iterator[Result], converter: Converter) -> Timeline:
+    windows = 0
+    total = np.zeros(len(recognizer.instruments))
+    segments: list[Segment] = []
+    for result in results:
+        if result.segment is not None:
+            segments.append(result.segment)
+        if result.label.state in ("unknown", "instrument"):
+            windows += 1
+            total += list(result.label.raw.values())
+    segments.append(recognizer.close())
+    seconds = segments[-1].end
+    mean = total / max(1, windows)
+    best = int(np.argmax(mean))
+    passes = mean[best] >= recognizer.thresholds[best]
+    label, confidence = UNKNOWN, 1.0 - float(mean.sum())
+    if not windows:
+        label, confidence = "silence", 0.0
+    elif passes:
+        label, confidence = recognizer.instruments[best], float(mean[best])
+    probabilities = dict(zip(recognizer.instruments, mean.tolist(), strict=True))
+    return Timeline(
+        file=str(path),
+        seconds=seconds,
+        label=label,
+        confidence=confidence,
+        probabilities=probabilities,
+        segments=_whole(segments, seconds),
+        clipped=converter.clipped,
+        invalid=converter.invalid,
+        missing=0.0,
+    )
+
+
+def _results(
+    path: str | Path, sound: soundfile.SoundFile, converter: Converter, recognizer: Recognizer
+) -> Iterator[Result]:
+    """Results of all of the file."""
+    block = min(round(_BLOCK_SECONDS * sound.samplerate), _BLOCK_NUMBERS // sound.channels)
+    last = False
+    while not last:
+        try:
+            with quiet_stderr():
+                frames = sound.read(block, dtype="float32", always_2d=True)
+        except (RuntimeError, OSError) as error:
+            raise SourceError(f"{path}: broken after {recognizer.time:.1f} s: {reason(error)}") from error
+        last = len(frames) < block
+        yield from recognizer.feed(converter(frames, last=last))
+    yield from recognizer.finish()
+
+
+def _whole(segments: list[Segment], seconds: float) -> list[Segment]:
+    """Let the first stretch that was heard begin at 0, for its window does, and the last one end with the file."""
+    heard = [segment for segment in segments if segment.state != "warming"]
+    if not heard:
+        return []
+    first, *others = heard
+    whole = [Segment(0.0, first.end, first.state, first.label, first.confidence), *others]
+    return [Segment(s.start, min(s.end, seconds), s.state, s.label, s.confidence) for s in whole if s.start < seconds]

@@ -1,0 +1,118 @@
+"""The session log as the settings want it, and what it knows of the time before the service started."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Final
+
+from stream.server.metrics import Metrics
+from stream.server.server import Server
+from stream.service.timeline import Timeline
+from stream.session_log import session_log as journal
+from stream.session_log.reader import Archive, Record, before
+from stream.session_log.session_log import Journal
+from stream.settings.settings import Settings
+from stream.system.worker import Worker
+
+PAST_SECONDS: Final = 7200.0
+"""How much is told of what was heard before the stream."""
+
+_log = logging.getLogger(__name__)
+
+
+class Archivist:
+    """Has a server write down what it publishes, and reads what was written before.
+
+    Parameters
+    ----------
+    server : Server
+    metrics : Metrics
+        Gets the figures of the log.
+    worker : Worker
+        Reads, for a disk may be slow.
+    timeline : Timeline
+        Knows the Unix time of stream time 0, as it is known at the moment.
+    wall : callable
+        Returns Unix time, in seconds.
+    """
+
+    def __init__(
+        self, server: Server, metrics: Metrics, worker: Worker, timeline: Timeline, wall: Callable[[], float]
+    ) -> None:
+        self._server = server
+        self._metrics = metrics
+        self._worker = worker
+        self._timeline = timeline
+        self._wall = wall
+        self._started = wall()
+        self._past: list[Record] = []  # heard before the service started
+
+    @property
+    def state(self) -> str | None:
+        """`written`, or why it is not; None where there is no log."""
+        log = self._server.journal
+        return None if log is None else log.fault or "written"
+
+    @property
+    def fault(self) -> str | None:
+        """Why the log is not written now and what to do about it, in one line."""
+        log = self._server.journal
+        return None if log is None else log.fault
+
+    def open(self, settings: Settings, recall: bool = False) -> None:
+        """Write a session log from now on, if there is to be one, and perhaps recall what it holds."""
+        self.close()  # two may not write one file
+        self._server.journal = None
+        if settings.session_log == "off":
+            return
+        path = Path(settings.session_log or journal.default_path(os.environ))
+        is_old = recall and os.path.exists(path)  # one that is being made cannot be read yet
+        log = Journal(path, settings.session_log_days, settings.session_log_megabytes * 2**20)
+        self._metrics.log_events.set_function(lambda: log.written)
+        self._metrics.log_missed.set_function(lambda: log.missed)
+        self._server.journal = log
+        if is_old:
+            self._worker.do(_read, path, self._started).add_done_callback(self._take)
+
+    def place(self) -> None:
+        """Have what was heard before in the history, at its own Unix time, whenever that of stream time 0 is another.
+
+        What is too old then is left out, and so is what seems to be later than the stream, as it does after a start
+        with a clock that is slow; both are there when the clock is right.
+        """
+        utc = self._timeline.utc
+        lately = [it for it in self._past if it.end is None or it.end > utc - PAST_SECONDS]
+        self._server.recall(before(lately, utc))
+
+    def close(self) -> None:
+        """Write what is left."""
+        if self._server.journal is not None:
+            self._server.journal.close()
+
+    def _take(self, reading: asyncio.Future[list[Record]]) -> None:
+        if (error := reading.exception()) is not None:
+            _log.warning("session log: what was heard before cannot be read: %s", error)
+            return
+        now = self._wall()
+        # What this run has written while the log was read is in the history anyway.
+        self._past = [it for it in reading.result() if not self._started <= it.start <= now]
+        self.place()
+
+
+def _read(path: Path, now: float) -> list[Record]:
+    """Read from a log all that may turn out to be of the last hours.
+
+    Parameters
+    ----------
+    path : Path
+    now : float
+        Unix time, by a clock that may be wrong: the last that was heard may be the last hours, too.
+    """
+    with Archive(path) as archive:
+        newest = max((session.end for session in archive.sessions()), default=now)
+        by_clock = archive.records(since=now - PAST_SECONDS, until=now)
+        return list(dict.fromkeys((*by_clock, *archive.records(since=newest - PAST_SECONDS))))

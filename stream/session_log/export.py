@@ -1,0 +1,190 @@
+"""What was heard as a file, byte for byte as the dashboard writes it: JSON, CSV, labels for Audacity."""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from decimal import ROUND_HALF_UP, Decimal
+from typing import Any, Final
+
+from stream.session_log.reader import Record
+
+_VERSION: Final = 1  # of the JSON, for those who read it
+_KINDS: Final = ("segment", "guess", "mark", "outage")
+_COLUMNS: Final = ("kind", "start", "end", "start_utc", "end_utc", "state", "label", "confidence", "text")
+_SPACE: Final = (
+    "\\t\\n\\v\\f\\r \\u00a0\\u1680\\u2000-\\u200a\\u2028\\u2029\\u202f\\u205f\\u3000\\ufeff"  # JavaScript's \s
+)
+# A spreadsheet runs what begins like a formula, whoever wrote it; with an apostrophe before it, it is a text.
+_FORMULA: Final = re.compile(f"[{_SPACE}]*[=+\\-@\uff1d\uff0b\uff0d\uff20]|[\\t\\r\\n]")
+_BLANK: Final = re.compile(f"[{_SPACE}\\x00-\\x1f\\x7f-\\x9f]+")
+_EPOCH: Final = datetime(1970, 1, 1)
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """From when to when, as Unix time in seconds."""
+
+    start: float
+    end: float
+
+
+def clip(records: Iterable[Record], span: Span) -> list[Record]:
+    """Leave out what lies outside of a span, and cut what reaches out.
+
+    Returns
+    -------
+    list of Record
+        By kind, and by start within it.
+    """
+    clipped = []
+    for record in records:
+        end = math.inf if record.end is None else record.end
+        if record.kind == "mark":
+            if span.start <= record.start <= span.end:
+                clipped.append(record)
+        elif end > span.start and record.start < span.end:
+            last = None if record.end is None else min(record.end, span.end)
+            clipped.append(replace(record, start=max(record.start, span.start), end=last))
+    return sorted(
+        (record for record in clipped if record.kind in _KINDS), key=lambda it: (_KINDS.index(it.kind), it.start)
+    )
+
+
+def to_json(records: Sequence[Record], span: Span, source: str | None, model: str | None) -> str:
+    """Write records, as `clip` returns them, as one JSON object.
+
+    Parameters
+    ----------
+    records : sequence of Record
+    span : Span
+        Times count from its start.
+    source : str or None
+        What was listened to, if that is one thing.
+    model : str or None
+    """
+
+    def times(start: float, end: float | None) -> dict[str, Any]:
+        return {
+            "start": _digits(start - span.start, 3),
+            "end": None if end is None else _digits(end - span.start, 3),
+            "start_utc": _utc(start),
+            "end_utc": None if end is None else _utc(end),
+        }
+
+    told: dict[str, list[dict[str, Any]]] = {kind: [] for kind in _KINDS}
+    for it in records:
+        match it.kind:
+            case "mark":
+                time = {"time": _digits(it.start - span.start, 3), "time_utc": _utc(it.start)}
+                told["mark"].append(time | {"text": it.text or ""})
+            case "outage":
+                told["outage"].append(times(it.start, it.end) | {"source": it.source, "reason": it.text})
+            case "guess":
+                told["guess"].append(times(it.start, it.end) | {"label": it.label, "confidence": _sure(it)})
+            case "segment":
+                heard = {"state": it.state, "label": it.label, "confidence": _sure(it)}
+                told["segment"].append(times(it.start, it.end) | heard)
+    whole = {
+        "soloist": _VERSION,
+        "about": "Times are seconds since `start_utc`, and are those at which Soloist knew.",
+        "session": None,  # nobody began one: it is what the log tells of a time
+        **times(span.start, span.end),
+        "source": source,
+        "model": model,
+        "segments": told["segment"],
+        "guesses": told["guess"],
+        "marks": told["mark"],
+        "outages": told["outage"],
+    }
+    return json.dumps(whole, indent=1, ensure_ascii=False) + "\n"
+
+
+def to_csv(records: Sequence[Record], span: Span) -> str:
+    """Write records as RFC 4180 has it, with the byte order mark by which spreadsheets know UTF-8."""
+    rows: list[Sequence[str]] = [_COLUMNS]
+    for it in sorted(records, key=lambda it: it.start):
+        end = None if it.kind == "mark" else it.end
+        rows.append(
+            (
+                it.kind,
+                _fixed(it.start - span.start, 3),
+                "" if end is None else _fixed(end - span.start, 3),
+                _utc(it.start),
+                "" if end is None else _utc(end),
+                _plain(it.state or ""),
+                _plain(it.label or ""),
+                "" if it.confidence is None else _fixed(it.confidence, 4),
+                _plain(_lost(it) if it.kind == "outage" else it.text or ""),
+            )
+        )
+    return "\ufeff" + "".join(",".join(map(_cell, row)) + "\r\n" for row in rows)
+
+
+def to_audacity(records: Sequence[Record], span: Span) -> str:
+    """Write records as labels for "File, Import, Labels": start, end and text, a line each. A mark is a point."""
+    lines = []
+    for it in sorted(records, key=lambda it: it.start):
+        end: float | None = it.end
+        match it.kind:
+            case "mark":
+                end, text = it.start, f"Mark: {it.text or ''}"
+            case "outage":
+                text = f"No input: {_lost(it)}"
+            case "guess":
+                text = f"nearly {it.label} {_percent(_sure(it))}"
+            case _:
+                name = it.label or it.state or ""
+                text = f"{name} {_percent(_sure(it))}" if _sure(it) > 0 else name
+        end = max(span.end, it.start) if end is None else end
+        at = "\t".join(_fixed(time - span.start, 6) for time in (it.start, end))
+        lines.append(f"{at}\t{_BLANK.sub(' ', text).strip(' ')}\n")
+    return "".join(lines)
+
+
+def _sure(record: Record) -> float | int:
+    return _digits(record.confidence or 0.0, 4)
+
+
+def _round(number: float) -> int:
+    """Round as JavaScript's Math.round does: halves up."""
+    return math.floor(number + 0.5)
+
+
+def _lost(outage: Record) -> str:
+    return f"{outage.source or ''}: {outage.text}" if outage.text else outage.source or ""
+
+
+def _digits(number: float, places: int) -> float | int:
+    """Round a number; a whole one is written without a point, as JavaScript does."""
+    rounded = float(_fixed(number, places))
+    return int(rounded) if rounded.is_integer() else rounded
+
+
+def _fixed(number: float, digits: int) -> str:
+    """Write a number as JavaScript's toFixed does: exactly, and halves away from zero."""
+    return str(Decimal(number).quantize(Decimal(1).scaleb(-digits), ROUND_HALF_UP))
+
+
+def _utc(time: float) -> str:
+    """Write a Unix time; nothing comes of one beyond the calendar."""
+    try:
+        return (_EPOCH + timedelta(milliseconds=_round(1000 * time))).isoformat(timespec="milliseconds") + "Z"
+    except (OverflowError, ValueError):
+        return ""
+
+
+def _percent(probability: float) -> str:
+    return f"{_round(100 * probability)}%"
+
+
+def _plain(text: str) -> str:
+    return f"'{text}" if _FORMULA.match(text) else text
+
+
+def _cell(text: str) -> str:
+    return '"' + text.replace('"', '""') + '"' if re.search('[",\r\n]', text) else text

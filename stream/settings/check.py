@@ -1,0 +1,187 @@
+"""What only the model, the interpreter and the files can say of the settings."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import socket
+from collections.abc import Collection, Mapping, Sequence
+from contextlib import nullcontext
+from pathlib import Path
+from typing import Final
+
+from stream.audio.converter import check_channel
+from stream.audio.file import Pcm, demo_file, open_sound
+from stream.errors import ConfigError, ModelError, RuntimeMissingError, SourceError
+from stream.recognition import bundle
+from stream.recognition.classifier import Classifier
+from stream.server import access as gate
+from stream.settings import settings as config
+from stream.settings import values
+from stream.settings.settings import Reading, Settings
+
+_DEFAULTS: Final = Settings()
+_EFFECT: Final = {"mic": {"device", "wait"}, "demo": set[str](), "-": {"pcm"}, "file": {"loop"}}
+"""Which settings have an effect with this input alone."""
+_ABOUT_INPUT: Final = set[str]().union(*_EFFECT.values())
+
+
+def problems(reading: Reading) -> list[str]:
+    """Try everything that the settings name, as far as that can be known without a device.
+
+    Returns
+    -------
+    list of str
+        A line for each setting that cannot be used: where it stands, its value and what is wrong with it. Those of the
+        file come first, in its order.
+    """
+    found = [
+        *_model_problems(reading),
+        *_access_problems(reading),
+        *_input_problems(reading),
+        *_host_problems(reading),
+        *_log_problems(reading),
+    ]
+    return reading.in_order(found)
+
+
+def next_problems(reading: Reading, later: Collection[str]) -> list[str]:
+    """Say what would keep the next start from success, of what comes into force with that alone.
+
+    Parameters
+    ----------
+    reading : Reading
+    later : collection of str
+        Names of the settings that are other than now, and cannot change before.
+    """
+    found = _access_problems(reading)
+    if not {"input", "channel", "pcm", "loop"}.isdisjoint(later):
+        found += _input_problems(reading)
+    if "host" in later:
+        found += _host_problems(reading)
+    return reading.in_order(found)
+
+
+def _model_problems(reading: Reading) -> list[str]:
+    settings = reading.settings
+    found = []
+    try:
+        model = bundle.load(settings.model)
+        found += strangers(reading, model.instruments, model.name)
+        Classifier(model, runtime=settings.runtime, threads=settings.threads)
+    except ModelError as error:
+        found.append(_said(reading, "model", error))
+    except RuntimeMissingError as error:
+        found.append(_said(reading, "runtime", error))
+    return found
+
+
+def _access_problems(reading: Reading) -> list[str]:
+    try:
+        gate.Access.of(reading.settings)
+    except ConfigError as error:
+        return [reading.placed(error)]
+    return []
+
+
+def _input_problems(reading: Reading) -> list[str]:
+    """Open a file or the demo, but no device; and compare the channel with those that there are."""
+    settings = reading.settings
+    if settings.input == "mic":
+        return []
+    try:
+        if settings.input == "-":
+            channels = Pcm.parse(settings.pcm).channels
+        else:
+            is_demo = settings.input == "demo"
+            with (
+                demo_file() if is_demo else nullcontext(settings.input) as path,
+                open_sound(path, settings.loop) as sound,
+            ):
+                channels = sound.channels
+        check_channel(settings.channel, channels)
+    except SourceError as error:
+        return [_said(reading, "input", error)]
+    except ConfigError as error:
+        return [reading.placed(error)]
+    return []
+
+
+def _host_problems(reading: Reading) -> list[str]:
+    """Ask for the address; whether it is one of this machine may change, so that this is not asked."""
+    settings = reading.settings
+    try:
+        socket.getaddrinfo(settings.host, settings.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+    except OSError as error:
+        return [_said(reading, "host", error.strerror)]
+    return []
+
+
+def _log_problems(reading: Reading) -> list[str]:
+    """See whether a log that is named can be written."""
+    named = reading.settings.session_log
+    if named is None or named == "off":
+        return []
+    path = Path(named)
+    folder = next(it for it in path.absolute().parents if it.exists())
+    fault = None
+    if path.exists() and not path.is_file():
+        fault = "it is not a file"
+    elif not folder.is_dir():
+        fault = f"{folder} is not a folder"
+    elif not os.access(folder, os.W_OK | os.X_OK):
+        fault = f"files cannot be written in {folder}"
+    elif path.exists() and not os.access(path, os.R_OK | os.W_OK):
+        fault = "it cannot be read and written"
+    return [] if fault is None else [_said(reading, "session_log", fault)]
+
+
+def notes(reading: Reading) -> list[str]:
+    """Name settings that have no effect with the input that is set, and a certificate that ends soon, a line each."""
+    chosen = reading.settings.input
+    kind = chosen if chosen in _EFFECT else "file"
+    found = [
+        f"{reading.called(name)} has no effect with input {config.show('input', chosen)}"
+        for name in reading.origins
+        if name in _ABOUT_INPUT - _EFFECT[kind]
+        if getattr(reading.settings, name) != getattr(_DEFAULTS, name)
+    ]
+    with contextlib.suppress(ConfigError):  # which is among the problems
+        if (doubt := gate.Access.of(reading.settings).doubt) is not None:
+            found.append(reading.placed(doubt))
+    return found
+
+
+def _said(reading: Reading, name: str, what: object) -> str:
+    return f"{reading.called(name)} is {config.show(name, getattr(reading.settings, name))}: {what}"
+
+
+def strangers(reading: Reading, instruments: Sequence[str], model: str) -> list[str]:
+    """Say which instruments of the line-up the model does not know, a line each."""
+    return [
+        f"{reading.called('instruments')} names {config.show('instruments', name)}, which model {model} does not know; "
+        + values.closest(name, instruments)
+        for name in reading.settings.instruments or ()
+        if name not in instruments
+    ]
+
+
+def table(reading: Reading) -> str:
+    """Write each setting with its value and where it comes from."""
+    settings = reading.settings
+    rows = [(name, config.show(name, getattr(settings, name)), reading.origins.get(name, "default"))
+            for name in config.names()]  # fmt: skip
+    widths = [max(len(row[column]) for row in rows) for column in (0, 1)]
+    return "".join(f"{name:{widths[0]}}  {value:{widths[1]}}  {origin}\n" for name, value, origin in rows)
+
+
+def strays(variables: Mapping[str, str]) -> list[str]:
+    """Name the variables that look like settings and are none. They are no fault: Kubernetes sets such of its own."""
+    prefix, known = "SOLOIST_", [name.upper() for name in (*config.names(), "config")]
+    found = []
+    for variable in sorted(variables):
+        name = variable.removeprefix(prefix)
+        if variable.startswith(prefix) and name not in known:
+            near = values.nearest(name, known)
+            found.append(f"{variable} is no setting" + ("" if near is None else f"; did you mean {prefix}{near}?"))
+    return found

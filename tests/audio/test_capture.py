@@ -1,0 +1,180 @@
+"""A source that is opened, watched and taken up again."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from stream.audio.capture import Capture
+from stream.audio.handoff import HandOff
+from stream.errors import RuntimeMissingError, SourceLostError
+from stream.recognition.mel import SAMPLE_RATE
+from stream.settings.settings import Settings
+from tests.support.serving import PATIENCE
+
+
+class Port:
+    """Where a device is, or hangs."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.free = threading.Event()
+        self.free.set()
+        self.asked: list[tuple[str | None, bool]] = []
+        self.looked = 0
+        self.missing: Exception | None = None
+        self.devices: list[Device] = []
+        monkeypatch.setattr("stream.audio.capture.open_source", self.open)
+        monkeypatch.setattr("stream.audio.capture.microphone.refresh", self.look)
+
+    def look(self) -> None:
+        """Look for devices."""
+        self.looked += 1
+        self.free.wait()
+
+    def open(self, settings: Settings, last: str | None, strict: bool) -> Device:
+        """Open the device."""
+        self.asked.append((last, strict))
+        self.free.wait()
+        if self.missing is not None:
+            raise self.missing
+        self.devices.append(Device(self))
+        return self.devices[-1]
+
+
+class Device:
+    """A source that delivers nothing by itself."""
+
+    name, rate, channels = "stage", SAMPLE_RATE, 1
+
+    def __init__(self, port: Port) -> None:
+        self.handoff = HandOff(SAMPLE_RATE)
+        self.closed = False
+        self._port = port
+
+    def play(self) -> None:
+        """Deliver a little."""
+        self.handoff.put(np.zeros((SAMPLE_RATE // 100, 1), np.float32))
+
+    def close(self) -> None:
+        """Give it back, if nothing hangs."""
+        self._port.free.wait()
+        self.closed = True
+
+
+@pytest.fixture
+def port(monkeypatch: pytest.MonkeyPatch) -> Port:
+    """Where captures of the test find their device; time passes a hundred times as fast."""
+    for name in ("PATIENCE", "FIRST_PATIENCE", "ANSWER_SECONDS", "_TICK", "_CLOSE_SECONDS"):
+        monkeypatch.setattr(f"stream.audio.capture.{name}", 0.02)
+    monkeypatch.setattr("stream.audio.capture.RETRY_SECONDS", (0.02,))
+    return Port(monkeypatch)
+
+
+async def lost(capture: Capture) -> str:
+    """Return what the next loss is."""
+    async with asyncio.timeout(PATIENCE):
+        while True:
+            try:
+                await capture.get()
+            except SourceLostError as error:
+                return str(error)
+
+
+async def test_a_device_that_stops_calling_is_lost_and_opened_again(port: Port) -> None:
+    """A device is lost when it calls no more, is given back, looked for anew and opened by its name."""
+    capture = Capture(Settings(input="mic"))
+    await capture.open(PATIENCE)
+    port.devices[0].play()
+    assert await capture.get() is not None
+    assert await lost(capture) == "input 'stage' delivers nothing"
+    assert capture.source is None
+    port.missing = SourceLostError("no such device")
+    assert await lost(capture) == "no such device"
+    port.missing = None
+    assert await lost(capture) == "input 'stage' delivers nothing"  # it was opened, and never called
+    await capture.close()
+    assert port.asked == [(None, False), ("stage", True), ("stage", True)]
+    assert port.looked == 2
+
+
+async def test_a_default_that_stays_away_makes_way(port: Port, monkeypatch: pytest.MonkeyPatch) -> None:
+    """When the grace is over, the default input may be another one."""
+    monkeypatch.setattr("stream.audio.capture.GRACE_SECONDS", 0.0)
+    capture = Capture(Settings(input="mic"))
+    await capture.open(PATIENCE)
+    await lost(capture)
+    await lost(capture)
+    assert port.asked == [(None, False), ("stage", False)]
+    await capture.close()
+
+
+async def test_a_sound_system_that_hangs_is_told_and_asked_once(port: Port) -> None:
+    """While the sound system hangs, that is told again and again, and nothing is asked of it, nor anybody said well."""
+    alive = 0
+
+    def tell() -> None:
+        nonlocal alive
+        alive += 1
+
+    capture = Capture(Settings(input="mic"), tell)
+    await capture.open(PATIENCE)
+    port.free.clear()
+    assert await lost(capture) == "input 'stage' delivers nothing"
+    assert await lost(capture) == "the sound system does not answer"
+    before = alive
+    for _ in range(5):
+        assert await lost(capture) == "the sound system does not answer"
+    assert (len(port.devices), port.looked, alive) == (1, 0, before)
+    port.free.set()
+    async with asyncio.timeout(PATIENCE):
+        while len(port.devices) < 2:
+            await lost(capture)
+    assert port.devices[0].closed
+    await capture.close()
+
+
+async def test_a_hanging_device_keeps_nobody_from_ending(port: Port) -> None:
+    """Closing waits for a device only so long; its thread ends when it can."""
+    before = threading.enumerate()
+    capture = Capture(Settings(input="mic"))
+    await capture.open(PATIENCE)
+    (thread,) = (thread for thread in threading.enumerate() if thread not in before)
+    assert thread.daemon
+    port.free.clear()
+    async with asyncio.timeout(PATIENCE):
+        await capture.close()
+    assert thread.is_alive()
+    port.free.set()
+    await asyncio.to_thread(thread.join, PATIENCE)
+    assert port.devices[0].closed
+
+
+async def test_a_card_that_is_plugged_in_ends_the_wait(
+    port: Port, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """However long the pause between tries is, a new card is tried at once."""
+    cards = tmp_path / "cards"
+    monkeypatch.setattr("stream.audio.capture.CARDS", cards)
+    monkeypatch.setattr("stream.audio.capture.RETRY_SECONDS", (10_000.0,))
+    capture = Capture(Settings(input="mic", wait=True))
+    waiting = asyncio.create_task(capture.get())
+    await asyncio.sleep(0)
+    cards.write_text(" 0 [CODEC]: USB-Audio - USB Audio CODEC")
+    async with asyncio.timeout(PATIENCE):
+        with pytest.raises(SourceLostError, match="delivers nothing"):
+            await waiting
+    assert len(port.devices) == 1
+    await capture.close()
+
+
+async def test_what_no_waiting_mends_is_raised(port: Port) -> None:
+    """A missing library is no loss: nobody waits for it."""
+    port.missing = RuntimeMissingError("PortAudio is missing")
+    capture = Capture(Settings(input="mic", wait=True))
+    with pytest.raises(RuntimeMissingError, match="PortAudio is missing"):
+        await capture.open(PATIENCE)
+    await capture.close()

@@ -1,0 +1,191 @@
+"""The session log of the running program: written, read again after a start, and listed."""
+
+from __future__ import annotations
+
+import asyncio
+import csv
+import io
+import json
+import time
+import urllib.request
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from websockets.asyncio.client import connect
+
+from stream.client import Client
+from stream.protocol.messages import Label, Segment, Status
+from stream.session_log.reader import Archive
+from tests.support.browser import Visit
+from tests.support.processes import Service, serving, soloist
+from tests.support.serving import check
+from tests.web.test_dashboard_timeline import CANVAS, Ribbon
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+
+async def hear_segment(service: Service) -> Segment:
+    """Wait for the end of the first stretch."""
+    async with Client(service.address) as client:
+        async for message in client:
+            if isinstance(message, Segment):
+                return message
+    raise AssertionError("the service ended")
+
+
+async def history(service: Service) -> dict[str, Any]:
+    """Ask for what was heard, once something is."""
+    async with connect(f"ws://{service.address}/ws") as socket:
+        async for text in socket:
+            message = check(text)
+            if message["type"] == "label":
+                await socket.send('{"type":"history","seconds":7200}')
+            elif message["type"] == "history":
+                return message
+    raise AssertionError("the service ended")
+
+
+async def killed(log: Path, *arguments: str) -> str:
+    """Run the service until something was heard and marked, kill it when that is written, and return its port."""
+    async with serving("--input", "demo", "--session-log", str(log), *arguments) as service, asyncio.timeout(30):
+        await hear_segment(service)
+        async with connect(f"ws://{service.address}/ws") as socket:
+            await socket.send('{"type":"mark","text":"before the crash"}')
+        while not written(log):  # noqa: ASYNC110 - another process writes
+            await asyncio.sleep(0.05)
+        await service.kill()
+        return service.port
+
+
+def written(log: Path) -> bool:
+    """Whether the mark is on the disk."""
+    with Archive(log) as archive:
+        return any(record.kind == "mark" for record in archive.records())
+
+
+def get(url: str) -> str:
+    """Return what an address answers."""
+    with urllib.request.urlopen(url, timeout=5) as answer:
+        return str(answer.read().decode())
+
+
+async def test_a_new_page_shows_what_was_heard_before_the_crash(
+    tmp_path: Path, visit: Visit, serve: Callable[..., Awaitable[Service]]
+) -> None:
+    """After kill -9 and a start, history and a page that was never open know what was heard, at its own time."""
+    log = tmp_path / "log.db"
+    before = time.time()
+    port = await killed(log)
+    service = await serve("--input", "demo", "--session-log", str(log), "--port", port)
+    async with asyncio.timeout(60):
+        told = await history(service)
+        assert told["segments"][0]["state"] == "warming"
+        assert told["segments"][0]["start"] < told["segments"][0]["end"] < 0
+        (mark,) = told["marks"]
+        assert (mark["text"], mark["time"] < 0) == ("before the crash", True)
+        async with connect(f"ws://{service.address}/ws") as socket:
+            await socket.send('{"type":"mark","text":"after it","ago":600}')
+            while (new := check(await socket.recv()))["type"] != "mark":
+                pass
+            assert new["time"] == 0.0
+        tab = await visit(service.url)
+        handle = await tab.page.wait_for_function(
+            """async () => {
+                const { Chronicle } = await import('/chronicle.js');
+                const chronicle = new Chronicle();
+                const socket = new WebSocket(`ws://${location.host}/ws`);
+                return await new Promise((resolve) => {
+                    socket.onmessage = ({ data }) => {
+                        const message = JSON.parse(data);
+                        chronicle.hear(message);
+                        if (message.type === 'label') socket.send('{"type":"history","seconds":7200}');
+                        if (message.type !== 'history') return;
+                        socket.close();
+                        resolve({ marks: chronicle.marks, segments: chronicle.segments });
+                    };
+                });
+            }"""
+        )
+        known = await handle.json_value()
+        first = next(it for it in known["marks"] if it["text"] == "before the crash")
+        assert before < first["time"] < time.time()
+        assert before < known["segments"][0]["start"] < known["segments"][0]["end"] <= first["time"] + 1
+        ribbon = Ribbon(tab.page)
+        await tab.page.focus(CANVAS)
+        await ribbon.stop()
+        words = ""
+        while "before the crash" not in words:
+            await tab.page.keyboard.press("ArrowLeft")
+            await tab.page.wait_for_function(
+                "([canvas, words]) => document.querySelector(canvas).getAttribute('aria-valuetext') !== words",
+                arg=[CANVAS, words],
+            )
+            words = await tab.page.get_attribute(CANVAS, "aria-valuetext") or ""
+
+
+async def test_what_is_wrong_with_the_log_is_told(tmp_path: Path) -> None:
+    """A log that cannot be written is a warning in the status and in /healthz, which stays well, and labels come."""
+    log = tmp_path / "file" / "log.db"
+    log.parent.write_text("no folder")
+    async with serving("--input", "demo", "--session-log", str(log)) as service, asyncio.timeout(30):
+        fault, label = None, None
+        async with Client(service.address) as client:
+            async for message in client:
+                if isinstance(message, Status) and message.warnings:
+                    (fault,) = message.warnings
+                    assert message.message == fault
+                if isinstance(message, Label):
+                    label = message
+                if fault is not None and label is not None:
+                    break
+        assert fault is not None
+        assert fault.startswith(f"session log {log} is not written: ")
+        health = json.loads(await asyncio.to_thread(get, f"{service.url}healthz"))
+        assert health["session_log"] == fault
+
+
+async def test_nothing_is_written_when_it_is_off(state: Path) -> None:
+    """With `off` there is no log; without any setting it is where the user's programs keep such things."""
+    for arguments, is_there in ((["--session-log", "off"], False), ([], True)):
+        folder = state / str(is_there)
+        async with serving("--input", "demo", *arguments, env={"XDG_STATE_HOME": str(folder)}) as service:
+            await hear_segment(service)
+            metrics = await asyncio.to_thread(get, f"{service.url}metrics")
+        assert (folder / "soloist" / "sessions.db").exists() == is_there
+        assert ("soloist_log_events 0.0" in metrics) != is_there
+        assert "soloist_log_missed 0.0" in metrics
+
+
+async def test_sessions_are_listed_and_exported(tmp_path: Path) -> None:
+    """The list has a line for each run; one comes as JSON, CSV and labels; all can be copied; faults are one line."""
+    log = tmp_path / "log.db"
+    await killed(log)
+    status, out, err = await soloist("sessions", "--log", str(log))
+    assert (status, err) == (0, "")
+    title, row = out.splitlines()
+    assert title.split() == ["id", "begin", "length", "source", "model", "segments"]
+    assert (row.split()[0], row.split()[-2]) == ("1", "lead")
+    exported = [
+        (await soloist("sessions", "export", "1", *form, "--log", str(log)))[1]
+        for form in ([], ["--format", "csv"], ["--format", "audacity"])
+    ]
+    assert json.loads(exported[0])["marks"][0]["text"] == "before the crash"
+    assert "before the crash" in [cells["text"] for cells in csv.DictReader(io.StringIO(exported[1]))]
+    assert "\tMark: before the crash\n" in exported[2]
+    name = f"session log {log}"
+    assert await soloist("sessions", "export", "7", "--log", str(log)) == (
+        1, "", f"soloist: {name} has no session 7; soloist sessions lists those that it has\n",
+    )  # fmt: skip
+    assert await soloist("sessions", "--log", str(tmp_path / "none")) == (
+        1, "", f"soloist: there is no session log {tmp_path / 'none'}\n",
+    )  # fmt: skip
+    env = {"SOLOIST_SESSION_LOG": str(log)}
+    assert (await soloist("sessions", env=env))[1] == out
+    copy = tmp_path / "copy.db"
+    assert await soloist("sessions", "copy", str(copy), env=env) == (0, "", "")
+    assert (await soloist("sessions", "--log", str(copy)))[1] == out
+    assert await soloist("sessions", "copy", str(copy), "--log", str(log)) == (
+        1, "", f"soloist: cannot copy to {copy}: it is there already\n",
+    )  # fmt: skip

@@ -1,0 +1,109 @@
+"""Where the statements of a TOML text stand."""
+
+from __future__ import annotations
+
+import json
+import tomllib
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from stream.settings.toml_lines import Statement, StatementError, parse
+
+
+def test_each_key_is_found_on_its_line() -> None:
+    """Comments, quoted and dotted keys, and values of several lines do not confuse the count."""
+    text = (
+        '# port = 1\r\n\r\nport = 2\n"host" = "a # b"\ninstruments = [ # ] """\n  "x = 1",\n\n  "]",\n]\n'
+        'device = """\nport = 3\n]\n"""\na.b = 1\na.c = 2\n[t]\nwait = 1\n[[u]]\nwait = 2\n[ "v" . w ]\n\tgate = 5'
+    )
+    assert parse(text) == {
+        "port": Statement(3, 2),
+        "host": Statement(4, "a # b"),
+        "instruments": Statement(5, ["x = 1", "]"]),
+        "device": Statement(10, "port = 3\n]\n"),
+        "a": Statement(14, {"b": 1, "c": 2}),
+        "t": Statement(16, {"wait": 1}),
+        "u": Statement(18, [{"wait": 2}]),
+        "v": Statement(20, {"w": {"gate": 5}}),
+    }
+
+
+@pytest.mark.parametrize(
+    ("text", "line", "reason", "key", "value"),
+    [
+        ("\nwait = True\n", 2, "Invalid value (column 8)", "wait", "True"),
+        ("a = 1\n\na = 2", 3, "it is set before, on line 1", "a", "2"),
+        ("a = 1\nb = '''\n\n\n", 2, "before the end of the file", "b", "'''"),
+        ("a = [\n 1,\n b = 2\n]", 3, "(column 2)", "a", "["),
+        ("port 9000", 1, "Expected '='", None, None),
+        (f"a = 1\nb = {'[' * 5000}", 2, "nested too deeply", "b", "[" * 5000),
+        (f"a = 1\nb = {'9' * 5000}", 2, "Exceeds the limit", "b", "9" * 5000),
+        ("a = 1\nb = [\n" + "1,\n" * 200 + "]", 2, "a value of more than 100 lines", None, None),
+    ],
+)
+def test_what_is_no_toml_is_told_with_its_line(
+    text: str, line: int, reason: str, key: str | None, value: str | None
+) -> None:
+    """The error has the line, the reason, and the statement so far as it looks like one."""
+    with pytest.raises(StatementError) as caught:
+        parse(text)
+    error = caught.value
+    assert (error.line, error.key, error.value) == (line, key, value)
+    assert reason in error.reason
+
+
+KEYS = st.text("ab_", min_size=1, max_size=3)
+TEXTS = st.text('x"\\]\n# =', max_size=8)
+VALUES = st.integers() | st.booleans() | TEXTS | st.lists(TEXTS, max_size=4)
+
+
+@st.composite
+def documents(draw: st.DrawFn) -> tuple[str, dict[str, int]]:
+    """A valid text, and the line of each key in it."""
+    lines: dict[str, int] = {}
+    text = ""
+    for key, value in draw(st.dictionaries(KEYS, VALUES, max_size=6)).items():
+        text += draw(st.sampled_from(["", "\n", "# a = [\n", "\r\n", "  # '''\n"]))
+        lines[key] = text.count("\n") + 1
+        text += f"{key} = {written(draw, value)}{draw(st.sampled_from(['', ' # ]', ' #' + chr(34) * 3]))}\n"
+    return text, lines
+
+
+def written(draw: st.DrawFn, value: Any) -> str:
+    """A value in one of the ways in which TOML writes it."""
+    if isinstance(value, list):
+        gap = draw(st.sampled_from(["", "\n", " # ]\n", "\n\n"]))
+        return "[" + gap + "".join(f"{written(draw, item)}{gap},{gap}" for item in value) + "]"
+    if isinstance(value, str):
+        if "'" not in value and draw(st.booleans()):
+            return f"'''\n{value}'''"
+        return json.dumps(value)
+    return str(value).lower()
+
+
+@given(documents())
+def test_every_valid_text_is_read_as_tomllib_reads_it(document: tuple[str, dict[str, int]]) -> None:
+    """Whatever the values hold, they are tomllib's, and the lines are where the keys were written."""
+    text, lines = document
+    found = parse(text)
+    assert {key: statement.value for key, statement in found.items()} == tomllib.loads(text)
+    assert {key: statement.line for key, statement in found.items()} == lines
+
+
+@settings(max_examples=500)
+@given(st.text("ab=[]{}.,\"'\\\n\r# 01tfx\x00é", max_size=60) | st.text(max_size=60))
+def test_any_text_is_read_or_refused(text: str) -> None:
+    """What tomllib reads is read with lines that exist, and all else is a StatementError."""
+    try:
+        expected = tomllib.loads(text)
+    except ValueError:
+        with pytest.raises(StatementError) as caught:
+            parse(text)
+        assert 1 <= caught.value.line <= text.count("\n") + 1
+    else:
+        found = parse(text)
+        assert {key: statement.value for key, statement in found.items()} == expected
+        assert all(1 <= statement.line <= text.count("\n") + 1 for statement in found.values())

@@ -1,0 +1,1 @@
+"""What tests share: servers, clients, processes, a sound server, certificates, synthetic data."""

@@ -1,0 +1,54 @@
+"""A pack of synthetic sounds, to try the laboratory on in seconds."""
+
+from __future__ import annotations
+
+import csv
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import soundfile
+
+from stream.recognition.mel import SAMPLE_RATE
+from train.compose.pack import HELD_OUT, INSTRUMENTS, VALIDATED
+
+SECONDS = 1.5
+
+
+def toy_pack(data: Path, *, three_way: bool = False) -> None:
+    """Write a data folder in which every instrument is a chord in a band of its own, and the others are clicks.
+
+    Every instrument has a training source, `toy`, and its held-out source, each of three notes; if `three_way`, also
+    one to validate with where the held-out source is for the test.
+    """
+    rng = np.random.default_rng(0)
+    rows = []
+    kept = [dict(sorted(HELD_OUT)), dict(sorted(VALIDATED))] if three_way else [dict(sorted(HELD_OUT))]
+    for number, instrument in enumerate(INSTRUMENTS):
+        for source in ("toy", *(sources[instrument] for sources in kept)):
+            for note in range(3):
+                low = 110 * 2 ** (number * 0.75) * 2 ** (note / 12)
+                path = f"training/{instrument}/{source}/{note}.flac"
+                write(data / path, sum(tone(low * ratio) for ratio in (1, 1.19, 1.41)) / 4)
+                rows.append([path, instrument, source, "", 50 + note, SECONDS, "CC0"])
+    for source in ("toy", *(sources["drums"] for sources in kept)):
+        path = f"training/drums/{source}/click.flac"
+        click = np.zeros(int(0.2 * SAMPLE_RATE))
+        click[:400] = rng.uniform(-0.7, 0.7, 400)
+        write(data / path, click)
+        rows.append([path, "drums", source, "", "", 0.2, "CC0"])
+    with (data / "training.csv").open("w", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(["path", "instrument", "source", "original", "midi", "seconds", "licence"])
+        writer.writerows(rows)
+
+
+def tone(hertz: float) -> npt.NDArray[np.float64]:
+    """Return a sine of `SECONDS`."""
+    return np.sin(2 * np.pi * hertz * np.arange(int(SECONDS * SAMPLE_RATE)) / SAMPLE_RATE)
+
+
+def write(path: Path, sound: npt.NDArray[np.float64]) -> None:
+    """Write a sound and the folders above it."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    soundfile.write(path, sound, SAMPLE_RATE)

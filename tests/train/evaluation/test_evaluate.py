@@ -1,0 +1,283 @@
+"""Measuring a model as it is served, comparing it with the float one, and writing its bundle and card."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+pytest.importorskip("tensorflow", reason="needs the train extra")
+
+from stream.errors import ConfigError, ModelError, SourceError
+from stream.recognition import bundle as bundles
+from stream.recognition.classifier import Classifier
+from stream.recognition.mel import WINDOW, StreamingMel
+from tests.support.tones import HERTZ, Tones, aside
+from tests.support.trained import Trained, train
+from train.compose.pack import Recording
+from train.datasets.clips import Clip
+from train.evaluation import evaluate
+from train.evaluation.result import score, table
+from train.evaluation.score import Calibration
+from train.evaluation.served_clips import Served, served
+from train.export import artifacts as export
+from train.export.agreement import agree
+from train.report.card import COMPOSED, Story, card, looked
+
+# TensorFlow's converter warns about itself, and about statistics that full-integer models take from their clips.
+pytestmark = pytest.mark.filterwarnings(
+    "ignore:Statistics for quantized inputs were expected:UserWarning",
+    "ignore::DeprecationWarning:tensorflow.*",
+    "ignore::DeprecationWarning:keras.*",
+)
+
+INSTRUMENTS = tuple(HERTZ)
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory: pytest.TempPathFactory) -> Trained:
+    """A model of three instruments and unknown."""
+    return train(tmp_path_factory.mktemp("models"), (*INSTRUMENTS, "unknown"))
+
+
+def held_out(dataset: Tones) -> list[Clip]:
+    """The clips of the test split."""
+    return [clip for clip in dataset.clips if clip.split == "test"]
+
+
+def test_served_probabilities_are_the_classifiers(trained: Trained) -> None:
+    """The recognizer says of a clip what the service's classifier says of its window, and unknown is the rest."""
+    clips = held_out(trained.dataset)[::5]
+    heard = served(trained.bundle, trained.dataset, clips)
+    assert heard.labels == trained.bundle.labels
+    assert list(heard.clips) == clips
+    assert not heard.silent.any()
+    np.testing.assert_allclose(heard.probabilities.sum(axis=1), 1)
+    classifier = Classifier(trained.bundle)
+    for clip, row in zip(clips, heard.probabilities, strict=True):
+        expected = classifier(StreamingMel().features(trained.dataset.audio(clip), WINDOW))
+        np.testing.assert_allclose(row[:-1], expected, atol=1e-12)
+
+
+def test_served_by_several_processes_is_the_same(trained: Trained) -> None:
+    """However many processes hear the clips, probabilities and order are those of one, broken clips included."""
+    dataset = replace(trained.dataset, each=30)
+    clips = [*dataset.clips, aside("unknown", "a.broken")]
+    one, two = (served(trained.bundle, dataset, clips, processes, progress=False) for processes in (1, 2))
+    assert one.clips == two.clips == dataset.clips
+    np.testing.assert_array_equal(one.probabilities, two.probabilities)
+    assert one.skipped == two.skipped
+    assert [skipped.clip for skipped in one.skipped] == clips[-1:]
+
+
+def test_silent_and_broken_clips_are_counted_and_left_out(trained: Trained) -> None:
+    """A clip that cannot be read is named with the reason, a silent one gets no probabilities, and neither a figure."""
+    clips = held_out(trained.dataset)
+    odd = [aside("whistle", "silence.wav"), aside("whistle", "take.broken")]
+    result, heard = evaluate.evaluate("test", trained.bundle, trained.dataset, [*odd, *clips])
+    assert heard.silent.tolist() == [True] + [False] * len(clips)
+    assert not heard.probabilities[0].any()
+    assert [str(skipped.clip) for skipped in heard.skipped] == ["take.broken, window 0"]
+    assert "take.broken" in heard.skipped[0].reason
+    assert (result.clips, result.silent, result.skipped) == (len(clips), 1, 1)
+    assert "; not among them: 1 silent, 1 unreadable" in table(result)
+    alone = evaluate.score_served("test", trained.bundle, served(trained.bundle, trained.dataset, clips))
+    assert result.figures() == {**alone.figures(), "silent": 1, "skipped": 1}
+
+
+def test_the_tones_are_told_apart(trained: Trained) -> None:
+    """A model of sounds that are easy to tell apart is right, and rejects noise, as the service hears it."""
+    result, heard = evaluate.evaluate("test", trained.bundle, trained.dataset, held_out(trained.dataset))
+    assert result.accuracy > 0.9
+    assert result.rejected > 0.6
+    wrong = evaluate.mistakes(heard)
+    assert len(wrong) == np.sum(heard.probabilities.argmax(axis=1) != np.repeat(range(4), 8))
+
+
+def test_figures_of_a_known_case() -> None:
+    """Every figure of a small case is what counting by hand gives, and json takes all of them."""
+    labels = ["a", "a", "a", "b", "c", "unknown"]
+    probabilities = np.array(
+        [[0.9, 0.1, 0.0], [0.6, 0.3, 0.1], [0.2, 0.7, 0.1], [0.1, 0.4, 0.5], [0.8, 0.1, 0.1], [0.1, 0.1, 0.8]]
+    )
+    result = score("six", ("a", "b"), labels, probabilities, Calibration(1.0, (0.7, 0.5)))
+    assert (result.solos, result.right) == (4, 3)
+    assert result.accuracy == pytest.approx(3 / 4)
+    assert result.average == pytest.approx((2 / 3 + 1) / 2)
+    assert result.labels == ("a", "b", "unknown")
+    assert result.matrix.tolist() == [[2, 1], [0, 1], [2, 0]]
+    assert result.named_matrix.tolist() == [[1, 1, 1], [0, 0, 1], [1, 0, 1]]
+    assert (result.named, result.named_right, result.rejected) == pytest.approx((1 / 2, 1 / 4, 1 / 2))
+    figures = json.loads(json.dumps(result.figures(), allow_nan=False))
+    assert figures["worst_class"] == "a"
+    assert figures["confusion"] == [[2, 1], [0, 1], [2, 0]]
+    assert figures["per_class"]["a"] == {
+        "right": 2, "clips": 3, "chosen": 2, "precision": 1.0, "recall": 0.6667, "f1": 0.8,
+    }  # fmt: skip
+    assert sum(bin_["clips"] for bin_ in figures["reliability"]) == 6
+    text = table(result)
+    assert "accuracy 75.0 % (3 of 4 instrument clips right), class average 83.3 %" in text
+    assert "| a | 2 | 1 | 2 of 3 | 100.0 % | 66.7 % | 80.0 % |" in text
+    assert "| unknown | 1 | 0 | 1 | 1 of 2 | 33.3 % | 50.0 % | 40.0 % |" in text
+
+
+@pytest.mark.parametrize("labels", [2, 3, 4, 8])
+@pytest.mark.parametrize("unknown", [0, 1])
+def test_any_number_of_labels_is_scored(rng: np.random.Generator, labels: int, unknown: int) -> None:
+    """Random outputs of 2 to 8 instruments, with and without unknown, give figures that fit together."""
+    instruments = tuple(f"instrument {number}" for number in range(labels))
+    names = rng.choice([*instruments, *["unknown"] * unknown], 200).tolist()
+    probabilities = rng.dirichlet(np.ones(labels + unknown), 200)
+    result = score("random", instruments, names, probabilities, Calibration(1.0, (0.3,) * labels))
+    assert result.matrix.sum() == result.named_matrix.sum() == result.clips == 200
+    assert result.right / result.solos == pytest.approx(result.accuracy)
+    assert np.mean([merit.recall for merit in result.classes]) == pytest.approx(result.average)
+    assert (result.rejected is None) == (not unknown)
+    assert len(table(result).splitlines()) == 2 + 2 * (3 + labels + unknown)
+
+
+def test_no_clips_have_no_figures() -> None:
+    """Shares of nothing are null in json and a dash in the table, instead of an error."""
+    result = score("nothing", ("a", "b"), [], np.zeros((0, 3)), Calibration(1.0, (0.5, 0.5)))
+    assert json.loads(json.dumps(result.figures(), allow_nan=False))["accuracy"] is None
+    assert "accuracy - (0 of 0" in table(result)
+
+
+def test_int8_and_float_are_compared_clip_by_clip(trained: Trained) -> None:
+    """The served model agrees with the float one, and differs no more than quantisation explains."""
+    clips = held_out(trained.dataset)
+    heard = served(trained.bundle, trained.dataset, [*clips, aside("whistle", "silence.wav")])
+    comparison = agree(heard, clips, trained.float_probabilities(clips), trained.bundle.labels)
+    assert comparison.clips == len(clips)
+    assert comparison.share > 0.95
+    assert comparison.mean_difference < 0.02
+    assert comparison.mean_difference <= comparison.largest_difference
+    assert len(comparison.disagreements) == comparison.clips - comparison.equal
+
+
+def test_every_disagreement_is_told() -> None:
+    """Each clip with another favourite is listed with both names and both probabilities, the surest first."""
+    clips = Tones(each=1).clips[:3]
+    ours = np.array([[0.7, 0.3], [0.4, 0.6], [0.2, 0.8]])
+    theirs = np.array([[0.7, 0.3], [0.6, 0.4], [0.9, 0.1]])
+    heard = Served(("a", "b"), clips, ours, np.zeros(3, bool), ())
+    comparison = agree(heard, clips, theirs, ("a", "b"))
+    assert (comparison.equal, comparison.clips) == (1, 3)
+    assert comparison.mean_difference == pytest.approx((0 + 0.2 + 0.7) / 3)
+    assert comparison.largest_difference == pytest.approx(0.7)
+    figures = json.loads(json.dumps(comparison.figures()))
+    assert [row["clip"] for row in figures["disagreements"]] == [str(clips[2]), str(clips[1])]
+    assert figures["disagreements"][0] == {
+        "clip": str(clips[2]), "label": clips[2].label,
+        "int8": "b", "int8_probability": 0.8, "float": "a", "float_probability": 0.9,
+    }  # fmt: skip
+    assert "agree on 1 of 3 clips (33.33 %)" in comparison.table()
+    assert len(comparison.table().splitlines()) == 2 + 2 + 2
+    with pytest.raises(ConfigError, match="labels are a, b; those of the network are b, a"):
+        agree(heard, clips, theirs, ("b", "a"))
+
+
+def test_mistakes_are_told_surest_first() -> None:
+    """Wrong favourites are sorted by their probability; strange labels are right as unknown, silence is no mistake."""
+    clips = tuple(replace(clip, label=label) for clip, label in zip(Tones(each=1).clips, "abcc", strict=False))
+    rows = np.array([[0.1, 0.9, 0.0], [0.6, 0.4, 0.0], [0.1, 0.2, 0.7], [0.0, 0.0, 0.0]])
+    heard = Served(("a", "b", "unknown"), clips, rows, np.array([False, False, False, True]), ())
+    wrong = evaluate.mistakes(heard)
+    assert [(mistake.clip.label, mistake.guess, mistake.probability) for mistake in wrong] == [
+        ("a", "b", 0.9),
+        ("b", "a", 0.6),
+    ]
+
+
+def test_bundle_says_where_it_comes_from(trained: Trained) -> None:
+    """The json has command, versions, data set, digest, sources with licences, and clips and recordings by split."""
+    info = json.loads((trained.folder / "tiny.json").read_text(encoding="utf-8"))
+    assert info == trained.bundle.info
+    assert info["labels"] == [*INSTRUMENTS, "unknown"]
+    assert info["channels"] == ["mel"]
+    assert info["command"] == "soloist train fit"
+    assert info["versions"].keys() == {"python", "tensorflow", "keras", "numpy", "soloist"}
+    training = info["training"]
+    assert training["data_set"] == "tones"
+    assert training["data_digest"] == "d1ce"
+    assert training["clips"] == 32
+    assert training["settings"] == {"epochs": 12}
+    assert training["splits"]["test"]["whistle"] == {"clips": 8, "recordings": 4}
+    assert training["data"] == [
+        {"source": "synth|training", "licence": "CC0", "clips": 32, "instruments": sorted([*INSTRUMENTS, "unknown"])}
+    ]
+    assert "held_out_sources" not in training
+    assert sorted(path.name for path in trained.folder.iterdir()) == ["tiny.json", "tiny.tflite"]
+
+
+def test_a_bundle_cut_short_is_refused(trained: Trained, tmp_path: Path) -> None:
+    """A new model under the old json, as a kill between the two files leaves them, is not served."""
+    for path in trained.folder.iterdir():
+        (tmp_path / path.name).write_bytes(path.read_bytes())
+    export.replace(tmp_path / "tiny.tflite", b"new")
+    with pytest.raises(ModelError, match="SHA-256"):
+        bundles.load(tmp_path / "tiny.json")
+
+
+def test_bundles_that_make_no_sense_are_not_written(trained: Trained, tmp_path: Path) -> None:
+    """Labels without thresholds, unknown in the middle and a folder that is a file end with what was expected."""
+    provenance = export.Provenance("tones", "", (), 0, "")
+    for labels, thresholds in ((("a", "b"), 1), (("a", "unknown"), 2), (("a", "unknown", "b"), 2)):
+        with pytest.raises(ConfigError, match="expected a threshold for each"):
+            export.write(tmp_path, "x", b"", labels, Calibration(1, (0.5,) * thresholds), provenance, {})
+    assert not any(tmp_path.iterdir())
+    (tmp_path / "file").write_text("")
+    with pytest.raises(SourceError, match="cannot write"):
+        export.write(tmp_path / "file", "x", b"", ("a",), Calibration(1, (0.5,)), provenance, {})
+
+
+def test_card_tells_what_is_true_of_its_data_set(trained: Trained) -> None:
+    """The card of another data set has its labels, splits and sources, and nothing of the pack's story."""
+    heard = served(trained.bundle, trained.dataset, held_out(trained.dataset))
+    result = evaluate.score_served("test", trained.bundle, heard)
+    provenance = export.Provenance("tones", "d1ce", trained.dataset.clips, 0, "soloist train fit --data tones")
+    text = card(
+        trained.bundle, provenance, [result], network="one convolution", parameters=1, story=Story("Synthesized.")
+    )
+    assert "which of 3 solo instruments (bass <b>, horn & hum, whistle) is in front, or that none of them is," in text
+    assert "`soloist train fit --data tones`" in text
+    assert "| test | whistle | 8 | 4 |" in text
+    assert "| synth\\|training | CC0 | 32 |" in text
+    assert table(result) in text
+    assert "Medley" not in text
+    assert "accompaniment" not in text
+
+
+def test_card_of_composed_clips_tells_the_recordings(trained: Trained) -> None:
+    """The card of the pack's model lists the recordings it was composed of, what is held out, and the looks."""
+    row = Recording("training/a.ogg", "flute", "somebody", None, 1.0, "CC BY 4.0")
+    provenance = export.Provenance(
+        "pack", "d1ce", trained.dataset.clips, 0, "", ingredients=(row, row), held_out={("flute", "another")}
+    )
+    text = card(
+        trained.bundle, provenance, [], network="", parameters=1, story=Story(COMPOSED), remarks=[looked(1), looked(9)]
+    )
+    assert "| somebody | CC BY 4.0 | 2 | flute |" in text
+    assert "Held out (instrument: source): flute: another." in text
+    assert "looked at once while" in text
+    assert "looked at 9 times" in text
+
+
+def test_demo_is_named_by_windows() -> None:
+    """Windows of the demo lie inside its segments, and the shipped model names most of them right."""
+    stretches = evaluate.demo(bundles.load())
+    windows = sum(stretch.windows for stretch in stretches)
+    assert windows == sum(sum(stretch.names.values()) for stretch in stretches) > 100
+    assert sum(stretch.names.get(stretch.label, 0) for stretch in stretches) / windows > 0.6
+    assert str(stretches[0]).startswith("demo ")
+
+
+def test_validation_clips_are_the_real_ones(shared: Path) -> None:
+    """The 104 real clips are opened with the instruments they are of."""
+    dataset = evaluate.validation(shared)
+    assert len(dataset.clips) == 104
+    assert len(dataset.labels) == 8
+    assert dataset.audio(dataset.clips[0]).shape == (WINDOW,)

@@ -1,0 +1,470 @@
+"""The dashboard's timeline, in headless Chromium against a real server."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import itertools
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from stream.protocol.messages import Guess, Mark, Outage, Segment
+from tests.support.serving import HELLO, INSTRUMENTS, STATUS, Stage, label, staged
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+WIDE = {"viewport": {"width": 1280, "height": 900}, "timezone_id": "UTC", "color_scheme": "dark"}
+CANVAS = ".ribbon-canvas"
+NONE = "none"
+"""Stands for the lane of what is no instrument."""
+LIVE = "the last 2 minutes"
+
+
+def clock(time: float) -> str:
+    """Return the wall clock's time at a stream time."""
+    return datetime.fromtimestamp(HELLO.utc + time, UTC).strftime("%H:%M:%S")
+
+
+def heard(start: float, end: float, name: str | None, confidence: float = 0.9) -> Segment:
+    """Return a segment: of an instrument, or of silence."""
+    return Segment(start, end, "silence" if name is None else "instrument", name, confidence)
+
+
+@contextlib.asynccontextmanager
+async def rehearsal(port: int = 0) -> AsyncIterator[Stage]:
+    """Serve eighty seconds in which something of everything was heard."""
+    async with staged(port=port, greeting=False) as stage:
+        for message in (
+            HELLO,
+            STATUS,
+            heard(0, 20, "violin", 0.92),
+            Guess(5, 10, "trumpet", 0.31),
+            heard(20, 40, "flute", 0.8),
+            Mark(30, "bridge"),
+            heard(40, 50, None, 0),
+            Outage(50, None, "USB Audio CODEC", "unplugged"),
+            Outage(50, 60, "USB Audio CODEC", "unplugged"),
+            Segment(50, 60, "warming", None, 0),
+            label(320, "piano", 0.7, since=60.0),
+        ):
+            stage.server.publish(message)
+        stage.time = 80.0
+        yield stage
+
+
+def address(stage: Stage) -> str:
+    """Return where the dashboard is."""
+    return f"http://{stage.address}/"
+
+
+COLOURED = """selector => {
+    const canvas = document.querySelector(selector);
+    const { width, height } = canvas;
+    const copy = new OffscreenCanvas(width, height).getContext('2d', { willReadFrequently: true });
+    copy.drawImage(canvas, 0, 0);
+    const top = canvas.getBoundingClientRect().top;
+    let found = 0;
+    for (const lane of document.querySelectorAll('.lane[data-instrument]')) {
+        const row = Math.round(lane.getBoundingClientRect().bottom - top) - 5;
+        const wanted = parseInt(lane.style.getPropertyValue('--ink').slice(1), 16);
+        const { data } = copy.getImageData(0, row, width, 1);
+        const seen = new Set();
+        for (let x = 0; x < width; x += 1) {
+            const [red, green, blue] = data.slice(4 * x, 4 * x + 3);
+            if (red * 65536 + green * 256 + blue === wanted) seen.add(Math.floor(10 * x / width));
+        }
+        found += seen.size;
+    }
+    return found;
+}"""
+"""In how many tenths of how many lanes the instrument's own colour is seen."""
+
+
+class Ribbon:
+    """The timeline as somebody sees it."""
+
+    def __init__(self, page: Any) -> None:
+        self.page = page
+
+    async def shows(self, words: str) -> None:
+        """Wait until it says that it shows a certain time."""
+        await self.page.wait_for_function(
+            "words => document.querySelector('.timeline-span').textContent === words", arg=words
+        )
+
+    async def says(self, words: str) -> None:
+        """Wait until a screen reader is told something that begins like this."""
+        await self.page.wait_for_function(
+            "([canvas, words]) => document.querySelector(canvas).getAttribute('aria-valuetext').startsWith(words)",
+            arg=[CANVAS, words],
+        )
+
+    async def knows(self, things: int) -> None:
+        """Wait until there are so many things to step through."""
+        await self.page.focus(CANVAS)
+        await self.page.wait_for_function(
+            """([selector, things]) => {
+                const canvas = document.querySelector(selector);
+                canvas.dispatchEvent(new KeyboardEvent('keydown', { key: 'ArrowRight', bubbles: true }));
+                return canvas.getAttribute('aria-valuemax') === String(things);
+            }""",
+            arg=[CANVAS, things],
+        )
+        await self.page.keyboard.press("Escape")
+
+    async def stop(self) -> None:
+        """Pause the page, so that nothing moves."""
+        await self.page.keyboard.press("Space")
+        await self.page.wait_for_function("() => / to /.test(document.querySelector('.timeline-span').textContent)")
+
+    async def point(self, time: float, lane: str) -> tuple[float, float]:
+        """Return where a stream time is in a lane, or in the row of the flags, of a page that does not move."""
+        place = await self.page.evaluate(
+            """([selector, lane, none]) => {
+                const { left, top, width } = document.querySelector(selector).getBoundingClientRect();
+                const wanted = lane === none ? '.lane:last-child' : `.lane[data-instrument="${lane}"]`;
+                const row = document.querySelector(wanted)?.getBoundingClientRect();
+                const words = document.querySelector('.timeline-span').textContent;
+                return { left, width, middle: row ? (row.top + row.bottom) / 2 : top + 8, words };
+            }""",
+            [CANVAS, lane, NONE],
+        )
+        zero, start, end = (
+            datetime.strptime(text, "%H:%M:%S").timestamp() for text in (clock(0), *place["words"].split(" to "))
+        )
+        share = (zero + time - start) / (end - start)
+        return place["left"] + share * place["width"], place["middle"]
+
+    async def tip(self, *lines: str) -> None:
+        """Wait for the tip to say exactly this."""
+        await self.page.wait_for_function(
+            """lines => {
+                const tip = document.querySelector('.tip');
+                return !tip.hidden && [...tip.children].map((line) => line.textContent).join('|') === lines.join('|');
+            }""",
+            arg=lines,
+        )
+
+
+async def test_hovering_tells_what_was_heard_and_what_was_nearly_said(visit, lasting):
+    """The tip has name, times, length and confidence of stretches, second guesses, marks and outages."""
+    stage = await lasting.enter_async_context(rehearsal())
+    tab = await visit(address(stage), **WIDE)
+    ribbon = Ribbon(tab.page)
+    await ribbon.knows(7)
+    await ribbon.stop()
+    for time, lane, lines in (
+        (15, "violin", ("Violin", f"{clock(0)} to {clock(20)}", "20.0 s, 92\u202f%", "nearly trumpet 31\u202f%")),
+        (7.5, "trumpet", ("Nearly trumpet", f"{clock(5)} to {clock(10)}", "5.0 s, 31\u202f%")),
+        (30, "flags", ("bridge", f"mark at {clock(30)}")),
+        (35, "flute", ("Flute", f"{clock(20)} to {clock(40)}", "20.0 s, 80\u202f%")),
+        (15, "clarinet", ("Violin", f"{clock(0)} to {clock(20)}", "20.0 s, 92\u202f%", "nearly trumpet 31\u202f%")),
+        (45, NONE, ("Silence", f"{clock(40)} to {clock(50)}", "10.0 s")),
+        (55, "clarinet", ("No input", f"{clock(50)} to {clock(60)}", "10.0 s", "unplugged")),
+    ):
+        await tab.page.mouse.move(*await ribbon.point(time, lane))
+        await ribbon.tip(*lines)
+    await tab.page.mouse.move(5, 5)
+    await tab.page.wait_for_selector(".tip", state="hidden")
+
+
+async def test_a_tap_tells_too_and_stays(visit, lasting):
+    """A finger gets the tip of what it taps, until it taps elsewhere."""
+    stage = await lasting.enter_async_context(rehearsal())
+    tab = await visit(address(stage), **WIDE, has_touch=True)
+    ribbon = Ribbon(tab.page)
+    await ribbon.knows(7)
+    await ribbon.stop()
+    await tab.page.touchscreen.tap(*await ribbon.point(30, "flute"))
+    await ribbon.tip("Flute", f"{clock(20)} to {clock(40)}", "20.0 s, 80\u202f%")
+    await tab.page.touchscreen.tap(*await ribbon.point(7.5, "trumpet"))
+    await ribbon.tip("Nearly trumpet", f"{clock(5)} to {clock(10)}", "5.0 s, 31\u202f%")
+    await ribbon.says("Nearly trumpet, ")
+
+
+async def test_keys_step_through_everything_and_tell_it(visit, lasting):
+    """Left and right go from one thing to the next, and a screen reader is told what it is."""
+    stage = await lasting.enter_async_context(rehearsal())
+    tab = await visit(address(stage), **WIDE)
+    ribbon = Ribbon(tab.page)
+    await ribbon.knows(7)
+    told = ["Piano, since", "No input, ", "Silence, ", "bridge, mark", "Flute, ", "Violin, "]
+    for words in told:
+        await tab.page.keyboard.press("ArrowLeft")
+        if words == "Silence, ":
+            await ribbon.says("Warming, ")
+            await tab.page.keyboard.press("ArrowLeft")
+        await ribbon.says(words)
+    await tab.page.wait_for_selector(".tip", state="visible")
+    assert await tab.page.get_attribute(CANVAS, "aria-valuenow") == "1"
+    await tab.page.keyboard.press("ArrowRight")
+    await ribbon.says("Flute, ")
+    await tab.page.keyboard.press("Escape")
+    await ribbon.says(LIVE)
+    await tab.page.wait_for_selector(".tip", state="hidden")
+    await tab.page.keyboard.press("ArrowLeft")
+    await ribbon.says("Piano, ")
+
+
+async def test_zoom_has_two_ends(visit, lasting):
+    """Keys, wheel and buttons show from half a minute to two hours, and no less or more."""
+    stage = await lasting.enter_async_context(rehearsal())
+    tab = await visit(address(stage), **WIDE)
+    ribbon = Ribbon(tab.page)
+    await ribbon.shows(LIVE)
+    await tab.page.focus(CANVAS)
+    for key, span in (("-", "the last 2 hours"), ("+", "the last 30 seconds")):
+        for _ in range(10):
+            await tab.page.keyboard.press(key)
+        await ribbon.shows(span)
+    box = await tab.page.locator(CANVAS).bounding_box()
+    await tab.page.mouse.move(box["x"] + 100, box["y"] + 100)
+    for turn, span in ((240, "the last 2 hours"), (-240, "the last 30 seconds")):
+        for _ in range(10):
+            await tab.page.mouse.wheel(0, turn)
+        await ribbon.shows(span)
+    for name, span in (("10 minutes", "10 minutes"), ("2 hours", "2 hours"), ("30 seconds", "30 seconds")):
+        button = tab.page.get_by_role("button", name=f"Show {name}")
+        await button.click()
+        await ribbon.shows(f"the last {span}")
+        assert await button.get_attribute("aria-pressed") == "true"
+    assert await tab.page.locator(".zoom [aria-pressed=true]").count() == 1
+
+
+async def test_fingers_pinch_and_drag(visit, lasting):
+    """Two fingers that spread show less, pinched ones more, and one that moves sideways goes back in time."""
+    stage = await lasting.enter_async_context(rehearsal())
+    tab = await visit(address(stage), **WIDE, has_touch=True)
+    ribbon = Ribbon(tab.page)
+    await ribbon.knows(7)
+    box = await tab.page.locator(CANVAS).bounding_box()
+    screen = await tab.page.context.new_cdp_session(tab.page)
+
+    async def touch(kind: str, *places: float) -> None:
+        points = [{"x": box["x"] + x, "y": box["y"] + 100, "id": number} for number, x in enumerate(places)]
+        await screen.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": points})
+
+    for apart, span in ((200, "the last 1 minute"), (50, "the last 4 minutes")):
+        await touch("touchStart", 400, 500)
+        await touch("touchMove", 400, 400 + (100 + apart) / 2)
+        await touch("touchMove", 400, 400 + apart)
+        await touch("touchEnd")
+        await ribbon.shows(span)
+        await tab.page.get_by_role("button", name="Show 2 minutes").click()
+    await tab.page.get_by_role("button", name="Show 30 seconds").click()
+    await touch("touchStart", 300)
+    await touch("touchMove", 400)
+    await touch("touchMove", 500)
+    await touch("touchEnd")
+    await tab.page.wait_for_selector(".timeline-live[aria-pressed=false]")
+
+
+async def test_who_looks_back_stays_there(visit, lasting):
+    """Dragging and keys go back in time; what is heard meanwhile does not move it, and Live returns."""
+    stage = await lasting.enter_async_context(rehearsal())
+    tab = await visit(address(stage), **WIDE)
+    ribbon = Ribbon(tab.page)
+    await ribbon.knows(7)
+    live = tab.page.locator(".timeline-live")
+    await tab.page.keyboard.press("+")
+    await tab.page.keyboard.press("+")
+    await ribbon.shows("the last 30 seconds")
+    box = await tab.page.locator(CANVAS).bounding_box()
+    await tab.page.mouse.move(box["x"] + 300, box["y"] + 100)
+    await tab.page.mouse.down()
+    await tab.page.mouse.move(box["x"] + 800, box["y"] + 100, steps=5)
+    await tab.page.mouse.up()
+    await tab.page.wait_for_function("() => / to /.test(document.querySelector('.timeline-span').textContent)")
+    back = await tab.page.inner_text(".timeline-span")
+    assert await live.get_attribute("aria-pressed") == "false"
+    stage.server.publish(heard(60, 90, "piano", 0.7))
+    stage.server.publish(label(360, "violin", since=90.0))
+    await tab.page.wait_for_selector("#now[data-kind=instrument] >> text=Violin")
+    await ribbon.knows(8)
+    await tab.page.keyboard.press("Home")
+    await ribbon.shows(f"{clock(0)} to {clock(30)}")
+    assert back > clock(0)
+    await live.click()
+    await ribbon.shows("the last 30 seconds")
+    assert await live.get_attribute("aria-pressed") == "true"
+
+
+async def test_two_hours_reach_a_new_client_and_a_reload(visit, lasting):
+    """All of a long rehearsal is drawn: each of 2500 stretches where and what it was, second guesses and marks too."""
+    length, kinds = 7200 / 2500, [*INSTRUMENTS, None, None]
+    stage = await lasting.enter_async_context(staged(greeting=False))
+    stage.server.publish(HELLO)
+    for index in range(2500):
+        kind = kinds[index % 10]
+        stage.server.publish(heard(round(index * length, 4), round((index + 1) * length, 4), kind))
+        if index % 6 == 0:
+            start = round(index * length + 0.5, 4)
+            other = INSTRUMENTS[(index + 4) % 8]
+            stage.server.publish(Guess(start, start + 1, other, 0.3))
+    for minute in (20, 60, 100):
+        stage.server.publish(Mark(60.0 * minute, f"minute {minute}"))
+    stage.server.publish(Outage(3000.0, 3060.0, "USB Audio CODEC", "unplugged"))
+    stage.server.publish(label(28800, "violin", since=7200.0))
+    stage.time = 7200.0
+    tab = await visit(address(stage), **WIDE)
+    ribbon = Ribbon(tab.page)
+    for again in (False, True):
+        if again:
+            await tab.page.reload()
+        else:
+            await tab.page.get_by_role("button", name="Show 2 hours").click()
+        await ribbon.knows(2505)
+        await ribbon.shows("the last 2 hours")
+        # In every lane, all along: each tenth of the picture has each instrument's own colour in its own lane.
+        assert await tab.page.evaluate(COLOURED, CANVAS) == 8 * 10
+    await ribbon.stop()
+    for index in (4, 805, 1616, 2497):
+        start, end = index * length, (index + 1) * length
+        await tab.page.mouse.move(*await ribbon.point(start + length / 2, INSTRUMENTS[index % 10]))
+        await tab.page.wait_for_function(
+            "words => document.querySelector('.tip').textContent.startsWith(words)",
+            arg=f"{INSTRUMENTS[index % 10].capitalize()}{clock(start)} to {clock(end)}2.9 s, 90\u202f%",
+        )
+    for minute in (20, 60, 100):
+        await tab.page.mouse.move(*await ribbon.point(60.0 * minute, "flags"))
+        await ribbon.tip(f"minute {minute}", f"mark at {clock(60 * minute)}")
+
+
+async def test_the_present_grows_and_so_does_what_is_nearly_said(visit, lasting):
+    """What is heard now reaches to the right edge, and a second guess is seen before it ends."""
+    stage = await lasting.enter_async_context(rehearsal())
+    tab = await visit(address(stage), **WIDE)
+    ribbon = Ribbon(tab.page)
+    await ribbon.knows(7)
+    heard_now = label(320, "piano", 0.7, since=60.0)
+    nearly = heard_now.probabilities | {"flute": 0.24}
+    for seq in (324, 328):
+        stage.server.publish(replace(heard_now, seq=seq, time=seq / 4, probabilities=nearly))
+    box = await tab.page.locator(CANVAS).bounding_box()
+    edge = box["x"] + box["width"] - 3
+    for lane, words in (("piano", f"Pianosince {clock(60)}"), ("flute", f"Nearly flute{clock(81)} to {clock(82)}")):
+        row = await tab.page.locator(f".lane[data-instrument={lane}]").bounding_box()
+        await tab.page.mouse.move(edge, row["y"] + row["height"] / 2)
+        await tab.page.wait_for_function(
+            "words => document.querySelector('.tip').textContent.startsWith(words)", arg=words
+        )
+
+
+async def test_a_service_that_starts_again_is_another_chapter(visit):
+    """What was heard before stays, the time without connection is told, and what the new service hears follows."""
+    tab = await visit(**WIDE)
+    tab.expected = "^WebSocket connection to .* failed"  # what Chromium says of every attempt
+    ribbon = Ribbon(tab.page)
+    async with rehearsal() as stage:
+        await tab.page.goto(address(stage))
+        await ribbon.knows(7)
+    await tab.page.wait_for_selector("#now[data-kind=offline]")
+    await ribbon.knows(8)
+    await tab.page.keyboard.press("ArrowLeft")
+    await ribbon.says("No connection, since ")
+    async with staged(port=stage.port, greeting=False) as later:
+        for message in (
+            replace(HELLO, utc=HELLO.utc + 200, run="later"),
+            STATUS,
+            heard(0, 10, "trumpet", 0.6),
+            label(80, "clarinet", since=10.0),
+        ):
+            later.server.publish(message)
+        later.time = 20.0
+        await tab.page.wait_for_selector("#link[data-phase=live]")
+        await tab.page.keyboard.press("Escape")
+        await ribbon.knows(10)
+        for words in (
+            f"Clarinet, since {clock(210)}",
+            f"Trumpet, {clock(200)} to {clock(210)}, 10.0 s, 60\u202f%",
+            "No connection, 20:28:",
+            f"Piano, {clock(60)} to {clock(80)}, 20.0 s, 70\u202f%",
+            "No input, ",
+            "Warming, ",
+        ):
+            await tab.page.keyboard.press("ArrowLeft")
+            await ribbon.says(words)
+
+
+async def test_no_more_is_drawn_than_can_be_seen(visit, lasting):
+    """At most fifteen pictures a second, one where motion is not wanted, one a pixel, and none of a hidden page."""
+    stage = await lasting.enter_async_context(rehearsal())
+    tab = await visit(**WIDE)
+    await tab.page.add_init_script("""
+        window.drawn = 0;
+        const clear = CanvasRenderingContext2D.prototype.clearRect;
+        CanvasRenderingContext2D.prototype.clearRect = function (...box) {
+            if (this.canvas.className === 'ribbon-canvas') window.drawn += 1;
+            clear.apply(this, box);
+        };
+    """)
+    frames = asyncio.Queue()
+    tab.page.on("websocket", lambda socket: socket.on("framereceived", frames.put_nowait))
+    await tab.page.goto(address(stage))
+    ribbon = Ribbon(tab.page)
+    await ribbon.knows(7)
+    hops = itertools.count(321)
+
+    async def draws() -> tuple[int, float]:
+        """Return the pictures drawn while eight labels come, and the seconds that it took."""
+        before = await tab.page.evaluate("() => [drawn, performance.now()]")
+        for hop in itertools.islice(hops, 8):
+            while not frames.empty():
+                frames.get_nowait()
+            stage.server.publish(label(hop, "piano", 0.7, since=60.0))
+            async with asyncio.timeout(20):
+                await frames.get()
+            await tab.page.evaluate("() => new Promise((done) => setTimeout(done, 70))")
+        after = await tab.page.evaluate("() => [drawn, performance.now()]")
+        return after[0] - before[0], (after[1] - before[1]) / 1000
+
+    for span, motion, rate in (
+        ("30 seconds", "no-preference", 15.2),
+        ("30 seconds", "reduce", 1),
+        ("2 hours", "no-preference", 0.2),
+    ):
+        await tab.page.emulate_media(reduced_motion=motion)
+        await tab.page.get_by_role("button", name=f"Show {span}").click()
+        await ribbon.shows(f"the last {span}")
+        await tab.page.mouse.move(5, 5)
+        pictures, seconds = await draws()
+        assert pictures <= rate * seconds + 2
+        assert pictures > 0 or rate < 15
+    await tab.page.evaluate("""() => {
+        Object.defineProperty(document, 'hidden', { get: () => true });
+        document.dispatchEvent(new Event('visibilitychange'));
+    }""")
+    stage.server.publish(heard(60, 90, "piano"))
+    assert (await draws())[0] == 0
+
+
+@pytest.mark.parametrize("width", [320, 1280, 1920])
+async def test_the_ribbon_fits_every_width_and_scheme(visit, width, lasting):
+    """The canvas has the screen's own pixels, names give way to pictures, and colours follow the theme."""
+    stage = await lasting.enter_async_context(rehearsal())
+    tab = await visit(address(stage), **WIDE | {"viewport": {"width": width, "height": 700}}, device_scale_factor=2)
+    await Ribbon(tab.page).knows(7)
+    assert await tab.page.locator(".lane-name").first.is_visible() == (width > 600)
+    assert await tab.page.evaluate("() => document.scrollingElement.scrollWidth <= innerWidth")
+    fits = """selector => {
+        const canvas = document.querySelector(selector);
+        const { width, height } = canvas.getBoundingClientRect();
+        return Math.abs(canvas.width - 2 * width) <= 1 && Math.abs(canvas.height - 2 * height) <= 1 && canvas.width;
+    }"""
+    before = await (await tab.page.wait_for_function(fits, arg=CANVAS)).json_value()
+    ground = """([selector, old]) => {
+        const canvas = document.querySelector(selector);
+        const copy = new OffscreenCanvas(1, 1).getContext('2d');
+        copy.drawImage(canvas, canvas.width - 9, canvas.height / 2, 1, 1, 0, 0, 1, 1);
+        const shade = copy.getImageData(0, 0, 1, 1).data.join();
+        return shade !== old && shade;
+    }"""
+    dark = await (await tab.page.wait_for_function(ground, arg=[CANVAS, ""])).json_value()
+    await tab.page.evaluate("() => { document.documentElement.dataset.theme = 'light'; }")
+    await tab.page.wait_for_function(ground, arg=[CANVAS, dark])
+    await tab.page.set_viewport_size({"width": width + 40, "height": 700})
+    await tab.page.wait_for_function(f"([selector, old]) => ({fits})(selector) > old", arg=[CANVAS, before])

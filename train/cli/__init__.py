@@ -1,0 +1,1 @@
+"""The `soloist train` command: one file for each of its actions."""

@@ -1,0 +1,74 @@
+"""The usual way, for comparison: librosa's features of the whole window, every hop. Run by `soloist bench`."""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from collections.abc import Callable
+from statistics import median
+
+import librosa
+import numpy as np
+
+from stream.bench.demo_audio import demo_audio
+from stream.recognition import bundle
+from stream.recognition.classifier import Classifier
+from stream.recognition.mel import N_MELS, SAMPLE_RATE, WINDOW, Array, StreamingMel
+from stream.recognition.recognizer import HOP
+from stream.recognition.smoothing import Smoother
+
+_PASSES = 5
+
+
+def librosa_features(window: Array) -> Array:
+    """Features of a window as the design defines them.
+
+    Parameters
+    ----------
+    window : np.ndarray [shape=(65536,), dtype=float32]
+
+    Returns
+    -------
+    np.ndarray [shape=(129, 129), dtype=float32]
+    """
+    mel = librosa.feature.melspectrogram(y=window, sr=SAMPLE_RATE, n_mels=N_MELS)
+    features: Array = librosa.power_to_db(mel, ref=np.max)
+    return features
+
+
+def compare(model: str) -> dict[str, float]:
+    """Time both ways over the demo, pass by pass in turn, so that a busy machine slows both.
+
+    Returns
+    -------
+    dict
+        Median milliseconds: features and the whole hop (features, inference, smoothing), librosa's and ours.
+    """
+    audio = demo_audio()
+    step = round(HOP * SAMPLE_RATE)
+    ends = range(WINDOW, len(audio), step)
+    classifier = Classifier(bundle.load(model))
+    mel = StreamingMel()
+    times: dict[str, list[float]] = {}
+
+    def run(name: str, features: Callable[[Array, int], Array]) -> None:
+        smoother = Smoother(classifier.bundle.thresholds)
+        mel.reset()
+        for end in ends:
+            window = audio[end - WINDOW : end]
+            started = time.perf_counter()
+            found = features(window, end)
+            computed = time.perf_counter()
+            smoother.update(classifier(found), HOP)
+            times.setdefault(f"{name}_features_ms", []).append(1000 * (computed - started))
+            times.setdefault(f"{name}_hop_ms", []).append(1000 * (time.perf_counter() - started))
+
+    for _ in range(_PASSES):
+        run("librosa", lambda window, _: librosa_features(window))
+        run("ours", mel.features)
+    return {name: median(values) for name, values in times.items()}
+
+
+if __name__ == "__main__":
+    sys.stdout.write(json.dumps(compare(sys.argv[1])) + "\n")

@@ -1,0 +1,1 @@
+"""Clips of whatever data set they come from, their division by recording, and their features on disk."""

@@ -1,0 +1,203 @@
+"""Clips that lie in audio files, and the files that nothing may be trained on."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+import soundfile
+import soxr
+
+from stream.errors import ConfigError, SourceError
+from stream.recognition.mel import SAMPLE_RATE, WINDOW
+from train.datasets.clips import Array, Clip
+
+_UNKNOWN: Final = "unknown"
+_UNREADABLE: Final = (
+    OSError,
+    RuntimeError,
+    TypeError,
+    ValueError,
+)  # soundfile's, of broken files, .raw files and folders
+_ENDLESS: Final = 2**62  # frames that libsndfile gives for a stream whose end it cannot find
+
+
+@dataclass(frozen=True, slots=True)
+class Files:
+    """A data set whose clips are windows of audio files; it implements `train.datasets.clips.Dataset`.
+
+    Parameters
+    ----------
+    name : str
+        What the data set is called in reports.
+    labels : tuple of str
+        In the order of the model's outputs.
+    clips : tuple of Clip
+        Each with a path.
+    """
+
+    name: str
+    labels: tuple[str, ...]
+    clips: tuple[Clip, ...]
+
+    @property
+    def digest(self) -> str:
+        """Empty: the files determine the clips."""
+        return ""
+
+    def audio(self, clip: Clip) -> Array:
+        """Audio of a clip, its channels averaged.
+
+        Parameters
+        ----------
+        clip : Clip
+            One of `clips`.
+
+        Returns
+        -------
+        np.ndarray [shape=(65536,), dtype=float32]
+            Mono audio at 22 050 Hz; zeros follow where the recording ends earlier.
+
+        Raises
+        ------
+        SourceError
+            If the file is missing, cannot be decoded, has no sound in that window, or samples that are no numbers. The
+            text names the file.
+        """
+        if clip.path is None:
+            raise ConfigError(f"{clip} has no file: it is not of the data set {self.name}")
+        try:
+            with soundfile.SoundFile(clip.path) as file:
+                rate = file.samplerate
+                start, stop = (round(edge * WINDOW * rate / SAMPLE_RATE) for edge in (clip.number, clip.number + 1))
+                if start < file.frames:
+                    file.seek(start)
+                    sound = file.read(stop - start, dtype="float32", always_2d=True)
+                else:
+                    sound = np.zeros((0, 1), np.float32)
+            with np.errstate(all="ignore"):
+                mono = sound.mean(axis=1, dtype=np.float32)
+            if not np.isfinite(mono).all():
+                raise SourceError(f"{clip} has samples that are not finite")
+            if len(mono) and rate != SAMPLE_RATE:
+                mono = soxr.resample(mono, rate, SAMPLE_RATE)
+        except _UNREADABLE as error:
+            raise SourceError(f"cannot read {clip.path}: {_reason(clip.path, error)}") from error
+        if not mono.any():
+            raise SourceError(f"{clip} holds {'nothing but zeros' if len(mono) else 'no samples'}")
+        window = np.zeros(WINDOW, np.float32)
+        window[: len(mono)] = mono[:WINDOW]
+        return window
+
+
+def windows(path: Path) -> int:
+    """How many clips an audio file is cut to.
+
+    Parameters
+    ----------
+    path : Path
+        Audio file.
+
+    Returns
+    -------
+    int
+        Windows of 65 536 samples at 22 050 Hz without overlap, 1 or more. What is left at the end counts where it is
+        half a window or more, or all there is. 1 also for a file that cannot be read, so that reading its clip names
+        it.
+    """
+    try:
+        info = soundfile.info(path)
+    except _UNREADABLE:
+        return 1
+    if not 0 < info.frames < _ENDLESS:
+        return 1
+    frames, rate = int(info.frames), int(info.samplerate)
+    full, rest = divmod(frames * SAMPLE_RATE, WINDOW * rate)
+    return max(1, full + (2 * rest >= WINDOW * rate))
+
+
+def cut(clip: Clip) -> list[Clip]:
+    """All windows of the file that a clip names, each as a clip."""
+    assert clip.path is not None
+    return [replace(clip, number=number) for number in range(windows(clip.path))]
+
+
+def ordered(labels: set[str]) -> tuple[str, ...]:
+    """Labels by name, `unknown` last."""
+    return tuple(sorted(labels, key=lambda label: (label == _UNKNOWN, label)))
+
+
+def keep_validation(clips: Sequence[Clip]) -> tuple[Clip, ...]:
+    """Move clips that are for validation only to that split, with all that is of the same recordings.
+
+    Parameters
+    ----------
+    clips : sequence of Clip
+        Clips of any splits.
+
+    Returns
+    -------
+    tuple of Clip
+        The same clips in the same order; see `refuse_validation` for which ones move.
+    """
+    reserved = {clip.recording for clip in _reserved(clips)}
+    return tuple(replace(clip, split="validation") if clip.recording in reserved else clip for clip in clips)
+
+
+def refuse_validation(clips: Sequence[Clip]) -> None:
+    """Refuse to train with clips that are for validation only, on whichever side of the split they are.
+
+    These are the files in a folder named ``validation`` that a ``validation.csv`` beside that folder lists, also where
+    a link leads to one. A model whose epoch was chosen on them could no longer be judged by them, so no split may hold
+    one.
+
+    Parameters
+    ----------
+    clips : sequence of Clip
+        All that a training command is about to use.
+
+    Raises
+    ------
+    ConfigError
+        If one of them is for validation only. The text names the first and says how many there are.
+    """
+    if reserved := _reserved(clips):
+        path = reserved[0].path
+        assert path is not None
+        table = path.resolve().parent.with_suffix(".csv")
+        more = f" and {len(reserved) - 1} more" if len(reserved) > 1 else ""
+        raise ConfigError(f"{path}{more} must not be trained with: {table} keeps it for validation only")
+
+
+def _reserved(clips: Sequence[Clip]) -> list[Clip]:
+    listed: dict[Path, frozenset[Path]] = {}
+    kept = set()
+    for path in {clip.path for clip in clips if clip.path is not None}:
+        home = path.resolve().parent
+        if home.name == "validation":
+            if home not in listed:
+                listed[home] = _listed(home.with_suffix(".csv"))
+            if path.resolve() in listed[home]:
+                kept.add(path)
+    return [clip for clip in clips if clip.path in kept]
+
+
+def _listed(table: Path) -> frozenset[Path]:
+    if not table.is_file():
+        return frozenset()
+    try:
+        with table.open(newline="", encoding="utf-8-sig") as file:
+            return frozenset((table.parent / row["path"]).resolve() for row in csv.DictReader(file) if row.get("path"))
+    except (OSError, ValueError, csv.Error) as error:
+        raise SourceError(f"cannot read {table}, which may keep files from training: {error}") from error
+
+
+def _reason(path: Path, error: Exception) -> str:
+    if not path.exists():
+        return "there is no such file"
+    text = str(getattr(error, "error_string", error))  # soundfile's own text repeats the file
+    return " ".join(text.split())

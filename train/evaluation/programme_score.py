@@ -1,0 +1,186 @@
+"""Scores of what was heard of programmes, against who really played when."""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Sequence
+from typing import Final
+
+import mir_eval
+import numpy as np
+import numpy.typing as npt
+
+from stream.recognition.bundle import Bundle
+from train.compose.programmes import NOBODY, Interval, Programmes
+from train.evaluation.served_programmes import NONE, Hearing, listen
+from train.evaluation.timing import TOLERANCES, Steady, Timing
+
+_FRAME: Final = 0.1  # s, of the pairs that segments are compared by
+_BINS: Final = 10  # of the confidence
+
+
+def follow(
+    name: str, bundle: Bundle, programmes: Programmes, count: int, solos: int, processes: int = 1, *, first: int = 0
+) -> Timing:
+    """Let the service's recognizer hear programmes, and score what it tells.
+
+    Parameters
+    ----------
+    name : str
+        What the programmes are.
+    bundle, programmes, count, solos, processes, first
+        As for `train.evaluation.served_programmes.listen`.
+    """
+    return score(name, *listen(bundle, programmes, count, solos, processes, first=first))
+
+
+def score(name: str, programmes: Sequence[Hearing], solos: Sequence[Hearing] = ()) -> Timing:
+    """Score what was heard.
+
+    Parameters
+    ----------
+    name : str
+        What the programmes are.
+    programmes : sequence of Hearing
+        At least one.
+    solos : sequence of Hearing
+        Of one player each.
+
+    Returns
+    -------
+    Timing
+    """
+    pairs = [(_truth(hearing), _told(hearing)) for hearing in programmes]
+    overlaps = list(itertools.chain.from_iterable(_overlaps(*pair) for pair in pairs))
+    return Timing(
+        name=name,
+        programmes=len(programmes),
+        seconds=sum(seconds for _, _, seconds in overlaps),
+        delays=tuple(sorted(itertools.chain.from_iterable(_delays(*pair) for pair in pairs))),
+        told=sum(len(told) - 1 for _, told in pairs),
+        beyond=sum(_beyond(*pair) for pair in pairs),
+        nobody=sum(seconds for true, _, seconds in overlaps if true == NONE),
+        false=sum(_false(*pair) for pair in pairs),
+        named=sum(seconds for true, label, seconds in overlaps if true == NONE != label),
+        right=sum(seconds for true, label, seconds in overlaps if true == label),
+        boundaries=sum(len(truth) - 1 for truth, _ in pairs),
+        hits=tuple(sum(_hits(*pair, tolerance) for pair in pairs) for tolerance in TOLERANCES),
+        pairwise=float(np.mean([_pairwise(*pair) for pair in pairs])),
+        calibration_error=_calibration_error(programmes),
+        steady=_steady(solos),
+    )
+
+
+def _truth(hearing: Hearing) -> list[Interval]:
+    """Merge what is true from the first hop on."""
+    start = float(hearing.times[0])
+    stretches = [
+        Interval(max(true.start, start), true.end, NONE if true.label in NOBODY else true.label)
+        for true in hearing.truth
+        if true.end > start
+    ]
+    return _merged(stretches)
+
+
+def _told(hearing: Hearing) -> list[Interval]:
+    """Stretches that were told: a label holds from the hop that tells it to the next one."""
+    ends = [*hearing.times[1:].tolist(), hearing.truth[-1].end]
+    hops = zip(hearing.times.tolist(), ends, hearing.names, strict=True)
+    return _merged([Interval(*hop) for hop in hops if hop[0] < hop[1]])
+
+
+def _merged(stretches: list[Interval]) -> list[Interval]:
+    runs = [list(run) for _, run in itertools.groupby(stretches, key=lambda stretch: stretch.label)]
+    return [Interval(run[0].start, run[-1].end, run[0].label) for run in runs]
+
+
+def _delays(truth: list[Interval], told: list[Interval]) -> list[float]:
+    """How late each instrument but one that plays from the beginning is named; infinity where it is missed."""
+    delays = []
+    for true in truth[1:]:
+        if true.label != NONE:
+            hits = (s for s in told if s.label == true.label and s.end > true.start and s.start < true.end)
+            first = next(hits, None)
+            delays.append(math.inf if first is None else max(0.0, first.start - true.start))
+    return delays
+
+
+def _beyond(truth: list[Interval], told: list[Interval]) -> int:
+    """Count changes that are not the first to the true label of a stretch."""
+    arrived: set[int] = set()
+    beyond = 0
+    for stretch in told[1:]:
+        at = _at(truth, stretch.start)
+        if truth[at].label == stretch.label and at not in arrived:
+            arrived.add(at)
+        else:
+            beyond += 1
+    return beyond
+
+
+def _false(truth: list[Interval], told: list[Interval]) -> int:
+    """Count changes to an instrument while nobody is in front, but for the one that just was: that is late."""
+    false = 0
+    for stretch in told[1:]:
+        at = _at(truth, stretch.start)
+        late = at > 0 and truth[at - 1].label == stretch.label
+        false += stretch.label != NONE == truth[at].label and not late
+    return false
+
+
+def _at(truth: list[Interval], time: float) -> int:
+    """Which stretch a time is in."""
+    return next(number for number, true in enumerate(truth) if time < true.end)
+
+
+def _overlaps(truth: list[Interval], told: list[Interval]) -> list[tuple[str, str, float]]:
+    """List true label, told label and seconds of every stretch in which neither changes."""
+    intervals, true, labels = mir_eval.util.merge_labeled_intervals(*_labelled(truth), *_labelled(told))
+    return list(zip(true, labels, np.diff(intervals, axis=1)[:, 0].tolist(), strict=True))
+
+
+def _hits(truth: list[Interval], told: list[Interval], tolerance: float) -> int:
+    """Boundaries that can be matched one to one."""
+    boundaries = [np.array([stretch.start for stretch in stretches[1:]]) for stretches in (truth, told)]
+    return len(mir_eval.util.match_events(*boundaries, tolerance))
+
+
+def _pairwise(truth: list[Interval], told: list[Interval]) -> float:
+    """F-measure over pairs of frames: whether they are in one label."""
+    start = truth[0].start
+    reference, estimate = ((intervals - start, labels) for intervals, labels in (_labelled(truth), _labelled(told)))
+    return float(mir_eval.segment.pairwise(*reference, *estimate, frame_size=_FRAME)[2])
+
+
+def _labelled(stretches: list[Interval]) -> tuple[npt.NDArray[np.float64], list[str]]:
+    return np.array([[s.start, s.end] for s in stretches]), [s.label for s in stretches]
+
+
+def _steady(solos: Sequence[Hearing]) -> Steady:
+    changes = 0
+    seconds = right = 0.0
+    for hearing in solos:
+        told = _told(hearing)
+        while told and told[0].label == NONE:  # to wait for the first name is no flicker
+            del told[0]
+        changes += max(0, len(told) - 1)
+        seconds += sum(stretch.end - stretch.start for stretch in told)
+        right += sum(stretch.end - stretch.start for stretch in told if stretch.label == hearing.truth[0].label)
+    return Steady(len(solos), seconds, changes, right)
+
+
+def _calibration_error(programmes: Sequence[Hearing]) -> float:
+    """Compute the expected calibration error of the confidences, hop by hop."""
+    confidence = np.concatenate([hearing.confidences for hearing in programmes])
+    right = np.array(
+        [
+            truth[_at(truth, min(time, truth[-1].end - 1e-9))].label == name
+            for hearing in programmes
+            for truth in [_truth(hearing)]
+            for time, name in zip(hearing.times.tolist(), hearing.names, strict=True)
+        ]
+    )
+    bins = np.minimum((confidence * _BINS).astype(int), _BINS - 1)
+    gaps = [abs(float(np.sum(confidence[bins == b] - right[bins == b]))) for b in np.unique(bins)]
+    return sum(gaps) / len(confidence)

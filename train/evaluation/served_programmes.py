@@ -1,0 +1,139 @@
+"""What the service's recognizer tells of programmes, hop by hop, and what other smoothing would make of it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+
+from stream.recognition.bundle import Bundle
+from stream.recognition.classifier import Classifier, Probabilities
+from stream.recognition.recognizer import Recognizer
+from stream.recognition.smoothing import Smoother
+from train.compose.programmes import Interval, Programme, Programmes
+from train.datasets.processes import Crew
+
+NONE: Final = "nobody"
+"""What stands for `unknown` and `silence` in scores: a change from one to the other is none of the label."""
+
+_SOLO: Final = "solo"
+
+Job = tuple[Bundle, str, int]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Hearing:
+    """What the recognizer told of a programme, hop by hop from the first full window on."""
+
+    truth: tuple[Interval, ...]
+    times: npt.NDArray[np.float64]
+    """When it told, in seconds: the window's end [shape=(n,)]."""
+    raw: Probabilities
+    """Before smoothing; zeros in silence [shape=(n, instruments)]."""
+    silent: npt.NDArray[np.bool_]
+    """Where the level gate called it silence [shape=(n,)]."""
+    names: tuple[str, ...]
+    """What was told: an instrument, or `NONE`."""
+    confidences: npt.NDArray[np.float64]
+    """Of that; 1 in silence [shape=(n,)]."""
+
+
+def listen(
+    bundle: Bundle, programmes: Programmes, count: int, solos: int, processes: int = 1, *, first: int = 0
+) -> tuple[list[Hearing], list[Hearing]]:
+    """Let the service's recognizer hear programmes and solos.
+
+    Parameters
+    ----------
+    bundle : Bundle
+        The model.
+    programmes : Programmes
+        What makes them. It is sent to the other processes.
+    count, solos : int
+        How many programmes, and how many minutes of one player.
+    processes : int
+        How many share the work; the result does not depend on it.
+    first : int
+        Number of the first programme, and of the first solo.
+
+    Returns
+    -------
+    programmes, solos : list of Hearing
+
+    Raises
+    ------
+    SourceError
+        If a recording or a clip cannot be read.
+    ConfigError
+        If a process dies.
+    """
+    jobs: list[Job] = [(bundle, "programme", first + number) for number in range(count)]
+    jobs += [(bundle, _SOLO, first + number) for number in range(solos)]
+    heard: dict[tuple[str, int], Hearing] = {}
+    with Crew(programmes, processes) as crew:
+        heard.update(crew.run(_listen, jobs))
+    ordered = [heard[job[1:]] for job in jobs]
+    return ordered[:count], ordered[count:]
+
+
+def hear(bundle: Bundle, programme: Programme) -> Hearing:
+    """Let the service's recognizer hear a programme.
+
+    Parameters
+    ----------
+    bundle : Bundle
+    programme : Programme
+        At least a window long.
+    """
+    told = [result.label for result in Recognizer(Classifier(bundle)).feed(programme.audio)]
+    told = [label for label in told if label.state != "warming"]
+    silent = np.array([label.state == "silence" for label in told])
+    confidences = np.array([label.confidence for label in told])
+    return Hearing(
+        programme.truth,
+        np.array([label.time for label in told]),
+        np.array([list(label.raw.values()) for label in told]),
+        silent,
+        tuple(label.label or NONE for label in told),
+        np.where(silent, 1.0, confidences),
+    )
+
+
+def smoothed(hearing: Hearing, instruments: Sequence[str], smoother: Smoother) -> Hearing:
+    """Smooth what was heard once more, by other rules.
+
+    Parameters
+    ----------
+    hearing : Hearing
+    instruments : sequence of str
+        Names of the probabilities.
+    smoother : Smoother
+        What decides; it is reset first.
+
+    Returns
+    -------
+    Hearing
+        As if the recognizer had had that smoother.
+    """
+    smoother.reset()
+    names, confidences = [], []
+    hops = np.diff(hearing.times, prepend=2 * hearing.times[0] - hearing.times[1])
+    for raw, silent, elapsed in zip(hearing.raw, hearing.silent, hops, strict=True):
+        if silent:
+            smoother.reset()
+            names.append(NONE)
+            confidences.append(1.0)
+            continue
+        average, named = smoother.update(raw, float(elapsed))
+        names.append(NONE if named is None else instruments[named])
+        confidences.append(1 - float(average.sum()) if named is None else float(average[named]))
+    return Hearing(hearing.truth, hearing.times, hearing.raw, hearing.silent, tuple(names), np.array(confidences))
+
+
+def _listen(programmes: Programmes, job: Job) -> tuple[tuple[str, int], Hearing]:
+    bundle, kind, number = job
+    programme = programmes.solo(number) if kind == _SOLO else programmes.programme(number)
+    return (kind, number), hear(bundle, programme)

@@ -1,0 +1,340 @@
+"""The ablation: the full recipe, and the same with one ingredient less, trained and scored on the same clips."""
+
+from __future__ import annotations
+
+import json
+import logging
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from importlib.metadata import version
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+from tqdm import tqdm
+from tqdm.contrib.logging import logging_redirect_tqdm
+
+from stream.errors import ConfigError, SourceError
+from stream.recognition.bundle import UNKNOWN
+from train.compose.composed_clips import Composed
+from train.compose.composer import INGREDIENTS
+from train.datasets.choice import Data, trainable
+from train.datasets.corpus import extract
+from train.evaluation.evaluate import validation
+from train.evaluation.score import Floats, Ints, calibrate, calibration_error, softmax
+from train.experiments import ablation_table as ablationtable
+from train.experiments.ablation_table import FULL, Ablation, Clips, Heard, Trial, digits
+from train.export import artifacts as export
+from train.export.int8 import Int8Model
+from train.fitting import trainer
+from train.fitting.augment import AUGMENTATIONS
+from train.fitting.schedule import Schedule, fitting
+from train.fitting.trainer import Corpora, Job, Trained
+from train.networks.by_name import NETWORKS, VARIANTS
+
+log = logging.getLogger(__name__)
+
+SCHEDULE: Final = Schedule(epochs=8, handovers=0.25)
+"""How each row is trained unless told otherwise; `seed` is the first of the seeds."""
+
+_ACCEPTED: Final = 0.9  # share of the instruments' clips that pass where the rejection of what is unknown is measured
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A line of the table."""
+
+    described: str
+    network: str
+    """Key of `train.networks.by_name.NETWORKS`."""
+    schedule: Schedule
+    without: str = ""
+    """Key of `train.compose.composer.INGREDIENTS`; empty for all of them."""
+
+
+def lines(network: str, schedule: Schedule) -> dict[str, Row]:
+    """Declare all rows, by name: the full recipe, then what it is compared with, as GROUP/NAME.
+
+    Parameters
+    ----------
+    network : str
+        Key of `train.networks.by_name.NETWORKS`: that of the full recipe.
+    schedule : Schedule
+        That of the full recipe.
+    """
+    found = {FULL: Row(f"all ingredients; {NETWORKS[network].described}", network, schedule)}
+    for name, what in INGREDIENTS.items():
+        found[f"composer/{name}"] = Row(f"no {name}: {what}", network, schedule, name)
+    if schedule.augmented:
+        for name in AUGMENTATIONS:
+            if name not in schedule.without:
+                plain = replace(schedule, without=(*schedule.without, name))
+                found[f"augmentation/{name}"] = Row(f"no {name}", network, plain)
+    if schedule.handovers:
+        plain = replace(schedule, handovers=0.0)
+        found["training/handovers"] = Row("no clips that begin with another player", network, plain)
+    if schedule.average:
+        plain = replace(schedule, average=0.0)
+        found["training/average"] = Row("no moving average of the weights", network, plain)
+    for name, other in NETWORKS.items():
+        if name != network:
+            found[f"network/{name}"] = Row(other.described, name, schedule)
+    return found
+
+
+def chosen(only: Sequence[str], known: Mapping[str, Row]) -> list[str]:
+    """Choose rows by their names or their groups, in the order in which they are declared.
+
+    Parameters
+    ----------
+    only : sequence of str
+        Names, such as ``composer/codec``, and groups, such as ``composer``. Where there are none, all rows but those of
+        the published networks, of which 2B stands for all.
+    known : mapping
+        As from `lines`.
+
+    Returns
+    -------
+    list of str
+        The full recipe first, which the others are compared with.
+
+    Raises
+    ------
+    ConfigError
+        When there is no such row or group.
+    """
+    groups = {name: name.partition("/")[0] for name in known}
+    if strange := [name for name in only if name not in known and name not in groups.values()]:
+        raise ConfigError(f"no row {', '.join(strange)}; there are {', '.join(known)}")
+    published = {f"network/{name}" for name in VARIANTS if name != "2B"}
+    asked = [name for name in known if {name, groups[name]} & set(only)] or sorted(known.keys() - published)
+    return [name for name in known if name == FULL or name in asked]
+
+
+def ablation(
+    data: Data,
+    cache: Path,
+    out: Path,
+    *,
+    network: str = "small",
+    only: Sequence[str] = (),
+    seeds: int = 1,
+    full_seeds: int = 3,
+    schedule: Schedule = SCHEDULE,
+    look: Callable[[], int] | None = None,
+    processes: int = 2,
+    progress: bool = True,
+) -> Ablation:
+    """Train the full recipe and what lacks one ingredient of it, and write ``ablation.json`` and ``ablation.md``.
+
+    Each training is saved when it is done. An ablation that was stopped goes on with those that are missing; one with
+    more rows or seeds in the same folder adds to it. The int8 models are kept in ``<out>/models``.
+
+    All rows choose their epoch by, and are scored on, clips that the full recipe composes. Those are of held-out
+    sources; where the data have test clips, these are scored, and the others choose.
+
+    Parameters
+    ----------
+    data : Data
+        A pack, and how many clips are composed of it.
+    cache : Path
+        Folder for features; every row that composes otherwise has clips of its own there.
+    out : Path
+        Folder for what comes out; made when absent.
+    network : str
+        Key of `train.networks.by_name.NETWORKS`.
+    only : sequence of str
+        Rows or groups of rows, as for `chosen`.
+    seeds : int
+        Trainings of each row.
+    full_seeds : int
+        Trainings of the full recipe, at least: what they differ by tells how far to trust any difference.
+    schedule : Schedule
+        How to train; its seed is the first one.
+    look : callable, optional
+        Counts a look at the pack's real clips and returns how many there have been. It is called once if there is
+        anything to score on them; without it nobody looks.
+    processes : int
+        Trainings at a time, which makes no difference to their results.
+    progress : bool
+        Whether to show progress bars, if standard error is a terminal.
+
+    Returns
+    -------
+    Ablation
+        Everything that stands in the folder now; `train.experiments.ablation_table.text` shows it in a terminal.
+
+    Raises
+    ------
+    ConfigError
+        When a setting is none that there is, the data are no pack, or the folder holds an ablation with other settings
+        or clips.
+    SourceError
+        When data, cache or folder cannot be read or written.
+    """
+    if network not in NETWORKS:
+        raise ConfigError(f"no network {network!r}; there are {', '.join(NETWORKS)}")
+    if min(seeds, full_seeds, processes) < 1:
+        raise ConfigError(f"seeds are {seeds} and {full_seeds}, processes {processes}; expected 1 or more of each")
+    schedule = fitting(schedule, data.clips)
+    known = lines(network, schedule)
+    names = chosen(only, known)
+    dataset = data.open(cache)
+    if not isinstance(dataset, Composed):
+        raise ConfigError(f"{data.path} is no pack: only what clips are composed of has ingredients to leave out")
+    path = out / "ablation.json"
+    full = extract(trainable(dataset), cache, processes=processes, progress=progress).corpora
+    found = _admitted(path, _begun(dataset, schedule, full, {name: known[name] for name in names}), list(known))
+    done = {(trial.row, trial.seed) for trial in found.trials}
+    jobs: dict[str, list[Job]] = {}
+    for seed in range(schedule.seed, schedule.seed + max(seeds, full_seeds)):
+        for name in names:
+            if (name, seed) not in done and (name == FULL or seed < schedule.seed + seeds):
+                row = known[name]
+                job = Job(row.without, name, NETWORKS[row.network], ("mel",), replace(row.schedule, seed=seed), True)
+                jobs.setdefault(row.without, []).append(job)
+    shown = progress and sys.stderr.isatty()
+    total = sum(map(len, jobs.values()))
+    with logging_redirect_tqdm(), tqdm(total=total, desc="training", unit="run", disable=not shown) as bar:
+        for batch in _batches(list(jobs), processes):
+            corpora = {name: _composed(dataset, name, full, cache, processes, progress) for name in batch}
+            todo = [job for name in batch for job in jobs[name]]
+            for trained in trainer.train(todo, corpora, processes):
+                trial = _kept(trained, full, len(found.instruments), out)
+                found.add(trial)
+                found.save(path)
+                bar.update()
+                log.info("%s, seed %d: %s", trial.row, trial.seed, ablationtable.summary(found, trial))
+    if look:
+        _look(found, data, cache, out, look, processes)
+        found.save(path)
+    export.replace(out / "ablation.md", ablationtable.markdown(found).encode())
+    return found
+
+
+def _begun(dataset: Composed, schedule: Schedule, full: Corpora, rows: Mapping[str, Row]) -> Ablation:
+    """Start an ablation, which has no results yet."""
+    settings = {key: value for key, value in asdict(schedule).items() if key != "seed"}
+    settings |= {package: version(package) for package in ("tensorflow", "keras")}
+    settings |= {"training clips": len(full["training"]), "clips": full["training"].digest[:16]}
+    settings |= {f"row {name}": row.described for name, row in rows.items()}
+    instruments = tuple(label for label in dataset.labels if label != UNKNOWN)
+    held = full["test"] if len(full["test"]) else full["validation"]
+    described = {name: row.described for name, row in rows.items()}
+    return Ablation(settings, dataset.name, instruments, described, Clips(held.digest[:16], digits(held.targets)))
+
+
+def _admitted(path: Path, fresh: Ablation, order: Sequence[str]) -> Ablation:
+    """Go on with what the folder holds, if it was begun with the same settings and clips."""
+    if not path.exists():
+        return fresh
+    found = ablationtable.load(path)
+    wanted = json.loads(json.dumps(fresh.settings))
+    changed = [
+        f"{key} {found.settings[key]!r}, now {value!r}"
+        for key, value in wanted.items()
+        if found.settings.get(key, value) != value  # a row that was not in it before is none of the differences
+    ]
+    if found.held != fresh.held:
+        changed.append(f"held-out clips {found.held.digest}, now {fresh.held.digest}")
+    if changed:
+        raise ConfigError(
+            f"{path.parent} holds an ablation with other settings ({'; '.join(changed)}); "
+            "give another folder, or remove it"
+        )
+    found.settings |= wanted
+    rows = found.rows | fresh.rows
+    found.rows = {name: rows[name] for name in order if name in rows}
+    return found
+
+
+def _batches(names: Sequence[str], processes: int) -> list[list[str]]:
+    """Divide sets of clips so that results come soon, and no process idles while others train."""
+    others = [name for name in names if name]
+    batches = [others[start : start + processes] for start in range(0, len(others), processes)]
+    # Most rows train on the full recipe's clips, and those are there.
+    return [[""], *batches] if "" in names else batches
+
+
+def _composed(dataset: Composed, without: str, full: Corpora, cache: Path, processes: int, progress: bool) -> Corpora:
+    """Training clips that lack an ingredient, beside the full recipe's validation clips."""
+    if not without:
+        return full
+    log.info("composing without %s", INGREDIENTS[without])
+    lacking = replace(dataset, without=(*dataset.without, without), validation=0)
+    corpora = extract(lacking, cache, processes=processes, splits=("training",), progress=progress).corpora
+    return {**full, "training": corpora["training"]}
+
+
+def _kept(trained: Trained, full: Corpora, instruments: int, out: Path) -> Trial:
+    """Keep a model, and score it on the held-out clips."""
+    one, compact = trained.training, trained.compact
+    assert compact is not None  # every job asks for one
+    export.replace(_model(out, one.row, one.seed), trained.content)
+    model = Int8Model(trained.content)
+    held = full["validation"]
+    logits = model.logits(held.features())
+    temperature = calibrate(held.targets, logits, instruments).temperature
+    if len(full["test"]):
+        held = full["test"]
+        logits = model.logits(held.features())
+    return Trial(
+        one.row,
+        one.seed,
+        one.best,
+        one.epochs,
+        one.seconds,
+        compact.parameters,
+        compact.size,
+        temperature,
+        _heard(held.targets, logits, instruments, temperature),
+    )
+
+
+def _heard(targets: Ints, logits: Floats, instruments: int, temperature: float) -> Heard:
+    """Score logits of some clips; targets beyond the instruments are unknown."""
+    probabilities = softmax(logits, temperature)
+    confidence = probabilities[:, :instruments].max(axis=1)
+    solo = targets < instruments
+    rejected = None
+    if not solo.all():
+        rejected = round(float(np.mean(confidence[~solo] < np.quantile(confidence[solo], 1 - _ACCEPTED))), 5)
+    return Heard(
+        digits(logits[:, :instruments].argmax(axis=1)),
+        rejected,
+        round(float(-np.log(probabilities[np.arange(len(targets)), targets] + 1e-12).mean()), 5),
+        round(calibration_error(targets, probabilities), 5),
+    )
+
+
+def _look(found: Ablation, data: Data, cache: Path, out: Path, look: Callable[[], int], processes: int) -> None:
+    """Score the models that were not yet scored on the real clips: all of them, so that it is one look."""
+    waiting = [number for number, trial in enumerate(found.trials) if not trial.real]
+    if not waiting:
+        return
+    real = validation(data.path)  # none of it is trained on, or chooses anything
+    corpus = extract(real, cache, processes=processes, splits=("validation",), progress=False).corpora["validation"]
+    rows = [number for number, clip in enumerate(corpus.clips) if clip.label in found.instruments]
+    if not rows:
+        raise ConfigError(f"{data.path}/validation.csv has no clips of {', '.join(found.instruments)}")
+    targets = np.array([found.instruments.index(corpus.clips[number].label) for number in rows], np.int64)
+    clips = Clips(corpus.digest[:16], digits(targets))
+    if found.real not in (None, clips):
+        raise ConfigError(f"{out} holds an ablation scored on other real clips; give another folder, or remove it")
+    found.real = clips
+    found.looks.append(look())
+    features = corpus.features(rows)
+    for number in waiting:
+        trial = found.trials[number]
+        path = _model(out, trial.row, trial.seed)
+        try:
+            model = Int8Model(path.read_bytes())
+        except OSError as error:
+            raise SourceError(f"cannot read {path}: {error.strerror}; remove {out} and start over") from error
+        heard = _heard(targets, model.logits(features), len(found.instruments), trial.temperature)
+        found.trials[number] = replace(trial, real=heard)
+
+
+def _model(out: Path, row: str, seed: int) -> Path:
+    return out / "models" / f"{row.replace('/', '-')}-{seed}.tflite"

@@ -1,0 +1,324 @@
+"""What the rows of an ablation said of the same clips, the differences between them, and the table of those."""
+
+from __future__ import annotations
+
+import json
+import math
+import textwrap
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+
+from stream.errors import SourceError
+from train.evaluation.score import Floats, Ints, class_average
+from train.export.artifacts import replace
+
+FULL: Final = "full"
+"""Name of the row that the others are compared with."""
+
+_COLUMNS: Final = 120  # of a terminal
+_DIGITS: Final = "0123456789abcdef"
+_HEADS: Final = (
+    ("", "held-out", "", "difference", "unknown", "", "", "real", "", "difference", "para-", "int8"),
+    ("row", "average", "right", "± error", "rejected", "NLL", "ECE", "average", "right", "± error", "meters", "kB"),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Clips:
+    """Clips that every row is scored on."""
+
+    digest: str
+    """Of their features."""
+    targets: str
+    """Label of each, a hexadecimal digit: its place among the instruments, or the first one after them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """What one model said of them."""
+
+    best: str
+    """The most probable instrument of each clip, written like the targets."""
+    rejected: float | None
+    """Share of what is unknown that falls below the confidence that 90 % of the instruments' clips reach."""
+    likelihood: float
+    """Mean negative log-likelihood of the true label, in nats."""
+    error: float
+    """Expected calibration error."""
+
+
+@dataclass(frozen=True, slots=True)
+class Trial:
+    """One training of a row."""
+
+    row: str
+    seed: int
+    best: int
+    """Epoch that was kept, from 1."""
+    epochs: int
+    seconds: float
+    """Wall time of the training."""
+    parameters: int
+    size: int
+    """Bytes of the int8 model, which is what was scored."""
+    temperature: float
+    """That its logits are divided by."""
+    held: Heard
+    """On the composed clips of held-out sources."""
+    real: Heard | None = None
+    """On the pack's real clips; None where nobody looked."""
+
+
+@dataclass(slots=True)
+class Ablation:
+    """All that stands in a folder's ablation.json."""
+
+    settings: dict[str, Any]
+    """How every training was done, as json takes it."""
+    data: str
+    """What the clips are composed of."""
+    instruments: tuple[str, ...]
+    rows: dict[str, str]
+    """What each row is, in words, in the order in which they are declared."""
+    held: Clips
+    real: Clips | None = None
+    looks: list[int] = field(default_factory=list)
+    """Which looks at the real clips, of all that were counted, this table took."""
+    trials: list[Trial] = field(default_factory=list)
+
+    def of(self, row: str) -> list[Trial]:
+        """Trials of a row, by seed."""
+        return sorted((trial for trial in self.trials if trial.row == row), key=lambda trial: trial.seed)
+
+    @property
+    def trained(self) -> list[str]:
+        """Rows that have a trial, in the order in which they are declared."""
+        return [row for row in self.rows if self.of(row)]
+
+    def add(self, trial: Trial) -> None:
+        """Put a trial where its row and seed belong."""
+        order = list(self.rows)
+        self.trials = sorted([*self.trials, trial], key=lambda one: (order.index(one.row), one.seed))
+
+    def save(self, path: Path) -> None:
+        """Write the file whole or not at all; SourceError where it cannot be."""
+        replace(path, (json.dumps(asdict(self), indent=1, ensure_ascii=False) + "\n").encode())
+
+
+def load(path: Path) -> Ablation:
+    """Read a file of `Ablation.save`; SourceError where it cannot be."""
+    try:
+        record = json.loads(path.read_text(encoding="utf-8"))
+        trials = [
+            Trial(
+                **{**trial, "held": Heard(**trial["held"]), "real": Heard(**trial["real"]) if trial["real"] else None}
+            )
+            for trial in record["trials"]
+        ]
+        return Ablation(
+            **{
+                **record,
+                "instruments": tuple(record["instruments"]),
+                "held": Clips(**record["held"]),
+                "real": Clips(**record["real"]) if record["real"] else None,
+                "trials": trials,
+            }
+        )
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise SourceError(f"cannot read the ablation {path}: {error!r}") from error
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """Between the class averages of two rows on the same clips."""
+
+    mean: float
+    error: float | None
+    """Standard error; None where it cannot be known."""
+
+    def __str__(self) -> str:
+        """In points, with an asterisk beyond two standard errors."""
+        if self.error is None:
+            return f"{100 * self.mean:+.1f}"
+        return f"{100 * self.mean:+.1f} ±{100 * self.error:.1f}" + " *" * (abs(self.mean) > 2 * self.error)
+
+
+def digits(numbers: Ints) -> str:
+    """Write numbers below 16 as one hexadecimal digit each."""
+    return "".join(_DIGITS[number] for number in numbers)
+
+
+def numbers(text: str) -> Ints:
+    """Undo `digits`."""
+    return np.array([int(digit, 16) for digit in text], np.int64)
+
+
+def difference(targets: Ints, full: Sequence[Ints], other: Sequence[Ints]) -> Difference:
+    """Compare the class averages of two rows on the same clips.
+
+    The error has two parts. Every label's clips are a sample of what could be composed of it, which gives the error of
+    the mean over the labels of paired differences. And every training is a sample of what its recipe could come to:
+    how much the seeds of a row lie apart, pooled over both rows, is known where either has two.
+
+    Parameters
+    ----------
+    targets : np.ndarray [shape=(n,), dtype=int64]
+        Labels of the clips.
+    full, other : sequence of np.ndarray [shape=(n,), dtype=int64]
+        What each row called them, one array for each seed.
+
+    Returns
+    -------
+    Difference
+        Other minus full.
+    """
+    labels = np.unique(targets)
+    rows = [np.stack([called == targets for called in row]).astype(float) for row in (full, other)]
+    averages = [np.mean([right[:, targets == label].mean(axis=1) for label in labels], axis=0) for right in rows]
+    mean = float(averages[1].mean() - averages[0].mean())
+    paired = rows[1].mean(axis=0) - rows[0].mean(axis=0)
+    if min(np.bincount(targets)[labels]) < 2:
+        return Difference(mean, None)
+    errors = [paired[targets == label].var(ddof=1) / np.sum(targets == label) for label in labels]
+    variance = float(np.sum(errors)) / len(labels) ** 2
+    if freedom := len(full) + len(other) - 2:
+        apart = sum(float(np.sum((row - row.mean()) ** 2)) for row in averages) / freedom
+        variance += apart * (1 / len(full) + 1 / len(other))
+    return Difference(mean, math.sqrt(variance))
+
+
+def text(found: Ablation) -> str:
+    """Lay out the table for a terminal; shares are in per cent, differences in points."""
+    lines: list[tuple[str, ...]] = [*_HEADS, *((row, *_cells(found, row)) for row in found.trained)]
+    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+    lines.insert(len(_HEADS), tuple("-" * width for width in widths))
+    told = [
+        "  ".join(
+            [f"{line[0]:<{widths[0]}}", *(f"{cell:>{width}}" for cell, width in zip(line[1:], widths[1:], strict=True))]
+        ).rstrip()
+        for line in lines
+    ]
+    wrapped = [part for note in notes(found) for part in textwrap.wrap(note, _COLUMNS)]
+    return "\n".join([*told, "", *wrapped]) + "\n"
+
+
+def markdown(found: Ablation) -> str:
+    """Lay out the table for the model card, and the shares of each instrument below it."""
+    lines = ["# What each ingredient brings", ""]
+    heads = ["row", "what", "held-out class average", "difference in points ± standard error"]
+    heads += ["unknown rejected", "NLL", "ECE"]
+    heads += ["real class average", "difference in points ± standard error"] * bool(found.looks)
+    heads += ["parameters", "int8 kB"]
+    lines += [_row(heads), "| --- | --- |" + " ---: |" * (len(heads) - 2)]
+    for row in found.trained:
+        average, right, gain, rejected, likelihood, error, real, really, gained, *size = _cells(found, row)
+        cells = [row, found.rows[row], f"{average} ({right} of {_clips(found, row, found.held)})"]
+        cells += [gain, rejected, likelihood, error]
+        if found.looks and found.real:
+            cells += [f"{real} ({really} of {_clips(found, row, found.real)})" if really != "-" else "-", gained]
+        lines.append(_row(cells + size))
+    lines += ["", "Right of each instrument's clips of held-out sources, in per cent:", ""]
+    lines += [_row(["row", *found.instruments]), "| --- |" + " ---: |" * len(found.instruments)]
+    targets = numbers(found.held.targets)
+    for row in found.trained:
+        said = np.stack([numbers(trial.held.best) for trial in found.of(row)])
+        shares = [_share((said == targets)[:, targets == label]) for label in range(len(found.instruments))]
+        lines.append(_row([row, *shares]))
+    counts = [str(np.sum(targets == label)) for label in range(len(found.instruments))]
+    lines += [_row(["clips", *counts]), "", *(f"- {note}" for note in notes(found)), ""]
+    settings = ", ".join(f"{key} {value}" for key, value in found.settings.items() if not key.startswith("row "))
+    return "\n".join([*lines, f"Settings of every training, on {found.data}: {settings}.", ""])
+
+
+def summary(found: Ablation, trial: Trial) -> str:
+    """Tell in a few words how a trial did on the held-out clips."""
+    targets, best = numbers(found.held.targets), numbers(trial.held.best)
+    solo = targets < len(found.instruments)
+    average = class_average(targets[solo], best[solo])
+    rejected = "" if trial.held.rejected is None else f", {100 * trial.held.rejected:.1f} % of unknown rejected"
+    return f"class average {100 * average:.1f} % of held-out clips{rejected}"
+
+
+def notes(found: Ablation) -> list[str]:
+    """Tell in words what the figures are, and what they are not."""
+    targets = numbers(found.held.targets)
+    solos = int(np.sum(targets < len(found.instruments)))
+    seeds = len(found.of(FULL))
+    trained = (
+        "It tells what other clips of these sources would change, and not what another training would."
+        if seeds < 2
+        else "It tells what other clips of these sources would change, and what other trainings would, as far as the "
+        f"full recipe's {seeds} seeds show. Counts are sums over a row's seeds."
+    )
+    told = [
+        f"Every row is the full recipe but for what it names, trained from scratch, and scored as its int8 model on "
+        f"the same {len(targets)} clips of held-out sources, composed by the full recipe: {solos} of the instruments, "
+        f"{len(targets) - solos} of what is unknown.",
+        "The class average is of the most probable instrument. Unknown rejected: what falls below the confidence that "
+        "90 % of the instruments' clips reach. NLL in nats, and expected calibration error (ECE), after one "
+        "temperature for each model.",
+        "Differences are the row less the full recipe, in points: what is lost without an ingredient is what it "
+        f"brings. Each has its standard error, paired over the same clips. {trained} * marks more than two standard "
+        "errors; of twenty rows that bring nothing, about one is marked by chance.",
+    ]
+    if found.looks and found.real:
+        looks = ", ".join(map(str, found.looks))
+        told.append(
+            f"Real: the {len(found.real.targets)} clips of validation.csv, in look {looks} of all that were counted. "
+            "They chose nothing here."
+        )
+    return told
+
+
+def _cells(found: Ablation, row: str) -> tuple[str, ...]:
+    """Everything about a row but its name."""
+    trials = found.of(row)
+    rejected = [trial.held.rejected for trial in trials if trial.held.rejected is not None]
+    return (
+        *_compared(found, row, real=False),
+        f"{100 * np.mean(rejected):.1f}" if rejected else "-",
+        f"{np.mean([trial.held.likelihood for trial in trials]):.3f}",
+        f"{100 * np.mean([trial.held.error for trial in trials]):.1f}",
+        *_compared(found, row, real=True),
+        str(trials[0].parameters),
+        f"{trials[0].size / 1000:.1f}",
+    )
+
+
+def _compared(found: Ablation, row: str, *, real: bool) -> tuple[str, str, str]:
+    """Class average, clips that are right, and the difference to the full recipe."""
+    clips, said = found.real if real else found.held, _said(found, row, real=real)
+    if not (clips and said):
+        return "-", "-", "-"
+    targets = numbers(clips.targets)
+    solo = targets < len(found.instruments)
+    targets = targets[solo]
+    mine = [best[solo] for best in said]
+    average = np.mean([class_average(targets, best) for best in mine])
+    right = sum(int(np.sum(best == targets)) for best in mine)
+    full = [best[solo] for best in _said(found, FULL, real=real)]
+    gain = str(difference(targets, full, mine)) if row != FULL and full else "-"
+    return f"{100 * average:.1f}", str(right), gain
+
+
+def _said(found: Ablation, row: str, *, real: bool) -> list[Ints]:
+    """Instruments that a row's models called the clips, a list by seed."""
+    heard = [trial.real if real else trial.held for trial in found.of(row)]
+    return [numbers(one.best) for one in heard if one]
+
+
+def _clips(found: Ablation, row: str, clips: Clips) -> int:
+    """Count how often an instrument's clip was judged by a row's models."""
+    return len(found.of(row)) * int(np.sum(numbers(clips.targets) < len(found.instruments)))
+
+
+def _share(right: Floats) -> str:
+    return f"{100 * right.mean():.1f}" if right.size else "-"
+
+
+def _row(cells: Sequence[str]) -> str:
+    return "| " + " | ".join(cells) + " |"

@@ -1,0 +1,130 @@
+"""Fitting a network: a seeded loop that keeps the best epoch and can be stopped and continued at any moment."""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import keras
+import numpy as np
+import numpy.typing as npt
+import tensorflow as tf
+
+from train.datasets.corpus import Corpus
+from train.export.artifacts import replace
+from train.fitting import checkpoint
+from train.fitting.cluster import Workers
+from train.fitting.learner import Learner, outputs
+from train.fitting.schedule import History, Schedule, best_epoch
+from train.networks.by_name import Network
+
+__all__ = ["STATE", "Fitted", "History", "Schedule", "best_epoch", "fit", "outputs"]
+
+log = logging.getLogger(__name__)
+
+STATE: Final = "state.npz"
+"""Name of a run's checkpoint."""
+
+
+@dataclass(frozen=True, slots=True)
+class Fitted:
+    """A network with the weights of its best epoch."""
+
+    model: keras.Model
+    history: History
+    """One entry for each epoch; keys are those of `history.json`."""
+    best: int
+    """Number of the best epoch, from 1."""
+
+    @property
+    def entry(self) -> dict[str, float]:
+        """The best epoch's entry."""
+        return self.history[self.best - 1]
+
+
+def fit(
+    variant: Network,
+    training: Corpus,
+    validation: Corpus,
+    schedule: Schedule,
+    *,
+    channels: Sequence[str] = ("mel",),
+    workers: Workers | None = None,
+    folder: Path | None = None,
+    progress: bool = False,
+    start: Sequence[npt.NDArray[np.float32]] | None = None,
+) -> Fitted:
+    """Fit a network; the same arguments give the same weights on the same machine.
+
+    Parameters
+    ----------
+    variant : Network
+        Architecture.
+    training, validation : Corpus
+        Clips to learn from, and clips of other recordings to choose the epoch by.
+    schedule : Schedule
+        How to fit.
+    channels : sequence of str
+        Input channels, as for `stream.recognition.mel.stack`.
+    workers : Workers, optional
+        The machines that train together; this one alone by default.
+    folder : Path, optional
+        Where the checkpoint, `history.json` and TensorBoard's logs go. A run that was stopped goes on from there.
+    progress : bool
+        Whether to show a bar on standard error.
+    start : sequence of np.ndarray, optional
+        Weights to begin with, of the same network; freshly drawn ones by default.
+
+    Returns
+    -------
+    Fitted
+        With the weights of the epoch that `train.fitting.schedule.best_epoch` finds by `validation`.
+
+    Raises
+    ------
+    ConfigError
+        When the folder holds a run with other settings.
+    SourceError
+        When the folder cannot be written or read.
+    """
+    workers = workers or Workers()
+    if devices := tf.config.list_physical_devices("GPU"):
+        log.info("training on %d GPUs", len(devices))
+    run = Learner(variant, training, validation, schedule, tuple(channels), workers, start)
+    if folder and workers.chief:
+        folder.mkdir(parents=True, exist_ok=True)
+    saved = checkpoint.load(folder / STATE, run.settings) if folder and workers.chief else None
+    run.resume(saved)
+    if folder and saved:
+        log.info("continuing after epoch %d", len(saved.history))
+        _write(folder, run.history)  # it may have been killed between the two files
+    while not run.finished:
+        entry = run.epoch(progress)
+        log.info(
+            "epoch %d: loss %.3f, accuracy %.1f %%; validation loss %.3f, class average %.1f %%",
+            *(len(run.history), entry["loss"], 100 * entry["accuracy"]),
+            *(entry["validation_loss"], 100 * entry["validation_class_average"]),
+        )
+        if folder and workers.chief:
+            run.checkpoint().save(folder / STATE)
+            _write(folder, run.history)
+            _to_tensorboard(folder / "tensorboard", len(run.history), entry)
+    run.restore()
+    return Fitted(run.model, run.history, best_epoch(run.history))
+
+
+def _write(folder: Path, history: History) -> None:
+    replace(folder / "history.json", (json.dumps(history, indent=1) + "\n").encode())
+
+
+def _to_tensorboard(folder: Path, epoch: int, entry: dict[str, float]) -> None:
+    writer = tf.summary.create_file_writer(str(folder))
+    with writer.as_default(step=epoch):
+        for key, value in entry.items():
+            if key not in ("epoch", "validation_clips"):
+                tf.summary.scalar(key.replace("validation_", "validation/"), value)
+    writer.close()

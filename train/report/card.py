@@ -1,0 +1,318 @@
+"""A model's card: what it hears, what it was learned from, how well it does, and where it fails."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from stream.recognition.bundle import UNKNOWN, Bundle
+from train.evaluation.evaluate import ACCEPTED, Rejection
+from train.evaluation.result import Result, percent, table
+from train.evaluation.timing import EXPLAINED, Timing, duration, summary
+from train.export.agreement import Agreement
+from train.export.artifacts import Provenance
+
+COMPOSED: Final = """The clips were composed of openly licensed recordings of single notes, phrases, voices, drums and
+noise, as if cut out of songs. One instrument is in front and plays a melody in a key of its own, chords, riffs or a
+piano's two hands, as it is played: slurred and detached, louder and softer, with vibrato, trills, glides, bends,
+scoops, falls, double stops, tremolo, growls, breaths and rests, with entries and endings inside the clip; or it is an
+extract of real playing. No note is transposed by more than 3 semitones. Clean guitars go through modelled pedals,
+valves and loudspeakers, and are most of the distorted ones; winds are in part blown harder than in sample libraries;
+alto, soprano and baritone saxophones count as tenor saxophone. Half of the clips have other players behind or leaking
+in, 4 to 50 dB below. Everybody stands in a measured room, an artificial hall or none, some before a modelled
+microphone; then come equalizers and compressors, noise and hum, feedback of a loudspeaker, and MP3 or Vorbis. `unknown`
+is made of drums, basses, whole bands, other instruments, men's voices, speech, crowds and noise, in the same rooms and
+by the same chain."""
+"""How clips of the pack come about, for the card of a model that was learned from them."""
+
+HELD_BACK: Final = """The clips that epoch, temperature and thresholds were chosen on are composed of sources that no
+training clip contains."""
+"""What is true where the held-out sources were held out."""
+
+_CARD: Final = """# {name}
+
+{purpose}
+
+The network: {network}, {parameters} weights, full-integer int8, {size} bytes. Its input: {channels}. Its outputs are
+logits; softmax(logits / {temperature}) are calibrated probabilities, and an instrument is named from its threshold on:
+{thresholds}.{fitting}
+
+Made by `{command}`.
+
+## How it does
+
+{glance}{figures}
+
+{agreement}
+
+{findings}{sections}
+## What it was learned from
+
+{dataset}, {clips} training clips, seed {seed}. {story}
+
+| split | label | clips | recordings |
+| --- | --- | ---: | ---: |
+{splits}
+
+| source | licence | {unit} | instruments |
+| --- | --- | ---: | --- |
+{sources}
+{held_out}
+## How to train it again
+
+```sh
+{again}
+```
+
+This makes bundle, card and report. Made again from the checkpoint of the run, without training: `soloist train export`.
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Story:
+    """What a card tells besides figures, as Markdown."""
+
+    clips: str = ""
+    """How the clips came about, in whole sentences: `COMPOSED` for those composed of the pack."""
+    fitting: str = ""
+    """How the network was fitted."""
+    ablation: str = ""
+    """A table of what each ingredient brings."""
+    notes: str = ""
+    """What it gets wrong, and why, told by whoever found out."""
+
+
+def card(
+    bundle: Bundle,
+    provenance: Provenance,
+    results: Sequence[Result],
+    *,
+    network: str,
+    parameters: int,
+    agreement: Agreement | None = None,
+    remarks: Sequence[str] = (),
+    floats: Sequence[Result] = (),
+    rejections: Sequence[Rejection] = (),
+    timings: Sequence[Timing] = (),
+    story: Story = Story(),
+) -> str:
+    """Write a model card.
+
+    Parameters
+    ----------
+    bundle : Bundle
+        The model, as the service loads it.
+    provenance : Provenance
+        What it was learned from.
+    results : sequence of Result
+        How it does, the most telling first: the weakest labels are named of that one.
+    network : str
+        The architecture in words.
+    parameters : int
+        Weights of the network.
+    agreement : Agreement, optional
+        How far the int8 model agrees with the float one.
+    remarks : sequence of str
+        Paragraphs about the figures: what the clips are, and how often they were looked at.
+    floats : sequence of Result
+        How the float network does; each is named as the result of the same clips, and ", float network".
+    rejections : sequence of Rejection
+        What passes as an instrument, by rule.
+    timings : sequence of Timing
+        How it does on continuous programmes.
+    story : Story
+        What else there is to tell.
+
+    Returns
+    -------
+    str
+        Markdown.
+    """
+    sources = provenance.sources()
+    unit = "files" if provenance.ingredients else "clips"
+    channels = bundle.info.get("channels", ["mel"])
+    held_out = "; ".join(f"{instrument}: {source}" for instrument, source in sorted(provenance.held_out))
+    return _CARD.format(
+        name=bundle.name,
+        purpose=_purpose(bundle),
+        network=network,
+        parameters=parameters,
+        size=len(bundle.model),
+        channels="the dB mel spectrogram" + "".join(f", {channel}" for channel in channels if channel != "mel"),
+        temperature=bundle.temperature,
+        thresholds=", ".join(
+            f"{label} {least:g}" for label, least in zip(bundle.instruments, bundle.thresholds, strict=True)
+        ),
+        fitting=f"\n\n{story.fitting}" if story.fitting else "",
+        command=provenance.command,
+        glance=_glance(results, floats, rejections, timings),
+        figures="\n\n".join([*map(table, results), *remarks]) or "It has not been measured.",
+        agreement=_agreement(agreement),
+        findings=_findings(results[0]) if results else "",
+        sections="".join(
+            f"\n{section.strip()}\n"
+            for section in (
+                _rejected(rejections),
+                _followed(timings),
+                _headed("What it gets wrong, and why", story.notes),
+                _headed("What each ingredient brings", _demoted(story.ablation)),
+            )
+            if section
+        ),
+        dataset=provenance.dataset,
+        clips=sum(clip.split == "training" for clip in provenance.clips),
+        seed=provenance.seed,
+        story=story.clips,
+        splits="\n".join(
+            f"| {split} | {_cell(label)} | {count['clips']} | {count['recordings']} |"
+            for split, labels in provenance.counts().items()
+            for label, count in labels.items()
+        ),
+        unit=unit,
+        sources="\n".join(
+            f"| {_cell(row['source']) or '-'} | {_cell(row['licence']) or 'not known'} | {row[unit]} "
+            f"| {', '.join(map(_cell, row['instruments']))} |"
+            for row in sources
+        ),
+        held_out=f"\nHeld out (instrument: source): {held_out}.\n" if held_out else "",
+        again=_again(provenance),
+    )
+
+
+def looked(looks: int) -> str:
+    """Say what the pack's real validation clips are, and how often they were looked at."""
+    times = "once" if looks == 1 else f"{looks} times"
+    return (
+        "The clips of `validation` are real ones of Medley-solos-DB's training split (Lostanlen, Cella, Bittner, "
+        f"Essid; CC BY 4.0) and were never trained on. They were looked at {times} while this model was made"
+        + (", so expect a little less of other recordings." if looks > 1 else ".")
+    )
+
+
+def _glance(
+    results: Sequence[Result], floats: Sequence[Result], rejections: Sequence[Rejection], timings: Sequence[Timing]
+) -> str:
+    """Put what a model is chosen by into one table."""
+    averages = {result.name: result.average for result in floats}
+    rows = []
+    for result in results:
+        rows.append(
+            (f"{result.name}: class average", f"{percent(result.average)} ({result.right} of {result.solos} clips)")
+        )
+        known = [(merit.recall or 0.0, number) for number, merit in enumerate(result.classes) if merit.clips]
+        if known:
+            merit = result.classes[min(known)[1]]
+            worst = f"{result.instruments[min(known)[1]]}, {percent(merit.recall)} ({merit.right} of {merit.clips})"
+            rows.append((f"{result.name}: worst class", worst))
+        rows.append((f"{result.name}: expected calibration error", percent(result.calibration_error)))
+        float_average = averages.get(f"{result.name}, float network")
+        if float_average is not None and result.average is not None:
+            points = 100 * (result.average - float_average)
+            rows.append((f"{result.name}: int8 less float, class average", f"{points:+.2f} points"))
+    rows += [
+        (f"{row.clips}: unknown rejected by {row.rule}", _share(row.rejected, row.unknown))
+        for row in rejections
+        if row.unknown
+    ]
+    for timing in timings:
+        median, most = (duration(timing.delay(portion)) for portion in (0.5, 0.9))
+        rows.append((f"{timing.name}: delay, median and 90 %", f"{median} and {most}"))
+        if timing.steady.flicker is not None:
+            rows.append((f"{timing.name}: changes per minute of a steady solo", f"{timing.steady.flicker:.2f}"))
+    lines = ["| figure | measured |", "| --- | ---: |", *(f"| {what} | {figure} |" for what, figure in rows)]
+    return "\n".join(lines) + "\n\n" if rows else ""
+
+
+def _rejected(rejections: Sequence[Rejection]) -> str:
+    """Tell what passes as an instrument."""
+    if not rejections:
+        return ""
+    lines = [
+        "### What is none of them",
+        "",
+        f"One threshold for the most probable instrument, chosen so that {100 * ACCEPTED:g} % of the instruments' "
+        "clips are accepted of those that the shipped thresholds were chosen on, and the shipped ones, one for each:",
+        "",
+        "| clips | rule | instruments accepted | unknown rejected |",
+        "| --- | --- | ---: | ---: |",
+    ]
+    lines += [
+        f"| {row.clips} | {row.rule} | {_share(row.accepted, row.solos)} | {_share(row.rejected, row.unknown)} |"
+        for row in rejections
+    ]
+    return "\n".join(lines)
+
+
+def _share(part: int, whole: int) -> str:
+    return f"{percent(part / whole)} ({part} of {whole})" if whole else "-"
+
+
+def _followed(timings: Sequence[Timing]) -> str:
+    """Tell how the model follows who plays."""
+    if not timings:
+        return ""
+    told = "Programmes of one player after another, heard hop by hop as the service hears a stage."
+    return f"## In the stream\n\n{told} {EXPLAINED}\n\n{summary(timings)}"
+
+
+def _headed(heading: str, text: str) -> str:
+    """Put a heading over a text that has none of its own."""
+    text = text.strip()
+    return text if text.startswith("#") or not text else f"## {heading}\n\n{text}"
+
+
+def _demoted(text: str) -> str:
+    """Make a page's headings those of a section."""
+    return "\n".join(f"#{line}" if line.startswith("#") else line for line in text.strip().splitlines())
+
+
+def _again(provenance: Provenance) -> str:
+    """Name the command, and before it the one that rendered its pack where it did not do so itself."""
+    data = provenance.settings.get("data", {})
+    if "rendered_from" not in data or "--render" in provenance.command.split():
+        return provenance.command
+    render = shlex.join(["soloist", "train", "render", "--data", data["rendered_from"], "--out", data["path"]])
+    return f"{render}\n{provenance.command}"
+
+
+def _purpose(bundle: Bundle) -> str:
+    instruments = bundle.instruments
+    what = f"Recognizes which of {len(instruments)} solo instruments ({', '.join(instruments)}) is in front"
+    none = ", or that none of them is," if UNKNOWN in bundle.labels else ","
+    return f"{what}{none} in 2.972 s of mono audio at 22 050 Hz."
+
+
+def _agreement(agreement: Agreement | None) -> str:
+    if agreement is None:
+        return "How far the int8 model agrees with the float one was not measured."
+    return (
+        f"Through the service's recognizer the int8 model and the float one agree on {agreement.equal} of "
+        f"{agreement.clips} clips ({100 * agreement.share:.1f} %); their probabilities are "
+        f"{agreement.mean_difference:.4f} apart on average, {agreement.largest_difference:.3f} at most."
+    )
+
+
+def _findings(result: Result) -> str:
+    """Name the weakest labels and what they are taken for."""
+    rows = [(merit.right / merit.clips, number, merit) for number, merit in enumerate(result.classes) if merit.clips]
+    if not rows:
+        return ""
+    lines = [f"Weakest on {result.name}:", ""]
+    for recall, number, merit in sorted(rows, key=lambda row: row[:2])[:3]:
+        taken = sorted(
+            ((int(count), other) for other, count in enumerate(result.matrix[number]) if other != number and count),
+            reverse=True,
+        )[:2]
+        for_others = ", ".join(f"{result.instruments[other]} ({count})" for count, other in taken)
+        lines.append(
+            f"- {result.instruments[number]}: {merit.right} of {merit.clips} right ({percent(recall)})"
+            + (f", else taken for {for_others}" if taken else "")
+        )
+    return "\n".join(lines) + "\n"
+
+
+def _cell(text: str) -> str:
+    """Keep a text from ending its cell of a table."""
+    return text.replace("|", "\\|").replace("\n", " ")
