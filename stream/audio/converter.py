@@ -6,9 +6,9 @@ import numpy as np
 import soxr
 
 from stream.errors import ConfigError
+from stream.recognition.level import FULL_SCALE
 from stream.recognition.mel import SAMPLE_RATE, Array
 
-_FULL_SCALE = 0.999  # a 16-bit converter ends at 0.99997
 _LOUDEST = 1e6
 """120 dB above full scale: what is louder is no audio, and would overflow in what comes after."""
 
@@ -68,7 +68,7 @@ class Converter:
         if not valid.all():  # before the resampler, which would smear it
             self.invalid += frames.size - int(np.count_nonzero(valid))
             frames = np.where(valid, frames, np.float32(0))
-        if frames.size and max(frames.max(), -frames.min()) >= _FULL_SCALE:
+        if frames.size and max(frames.max(), -frames.min()) >= FULL_SCALE:
             self.clipped = True
         mono: Array = frames.mean(axis=1, dtype=np.float32) if frames.shape[1] != 1 else frames[:, 0]
         if self._resampler is None:

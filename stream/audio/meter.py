@@ -8,8 +8,8 @@ from typing import Final
 import numpy as np
 
 from stream.protocol.messages import Level
+from stream.recognition.level import measure_level
 from stream.recognition.mel import SAMPLE_RATE, Array
-from stream.recognition.recognizer import levels
 
 _BLOCK: Final = SAMPLE_RATE // 20
 
@@ -43,7 +43,7 @@ class LevelMeter:
         audio = np.concatenate([self._rest, samples])
         whole = len(audio) // _BLOCK * _BLOCK
         for start in range(0, whole, _BLOCK):
-            rms, peak = levels(audio[start : start + _BLOCK])
+            rms, peak = measure_level(audio[start : start + _BLOCK])
             time = (end - len(audio) + start + _BLOCK) / SAMPLE_RATE
             yield Level(time, rms, peak, clipped)
         self._rest = audio[whole:]

@@ -6,8 +6,8 @@ from typing import Final
 
 import numpy as np
 
+from stream.recognition.level import measure_level
 from stream.recognition.mel import SAMPLE_RATE, Array
-from stream.recognition.recognizer import levels
 
 _STRETCH: Final = SAMPLE_RATE // 5  # what is looked at at once
 _HOLD: Final = 10 * SAMPLE_RATE  # how long something is told after it was last seen
@@ -99,7 +99,7 @@ class Faults:
         self._means = [*self._means[1:], float(np.mean(stretch, dtype=np.float64))]
         if abs(sum(self._means)) / _OFFSET_STRETCHES > _OFFSET:
             self._seen[_OFF_CENTRE] = end
-        self._silent = self._silent + 1 if levels(stretch)[0] < self._gate else 0
+        self._silent = self._silent + 1 if measure_level(stretch)[0] < self._gate else 0
         self._still = self._still + 1 if np.ptp(stretch) <= _STILL else 0
 
     def _is_told(self, text: str) -> bool:

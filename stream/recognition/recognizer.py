@@ -12,6 +12,7 @@ from stream.errors import ConfigError
 from stream.protocol.messages import Change, Guess, Heard, Label, Segment, State
 from stream.recognition.classifier import Classifier, Probabilities
 from stream.recognition.guess import RunnerUp
+from stream.recognition.level import FULL_SCALE, LOWEST_LEVEL, measure_level
 from stream.recognition.mel import HOP_LENGTH, SAMPLE_RATE, WINDOW, Array, StreamingMel
 from stream.recognition.ring import Ring
 from stream.recognition.smoothing import Smoother
@@ -20,12 +21,9 @@ HOP: Final = 11 * HOP_LENGTH / SAMPLE_RATE
 """Default hop: 11 frames, 0.255 s."""
 GATE: Final = -70.0
 """Default level below which it is silent, in dBFS. Quiet solos of real recordings go down to -60."""
-FLOOR: Final = -120.0
-"""What is told for a level of nothing, in dBFS."""
 
 _RING: Final = 3 * SAMPLE_RATE
 _GATE_TIME: Final = SAMPLE_RATE  # a rest shorter than this is part of the music
-_FULL_SCALE: Final = 0.999
 _LOUDEST: Final = 1e6  # squares of anything much louder do not fit float32
 
 
@@ -213,7 +211,7 @@ class Recognizer:
         self._full = self._position + WINDOW
         self._evaluated = self._judged = self._position
         self._due = self._first_due(self._position)
-        return self._result("warming", None, self._zeros(), self._zeros(), FLOOR, FLOOR, until=end)
+        return self._result("warming", None, self._zeros(), self._zeros(), LOWEST_LEVEL, LOWEST_LEVEL, until=end)
 
     def finish(self) -> Iterator[Result]:
         """End the stream: evaluate what the grid of hops has left over.
@@ -249,7 +247,7 @@ class Recognizer:
 
     def _evaluate(self) -> Result:
         new = min(self._position - self._evaluated, WINDOW)
-        rms, peak = levels(self._ring.newest(new))
+        rms, peak = measure_level(self._ring.newest(new))
         elapsed = (self._position - self._evaluated) / SAMPLE_RATE
         raw = smoothed = self._zeros()
         named = None
@@ -258,7 +256,7 @@ class Recognizer:
         if self._position >= self._full:
             features = self._mel.features(window, self._position)
             # Judged by all that no window was judged by, so that a short clip with a quiet end is not silent.
-            loudness, _ = levels(window[-max(self._position - self._judged, _GATE_TIME) :])
+            loudness, _ = measure_level(window[-max(self._position - self._judged, _GATE_TIME) :])
             self._judged = self._position
             if loudness < self._gate:
                 state = "silence"
@@ -307,7 +305,7 @@ class Recognizer:
         )
         self._confidence += confidence
         self._hops += 1
-        clipped = peak > 20 * np.log10(_FULL_SCALE)
+        clipped = peak > 20 * np.log10(FULL_SCALE)
         result = Result(label, change, segment, guess, self._mel.newest(), bool(clipped), self._invalid)
         self._seq += 1
         self._invalid = 0
@@ -322,29 +320,3 @@ class Recognizer:
 
     def _zeros(self) -> Probabilities:
         return np.zeros(len(self.instruments))
-
-
-def levels(samples: Array) -> tuple[float, float]:
-    """Level of some audio.
-
-    Parameters
-    ----------
-    samples : np.ndarray [shape=(n,), dtype=float32]
-
-    Returns
-    -------
-    rms : float
-        Root mean square about the mean, in dBFS (0 dBFS is a value of 1), at least -120. A direct-current offset is
-        no sound, so it does not count.
-    peak : float
-        Largest magnitude, in dBFS, at least -120.
-    """
-    if not len(samples):
-        return FLOOR, FLOOR
-    rms = float(np.std(samples, dtype=np.float64))
-    peak = float(np.abs(samples).max())
-    return _decibels(rms), _decibels(peak)
-
-
-def _decibels(amplitude: float) -> float:
-    return max(FLOOR, 20 * float(np.log10(max(amplitude, 1e-6))))

@@ -12,8 +12,8 @@ import numpy as np
 import numpy.typing as npt
 
 from stream.errors import SourceError
+from stream.recognition.level import measure_level
 from stream.recognition.mel import TOP_DB, WINDOW, StreamingMel
-from stream.recognition.recognizer import levels
 from train.datasets.clips import Clip, Dataset
 from train.datasets.feature_cache import Features
 
@@ -123,7 +123,7 @@ def _outcome(dataset: Dataset, task: Task) -> Outcome:
         except SourceError as error:
             errors[number] = str(error)
         else:
-            return Outcome(task.key, window_features(audio), levels(audio)[0], {})
+            return Outcome(task.key, window_features(audio), measure_level(audio)[0], {})
     return Outcome(task.key, None, 0.0, errors)
 
 
