@@ -3,15 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
 
-from stream.protocol.messages import Level
 from stream.recognition.level import measure_level
 from stream.recognition.mel import SAMPLE_RATE, Array
 
 _BLOCK: Final = SAMPLE_RATE // 20
+
+
+@dataclass(frozen=True, slots=True)
+class LevelReading:
+    """The level of 50 ms of audio."""
+
+    time: float
+    """Stream time of their end, in seconds."""
+    rms: float
+    """In dBFS."""
+    peak: float
+    """In dBFS."""
+    clipped: bool
+    """Whether the input was at full scale."""
 
 
 class LevelMeter:
@@ -21,7 +35,7 @@ class LevelMeter:
         self._rest = np.empty(0, np.float32)
         self._end = 0
 
-    def feed(self, samples: Array, end: int, clipped: bool) -> Iterator[Level]:
+    def feed(self, samples: Array, end: int, clipped: bool) -> Iterator[LevelReading]:
         """Measure the stretches that the samples complete.
 
         Parameters
@@ -35,7 +49,7 @@ class LevelMeter:
 
         Yields
         ------
-        Level
+        LevelReading
         """
         if end - len(samples) != self._end:
             self._rest = self._rest[:0]  # from before a gap, or from when somebody last asked
@@ -45,5 +59,5 @@ class LevelMeter:
         for start in range(0, whole, _BLOCK):
             rms, peak = measure_level(audio[start : start + _BLOCK])
             time = (end - len(audio) + start + _BLOCK) / SAMPLE_RATE
-            yield Level(time, rms, peak, clipped)
+            yield LevelReading(time, rms, peak, clipped)
         self._rest = audio[whole:]

@@ -13,7 +13,7 @@ from stream.audio.converter import Converter
 from stream.audio.handoff import Block
 from stream.audio.meter import LevelMeter
 from stream.audio.source import Source
-from stream.protocol.messages import Spectrum
+from stream.protocol.messages import Level, Spectrum
 from stream.recognition.mel import SAMPLE_RATE, WINDOW, Array
 from stream.recognition.recognizer import Recognizer, Result
 from stream.server.metrics import Metrics
@@ -85,8 +85,8 @@ class Hearing:
         self._condition.inspect(samples, converter.clipped, converter.invalid > invalid)
         if self._server.wants("level"):
             end = self._recognizer.position + len(samples)
-            for level in self._meter.feed(samples, end, converter.clipped):
-                self._server.publish(level)
+            for reading in self._meter.feed(samples, end, converter.clipped):
+                self._server.publish(Level(reading.time, reading.rms, reading.peak, reading.clipped))
         await self._take(samples, round(block.waiting * to_ours), block.delivered)
 
     async def finish(self) -> None:
