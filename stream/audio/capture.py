@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Final
 
 from stream.audio import microphone
-from stream.audio.handoff import Block
+from stream.audio.block_queue import Block
 from stream.audio.source import Source, open_source
 from stream.errors import SourceLostError
 from stream.settings.settings import Settings

@@ -14,7 +14,7 @@ from typing import Final
 import numpy as np
 import soundfile
 
-from stream.audio.handoff import HandOff
+from stream.audio.block_queue import HandOff
 from stream.errors import ConfigError, SourceError
 from stream.recognition.mel import Array
 from stream.system import clock

@@ -16,7 +16,7 @@ from typing import Any, Final
 
 import numpy as np
 
-from stream.audio.handoff import HandOff
+from stream.audio.block_queue import HandOff
 from stream.errors import RuntimeMissingError, SourceLostError
 from stream.system.stderr import quiet_stderr
 

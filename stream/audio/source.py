@@ -6,7 +6,7 @@ import sys
 from typing import Protocol
 
 from stream.audio import file as reader
-from stream.audio.handoff import HandOff
+from stream.audio.block_queue import HandOff
 from stream.audio.microphone import Microphone
 from stream.errors import SourceError
 from stream.settings.settings import Settings

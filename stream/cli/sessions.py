@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Final
 
 from stream.errors import LogError
-from stream.session_log import export
+from stream.session_log import file_formats as export
 from stream.session_log import session_log as journal
 from stream.session_log.reader import Archive
 from stream.settings.settings import Settings

@@ -9,8 +9,8 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 
+from stream.audio.block_queue import Block
 from stream.audio.converter import Converter
-from stream.audio.handoff import Block
 from stream.audio.meter import LevelMeter
 from stream.audio.source import Source
 from stream.protocol.messages import Level, Spectrum

@@ -9,9 +9,9 @@ from collections.abc import Callable
 from typing import Final
 
 from stream import __version__
+from stream.audio.block_queue import Block
 from stream.audio.capture import ANSWER_SECONDS, Capture
 from stream.audio.converter import check_channel
-from stream.audio.handoff import Block
 from stream.audio.source import Source
 from stream.errors import SourceLostError
 from stream.protocol.messages import PROTOCOL, Hello

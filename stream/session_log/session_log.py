@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Final
 
 from stream.protocol.messages import Guess, Hello, Label, Mark, Message, Outage, Segment
-from stream.session_log.records import BYTES, DAYS, Entry, Pulse, Stream
+from stream.session_log.store import BYTES, DAYS, Entry, Pulse, Stream
 from stream.session_log.writer import RETRY_SECONDS, Scribe
 
 _LONGEST: Final = 1000  # characters of a text

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Final
 
 from stream.session_log.database import may_pass
-from stream.session_log.records import BYTES, DAYS, Entry, Logbook, Pulse
+from stream.session_log.store import BYTES, DAYS, Entry, Logbook, Pulse
 from stream.system import clock
 
 BACKLOG: Final = 4096

@@ -9,8 +9,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from stream.audio.block_queue import HandOff
 from stream.audio.capture import Capture
-from stream.audio.handoff import HandOff
 from stream.errors import RuntimeMissingError, SourceLostError
 from stream.recognition.mel import SAMPLE_RATE
 from stream.settings.settings import Settings

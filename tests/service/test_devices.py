@@ -16,8 +16,8 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
+from stream.audio.block_queue import HandOff
 from stream.audio.file import Pcm, open_pcm
-from stream.audio.handoff import HandOff
 from stream.client import Client, Disconnected
 from stream.errors import SourceLostError
 from stream.protocol.messages import Hello, History, Label, Mark, Message, Outage, Segment, Status

@@ -23,8 +23,8 @@ from stream.errors import LogError
 from stream.protocol.messages import Label, Mark
 from stream.session_log.database import VERSION
 from stream.session_log.reader import Archive
-from stream.session_log.records import LEAST_BYTES, Logbook
 from stream.session_log.session_log import Journal
+from stream.session_log.store import LEAST_BYTES, Logbook
 from stream.session_log.writer import BACKLOG
 from tests.support.log_writing import UTC, Warnings, hello, label, mark, marks
 
@@ -214,7 +214,7 @@ def test_a_log_that_was_moved_away_is_begun_anew(tmp_path: Path) -> None:
 
 def test_a_reader_that_stays_for_too_long_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A program that keeps a snapshot open cannot make the log grow without bound."""
-    monkeypatch.setattr("stream.session_log.records._WAL_MOST", 500_000)
+    monkeypatch.setattr("stream.session_log.store._WAL_MOST", 500_000)
     path = tmp_path / "sessions.db"
     logbook = Logbook(path)
     logbook.write([mark(0)])

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from stream.session_log.records import Entry, Logbook, Pulse
+from stream.session_log.store import Entry, Logbook, Pulse
 from tests.support.log_writing import STREAM, mark, marks
 
 ROOT = Path(__file__).parents[2]

@@ -16,8 +16,8 @@ import pytest
 from stream.errors import LogError
 from stream.protocol.messages import Guess, Level, Mark, Outage, Segment
 from stream.session_log.reader import Archive, Record, before
-from stream.session_log.records import LEAST_BYTES, Entry, Logbook, Pulse, Stream
 from stream.session_log.session_log import Journal, default_path
+from stream.session_log.store import LEAST_BYTES, Entry, Logbook, Pulse, Stream
 from tests.support.log_writing import STREAM, UTC, Warnings, hello, label, mark, marks, segment
 
 

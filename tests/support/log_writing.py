@@ -12,8 +12,8 @@ import time
 from pathlib import Path
 
 from stream.protocol.messages import Hello, Label, Mark, Segment, State
-from stream.session_log.records import Entry, Logbook, Stream
 from stream.session_log.session_log import Journal
+from stream.session_log.store import Entry, Logbook, Stream
 
 UTC = 1_780_000_000.0
 STREAM = Stream(UTC, "soloist 0.1.0", "lead", "USB Audio CODEC", ("flute", "violin"))

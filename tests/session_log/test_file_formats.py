@@ -17,14 +17,14 @@ from typing import Any
 import pytest
 
 from stream.protocol.messages import Mark, Outage
-from stream.session_log.export import Span, clip, to_audacity, to_csv, to_json
+from stream.session_log.file_formats import Span, clip, to_audacity, to_csv, to_json
 from stream.session_log.reader import Record
 from stream.session_log.session_log import Journal
 from tests.support.log_writing import UTC, hello, label, segment
 
 ROOT = Path(__file__).parents[2]
 EXPORT = ROOT / "web" / "export.js"
-DOCUMENTATION = ROOT / "docs" / "journal.md"
+DOCUMENTATION = ROOT / "docs" / "session-log.md"
 
 SPAN = Span(UTC + 0.0625, UTC + 40.0005)
 RECORDS = [
@@ -116,7 +116,7 @@ def test_a_time_beyond_the_calendar_is_left_out() -> None:
 
 
 def test_what_the_documentation_asks_is_answered(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The queries in docs/journal.md and its Python run on a log."""
+    """The queries in docs/session-log.md and its Python run on a log."""
     monkeypatch.chdir(tmp_path)
     journal = Journal("sessions.db")
     start = time.time() - 100

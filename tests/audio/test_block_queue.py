@@ -10,7 +10,7 @@ import threading
 import numpy as np
 import pytest
 
-from stream.audio.handoff import HandOff
+from stream.audio.block_queue import HandOff
 from stream.errors import SourceLostError
 
 
