@@ -68,7 +68,9 @@ async def measure(certificate: str | None, key: str | None) -> None:
     """Serve them, and tell what they cost."""
     access = Access(tls=encryption(certificate, key))
     time = 0.0
-    server = Server(INSTRUMENTS, Metrics(), lambda: Health(None, {}), lambda: time, access)
+    server = Server(
+        INSTRUMENTS, Metrics(), lambda: Health(None, {}), lambda: time, lambda mark: server.publish(mark), access
+    )
     async with server.listening("127.0.0.1", 0) as address:
         for message in (HELLO, STATUS, label(0)):
             server.publish(message)

@@ -238,7 +238,7 @@ async def _process(model: str) -> Figures:
 
 async def _fanout() -> Figures:
     """Labels to a crowd in another process: their age when they arrive, and how many never do."""
-    server = Server((), Metrics(), lambda: Health(None, {}), time.monotonic)
+    server = Server((), Metrics(), lambda: Health(None, {}), time.monotonic, lambda mark: None)
     sent = 0
     async with server.listening("127.0.0.1", 0) as address:
         host, _, port = address.removeprefix("http://").rstrip("/").rpartition(":")

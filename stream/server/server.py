@@ -11,7 +11,7 @@ import os
 import resource
 import socket
 from asyncio.sslproto import SSLProtocol
-from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from typing import Any, Final, cast
 from weakref import WeakSet
 
@@ -22,17 +22,17 @@ from websockets.protocol import State
 
 from stream import __version__
 from stream.errors import AddressError
-from stream.protocol.messages import Guess, Hello, Label, Mark, Message, Outage, Segment, Status, encode
+from stream.protocol.messages import Label, Mark, Message, encode
 from stream.server.access import Access, is_loopback, name_of
 from stream.server.connection import UNSENT_BYTES, Connection, remote
 from stream.server.connection_limits import HANDSHAKE_SECONDS, Turnstile
-from stream.server.history import Event, Recent
+from stream.server.history import Event
 from stream.server.http import Health, Site, field, refusal
 from stream.server.metrics import Metrics
 from stream.server.rate_limit import Allowance
+from stream.server.state import StreamState
 from stream.server.subscriber import Subscriber
 from stream.server.tls import Handshake
-from stream.session_log.session_log import Journal
 
 MESSAGE_BYTES: Final = 4096
 """Length of a client's message at the most; a longer one closes its connection with code 1009."""
@@ -65,6 +65,8 @@ class Server:
         Returns the service's health.
     clock : callable
         Returns the stream time, in seconds.
+    set_mark : callable
+        Publishes a mark that a client sets: whoever made the server tells everybody, the server too.
     access : Access
         Who may come in.
     """
@@ -75,19 +77,15 @@ class Server:
         metrics: Metrics,
         health: Callable[[], Health],
         clock: Callable[[], float],
+        set_mark: Callable[[Mark], None],
         access: Access = Access(),  # noqa: B008 - it is frozen
     ) -> None:
         self.access = access
-        self.instruments = instruments
-        self.latest_label: Label | None = None
-        self.journal: Journal | None = None
-        """What writes down all that is published, if anything does."""
-        self._hello: Hello | None = None
-        self._status: Status | None = None
+        self.state = StreamState(instruments, clock)
+        """What newcomers are told, and what requests are answered from."""
         self._metrics = metrics
-        self._clock = clock
+        self._set_mark = set_mark
         self._site = Site(health, metrics.text)
-        self._recent = Recent()
         self._marks = Allowance(*_MARKS)
         self._turnstile = Turnstile(access.connections, access.per_address, self._count_refused)
         self._connections: WeakSet[Connection] = WeakSet()
@@ -98,6 +96,15 @@ class Server:
     def clients(self) -> int:
         """How many are connected."""
         return len(self._subscribers)
+
+    @property
+    def latest_label(self) -> Label | None:
+        """What newcomers are told of what is heard; None when there is no label that still holds."""
+        return self.state.label
+
+    @latest_label.setter
+    def latest_label(self, label: Label | None) -> None:
+        self.state.label = label
 
     @contextlib.asynccontextmanager
     async def listening(self, host: str, port: int) -> AsyncIterator[str]:
@@ -184,19 +191,7 @@ class Server:
         confidence : float
             For a change: that of its hop.
         """
-        if self.journal is not None:
-            self.journal.add(message)
-        match message:
-            case Label():
-                self.latest_label = message
-            case Hello():
-                self._hello = message
-            case Status():
-                self._status = message
-            case Segment() | Guess() | Mark() | Outage():
-                self._recent.add(message)
-            case _:
-                pass
+        self.state.add(message)
         idle: list[ServerConnection] = []
         busy: list[Subscriber] = []
         for subscriber in self._subscribers.values():
@@ -215,31 +210,27 @@ class Server:
 
     def admit(self, access: Access, instruments: Sequence[str]) -> None:
         """Change who may come in, and what may be subscribed to; whoever is inside stays."""
-        self.access, self.instruments = access, instruments
+        self.access, self.state.instruments = access, instruments
         self._doubt()
         self._limit()
 
     def recall(self, events: Iterable[Event]) -> None:
         """Have in the history what was heard before the stream, in place of what was recalled so far."""
-        self._recent.recall(events)
+        self.state.recall(events)
 
-    def history(self, seconds: float) -> Iterator[str]:
-        """Return what was heard in the last seconds, as the text of a `history` message, piece by piece."""
-        return self._recent.since(self._clock() - seconds)
-
-    def mark(self, text: str, ago: float = 0.0) -> bool:
-        """Set a note to the moment so many seconds ago, and tell everybody; False when there are too many of them."""
+    def _mark(self, text: str, ago: float) -> bool:
+        """Have a note set to the moment so many seconds ago; False when there are too many of them."""
         if not self._marks.take():
             return False
-        self.publish(Mark(max(0.0, self._clock() - ago), text))
+        self._set_mark(Mark(max(0.0, self.state.clock() - ago), text))
         return True
 
-    def give_up(self, subscriber: Subscriber) -> None:
+    def _give_up(self, connection: ServerConnection) -> None:
         """Publish no more to a client that does not take its messages."""
-        self._subscribers.pop(subscriber.connection, None)
+        self._subscribers.pop(connection, None)
         self._metrics.clients.set(self.clients)
         self._metrics.slow_clients.inc()
-        _log.info("client %s closed: too slow", remote(subscriber.connection))
+        _log.info("client %s closed: too slow", remote(connection))
 
     def _accept(self, *args: Any, **options: Any) -> Connection | Handshake:
         """Return who is to hear what comes over a connection, which has no TLS yet."""
@@ -264,7 +255,7 @@ class Server:
         self._metrics.refused.labels(reason).inc()
 
     async def _handle(self, connection: ServerConnection) -> None:
-        subscriber = Subscriber(connection, self)
+        subscriber = Subscriber(connection, self.state, self._mark, functools.partial(self._give_up, connection))
         try:
             access, asked = self.access, connection.request
             known = access.token is None or (asked is not None and access.bears(field(asked, "Authorization")))
@@ -272,10 +263,9 @@ class Server:
                 self._refuse_token(connection)
                 return
             self._turnstile.recognize(cast(Connection, connection))
-            subscriber.filter.begin(self.latest_label)
-            for message in (self._hello, self._status, self.latest_label):
-                if message is not None:
-                    subscriber.tell(message)
+            subscriber.filter.begin(self.state.label)
+            for message in self.state.greeting:
+                subscriber.tell(message)
             self._subscribers[connection] = subscriber
             self._metrics.clients.set(self.clients)
             await subscriber.serve()

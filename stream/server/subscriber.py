@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, Final
+from collections.abc import Callable
+from typing import Final
 
 from websockets.asyncio.server import ServerConnection
 from websockets.exceptions import ConnectionClosed
@@ -13,11 +14,9 @@ from stream.errors import ProtocolError
 from stream.protocol import requests as protocol
 from stream.protocol.messages import Error, Message, Pong, encode
 from stream.protocol.outbox import Outbox
+from stream.server.access import Access
 from stream.server.rate_limit import Allowance
-
-if TYPE_CHECKING:
-    from stream.server.access import Access
-    from stream.server.server import Server
+from stream.server.state import StreamState
 
 AUTH_SECONDS: Final = 5.0
 """Time that a client has to say its token."""
@@ -37,14 +36,26 @@ class Subscriber:
     ----------
     connection : ServerConnection
         After its handshake.
-    server : Server
-        Answers requests.
+    state : StreamState
+        What requests are answered from.
+    set_mark : callable
+        Sets a mark with a text to the moment so many seconds ago; returns False when there are too many of them.
+    on_overrun : callable
+        Called once, when the client has not taken so many messages that it is given up.
     """
 
-    def __init__(self, connection: ServerConnection, server: Server) -> None:
+    def __init__(
+        self,
+        connection: ServerConnection,
+        state: StreamState,
+        set_mark: Callable[[str, float], bool],
+        on_overrun: Callable[[], None],
+    ) -> None:
         self.connection = connection
         self.filter = protocol.Filter(protocol.Subscribe())
-        self._server = server
+        self._state = state
+        self._set_mark = set_mark
+        self._on_overrun = on_overrun
         # A history is put together when its turn comes, for it is long, and many may wait for theirs.
         self._outbox = Outbox[str | protocol.GetHistory]()
         self._histories = Allowance(*HISTORIES)
@@ -63,7 +74,7 @@ class Subscriber:
             self._waiting.set()
         elif not self._overrun.done():
             self._overrun.set_result(None)
-            self._server.give_up(self)
+            self._on_overrun()
 
     def tell(self, message: Message) -> None:
         """Send a message to this client alone, whatever its subscription."""
@@ -103,20 +114,20 @@ class Subscriber:
             await self._waiting.wait()
             while self._outbox:
                 item = self._outbox.pop()
-                await self.connection.send(item if isinstance(item, str) else self._server.history(item.seconds))
+                await self.connection.send(item if isinstance(item, str) else self._state.history(item.seconds))
             self._waiting.clear()
 
     async def _read(self) -> None:
         async for data in self.connection:
             try:
-                self._answer(protocol.parse(data, self._server.instruments))
+                self._answer(protocol.parse(data, self._state.instruments))
             except ProtocolError as error:
                 self.tell(Error(error.code, str(error)))
 
     def _answer(self, request: protocol.Request) -> None:
         match request:
             case protocol.Subscribe():
-                label = self._server.latest_label
+                label = self._state.label
                 self.filter = protocol.Filter(request)
                 self.filter.begin(label)
                 if label is not None:
@@ -126,7 +137,7 @@ class Subscriber:
                     raise ProtocolError("too-often", f"history is asked for more than {HISTORIES[0]:g} times a second")
                 self.put("history", request)
             case protocol.SetMark():
-                if not self._marks.take() or not self._server.mark(request.text, request.ago):
+                if not self._marks.take() or not self._set_mark(request.text, request.ago):
                     raise ProtocolError("too-often", f"more than {MARKS[0]:g} marks a second; this one is not set")
             case protocol.Ping():
                 self.tell(Pong())

@@ -12,7 +12,7 @@ from typing import Final, Literal, TypeAlias
 from stream import __version__
 from stream.audio.capture import Capture
 from stream.audio.signal_faults import Faults
-from stream.protocol.messages import Label, Outage, Status
+from stream.protocol.messages import Label, Message, Outage, Status
 from stream.recognition.mel import Array
 from stream.server.http import Health
 from stream.server.metrics import Metrics
@@ -37,7 +37,9 @@ class Condition:
     ----------
     settings : Settings
     server : Server
-        Tells the clients.
+        Knows the clients.
+    publish : callable
+        Tells everybody.
     metrics : Metrics
     capture : Capture
     archivist : Archivist
@@ -49,6 +51,7 @@ class Condition:
         self,
         settings: Settings,
         server: Server,
+        publish: Callable[[Message], None],
         metrics: Metrics,
         capture: Capture,
         archivist: Archivist,
@@ -65,6 +68,7 @@ class Condition:
         self.hop_seconds: deque[float] = deque(maxlen=_HOPS)
         """What the last hops took."""
         self._server = server
+        self._publish = publish
         self._metrics = metrics
         self._capture = capture
         self._archivist = archivist
@@ -149,7 +153,7 @@ class Condition:
         """Tell everybody how the service is."""
         status = self._status()
         self._metrics.overflows.set(status.overflows)
-        self._server.publish(status)
+        self._publish(status)
 
     def health(self, model: str) -> Health:
         """How the service is, for `/healthz`; it hears with this model."""

@@ -31,6 +31,9 @@ class Hearing:
     ----------
     recognizer : Recognizer
     server : Server
+        Knows what clients want.
+    publish : callable
+        Tells everybody, for a change with the confidence of its hop.
     metrics : Metrics
     condition : Condition
     on_handover : callable
@@ -41,12 +44,14 @@ class Hearing:
         self,
         recognizer: Recognizer,
         server: Server,
+        publish: Callable[..., None],
         metrics: Metrics,
         condition: Condition,
         on_handover: Callable[[float], None],
     ) -> None:
         self._recognizer = recognizer
         self._server = server
+        self._tell = publish
         self._metrics = metrics
         self._condition = condition
         self._on_handover = on_handover
@@ -86,7 +91,7 @@ class Hearing:
         if self._server.wants("level"):
             end = self._recognizer.position + len(samples)
             for reading in self._meter.feed(samples, end, converter.clipped):
-                self._server.publish(Level(reading.time, reading.rms, reading.peak, reading.clipped))
+                self._tell(Level(reading.time, reading.rms, reading.peak, reading.clipped))
         await self._take(samples, round(block.waiting * to_ours), block.delivered)
 
     async def finish(self) -> None:
@@ -97,15 +102,15 @@ class Hearing:
         await self._take(rest, 0, None)
         for result in self._recognizer.finish():
             self._publish(result)
-        self._server.publish(self._recognizer.close())
+        self._tell(self._recognizer.close())
         if (guess := self._recognizer.close_guess()) is not None:
-            self._server.publish(guess)
+            self._tell(guess)
 
     async def change(self, other: Recognizer) -> None:
         """Hear with the model, line-up, hop and gate of another recognizer, which has heard nothing."""
         async with self._evaluating:
             if (guess := self._recognizer.replace(other)) is not None:
-                self._server.publish(guess)
+                self._tell(guess)
         self._server.latest_label = None  # it has the instruments of the model before
         self._metrics.probability.clear()
         self._condition.hop_seconds.clear()
@@ -141,17 +146,17 @@ class Hearing:
                 self._on_handover(clock.now() - delivered)
 
     def _publish(self, result: Result) -> None:
-        server, metrics, label = self._server, self._metrics, result.label
+        server, tell, metrics, label = self._server, self._tell, self._metrics, result.label
         if result.segment is not None:
-            server.publish(result.segment)
+            tell(result.segment)
         if result.guess is not None:
-            server.publish(result.guess)
+            tell(result.guess)
         if result.change is not None:
-            server.publish(result.change, label.confidence)
+            tell(result.change, label.confidence)
             self._condition.name(label)
-        server.publish(label)
+        tell(label)
         if len(result.frames) and server.wants("spectrum"):
-            server.publish(Spectrum(label.time, np.round(result.frames, 1).astype(float).tolist()))
+            tell(Spectrum(label.time, np.round(result.frames, 1).astype(float).tolist()))
         metrics.hops.inc()
         metrics.rms.set(label.rms)
         for instrument, probability in label.probabilities.items():

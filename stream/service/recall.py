@@ -9,6 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
+from stream.protocol.messages import Message
 from stream.server.metrics import Metrics
 from stream.server.server import Server
 from stream.service.timeline import Timeline
@@ -25,11 +26,12 @@ _log = logging.getLogger(__name__)
 
 
 class Archivist:
-    """Has a server write down what it publishes, and reads what was written before.
+    """Writes down what is published, and reads what was written before.
 
     Parameters
     ----------
     server : Server
+        Tells what was heard before.
     metrics : Metrics
         Gets the figures of the log.
     worker : Worker
@@ -44,6 +46,7 @@ class Archivist:
         self, server: Server, metrics: Metrics, worker: Worker, timeline: Timeline, wall: Callable[[], float]
     ) -> None:
         self._server = server
+        self._log: Journal | None = None
         self._metrics = metrics
         self._worker = worker
         self._timeline = timeline
@@ -54,19 +57,22 @@ class Archivist:
     @property
     def state(self) -> str | None:
         """`written`, or why it is not; None where there is no log."""
-        log = self._server.journal
-        return None if log is None else log.fault or "written"
+        return None if self._log is None else self._log.fault or "written"
 
     @property
     def fault(self) -> str | None:
         """Why the log is not written now and what to do about it, in one line."""
-        log = self._server.journal
-        return None if log is None else log.fault
+        return None if self._log is None else self._log.fault
+
+    def add(self, message: Message) -> None:
+        """Write down what is published, if there is a log."""
+        if self._log is not None:
+            self._log.add(message)
 
     def open(self, settings: Settings, recall: bool = False) -> None:
         """Write a session log from now on, if there is to be one, and perhaps recall what it holds."""
         self.close()  # two may not write one file
-        self._server.journal = None
+        self._log = None
         if settings.session_log == "off":
             return
         path = Path(settings.session_log or journal.default_path(os.environ))
@@ -74,7 +80,7 @@ class Archivist:
         log = Journal(path, settings.session_log_days, settings.session_log_megabytes * 2**20)
         self._metrics.log_events.set_function(lambda: log.written)
         self._metrics.log_missed.set_function(lambda: log.missed)
-        self._server.journal = log
+        self._log = log
         if is_old:
             self._worker.do(_read, path, self._started).add_done_callback(self._take)
 
@@ -90,8 +96,8 @@ class Archivist:
 
     def close(self) -> None:
         """Write what is left."""
-        if self._server.journal is not None:
-            self._server.journal.close()
+        if self._log is not None:
+            self._log.close()
 
     def _take(self, reading: asyncio.Future[list[Record]]) -> None:
         if (error := reading.exception()) is not None:

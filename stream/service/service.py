@@ -14,7 +14,7 @@ from stream.audio.capture import ANSWER_SECONDS, Capture
 from stream.audio.converter import check_channel
 from stream.audio.source import Source
 from stream.errors import SourceLostError
-from stream.protocol.messages import PROTOCOL, Hello
+from stream.protocol.messages import PROTOCOL, Hello, Message
 from stream.recognition import bundle
 from stream.recognition.classifier import Classifier
 from stream.recognition.mel import SAMPLE_RATE, WINDOW
@@ -55,7 +55,9 @@ class Service:
         self.recognizer = _recognizer(settings, classifier)
         self.metrics = Metrics()
         access = Access.of(settings)
-        self.server = Server(self.recognizer.instruments, self.metrics, self.health, lambda: self.time, access)
+        self.server = Server(
+            self.recognizer.instruments, self.metrics, self.health, lambda: self.time, self._publish, access
+        )
         self.on_handover: Callable[[float], None] = self.metrics.handover_seconds.observe
         self.on_alive: Callable[[], None] = lambda: None
         """Called whenever audio has gone through, or there is none and that is in order."""
@@ -68,11 +70,22 @@ class Service:
         self._timeline = Timeline(clock.now(), _epoch())
         self._archivist = Archivist(self.server, self.metrics, self._worker, self._timeline, time.time)
         self._condition = Condition(
-            settings, self.server, self.metrics, self._capture, self._archivist, lambda text: self.on_status(text)
+            settings,
+            self.server,
+            self._publish,
+            self.metrics,
+            self._capture,
+            self._archivist,
+            lambda text: self.on_status(text),
         )
         self._condition.slow_down(classifier.interpreter.hindrance)
         self._hearing = Hearing(
-            self.recognizer, self.server, self.metrics, self._condition, lambda seconds: self.on_handover(seconds)
+            self.recognizer,
+            self.server,
+            self._publish,
+            self.metrics,
+            self._condition,
+            lambda seconds: self.on_handover(seconds),
         )
         self._heard: Source | None = None  # that of the newest audio
 
@@ -154,6 +167,11 @@ class Service:
         """How the service is, for `/healthz`."""
         return self._condition.health(self._bundle.name)
 
+    def _publish(self, message: Message, confidence: float = 0.0) -> None:
+        """Tell everybody; for a change with the confidence of its hop."""
+        self._archivist.add(message)
+        self.server.publish(message, confidence)
+
     async def _open(self, patience: float) -> None:
         """Open the source, see whether it has our channel, and learn its name."""
         await self._capture.open(patience)
@@ -191,7 +209,7 @@ class Service:
         """Tell that the source is away, and that what was heard last is no longer so."""
         self.server.latest_label = None
         if (outage := self._timeline.lose(self.recognizer.time, self._condition.source, reason)) is not None:
-            self.server.publish(outage)
+            self._publish(outage)
         self._condition.turn("waiting", reason)
 
     async def _hear(self, block: Block, source: Source) -> None:
@@ -210,7 +228,7 @@ class Service:
             self._begin(source)
         outage = timeline.bridge(self.recognizer.time, lost / source.rate, condition.source, anew)
         if outage is not None:
-            self.server.publish(outage)
+            self._publish(outage)
         condition.go_on(lost / source.rate, outage)
         await self._hearing.hear(block, lost)
         self.on_alive()
@@ -231,7 +249,7 @@ class Service:
     def _announce(self) -> None:
         """Tell who speaks."""
         recognizer = self.recognizer
-        self.server.publish(
+        self._publish(
             Hello(
                 protocol=PROTOCOL,
                 server=f"soloist {__version__}",

@@ -64,7 +64,7 @@ async def test_node_subscribes(ws: str) -> None:
     """Node's ws gets every message whole, sends in parts, is answered a ping, and is closed with the proper code."""
     async with staged() as stage:
         for number in range(100):
-            stage.server._recent.add(Mark(float(number), "x" * 200))
+            stage.server.publish(Mark(float(number), "x" * 200))
         stage.time = 100.0
         seen = await node(ws, stage.url)
         assert seen[0] == ["open", ""], "an extension was agreed on"

@@ -20,7 +20,7 @@ from websockets.exceptions import InvalidStatus
 
 from stream.client import Client, Disconnected
 from stream.errors import ConfigError, RefusedError
-from stream.protocol.messages import Hello
+from stream.protocol.messages import Hello, Mark
 from stream.server import connection_limits as turnstile
 from stream.server import server, subscriber
 from stream.server.access import encryption
@@ -261,7 +261,7 @@ async def test_histories_are_rationed(stage: Stage) -> None:
 async def test_long_history_comes_in_pieces(stage: Stage) -> None:
     """The longest history is one message, however little of it is in memory at once."""
     for number in range(300):
-        stage.server._recent.add(server.Mark(float(number), "\N{SAXOPHONE}" * 200))
+        stage.server.publish(Mark(float(number), "\N{SAXOPHONE}" * 200))
     async with stage.listener(max_size=2**21) as client:
         await client.greeting()
         stage.time = 301.0

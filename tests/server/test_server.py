@@ -530,7 +530,7 @@ async def test_end_is_told(stage: Stage) -> None:
 
 async def test_port_in_use_is_told(stage: Stage) -> None:
     """A port that somebody else listens on is named in the error."""
-    other = Server(INSTRUMENTS, Metrics(), lambda: Health(None, {}), lambda: 0.0)
+    other = Server(INSTRUMENTS, Metrics(), lambda: Health(None, {}), lambda: 0.0, lambda mark: None)
     with pytest.raises(AddressError, match=f"cannot listen on 127.0.0.1:{stage.port}: Address already in use"):
         async with other.listening("127.0.0.1", stage.port):
             pass

@@ -67,7 +67,7 @@ class Watcher:
 
     def past(self) -> Told:
         """Return all before stream time 0 that the service tells whoever asks, in Unix time."""
-        history = decode("".join(self.show.service.server.history(1e6)))
+        history = decode("".join(self.show.service.server.state.history(1e6)))
         assert isinstance(history, History)
         heard = (segment for segment in history.segments if segment.start < 0)
         return spans(replace(history, segments=list(heard)), self.hello.utc)

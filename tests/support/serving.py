@@ -234,7 +234,14 @@ async def staged(port: int = 0, greeting: bool = True, host: str = "127.0.0.1", 
     """Serve a stage on a free port; with a greeting there are a hello, a status and a first label to tell."""
     stage: Stage
     metrics = Metrics()
-    server = Server(INSTRUMENTS, metrics, lambda: stage.health, lambda: stage.time, Access(**access))
+    server = Server(
+        INSTRUMENTS,
+        metrics,
+        lambda: stage.health,
+        lambda: stage.time,
+        lambda mark: server.publish(mark),
+        Access(**access),
+    )
     async with server.listening(host, port) as address:
         port = int(address.rstrip("/").rpartition(":")[2])
         stage = Stage(server, metrics, port, Health(None, {"model": "toy"}))

@@ -1,0 +1,56 @@
+"""What the server knows of the stream: what newcomers are told, and what requests are answered from."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+
+from stream.protocol.messages import Guess, Hello, Label, Mark, Message, Outage, Segment, Status
+from stream.server.history import Event, Recent
+
+
+class StreamState:
+    """The newest hello, status and label, and the history.
+
+    Parameters
+    ----------
+    instruments : sequence of str
+        Those that may be subscribed to.
+    clock : callable
+        Returns the stream time, in seconds.
+    """
+
+    def __init__(self, instruments: Sequence[str], clock: Callable[[], float]) -> None:
+        self.instruments = instruments
+        self.label: Label | None = None
+        """The newest one, None when there is none that still holds."""
+        self.clock = clock
+        self._hello: Hello | None = None
+        self._status: Status | None = None
+        self._recent = Recent()
+
+    def add(self, message: Message) -> None:
+        """Keep a message that is published, if it is of a kind that is told again."""
+        match message:
+            case Label():
+                self.label = message
+            case Hello():
+                self._hello = message
+            case Status():
+                self._status = message
+            case Segment() | Guess() | Mark() | Outage():
+                self._recent.add(message)
+            case _:
+                pass
+
+    @property
+    def greeting(self) -> list[Message]:
+        """What a new client is told at once, as far as it is known."""
+        return [message for message in (self._hello, self._status, self.label) if message is not None]
+
+    def recall(self, events: Iterable[Event]) -> None:
+        """Have in the history what was heard before the stream, in place of what was recalled so far."""
+        self._recent.recall(events)
+
+    def history(self, seconds: float) -> Iterator[str]:
+        """Return what was heard in the last seconds, as the text of a `history` message, piece by piece."""
+        return self._recent.since(self.clock() - seconds)
