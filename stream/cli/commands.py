@@ -98,10 +98,10 @@ def export_session(options: argparse.Namespace) -> int:
 
 def copy_sessions(options: argparse.Namespace) -> int:
     """Write a copy of all that was heard, also while the service writes it down."""
-    from stream.session_log.reader import Archive
+    from stream.session_log.reader import LogReader
 
-    with Archive(_log_path(options)) as archive:
-        archive.copy(options.file)
+    with LogReader(_log_path(options)) as reader:
+        reader.copy(options.file)
     return 0
 
 

@@ -8,9 +8,8 @@ from pathlib import Path
 from typing import Final
 
 from stream.errors import LogError
-from stream.session_log import file_formats as export
-from stream.session_log import session_log as journal
-from stream.session_log.reader import Archive
+from stream.session_log import file_formats, session_log
+from stream.session_log.reader import LogReader
 from stream.settings.settings import Settings
 from stream.system.terminal import printable
 
@@ -27,12 +26,12 @@ def path(settings: Settings, named: str | None = None) -> Path:
     """
     if named is None and settings.session_log == "off":
         raise LogError('session_log is "off": there is no log; name one with --log')
-    return Path(named or settings.session_log or journal.default_path(os.environ))
+    return Path(named or settings.session_log or session_log.default_path(os.environ))
 
 
 def table(file: Path) -> str:
     """List the sessions of a log, the oldest first, one in each line."""
-    with Archive(file) as archive:
+    with LogReader(file) as reader:
         rows = [
             (
                 str(it.id),
@@ -40,9 +39,9 @@ def table(file: Path) -> str:
                 _length(it.end - it.start),
                 printable(it.source),
                 printable(it.model),
-                str(sum(record.kind == "segment" for record in archive.records(session=it.id))),
+                str(sum(record.kind == "segment" for record in reader.records(session=it.id))),
             )
-            for it in archive.sessions()
+            for it in reader.sessions()
         ]
     widths = [max(map(len, column)) for column in zip(_TITLES, *rows, strict=True)]
     lines = ("  ".join(f"{cell:{width}}" for cell, width in zip(row, widths, strict=True)) for row in (_TITLES, *rows))
@@ -65,17 +64,17 @@ def export_session(file: Path, number: int, form: str) -> str:
     LogError
         When the log cannot be read or has no such session.
     """
-    with Archive(file) as archive:
-        session = next((it for it in archive.sessions() if it.id == number), None)
+    with LogReader(file) as reader:
+        session = next((it for it in reader.sessions() if it.id == number), None)
         if session is None:
             raise LogError(f"session log {file} has no session {number}; soloist sessions lists those that it has")
-        span = export.Span(session.start, session.end)
-        records = export.clip(archive.records(session=number), span)
+        span = file_formats.Span(session.start, session.end)
+        records = file_formats.clip(reader.records(session=number), span)
     if form == "csv":
-        return export.to_csv(records, span)
+        return file_formats.to_csv(records, span)
     if form == "audacity":
-        return export.to_audacity(records, span)
-    return export.to_json(records, span, session.source, session.model)
+        return file_formats.to_audacity(records, span)
+    return file_formats.to_json(records, span, session.source, session.model)
 
 
 def _length(seconds: float) -> str:

@@ -13,9 +13,9 @@ from stream.protocol.messages import Message
 from stream.server.metrics import Metrics
 from stream.server.server import Server
 from stream.service.timeline import Timeline
-from stream.session_log import session_log as journal
-from stream.session_log.reader import Archive, Record, before
-from stream.session_log.session_log import Journal
+from stream.session_log import session_log
+from stream.session_log.reader import LogReader, Record, messages_before
+from stream.session_log.session_log import SessionLog
 from stream.settings.settings import Settings
 from stream.system.worker import Worker
 
@@ -46,7 +46,7 @@ class Archivist:
         self, server: Server, metrics: Metrics, worker: Worker, timeline: Timeline, wall: Callable[[], float]
     ) -> None:
         self._server = server
-        self._log: Journal | None = None
+        self._log: SessionLog | None = None
         self._metrics = metrics
         self._worker = worker
         self._timeline = timeline
@@ -75,9 +75,9 @@ class Archivist:
         self._log = None
         if settings.session_log == "off":
             return
-        path = Path(settings.session_log or journal.default_path(os.environ))
+        path = Path(settings.session_log or session_log.default_path(os.environ))
         is_old = recall and os.path.exists(path)  # one that is being made cannot be read yet
-        log = Journal(path, settings.session_log_days, settings.session_log_megabytes * 2**20)
+        log = SessionLog(path, settings.session_log_days, settings.session_log_megabytes * 2**20)
         self._metrics.log_events.set_function(lambda: log.written)
         self._metrics.log_missed.set_function(lambda: log.missed)
         self._log = log
@@ -92,7 +92,7 @@ class Archivist:
         """
         utc = self._timeline.utc
         lately = [it for it in self._past if it.end is None or it.end > utc - PAST_SECONDS]
-        self._server.recall(before(lately, utc))
+        self._server.recall(messages_before(lately, utc))
 
     def close(self) -> None:
         """Write what is left."""
@@ -118,7 +118,7 @@ def _read(path: Path, now: float) -> list[Record]:
     now : float
         Unix time, by a clock that may be wrong: the last that was heard may be the last hours, too.
     """
-    with Archive(path) as archive:
-        newest = max((session.end for session in archive.sessions()), default=now)
-        by_clock = archive.records(since=now - PAST_SECONDS, until=now)
-        return list(dict.fromkeys((*by_clock, *archive.records(since=newest - PAST_SECONDS))))
+    with LogReader(path) as reader:
+        newest = max((session.end for session in reader.sessions()), default=now)
+        by_clock = reader.records(since=now - PAST_SECONDS, until=now)
+        return list(dict.fromkeys((*by_clock, *reader.records(since=newest - PAST_SECONDS))))

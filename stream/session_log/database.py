@@ -1,4 +1,4 @@
-"""The file of a session log: an SQLite database that is opened, checked and, if it is damaged, set aside."""
+"""The file of a session log: an SQLite database that is opened, checked and, if it is damaged, renamed."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from typing import Final
 from stream.errors import LogError
 
 APPLICATION_ID: Final = 0x534F_4C4F  # "SOLO"
-VERSION: Final = 1
+SCHEMA_VERSION: Final = 1
 """Of the schema, in `user_version`."""
-PAGE: Final = 4096
+PAGE_BYTES: Final = 4096
 WAL_PAGES: Final = 256
-"""After so many SQLite carries them over into the file: little to do when it closes, and to read after a crash."""
+"""Pages after which SQLite checkpoints: little is left to do on closing, and to read after a crash."""
 
 SCHEMA: Final = (
     """CREATE TABLE stream (
@@ -53,10 +53,11 @@ SELECT event.id, event.stream, event.kind,
 FROM event JOIN stream ON stream.id = event.stream""",
 )
 
-_ASIDE: Final = 5  # damaged files beside the log, at the most
-_TEXT: Final = 2**20  # bytes in a field, at the most: a damaged file may claim gigabytes
-# What the disk or another program does; everything else that SQLite complains of is the file.
-_CIRCUMSTANCES: Final = {
+_MAX_QUARANTINED: Final = 5  # unusable files beside the log, at the most
+MAX_FIELD_BYTES: Final = 2**20
+"""A damaged file may claim to have gigabytes in a field."""
+# What the disk or another program does; every other error of SQLite is the file's fault.
+_TRANSIENT_ERRORS: Final = {
     sqlite3.SQLITE_PERM, sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_NOMEM, sqlite3.SQLITE_READONLY,
     sqlite3.SQLITE_INTERRUPT, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_FULL, sqlite3.SQLITE_CANTOPEN,
     sqlite3.SQLITE_PROTOCOL, sqlite3.SQLITE_NOLFS, sqlite3.SQLITE_AUTH,
@@ -68,19 +69,21 @@ class _UnusableError(Exception):
 
 
 def is_damage(error: Exception) -> bool:
-    """Whether an error is the file's fault, not that of circumstances."""
+    """Whether an error means that the file itself is unusable."""
     code = getattr(error, "sqlite_errorcode", None)
-    return isinstance(error, _UnusableError) or (code is not None and code & 0xFF not in _CIRCUMSTANCES)
+    return isinstance(error, _UnusableError) or (code is not None and code & 0xFF not in _TRANSIENT_ERRORS)
 
 
-def may_pass(error: Exception) -> bool:
-    """Whether an error is one of circumstances, which may be better next time."""
+def is_transient(error: Exception) -> bool:
+    """Whether an error comes of the disk or of another program, and may be gone next time."""
     code = getattr(error, "sqlite_errorcode", 0)
-    return isinstance(error, OSError | LogError) or (isinstance(error, sqlite3.Error) and code & 0xFF in _CIRCUMSTANCES)
+    return isinstance(error, OSError | LogError) or (
+        isinstance(error, sqlite3.Error) and code & 0xFF in _TRANSIENT_ERRORS
+    )
 
 
-class LogFile:
-    """Opens the file for the one thread that writes it.
+class DatabaseFile:
+    """Opens the database for the one thread that writes it, and renames one that is unusable.
 
     Parameters
     ----------
@@ -89,12 +92,12 @@ class LogFile:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self.aside: Path | None = None
-        """Where one that could not be used is now; whoever has told it sets it to None."""
-        self.reason = ""
-        """Why it could not."""
+        self.quarantined: Path | None = None
+        """Where the last unusable file is now; whoever has reported it sets this to None."""
+        self.quarantine_reason = ""
+        """Why it was unusable."""
         self._wal = path.with_name(path.name + "-wal")
-        self._db: sqlite3.Connection | None = None
+        self._connection: sqlite3.Connection | None = None
         self._lock: int | None = None
         self._identity: tuple[int, int] | None = None  # device and inode
 
@@ -109,7 +112,7 @@ class LogFile:
     @property
     def is_open(self) -> bool:
         """Whether a file is open, and still the one of that name: somebody may have deleted or moved it."""
-        if self._db is None:
+        if self._connection is None:
             return False
         try:
             status = os.stat(self.path)
@@ -118,7 +121,7 @@ class LogFile:
         return (status.st_dev, status.st_ino) == self._identity
 
     def open(self) -> sqlite3.Connection:
-        """Open the file, or begin one. One that cannot be used is set aside.
+        """Open the file, or create it. An unusable one is renamed first.
 
         Raises
         ------
@@ -135,10 +138,10 @@ class LogFile:
         except (sqlite3.Error, _UnusableError) as error:
             if not is_damage(error):
                 raise
-            return self.replace(error)
+            return self.quarantine(error)
 
-    def replace(self, reason: Exception) -> sqlite3.Connection:
-        """Set the file aside, and begin a new one.
+    def quarantine(self, reason: Exception) -> sqlite3.Connection:
+        """Rename the file, and begin a new one.
 
         Raises
         ------
@@ -146,26 +149,28 @@ class LogFile:
             When the circumstances do not allow it, or after this has happened a few times.
         """
         self._disconnect()
-        for number in range(1, _ASIDE + 1):
+        for number in range(1, _MAX_QUARANTINED + 1):
             aside = self.path.with_name(f"{self.path.name}.aside-{number}")
             if not aside.exists():
                 break
         else:
-            raise LogError(f"it is damaged as are {_ASIDE} beside it: look at the disk, and take the files away")
+            raise LogError(
+                f"it is damaged as are {_MAX_QUARANTINED} beside it: look at the disk, and take the files away"
+            )
         # First what SQLite would apply to a new file of that name, last the file itself.
         if self._wal.exists():
             os.replace(self._wal, f"{aside}-wal")
         Path(f"{self.path}-shm").unlink(missing_ok=True)  # an index of the former, made anew by whoever opens it
         os.replace(self.path, aside)
-        self.aside, self.reason = aside, str(reason)
+        self.quarantined, self.quarantine_reason = aside, str(reason)
         return self._connect()
 
-    def carry_over(self) -> None:
-        """Have the file itself hold what is in the write-ahead log, for whoever copies it alone."""
-        if self._db is not None:
+    def checkpoint(self) -> None:
+        """Move the write-ahead log into the file itself, for whoever copies that alone."""
+        if self._connection is not None:
             # Without a word when it fails, as SQLite does it: nothing is lost, and the next write meets the same disk.
             with contextlib.suppress(sqlite3.Error):
-                self._db.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
+                self._connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
 
     def close(self) -> None:
         """Close the file, whatever its state."""
@@ -175,15 +180,15 @@ class LogFile:
             self._lock = None
 
     def _disconnect(self) -> None:
-        if self._db is None:
+        if self._connection is None:
             return
         with contextlib.suppress(sqlite3.Error, OSError):
-            if not self.is_open:  # SQLite would leave behind what is not carried over yet
-                self._db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
-        self.carry_over()  # which closing does only where nobody reads
+            if not self.is_open:  # SQLite would leave what is not checkpointed yet
+                self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+        self.checkpoint()  # which closing does only where nobody reads
         with contextlib.suppress(sqlite3.Error):
-            self._db.close()
-        self._db = None
+            self._connection.close()
+        self._connection = None
 
     def _take_lock(self) -> None:
         self._lock = os.open(f"{self.path}.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
@@ -195,9 +200,9 @@ class LogFile:
     def _connect(self) -> sqlite3.Connection:
         is_new = not self.path.exists()
         # No transactions but those that the code begins.
-        self._db = db = sqlite3.connect(self.path, timeout=0.3, isolation_level=None)
+        self._connection = db = sqlite3.connect(self.path, timeout=0.3, isolation_level=None)
         db.text_factory = lambda text: text.decode("utf-8", "replace")
-        db.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, _TEXT)
+        db.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, MAX_FIELD_BYTES)
         for setting in (
             "cell_size_check = ON",
             "trusted_schema = OFF",
@@ -209,7 +214,7 @@ class LogFile:
         if db.execute("PRAGMA journal_mode = WAL").fetchone() != ("wal",):
             raise LogError("its file system lacks the shared memory that SQLite's WAL mode needs: take another one")
         db.execute(f"PRAGMA wal_autocheckpoint = {WAL_PAGES}")
-        db.execute(f"PRAGMA journal_size_limit = {WAL_PAGES * PAGE}")
+        db.execute(f"PRAGMA journal_size_limit = {WAL_PAGES * PAGE_BYTES}")
         _create_or_check(db)
         # What lies on a card does not stay what it was. 64 MiB take a fifth of a second on a PC.
         if db.execute("PRAGMA quick_check(1)").fetchone() != ("ok",):
@@ -222,21 +227,27 @@ class LogFile:
                 os.close(folder)
         status = os.stat(self.path)
         self._identity = (status.st_dev, status.st_ino)
-        self.carry_over()  # the schema, or what a crash has left
+        self.checkpoint()  # the schema, or what a crash has left
         return db
 
 
 def _create_or_check(db: sqlite3.Connection) -> None:
-    application, version = (int(db.execute(f"PRAGMA {it}").fetchone()[0]) for it in ("application_id", "user_version"))
+    application, version = (
+        int(db.execute(f"PRAGMA {name}").fetchone()[0]) for name in ("application_id", "user_version")
+    )
     found = {row[0] for row in db.execute("SELECT sql FROM sqlite_master WHERE sql IS NOT NULL")}
     if not found and not application and not version:
         db.execute("BEGIN IMMEDIATE")
-        for statement in (*SCHEMA, f"PRAGMA application_id = {APPLICATION_ID}", f"PRAGMA user_version = {VERSION}"):
+        for statement in (
+            *SCHEMA,
+            f"PRAGMA application_id = {APPLICATION_ID}",
+            f"PRAGMA user_version = {SCHEMA_VERSION}",
+        ):
             db.execute(statement)
         db.execute("COMMIT")
     elif application != APPLICATION_ID:
         raise _UnusableError("it is no session log")
-    elif version != VERSION:
-        raise _UnusableError(f"it has version {version}, this Soloist writes {VERSION}")
+    elif version != SCHEMA_VERSION:
+        raise _UnusableError(f"it has version {version}, this Soloist writes {SCHEMA_VERSION}")
     elif not found >= set(SCHEMA):
         raise _UnusableError("it is damaged")

@@ -1,4 +1,4 @@
-"""What was heard as a file, byte for byte as the dashboard writes it: JSON, CSV, labels for Audacity."""
+"""Records as a file, byte for byte as the dashboard writes it: JSON, CSV, labels for Audacity."""
 
 from __future__ import annotations
 
@@ -70,36 +70,36 @@ def to_json(records: Sequence[Record], span: Span, source: str | None, model: st
 
     def times(start: float, end: float | None) -> dict[str, Any]:
         return {
-            "start": _digits(start - span.start, 3),
-            "end": None if end is None else _digits(end - span.start, 3),
+            "start": _rounded(start - span.start, 3),
+            "end": None if end is None else _rounded(end - span.start, 3),
             "start_utc": _utc(start),
             "end_utc": None if end is None else _utc(end),
         }
 
-    told: dict[str, list[dict[str, Any]]] = {kind: [] for kind in _KINDS}
+    groups: dict[str, list[dict[str, Any]]] = {kind: [] for kind in _KINDS}
     for it in records:
         match it.kind:
             case "mark":
-                time = {"time": _digits(it.start - span.start, 3), "time_utc": _utc(it.start)}
-                told["mark"].append(time | {"text": it.text or ""})
+                time = {"time": _rounded(it.start - span.start, 3), "time_utc": _utc(it.start)}
+                groups["mark"].append(time | {"text": it.text or ""})
             case "outage":
-                told["outage"].append(times(it.start, it.end) | {"source": it.source, "reason": it.text})
+                groups["outage"].append(times(it.start, it.end) | {"source": it.source, "reason": it.text})
             case "guess":
-                told["guess"].append(times(it.start, it.end) | {"label": it.label, "confidence": _sure(it)})
+                groups["guess"].append(times(it.start, it.end) | {"label": it.label, "confidence": _confidence(it)})
             case "segment":
-                heard = {"state": it.state, "label": it.label, "confidence": _sure(it)}
-                told["segment"].append(times(it.start, it.end) | heard)
+                fields = {"state": it.state, "label": it.label, "confidence": _confidence(it)}
+                groups["segment"].append(times(it.start, it.end) | fields)
     whole = {
         "soloist": _VERSION,
         "about": "Times are seconds since `start_utc`, and are those at which Soloist knew.",
-        "session": None,  # nobody began one: it is what the log tells of a time
+        "session": None,  # only the dashboard has sessions that somebody began
         **times(span.start, span.end),
         "source": source,
         "model": model,
-        "segments": told["segment"],
-        "guesses": told["guess"],
-        "marks": told["mark"],
-        "outages": told["outage"],
+        "segments": groups["segment"],
+        "guesses": groups["guess"],
+        "marks": groups["mark"],
+        "outages": groups["outage"],
     }
     return json.dumps(whole, indent=1, ensure_ascii=False) + "\n"
 
@@ -116,13 +116,13 @@ def to_csv(records: Sequence[Record], span: Span) -> str:
                 "" if end is None else _fixed(end - span.start, 3),
                 _utc(it.start),
                 "" if end is None else _utc(end),
-                _plain(it.state or ""),
-                _plain(it.label or ""),
+                _without_formula(it.state or ""),
+                _without_formula(it.label or ""),
                 "" if it.confidence is None else _fixed(it.confidence, 4),
-                _plain(_lost(it) if it.kind == "outage" else it.text or ""),
+                _without_formula(_outage_text(it) if it.kind == "outage" else it.text or ""),
             )
         )
-    return "\ufeff" + "".join(",".join(map(_cell, row)) + "\r\n" for row in rows)
+    return "\ufeff" + "".join(",".join(map(_quoted, row)) + "\r\n" for row in rows)
 
 
 def to_audacity(records: Sequence[Record], span: Span) -> str:
@@ -134,20 +134,20 @@ def to_audacity(records: Sequence[Record], span: Span) -> str:
             case "mark":
                 end, text = it.start, f"Mark: {it.text or ''}"
             case "outage":
-                text = f"No input: {_lost(it)}"
+                text = f"No input: {_outage_text(it)}"
             case "guess":
-                text = f"nearly {it.label} {_percent(_sure(it))}"
+                text = f"nearly {it.label} {_percent(_confidence(it))}"
             case _:
                 name = it.label or it.state or ""
-                text = f"{name} {_percent(_sure(it))}" if _sure(it) > 0 else name
+                text = f"{name} {_percent(_confidence(it))}" if _confidence(it) > 0 else name
         end = max(span.end, it.start) if end is None else end
         at = "\t".join(_fixed(time - span.start, 6) for time in (it.start, end))
         lines.append(f"{at}\t{_BLANK.sub(' ', text).strip(' ')}\n")
     return "".join(lines)
 
 
-def _sure(record: Record) -> float | int:
-    return _digits(record.confidence or 0.0, 4)
+def _confidence(record: Record) -> float | int:
+    return _rounded(record.confidence or 0.0, 4)
 
 
 def _round(number: float) -> int:
@@ -155,11 +155,11 @@ def _round(number: float) -> int:
     return math.floor(number + 0.5)
 
 
-def _lost(outage: Record) -> str:
+def _outage_text(outage: Record) -> str:
     return f"{outage.source or ''}: {outage.text}" if outage.text else outage.source or ""
 
 
-def _digits(number: float, places: int) -> float | int:
+def _rounded(number: float, places: int) -> float | int:
     """Round a number; a whole one is written without a point, as JavaScript does."""
     rounded = float(_fixed(number, places))
     return int(rounded) if rounded.is_integer() else rounded
@@ -182,9 +182,9 @@ def _percent(probability: float) -> str:
     return f"{_round(100 * probability)}%"
 
 
-def _plain(text: str) -> str:
+def _without_formula(text: str) -> str:
     return f"'{text}" if _FORMULA.match(text) else text
 
 
-def _cell(text: str) -> str:
+def _quoted(text: str) -> str:
     return '"' + text.replace('"', '""') + '"' if re.search('[",\r\n]', text) else text

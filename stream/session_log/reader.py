@@ -1,4 +1,4 @@
-"""What a session log holds, for whoever reads it, also while the service writes it."""
+"""Reads a session log, also while the service writes it."""
 
 from __future__ import annotations
 
@@ -16,10 +16,9 @@ from typing import Any, Final, cast
 
 from stream.errors import LogError
 from stream.protocol.messages import Guess, Mark, Outage, Segment, State
-from stream.session_log.database import APPLICATION_ID, PAGE, VERSION
+from stream.session_log.database import APPLICATION_ID, MAX_FIELD_BYTES, PAGE_BYTES, SCHEMA_VERSION
 
-_WAL_MODE: Final = slice(18, 20)  # where an SQLite file says that it has a write-ahead log
-_TEXT: Final = 2**20  # bytes in a field, at the most: a damaged file may claim gigabytes
+_WAL_VERSIONS: Final = slice(18, 20)  # where an SQLite file says that it has a write-ahead log
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,13 +48,13 @@ class Record:
     label: str | None
     confidence: float | None
     source: str | None
-    """What an outage took away."""
+    """The source that an outage interrupted."""
     text: str | None
     """Of a mark; the reason of an outage."""
 
 
-def before(records: Iterable[Record], utc: float) -> Iterator[Segment | Guess | Mark | Outage]:
-    """Tell what was heard before a stream as messages of that stream, with negative times.
+def messages_before(records: Iterable[Record], utc: float) -> Iterator[Segment | Guess | Mark | Outage]:
+    """Turn records into messages of a later stream, with negative times.
 
     Parameters
     ----------
@@ -68,24 +67,24 @@ def before(records: Iterable[Record], utc: float) -> Iterator[Segment | Guess | 
     ------
     Segment, Guess, Mark or Outage
     """
-    for it in records:
-        start, end = it.start - utc, 0.0 if it.end is None else min(it.end - utc, 0.0)
+    for record in records:
+        start, end = record.start - utc, 0.0 if record.end is None else min(record.end - utc, 0.0)
         if start >= 0:
             continue
-        sure = it.confidence or 0.0
-        if it.kind == "outage":
-            yield Outage(start, end, it.source or "", it.text or "")
-        elif it.kind == "mark":
-            yield Mark(start, it.text or "")
-        elif it.kind == "guess":
-            yield Guess(start, end, it.label or "", sure)
-        elif it.kind == "segment":
-            # It was one of ours when it was written; and clients pass on what they do not know.
-            yield Segment(start, end, cast(State, it.state), it.label, sure)
+        confidence = record.confidence or 0.0
+        if record.kind == "outage":
+            yield Outage(start, end, record.source or "", record.text or "")
+        elif record.kind == "mark":
+            yield Mark(start, record.text or "")
+        elif record.kind == "guess":
+            yield Guess(start, end, record.label or "", confidence)
+        elif record.kind == "segment":
+            # A valid state when it was written, perhaps by a later version: clients ignore those that they do not know.
+            yield Segment(start, end, cast(State, record.state), record.label, confidence)
 
 
-class Archive:
-    """Reads a session log within a `with`; nothing is changed.
+class LogReader:
+    """Reads a session log, as a context manager; nothing is changed.
 
     Parameters
     ----------
@@ -100,21 +99,21 @@ class Archive:
     def __init__(self, path: str | Path) -> None:
         self._path = Path(path)
         self._copy: tempfile.TemporaryDirectory[str] | None = None
-        self._db: sqlite3.Connection | None = None
+        self._connection: sqlite3.Connection | None = None
 
-    def __enter__(self) -> Archive:
+    def __enter__(self) -> LogReader:
         if not self._path.is_file():
             raise LogError(f"there is no session log {self._path}")
         try:
             try:
-                self._db = self._open(self._path)
+                self._connection = self._open(self._path)
             except sqlite3.OperationalError:
                 # SQLite needs to write beside the file, and may not: the card of another computer, say.
                 self._copy = tempfile.TemporaryDirectory(prefix="soloist-")
                 for ending in ("", "-wal"):
                     if (file := Path(f"{self._path}{ending}")).is_file():
                         shutil.copyfile(file, Path(self._copy.name) / f"log{ending}")
-                self._db = self._open(Path(self._copy.name) / "log")
+                self._connection = self._open(Path(self._copy.name) / "log")
         except (sqlite3.Error, OSError) as error:
             self.__exit__()
             raise LogError(f"session log {self._path} cannot be read: {error}") from error
@@ -124,9 +123,9 @@ class Archive:
         return self
 
     def __exit__(self, *_: object) -> None:
-        if self._db is not None:
-            self._db.close()
-            self._db = None
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None
         if self._copy is not None:
             self._copy.cleanup()
             self._copy = None
@@ -139,13 +138,13 @@ class Archive:
         LogError
             When there is such a file already, or it cannot be written.
         """
-        assert self._db is not None, "copied within a `with`"
+        assert self._connection is not None, "copied within a `with`"
         path = Path(target).absolute()
         if os.path.lexists(path):
             raise LogError(f"cannot copy to {target}: it is there already")
         try:
             # What a file's name is made of need not be text to Python, but it is to SQLite.
-            self._db.execute("VACUUM INTO CAST(? AS TEXT)", (os.fsencode(path),))
+            self._connection.execute("VACUUM INTO CAST(? AS TEXT)", (os.fsencode(path),))
         except (sqlite3.Error, ValueError) as error:
             with contextlib.suppress(OSError, ValueError):
                 path.unlink()  # a part of it
@@ -157,7 +156,7 @@ class Archive:
             "SELECT id, utc, utc + heard, source, model, server, labels FROM stream ORDER BY utc, id", ()
         )  # fmt: skip
         return [
-            Session(id, start, max(start, end), source, model, server, _labels(labels))
+            Session(id, start, max(start, end), source, model, server, _parse_labels(labels))
             for id, start, end, source, model, server, labels in rows
             if _is_time(start) and _is_time(end) and all(isinstance(text, str) for text in (source, model, server))
         ]
@@ -165,12 +164,12 @@ class Archive:
     def records(
         self, session: int | None = None, since: float = -math.inf, until: float = math.inf
     ) -> Iterator[Record]:
-        """Iterate over what reaches into a time, session by session, in the order in which it began to be known.
+        """Iterate over the records that overlap a span of time, session by session, in the order of writing.
 
         Parameters
         ----------
         session : int, optional
-            Id of the only session; all by default.
+            Id of a session; all by default.
         since : float
             Unix time.
         until : float
@@ -180,11 +179,11 @@ class Archive:
         ------
         Record
         """
-        for it in self.sessions():
-            if (session is None or it.id == session) and it.start <= until:
-                yield from self._of(it, since - it.start, until - it.start)
+        for each in self.sessions():
+            if (session is None or each.id == session) and each.start <= until:
+                yield from self._session_records(each, since - each.start, until - each.start)
 
-    def _of(self, session: Session, since: float, until: float) -> Iterator[Record]:
+    def _session_records(self, session: Session, since: float, until: float) -> Iterator[Record]:
         rows = self._rows(
             """SELECT kind, start, until, max(start, coalesce(until, heard)), state, label,
                 coalesce(confidence, iif(kind = 'segment', sure, NULL)), event.source, text
@@ -202,13 +201,13 @@ class Archive:
                 last = None
             elif last < since:
                 continue  # it was open when its session ended
-            shown = None if last is None else session.start + last
-            yield Record(session.id, kind, session.start + start, shown, state, label, confidence, source, text)
+            end_utc = None if last is None else session.start + last
+            yield Record(session.id, kind, session.start + start, end_utc, state, label, confidence, source, text)
 
     def _rows(self, query: str, values: Sequence[float]) -> Iterator[tuple[Any, ...]]:
-        assert self._db is not None, "read within a `with`"
+        assert self._connection is not None, "read within a `with`"
         try:
-            yield from self._db.execute(query, values)
+            yield from self._connection.execute(query, values)
         except sqlite3.Error as error:
             raise LogError(f"session log {self._path} cannot be read on: {error}") from error
 
@@ -216,34 +215,40 @@ class Archive:
         db = sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True, timeout=1.0, isolation_level=None)
         try:
             db.text_factory = lambda text: text.decode("utf-8", "replace")
-            db.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, _TEXT)
+            db.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, MAX_FIELD_BYTES)
             db.execute("PRAGMA trusted_schema = OFF")
             (application,), (version,) = (
                 db.execute(f"PRAGMA {name}").fetchone() for name in ("application_id", "user_version")
             )
             if application != APPLICATION_ID:
-                hint = "; if it is a copy, the -wal beside the original belongs to it" if _is_begun(path) else ""
+                hint = (
+                    "; if it is a copy, the -wal beside the original belongs to it" if _is_empty_wal_file(path) else ""
+                )
                 raise LogError(f"{self._path} is no session log{hint}")
-            if version != VERSION:
-                raise LogError(f"session log {self._path} has version {version}; this Soloist reads {VERSION}")
+            if version != SCHEMA_VERSION:
+                raise LogError(f"session log {self._path} has version {version}; this Soloist reads {SCHEMA_VERSION}")
         except BaseException:
             db.close()
             raise
         return db
 
 
-def _is_begun(path: Path) -> bool:
+def _is_empty_wal_file(path: Path) -> bool:
     """Whether a file is that of a database of which nothing but its WAL mode is known."""
     with open(path, "rb") as file:
-        start = file.read(_WAL_MODE.stop)
-        return start.startswith(b"SQLite format 3\0") and start[_WAL_MODE] == b"\2\2" and path.stat().st_size == PAGE
+        start = file.read(_WAL_VERSIONS.stop)
+        return (
+            start.startswith(b"SQLite format 3\0")
+            and start[_WAL_VERSIONS] == b"\2\2"
+            and path.stat().st_size == PAGE_BYTES
+        )
 
 
 def _is_time(value: object) -> bool:
     return isinstance(value, float) and math.isfinite(value)
 
 
-def _labels(text: object) -> tuple[str, ...]:
+def _parse_labels(text: object) -> tuple[str, ...]:
     try:
         return tuple(str(label) for label in json.loads(str(text)))
     except (ValueError, TypeError, RecursionError):

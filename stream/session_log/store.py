@@ -1,4 +1,4 @@
-"""What is written into a session log, and what is deleted from it."""
+"""The statements by which a session log is written, and the oldest entries deleted."""
 
 from __future__ import annotations
 
@@ -11,22 +11,22 @@ from pathlib import Path
 from typing import Final
 
 from stream.errors import LogError
-from stream.session_log.database import PAGE, WAL_PAGES, LogFile, is_damage
+from stream.session_log.database import PAGE_BYTES, WAL_PAGES, DatabaseFile, is_damage
 
-DAYS: Final = 90.0
+DEFAULT_MAX_DAYS: Final = 90.0
 """Age of the oldest event, by default."""
-BYTES: Final = 64 * 2**20
+DEFAULT_MAX_BYTES: Final = 64 * 2**20
 """Size of the log, by default: 300 hours of a busy stage."""
-LEAST_BYTES: Final = 2 * 2**20
+MIN_BYTES: Final = 2 * 2**20
 """The smallest limit of the size."""
 
-_WAL_MOST: Final = 16 * 2**20  # as long as this only when somebody reads for an hour and thereby keeps it
+_MAX_WAL_BYTES: Final = 16 * 2**20  # as long as this only when a reader holds a snapshot for an hour
 _SPARE_PAGES: Final = 100  # that one transaction may add
-_PRUNED: Final = 512  # events in one step; more than one transaction adds
+_PRUNE_EVENTS: Final = 512  # events in one step; more than one transaction adds
 
 
 @dataclass(frozen=True, slots=True)
-class Stream:
+class SessionHeader:
     """What was listened to, and with what."""
 
     utc: float
@@ -39,10 +39,10 @@ class Stream:
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
-    """Something to write down; times are stream time in seconds."""
+class LogEntry:
+    """A segment, guess, mark or outage to be written; times are stream time in seconds."""
 
-    stream: Stream
+    session: SessionHeader
     kind: str
     start: float
     until: float | None
@@ -54,40 +54,40 @@ class Entry:
 
 
 @dataclass(frozen=True, slots=True)
-class Pulse:
-    """How far a stream has been heard."""
+class Progress:
+    """How far a session has been heard."""
 
-    stream: Stream
-    heard: float
+    session: SessionHeader
+    heard_until: float
     """Stream time in seconds."""
-    sure: float
+    mean_confidence: float
     """Mean confidence of the open segment so far."""
-    lasting: bool
-    """Whether it shall be on the disk at once: not while it is silent."""
+    durable: bool
+    """Whether it has to survive a power cut: not while it is silent."""
 
 
-class Logbook:
-    """Writes a session log, by one thread. It is opened when needed.
+class LogStore:
+    """Writes a session log, from one thread. The file is opened with the first write.
 
     Parameters
     ----------
     path : Path
     max_days : float
-        What is older than this, seen from what is heard now, is deleted.
+        Entries that ended longer ago than this, seen from what is heard now, are deleted.
     max_bytes : int
-        Size of all its files at the most, at least `LEAST_BYTES`. The oldest events make way.
+        Size of all its files at the most, at least `MIN_BYTES`. The oldest entries are deleted for it.
     """
 
-    def __init__(self, path: Path, max_days: float = DAYS, max_bytes: int = BYTES) -> None:
-        self.file = LogFile(path)
+    def __init__(self, path: Path, max_days: float = DEFAULT_MAX_DAYS, max_bytes: int = DEFAULT_MAX_BYTES) -> None:
+        self.file = DatabaseFile(path)
         self._max_seconds = 86_400 * max_days
-        self._pages = max(LEAST_BYTES, max_bytes) // PAGE - WAL_PAGES - 2 * _SPARE_PAGES
-        self._db: sqlite3.Connection | None = None
+        self._max_pages = max(MIN_BYTES, max_bytes) // PAGE_BYTES - WAL_PAGES - 2 * _SPARE_PAGES
+        self._connection: sqlite3.Connection | None = None
         self._synchronous = ""
-        self._present: tuple[Stream, int] | None = None  # the stream that was written last, and its id
-        self._stated: tuple[str, float] | None = None  # the run that was written last, and its `utc` in the file
+        self._current: tuple[SessionHeader, int] | None = None  # the session that was written last, and its id
+        self._committed: tuple[str, float] | None = None  # the run that was written last, and its `utc` in the file
 
-    def write(self, entries: Sequence[Entry] = (), pulse: Pulse | None = None) -> None:
+    def write(self, entries: Sequence[LogEntry] = (), progress: Progress | None = None) -> None:
         """Write all or, when it raises, nothing. Writing something twice is the same as writing it once.
 
         Raises
@@ -95,64 +95,73 @@ class Logbook:
         LogError, OSError, sqlite3.Error
             When the circumstances do not allow it.
         """
-        if self._db is None or not self.file.is_open:
-            self._begin(self.file.open())
-        assert self._db is not None
+        if self._connection is None or not self.file.is_open:
+            self._use(self.file.open())
+        assert self._connection is not None
         try:
-            self._write(self._db, entries, pulse)
+            self._write(self._connection, entries, progress)
         except sqlite3.Error as error:
             if not is_damage(error):
                 raise
-            self._begin(db := self.file.replace(error))
-            self._write(db, entries, pulse)
+            self._use(db := self.file.quarantine(error))
+            self._write(db, entries, progress)
 
-    def carry_over(self) -> None:
-        """See `LogFile.carry_over`."""
-        self.file.carry_over()
+    def checkpoint(self) -> None:
+        """See `DatabaseFile.checkpoint`."""
+        self.file.checkpoint()
 
     def close(self) -> None:
         """Close the file, whatever its state."""
-        self._db = None
+        self._connection = None
         self.file.close()
 
-    def _begin(self, db: sqlite3.Connection) -> None:
-        self._db, self._synchronous, self._present = db, "", None
+    def _use(self, db: sqlite3.Connection) -> None:
+        self._connection, self._synchronous, self._current = db, "", None
 
-    def _write(self, db: sqlite3.Connection, entries: Sequence[Entry], pulse: Pulse | None) -> None:
-        if not entries and pulse is None:
+    def _write(self, db: sqlite3.Connection, entries: Sequence[LogEntry], progress: Progress | None) -> None:
+        if not entries and progress is None:
             return
-        if self.file.wal_bytes > _WAL_MOST:
+        if self.file.wal_bytes > _MAX_WAL_BYTES:
             db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
-            if self.file.wal_bytes > _WAL_MOST:
+            if self.file.wal_bytes > _MAX_WAL_BYTES:
                 raise LogError("a program has been reading it for too long: end that program")
         # FULL waits for the disk at every commit. After NORMAL a kill leaves the same, but a power cut takes back what
         # the system has not written yet, some 30 s: good enough for "still silent".
-        synchronous = "FULL" if entries or (pulse is not None and pulse.lasting) else "NORMAL"
+        synchronous = "FULL" if entries or (progress is not None and progress.durable) else "NORMAL"
         if synchronous != self._synchronous:
             db.execute(f"PRAGMA synchronous = {synchronous}")
             self._synchronous = synchronous
         db.execute("BEGIN IMMEDIATE")
         for entry in entries:
-            _enter(db, self._row(db, entry.stream), entry)
-        if pulse is not None:
-            row = self._row(db, pulse.stream)
-            db.execute("UPDATE stream SET heard = max(heard, ?), sure = ? WHERE id = ?", (pulse.heard, pulse.sure, row))
-        is_too_long = self._prune(db)
+            _write_entry(db, self._session_id(db, entry.session), entry)
+        if progress is not None:
+            row = self._session_id(db, progress.session)
+            db.execute(
+                "UPDATE stream SET heard = max(heard, ?), sure = ? WHERE id = ?",
+                (progress.heard_until, progress.mean_confidence, row),
+            )
+        is_oversized = self._prune(db)
         db.execute("COMMIT")
-        if self._present is not None and (run := self._present[0].run) is not None:
-            self._stated = (run, self._present[0].utc)
-        if is_too_long:  # one `execute` would free one page
+        if self._current is not None and (run := self._current[0].run) is not None:
+            self._committed = (run, self._current[0].utc)
+        if is_oversized:  # one `execute` would free one page
             db.executescript(f"PRAGMA incremental_vacuum({_SPARE_PAGES})")
 
-    def _row(self, db: sqlite3.Connection, stream: Stream) -> int:
-        """Return the id of a stream, which becomes the present one."""
-        if self._present is not None and self._present[0] == stream:
-            return self._present[1]
-        former = self._former(stream)
-        if former is not None and former != stream.utc:
+    def _session_id(self, db: sqlite3.Connection, session: SessionHeader) -> int:
+        """Return the id of a session, which becomes the current one."""
+        if self._current is not None and self._current[0] == session:
+            return self._current[1]
+        previous = self._previous_utc(session)
+        if previous is not None and previous != session.utc:
             # The clock was set: it is the same audio, all of which was heard at another time.
-            db.execute("UPDATE stream SET utc = ? WHERE utc = ?", (stream.utc, former))
-        values = (stream.utc, stream.server, stream.model, stream.source, json.dumps(stream.labels, ensure_ascii=False))
+            db.execute("UPDATE stream SET utc = ? WHERE utc = ?", (session.utc, previous))
+        values = (
+            session.utc,
+            session.server,
+            session.model,
+            session.source,
+            json.dumps(session.labels, ensure_ascii=False),
+        )
         columns = "(utc, server, model, source, labels)"
         found = db.execute(f"SELECT id FROM stream WHERE {columns} = (?, ?, ?, ?, ?)", values).fetchone()
         if found is None:
@@ -162,27 +171,28 @@ class Logbook:
         # The same audio under another name or with another model: what is open goes on.
         db.execute(
             "UPDATE event SET stream = ? WHERE until IS NULL AND stream IN (SELECT id FROM stream WHERE utc = ?)",
-            (row, stream.utc),
+            (row, session.utc),
         )
-        # Others ended without a word. A segment of theirs lasted as long as was heard, an outage until now.
+        # Other sessions ended without being closed: their segment lasted as long as they were heard, their outage until
+        # now.
         db.execute(
             """UPDATE event SET (until, confidence) = (
                 SELECT max(event.start, iif(event.kind = 'outage', ? - utc, heard)),
                     iif(event.kind = 'segment', sure, NULL)
                 FROM stream WHERE id = event.stream
             ) WHERE until IS NULL AND stream <> ?""",
-            (stream.utc, row),
+            (session.utc, row),
         )
-        self._present = (stream, row)
+        self._current = (session, row)
         return row
 
-    def _former(self, stream: Stream) -> float | None:
-        """Return the `utc` that the streams of this run have in the file, if there are any."""
-        if stream.run is None:
+    def _previous_utc(self, session: SessionHeader) -> float | None:
+        """Return the `utc` that the sessions of this run have in the file, if there are any."""
+        if session.run is None:
             return None
-        if self._present is not None and self._present[0].run == stream.run:
-            return self._present[0].utc
-        return self._stated[1] if self._stated is not None and self._stated[0] == stream.run else None
+        if self._current is not None and self._current[0].run == session.run:
+            return self._current[0].utc
+        return self._committed[1] if self._committed is not None and self._committed[0] == session.run else None
 
     def _prune(self, db: sqlite3.Connection) -> bool:
         """Delete a few of the oldest events if there are too many, or if they are too old.
@@ -190,35 +200,35 @@ class Logbook:
         Returns
         -------
         bool
-            Whether the file is longer than it may be: it was allowed more once.
+            Whether the file is larger than allowed: the limit was higher once.
         """
-        assert self._present is not None
-        present = self._present[1]
+        assert self._current is not None
+        current = self._current[1]
         pages, free = (int(db.execute(f"PRAGMA {name}").fetchone()[0]) for name in ("page_count", "freelist_count"))
         # Old as seen from what is heard now, not by a clock: while that is wrong it would delete everything.
-        (now,) = db.execute("SELECT utc + heard FROM stream WHERE id = ?", (present,)).fetchone()
+        (now,) = db.execute("SELECT utc + heard FROM stream WHERE id = ?", (current,)).fetchone()
         oldest = db.execute(
             "SELECT utc + until FROM event JOIN stream ON stream.id = event.stream "
             "WHERE until IS NOT NULL ORDER BY event.id LIMIT 1"
         ).fetchone()
-        before = math.inf if pages - free > self._pages else now - self._max_seconds
+        before = math.inf if pages - free > self._max_pages else now - self._max_seconds
         if oldest is not None and oldest[0] < before:
             db.execute(
                 f"""DELETE FROM event WHERE id IN (
-                    SELECT first.id FROM (SELECT * FROM event ORDER BY id LIMIT {_PRUNED}) AS first
+                    SELECT first.id FROM (SELECT * FROM event ORDER BY id LIMIT {_PRUNE_EVENTS}) AS first
                     JOIN stream ON stream.id = first.stream WHERE utc + until < ?
                 )""",
                 (before,),
             )
             db.execute(
                 "DELETE FROM stream WHERE id <> ? AND NOT EXISTS (SELECT 1 FROM event WHERE event.stream = stream.id)",
-                (present,),
+                (current,),
             )
-        return free > 0 and pages > self._pages
+        return free > 0 and pages > self._max_pages
 
 
-def _enter(db: sqlite3.Connection, row: int, entry: Entry) -> None:
-    """Write an event of a stream, or the end of one that is open."""
+def _write_entry(db: sqlite3.Connection, row: int, entry: LogEntry) -> None:
+    """Write an event of a session, or the end of one that is open."""
     values = {
         "row": row, "kind": entry.kind, "start": entry.start, "until": entry.until, "state": entry.state,
         "label": entry.label, "confidence": entry.confidence, "source": entry.source, "text": entry.text,
@@ -231,17 +241,17 @@ def _enter(db: sqlite3.Connection, row: int, entry: Entry) -> None:
             "WHERE until IS NULL AND stream = :row AND kind = :kind AND start < :start",
             values,
         )
-        is_there = db.execute(
+        exists = db.execute(
             f"SELECT 1 FROM event WHERE {this} AND (state, label) IS (:state, :label)", values
         ).fetchone()
     else:
         closed = db.execute(
             f"UPDATE event SET until = :until, confidence = :confidence WHERE until IS NULL AND {this}", values
         ).rowcount
-        is_there = closed or db.execute(
+        exists = closed or db.execute(
             f"SELECT 1 FROM event WHERE {this} AND until = :until AND text IS :text", values
         ).fetchone()  # fmt: skip
-    if not is_there:
+    if not exists:
         db.execute(
             "INSERT INTO event (stream, kind, start, until, state, label, confidence, source, text) "
             "VALUES (:row, :kind, :start, :until, :state, :label, :confidence, :source, :text)",

@@ -17,7 +17,7 @@ from websockets.asyncio.client import connect
 
 from stream.client import Client
 from stream.protocol.messages import Label, Segment, Status
-from stream.session_log.reader import Archive
+from stream.session_log.reader import LogReader
 from tests.support.browser import Visit
 from tests.support.processes import Service, serving, soloist
 from tests.support.serving import check
@@ -61,8 +61,8 @@ async def killed(log: Path, *arguments: str) -> str:
 
 def written(log: Path) -> bool:
     """Whether the mark is on the disk."""
-    with Archive(log) as archive:
-        return any(record.kind == "mark" for record in archive.records())
+    with LogReader(log) as reader:
+        return any(record.kind == "mark" for record in reader.records())
 
 
 def get(url: str) -> str:

@@ -15,8 +15,8 @@ from stream.protocol.messages import Guess, Hello, History, Mark, Message, Outag
 from stream.recognition.mel import SAMPLE_RATE, Array
 from stream.server.history import Event, Recent
 from stream.service import recall as archivist
-from stream.session_log.reader import Archive
-from stream.session_log.session_log import Journal
+from stream.session_log.reader import LogReader
+from stream.session_log.session_log import SessionLog
 from tests.service.test_devices import Evening, Socket, evening, later_than
 from tests.service.test_devices import socket as socket  # the fixture
 from tests.support.serving import HELLO, PATIENCE
@@ -89,17 +89,17 @@ def log(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 async def heard(log: Path, utc: float) -> Told:
     """Write what a service has heard that began then, and return it in Unix time."""
-    journal = Journal(log)
+    session_log = SessionLog(log)
     events: list[Event] = [
         Segment(0.0, 60.0, "instrument", "violin", 0.9),
         Guess(20.0, 30.0, "flute", 0.2),
         Mark(40.0, "bridge"),
         Outage(60.0, 90.0, "stage", "gone"),
     ]
-    journal.add(replace(HELLO, utc=utc))
+    session_log.add(replace(HELLO, utc=utc))
     for event in events:
-        journal.add(event)
-    assert await asyncio.to_thread(journal.close, 10)
+        session_log.add(event)
+    assert await asyncio.to_thread(session_log.close, 10)
     return sorted(
         [
             (utc, utc + 60, "violin"),
@@ -161,9 +161,9 @@ async def test_a_run_in_which_the_clock_is_set_is_one_session(socket: Socket, lo
             socket.play(demo[: 4 * SAMPLE_RATE])
             await watcher.until(later_than(show.service.time + 3.5))
         length = show.service.time
-    with Archive(log) as archive:
-        (session,) = archive.sessions()
-        first, *_ = archive.records()
+    with LogReader(log) as reader:
+        (session,) = reader.sessions()
+        first, *_ = reader.records()
     assert session.start == first.start == pytest.approx(started + 0.5 * HOUR, abs=0.5)
     assert session.end - session.start == pytest.approx(length, abs=1)
 

@@ -20,7 +20,7 @@ from websockets.exceptions import InvalidStatus
 
 from stream.recognition.mel import HOP_LENGTH, SAMPLE_RATE
 from stream.recognition.recognizer import HOP
-from stream.session_log.reader import Archive
+from stream.session_log.reader import LogReader
 from tests.support.certificates import Certificate, make
 from tests.support.processes import Service, serving
 from tests.support.serving import check
@@ -100,9 +100,9 @@ async def test_another_model_goes_on_where_the_first_was(file: Path, tmp_path: P
         assert third["lineup"] == ["piano", "violin"]
         assert third["hop"] == pytest.approx(22 * HOP_LENGTH / SAMPLE_RATE, abs=1e-4)
         assert {message["type"] for message in messages} >= {"hello", "label", "status", "segment"}
-    with Archive(log) as archive:
-        assert [session.model for session in archive.sessions()][-1] == "small"
-        assert len({session.start for session in archive.sessions()}) == 1
+    with LogReader(log) as reader:
+        assert [session.model for session in reader.sessions()][-1] == "small"
+        assert len({session.start for session in reader.sessions()}) == 1
 
 
 async def test_a_broken_file_changes_nothing(file: Path) -> None:

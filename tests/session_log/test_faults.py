@@ -21,11 +21,11 @@ from hypothesis import strategies as st
 
 from stream.errors import LogError
 from stream.protocol.messages import Label, Mark
-from stream.session_log.database import VERSION
-from stream.session_log.reader import Archive
-from stream.session_log.session_log import Journal
-from stream.session_log.store import LEAST_BYTES, Logbook
-from stream.session_log.writer import BACKLOG
+from stream.session_log.database import SCHEMA_VERSION
+from stream.session_log.reader import LogReader
+from stream.session_log.session_log import SessionLog
+from stream.session_log.store import MIN_BYTES, LogStore
+from stream.session_log.writer import MAX_BACKLOG
 from tests.support.log_writing import UTC, Warnings, hello, label, mark, marks
 
 ROOT = Path(__file__).parents[2]
@@ -82,13 +82,13 @@ def test_a_killed_process_loses_a_second_at_the_most(tmp_path: Path) -> None:
         added = [float(line.split()[1]) for line in lines]
         try:
             written = marks(path)
-            with Archive(path) as archive:
-                found = [it for it in archive.sessions() if it.start == utc]
+            with LogReader(path) as reader:
+                found = [it for it in reader.sessions() if it.start == utc]
                 heard = round(100 * (found[0].end - utc)) if found else -1
                 written = (
-                    [int(it.text or "") for it in archive.records(found[0].id) if it.kind == "mark"] if found else []
+                    [int(it.text or "") for it in reader.records(found[0].id) if it.kind == "mark"] if found else []
                 )
-                stretches = [it for it in archive.records(found[0].id) if it.kind == "segment"] if found else []
+                stretches = [it for it in reader.records(found[0].id) if it.kind == "segment"] if found else []
         except (LogError, sqlite3.OperationalError):  # not begun yet
             assert added[-1] - added[0] <= 1
             continue
@@ -104,44 +104,44 @@ def test_a_killed_process_loses_a_second_at_the_most(tmp_path: Path) -> None:
 def test_a_full_disk_is_told_and_nothing_is_lost_when_there_is_room_again(disk: Path, warnings: Warnings) -> None:
     """On a full disk one line says so, once, and what waited is written when there is room again."""
     path, ballast = disk / "sessions.db", disk / "ballast"
-    journal = Journal(path, retry_seconds=(0.05,))
-    journal.add(hello())
-    journal.add(Mark(0.0, "0"))
-    assert journal.flush(10)
+    session_log = SessionLog(path, retry_seconds=(0.05,))
+    session_log.add(hello())
+    session_log.add(Mark(0.0, "0"))
+    assert session_log.flush(10)
     fill_up(ballast)
     count = 1
-    while journal.fault is None:  # what SQLite has set aside already may still be written
+    while session_log.fault is None:  # what SQLite has set aside already may still be written
         for _ in range(100):
-            journal.add(Mark(float(count), str(count)))
+            session_log.add(Mark(float(count), str(count)))
             count += 1
-        journal.flush(1)
-        assert count < BACKLOG
+        session_log.flush(1)
+        assert count < MAX_BACKLOG
     told = warnings.next()
-    assert told == journal.fault
+    assert told == session_log.fault
     assert told == f"session log {path} is not written: the disk is full: free some space; labels go on"
     for _ in range(3):
-        journal.add(label(float(count), 0.0, "flute"))
-        assert not journal.flush(0.1)  # several attempts
-    with Archive(path) as archive:  # what is there can be read
-        assert next(it.text for it in archive.records()) == "0"
+        session_log.add(label(float(count), 0.0, "flute"))
+        assert not session_log.flush(0.1)  # several attempts
+    with LogReader(path) as reader:  # what is there can be read
+        assert next(it.text for it in reader.records()) == "0"
     ballast.unlink()
     assert warnings.next() == f"session log {path} is written again"
-    assert journal.flush(10)
-    assert (journal.fault, journal.missed) == (None, 0)
-    assert journal.close(10)
+    assert session_log.flush(10)
+    assert (session_log.fault, session_log.missed) == (None, 0)
+    assert session_log.close(10)
     assert marks(path) == list(range(count))
 
 
 def test_a_disk_that_was_full_from_the_start_is_taken_up(disk: Path, warnings: Warnings) -> None:
     """A log that could not even be begun is begun when there is room."""
     fill_up(disk / "ballast")
-    journal = Journal(disk / "sessions.db", retry_seconds=(0.05,))
-    journal.add(hello())
-    journal.add(Mark(0.0, "0"))
+    session_log = SessionLog(disk / "sessions.db", retry_seconds=(0.05,))
+    session_log.add(hello())
+    session_log.add(Mark(0.0, "0"))
     assert "the disk is full" in warnings.next()
     (disk / "ballast").unlink()
     assert "is written again" in warnings.next()
-    assert journal.close(10)
+    assert session_log.close(10)
     assert marks(disk / "sessions.db") == [0]
 
 
@@ -149,28 +149,28 @@ def test_what_waits_for_the_disk_is_bounded_and_what_is_lost_is_counted(disk: Pa
     """During a long fault the newest events are kept, and a line says how many are lacking."""
     subprocess.run(["mount", "-o", "remount,ro", disk], check=True)
     path = disk / "sessions.db"
-    journal = Journal(path, retry_seconds=(0.05,))
-    journal.add(hello())
+    session_log = SessionLog(path, retry_seconds=(0.05,))
+    session_log.add(hello())
     told = warnings.next()
     assert "it is read-only: mount the disk for writing" in told
-    for number in range(BACKLOG + 100):
-        journal.add(Mark(float(number), str(number)))
-    assert journal.missed == 100
+    for number in range(MAX_BACKLOG + 100):
+        session_log.add(Mark(float(number), str(number)))
+    assert session_log.missed == 100
     subprocess.run(["mount", "-o", "remount,rw", disk], check=True)
     assert "is written again" in warnings.next()
     assert warnings.next() == f"session log {path}: events lost: 100"
-    assert journal.close(10)
-    assert marks(path) == list(range(100, BACKLOG + 100))
+    assert session_log.close(10)
+    assert marks(path) == list(range(100, MAX_BACKLOG + 100))
 
 
 def test_closing_does_not_wait_for_a_disk(disk: Path, warnings: Warnings) -> None:
     """What cannot be written at the end is given up, and counted."""
     subprocess.run(["mount", "-o", "remount,ro", disk], check=True)
-    journal = Journal(disk / "sessions.db", retry_seconds=(3600.0,))
-    journal.add(hello())
+    session_log = SessionLog(disk / "sessions.db", retry_seconds=(3600.0,))
+    session_log.add(hello())
     assert "read-only" in warnings.next()
-    journal.add(Mark(0.0, "0"))
-    assert not journal.close(10)
+    session_log.add(Mark(0.0, "0"))
+    assert not session_log.close(10)
     assert warnings.next().endswith("events lost: 1")
 
 
@@ -178,46 +178,46 @@ def test_closing_does_not_wait_for_a_disk(disk: Path, warnings: Warnings) -> Non
 def test_other_users_may_read_and_not_write() -> None:
     """Who may not write the folder reads the log while it is written and after, and is told that he may not write."""
     code = (
-        "import os, sys; from stream.session_log.reader import Archive\n"
-        "from stream.session_log.session_log import Journal\n"
+        "import os, sys; from stream.session_log.reader import LogReader\n"
+        "from stream.session_log.session_log import SessionLog\n"
         "os.setgroups([]); os.setgid(65534); os.setuid(65534)\n"
-        "with Archive(sys.argv[1]) as archive: print(*(it.text for it in archive.records()))\n"
-        "journal = Journal(sys.argv[1]); journal.flush(5); print(journal.fault)\n"
+        "with LogReader(sys.argv[1]) as reader: print(*(it.text for it in reader.records()))\n"
+        "session_log = SessionLog(sys.argv[1]); session_log.flush(5); print(session_log.fault)\n"
     )
     with tempfile.TemporaryDirectory(dir="/dev/shm") as folder:
         os.chmod(folder, 0o755)
         path = Path(folder) / "sessions.db"
-        journal = Journal(path)
-        journal.add(hello())
-        journal.add(Mark(0.0, "0"))
-        assert journal.flush(10)
+        session_log = SessionLog(path)
+        session_log.add(hello())
+        session_log.add(Mark(0.0, "0"))
+        assert session_log.flush(10)
         for number in ("while", "after"):
             done = subprocess.run([sys.executable, "-c", code, path], cwd=ROOT, capture_output=True, text=True)
             assert done.stdout.splitlines()[0] == "0", (number, done.stderr)
             assert "Soloist may not write it: give its user the rights" in done.stdout
-            assert journal.close(10)
+            assert session_log.close(10)
 
 
 def test_a_log_that_was_moved_away_is_begun_anew(tmp_path: Path) -> None:
     """Whoever moves the file takes what was written with it."""
     path = tmp_path / "sessions.db"
-    journal = Journal(path)
-    journal.add(hello())
-    journal.add(Mark(0.0, "0"))
-    assert journal.flush(10)
+    session_log = SessionLog(path)
+    session_log.add(hello())
+    session_log.add(Mark(0.0, "0"))
+    assert session_log.flush(10)
     path.rename(tmp_path / "taken.db")
-    journal.add(Mark(1.0, "1"))
-    assert journal.close(10)
+    session_log.add(Mark(1.0, "1"))
+    assert session_log.close(10)
     assert marks(path) == [1]
     assert marks(tmp_path / "taken.db") == [0]
 
 
 def test_a_reader_that_stays_for_too_long_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A program that keeps a snapshot open cannot make the log grow without bound."""
-    monkeypatch.setattr("stream.session_log.store._WAL_MOST", 500_000)
+    monkeypatch.setattr("stream.session_log.store._MAX_WAL_BYTES", 500_000)
     path = tmp_path / "sessions.db"
-    logbook = Logbook(path)
-    logbook.write([mark(0)])
+    store = LogStore(path)
+    store.write([mark(0)])
     reader = sqlite3.connect(path, isolation_level=None)
     reader.execute("BEGIN")
     assert reader.execute("SELECT count(*) FROM event").fetchone() == (1,)
@@ -226,33 +226,33 @@ def test_a_reader_that_stays_for_too_long_is_told(tmp_path: Path, monkeypatch: p
     def go_on() -> None:
         nonlocal written
         for number in range(1, 1000):
-            logbook.write([mark(number)])
+            store.write([mark(number)])
             written += 1
 
     with pytest.raises(LogError, match="a program has been reading it for too long"):
         go_on()
-    assert logbook.file.wal_bytes < 520_000
+    assert store.file.wal_bytes < 520_000
     reader.close()
-    logbook.write([mark(written)])
-    assert logbook.file.wal_bytes < 20_000
-    logbook.close()
+    store.write([mark(written)])
+    assert store.file.wal_bytes < 20_000
+    store.close()
     assert marks(path) == list(range(written + 1))
 
 
 def test_another_program_that_writes_is_told_of(tmp_path: Path, warnings: Warnings) -> None:
     """Somebody's transaction is waited for."""
     path = tmp_path / "sessions.db"
-    journal = Journal(path, retry_seconds=(0.05,))
-    journal.add(hello())
-    assert journal.flush(10)
+    session_log = SessionLog(path, retry_seconds=(0.05,))
+    session_log.add(hello())
+    assert session_log.flush(10)
     other = sqlite3.connect(path, isolation_level=None)
     other.execute("BEGIN IMMEDIATE")
-    journal.add(Mark(0.0, "0"))
+    session_log.add(Mark(0.0, "0"))
     assert "another program is writing into it: end that program" in warnings.next()
     other.execute("ROLLBACK")
     other.close()
     assert "is written again" in warnings.next()
-    assert journal.close(10)
+    assert session_log.close(10)
     assert marks(path) == [0]
 
 
@@ -265,7 +265,7 @@ def _other_program(path: Path) -> None:
 def _later_version(path: Path) -> None:
     _log_of(path, 3)
     db = sqlite3.connect(path)
-    db.execute(f"PRAGMA user_version = {VERSION + 1}")
+    db.execute(f"PRAGMA user_version = {SCHEMA_VERSION + 1}")
     db.close()
 
 
@@ -286,9 +286,9 @@ def _other_table(path: Path) -> None:
 
 
 def _log_of(path: Path, count: int) -> None:
-    logbook = Logbook(path)
-    logbook.write([mark(number) for number in range(count)])
-    logbook.close()
+    store = LogStore(path)
+    store.write([mark(number) for number in range(count)])
+    store.close()
 
 
 @pytest.mark.parametrize(
@@ -309,14 +309,14 @@ def test_a_file_that_cannot_be_used_is_set_aside(
     assert callable(spoil)
     spoil(path)
     before = path.read_bytes()
-    journal = Journal(path)
-    journal.add(hello())
-    journal.add(Mark(7.0, "7"))
-    assert journal.close(10)
+    session_log = SessionLog(path)
+    session_log.add(hello())
+    session_log.add(Mark(7.0, "7"))
+    assert session_log.close(10)
     told = warnings.next()
     assert reason in told
     assert f"It is kept as {path}.aside-1, and a new one begun" in told
-    assert journal.fault is None
+    assert session_log.fault is None
     kept = Path(f"{path}.aside-1").read_bytes()
     assert kept[100:] == before[100:]  # in its header SQLite counts changes, and notes that it uses a write-ahead log
     assert marks(path) == [7]
@@ -325,20 +325,20 @@ def test_a_file_that_cannot_be_used_is_set_aside(
 def test_damage_that_shows_while_it_is_written_costs_nothing_new(tmp_path: Path) -> None:
     """Pages that a card loses while the log is open are found, and what is written then is in a new log."""
     path = tmp_path / "sessions.db"
-    logbook = Logbook(path, max_bytes=LEAST_BYTES)
+    store = LogStore(path, max_bytes=MIN_BYTES)
     for first in range(0, 20_000, 250):
-        logbook.write([mark(number) for number in range(first, first + 250)])
+        store.write([mark(number) for number in range(first, first + 250)])
     with contextlib.closing(sqlite3.connect(path)) as other:
         other.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
     with path.open("r+b") as file:
         file.seek(4096)
         file.write(random.Random(1).randbytes(path.stat().st_size - 4096))
     written = 20_000
-    while logbook.file.aside is None:  # some pages are in memory still
-        logbook.write([mark(written)])
+    while store.file.quarantined is None:  # some pages are in memory still
+        store.write([mark(written)])
         written += 1
         assert written < 25_000
-    logbook.close()
+    store.close()
     assert marks(path) == [written - 1]
 
 
@@ -347,28 +347,28 @@ def test_after_a_few_damaged_files_somebody_has_to_look(tmp_path: Path, warnings
     path = tmp_path / "sessions.db"
     for number in range(1, 6):
         path.write_bytes(b"?" * 1000)
-        logbook = Logbook(path)
-        logbook.write([mark(number)])
-        logbook.close()
+        store = LogStore(path)
+        store.write([mark(number)])
+        store.close()
     path.write_bytes(b"?" * 1000)
-    journal = Journal(path, retry_seconds=(0.05,))
+    session_log = SessionLog(path, retry_seconds=(0.05,))
     assert "look at the disk, and take the files away" in warnings.next()
-    journal.add(hello())
-    journal.add(Mark(6.0, "6"))
+    session_log.add(hello())
+    session_log.add(Mark(6.0, "6"))
     for number in range(1, 6):
         Path(f"{path}.aside-{number}").unlink()
     assert "a new one begun" in warnings.next()
     assert "is written again" in warnings.next()
-    assert journal.close(10)
+    assert session_log.close(10)
     assert marks(path) == [6]
 
 
 def test_what_is_no_file_is_left_alone(tmp_path: Path, warnings: Warnings) -> None:
     """A folder, a device or a pipe of that name is not touched."""
     os.mkfifo(tmp_path / "pipe")
-    journal = Journal(tmp_path / "pipe")
+    session_log = SessionLog(tmp_path / "pipe")
     assert "it is not a file: name another one" in warnings.next()
-    assert not journal.close(10) or journal.fault is not None
+    assert not session_log.close(10) or session_log.fault is not None
     assert (tmp_path / "pipe").is_fifo()
 
 
@@ -376,12 +376,12 @@ def test_what_is_no_file_is_left_alone(tmp_path: Path, warnings: Warnings) -> No
 def whole() -> Iterator[Path]:
     """A log with a write-ahead log, as a kill leaves it."""
     folder = Path(tempfile.mkdtemp(prefix="soloist-log-"))
-    logbook = Logbook(folder / "open.db")
+    store = LogStore(folder / "open.db")
     for first in range(0, 3000, 250):
-        logbook.write([mark(number) for number in range(first, first + 250)])
+        store.write([mark(number) for number in range(first, first + 250)])
     for ending in ("", "-wal"):
         shutil.copy(f"{folder / 'open.db'}{ending}", f"{folder / 'sessions.db'}{ending}")
-    logbook.close()
+    store.close()
     yield folder / "sessions.db"
     shutil.rmtree(folder)
 
@@ -407,15 +407,15 @@ def test_no_damage_keeps_new_events_from_being_written_and_read(
                     offset = int(at * len(content))
                     content[offset : offset + len(new)] = new[: len(content) - offset]
             Path(f"{path}{ending}").write_bytes(content[: None if cut is None else int(cut * len(content))])
-        journal = Journal(path)
-        with contextlib.suppress(LogError), Archive(path) as archive:
-            list(archive.records(since=UTC - 3600))
-        journal.add(hello(UTC + 10_000))
-        journal.add(Mark(7.0, "new"))
-        assert journal.close(20)
-        assert (journal.fault, journal.missed) == (None, 0)
-        with Archive(path) as archive:
-            assert [it.text for it in archive.records(since=UTC + 10_000)] == ["new"]
+        session_log = SessionLog(path)
+        with contextlib.suppress(LogError), LogReader(path) as reader:
+            list(reader.records(since=UTC - 3600))
+        session_log.add(hello(UTC + 10_000))
+        session_log.add(Mark(7.0, "new"))
+        assert session_log.close(20)
+        assert (session_log.fault, session_log.missed) == (None, 0)
+        with LogReader(path) as reader:
+            assert [it.text for it in reader.records(since=UTC + 10_000)] == ["new"]
 
 
 def test_adding_returns_at_once_while_the_disk_hangs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -428,15 +428,15 @@ def test_adding_returns_at_once_while_the_disk_hangs(tmp_path: Path, monkeypatch
         stuck.set()
         free.wait(30)
 
-    journal = Journal(tmp_path / "sessions.db")
-    journal.add(hello())
-    assert journal.flush(10)
-    monkeypatch.setattr(journal._scribe._logbook, "write", hang)
-    journal.add(Mark(0.0, "0"))
+    session_log = SessionLog(tmp_path / "sessions.db")
+    session_log.add(hello())
+    assert session_log.flush(10)
+    monkeypatch.setattr(session_log._writer._store, "write", hang)
+    session_log.add(Mark(0.0, "0"))
     assert stuck.wait(10)
-    for number in range(2 * BACKLOG):
-        journal.add(Mark(float(number), str(number)))
-        journal.add(Label(0, float(number), "silence", None, 0.0, 0.0, {}, {}, -120.0, -120.0))
-    assert journal.missed > 0
-    assert not journal.close(0.01)
+    for number in range(2 * MAX_BACKLOG):
+        session_log.add(Mark(float(number), str(number)))
+        session_log.add(Label(0, float(number), "silence", None, 0.0, 0.0, {}, {}, -120.0, -120.0))
+    assert session_log.missed > 0
+    assert not session_log.close(0.01)
     free.set()

@@ -19,7 +19,7 @@ import pytest
 from stream.protocol.messages import Mark, Outage
 from stream.session_log.file_formats import Span, clip, to_audacity, to_csv, to_json
 from stream.session_log.reader import Record
-from stream.session_log.session_log import Journal
+from stream.session_log.session_log import SessionLog
 from tests.support.log_writing import UTC, hello, label, segment
 
 ROOT = Path(__file__).parents[2]
@@ -118,14 +118,14 @@ def test_a_time_beyond_the_calendar_is_left_out() -> None:
 def test_what_the_documentation_asks_is_answered(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The queries in docs/session-log.md and its Python run on a log."""
     monkeypatch.chdir(tmp_path)
-    journal = Journal("sessions.db")
+    session_log = SessionLog("sessions.db")
     start = time.time() - 100
-    journal.add(hello(start))
-    journal.add(segment(0.0, 30.0))
-    journal.add(Mark(20.0, "bridge"))
-    journal.add(Outage(30.0, 40.0, "USB", "unplugged"))
-    journal.add(label(42.0, 30.0, "flute", 0.75))
-    assert journal.close(10)
+    session_log.add(hello(start))
+    session_log.add(segment(0.0, 30.0))
+    session_log.add(Mark(20.0, "bridge"))
+    session_log.add(Outage(30.0, 40.0, "USB", "unplugged"))
+    session_log.add(label(42.0, 30.0, "flute", 0.75))
+    assert session_log.close(10)
     text = DOCUMENTATION.read_text(encoding="utf-8")
     with contextlib.closing(sqlite3.connect("sessions.db")) as db:
         minutes, notes, outages = (

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from stream.session_log.store import Entry, Logbook, Pulse
+from stream.session_log.store import LogEntry, LogStore, Progress
 from tests.support.log_writing import STREAM, mark, marks
 
 ROOT = Path(__file__).parents[2]
@@ -26,10 +26,10 @@ _CALL = re.compile(r"(\w+)\((.*)\)\s+= (\d+)")
 def test_a_write_ahead_log_whose_end_is_missing_holds_a_prefix(tmp_path: Path, tail: str) -> None:
     """Wherever the write-ahead log breaks off, and whatever follows, the file is whole and holds the first events."""
     path = tmp_path / "sessions.db"
-    logbook = Logbook(path)
-    logbook.write([])
+    store = LogStore(path)
+    store.write([])
     for number in range(20):
-        logbook.write([mark(number)])
+        store.write([mark(number)])
     wal = Path(f"{path}-wal").read_bytes()
     rng = random.Random(1)
     seen = set()
@@ -39,14 +39,14 @@ def test_a_write_ahead_log_whose_end_is_missing_holds_a_prefix(tmp_path: Path, t
         shutil.copy(path, copy)
         rest = {"cut": b"", "zeros": bytes(len(wal) - length), "noise": rng.randbytes(len(wal) - length)}[tail]
         Path(f"{copy}-wal").write_bytes(wal[:length] + rest)
-        with contextlib.closing(Logbook(copy)) as again:
+        with contextlib.closing(LogStore(copy)) as again:
             again.write([mark(100)])
-            assert again.file.aside is None or not seen  # it was not even begun
+            assert again.file.quarantined is None or not seen  # it was not even begun
         *found, last = marks(copy)
         assert (found, last) == (list(range(len(found))), 100)
         assert len(found) >= max(seen, default=0)
         seen.add(len(found))
-    logbook.close()
+    store.close()
     assert seen == set(range(21))
 
 
@@ -138,10 +138,10 @@ def _check(folder: Path, files: dict[str, _File], told: int, rng: random.Random)
     path = folder / "sessions.db"
     for name, file in files.items():
         (folder / name).write_bytes(file.after_a_cut(rng))
-    logbook = Logbook(path)
-    logbook.write([mark(1000)])
-    logbook.close()
-    assert told == 0 or logbook.file.aside is None
+    store = LogStore(path)
+    store.write([mark(1000)])
+    store.close()
+    assert told == 0 or store.file.quarantined is None
     *found, last = marks(path)
     assert (found, last) == (list(range(len(found))), 1000)
     assert len(found) >= told
@@ -149,15 +149,19 @@ def _check(folder: Path, files: dict[str, _File], told: int, rng: random.Random)
 
 def test_silence_does_not_wear_the_card(tmp_path: Path) -> None:
     """While it is silent nothing waits for the disk; while something is heard every write does."""
-    logbook = Logbook(tmp_path / "sessions.db")
-    logbook.write([Entry(STREAM, "segment", 0.0, None, "silence", None)])
-    db = logbook._db
+    store = LogStore(tmp_path / "sessions.db")
+    store.write([LogEntry(STREAM, "segment", 0.0, None, "silence", None)])
+    db = store._connection
     assert db is not None
     modes = []
-    for pulse in (Pulse(STREAM, 1.0, 0.0, False), Pulse(STREAM, 2.0, 0.5, True), Pulse(STREAM, 3.0, 0.0, False)):
-        logbook.write([], pulse)
+    for progress in (
+        Progress(STREAM, 1.0, 0.0, False),
+        Progress(STREAM, 2.0, 0.5, True),
+        Progress(STREAM, 3.0, 0.0, False),
+    ):
+        store.write([], progress)
         modes.append(db.execute("PRAGMA synchronous").fetchone()[0])
-    logbook.write([mark(4)], Pulse(STREAM, 4.0, 0.0, False))
+    store.write([mark(4)], Progress(STREAM, 4.0, 0.0, False))
     modes.append(db.execute("PRAGMA synchronous").fetchone()[0])
-    logbook.close()
+    store.close()
     assert modes == [1, 2, 1, 2]  # NORMAL and FULL

@@ -12,11 +12,11 @@ import time
 from pathlib import Path
 
 from stream.protocol.messages import Hello, Label, Mark, Segment, State
-from stream.session_log.session_log import Journal
-from stream.session_log.store import Entry, Logbook, Stream
+from stream.session_log.session_log import SessionLog
+from stream.session_log.store import LogEntry, LogStore, SessionHeader
 
 UTC = 1_780_000_000.0
-STREAM = Stream(UTC, "soloist 0.1.0", "lead", "USB Audio CODEC", ("flute", "violin"))
+STREAM = SessionHeader(UTC, "soloist 0.1.0", "lead", "USB Audio CODEC", ("flute", "violin"))
 
 
 def hello(utc: float = UTC, source: str = STREAM.source, model: str = STREAM.model, run: str = "") -> Hello:
@@ -36,9 +36,9 @@ def segment(start: float, end: float, name: str = "violin", confidence: float = 
     return Segment(start, end, "instrument", name, confidence)
 
 
-def mark(number: int, stream: Stream = STREAM) -> Entry:
+def mark(number: int, stream: SessionHeader = STREAM) -> LogEntry:
     """Return the mark of that number, a second after the one before it."""
-    return Entry(stream, "mark", float(number), float(number), text=str(number))
+    return LogEntry(stream, "mark", float(number), float(number), text=str(number))
 
 
 def marks(path: Path) -> list[int]:
@@ -78,26 +78,26 @@ def play(path: Path, utc: float, is_steady: bool) -> None:
 
     Every fifth of a second there is a mark and every half a segment ends, unless it is steady.
     """
-    journal = Journal(path)
-    journal.add(hello(utc))
+    session_log = SessionLog(path)
+    session_log.add(hello(utc))
     since = 0.0
     for number in itertools.count():
         os.write(1, f"{number} {time.monotonic()}\n".encode())
         now = number / 100
         if number % 50 == 49 and not is_steady:
-            journal.add(segment(since, now, "violin"))
+            session_log.add(segment(since, now, "violin"))
             since = now
-        journal.add(label(now, since, "violin"))
+        session_log.add(label(now, since, "violin"))
         if number % 20 == 0 and not is_steady:
-            journal.add(Mark(now, str(number)))
+            session_log.add(Mark(now, str(number)))
         time.sleep(0.01)
 
 
 def note(path: Path) -> None:
     """Write marks, and tell the number of each when it is written."""
-    logbook = Logbook(path)
+    store = LogStore(path)
     for number in range(150):
-        logbook.write([mark(number)])
+        store.write([mark(number)])
         os.write(1, f"{number}\n".encode())
 
 

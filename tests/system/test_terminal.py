@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from stream.protocol.messages import Mark
-from stream.session_log.session_log import Journal
+from stream.session_log.session_log import SessionLog
 from tests.support.log_writing import hello
 from tests.support.processes import SOLOIST
 
@@ -33,10 +33,10 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
     folder = tmp_path_factory.mktemp("output")
     soundfile.write(folder / "zeros.wav", np.zeros(22_050, np.float32), 22_050)
-    journal = Journal(folder / "log.db")
-    journal.add(hello())
-    journal.add(Mark(1.0, "bridge"))
-    assert journal.close(10)
+    session_log = SessionLog(folder / "log.db")
+    session_log.add(hello())
+    session_log.add(Mark(1.0, "bridge"))
+    assert session_log.close(10)
     return folder
 
 
