@@ -42,7 +42,7 @@ from stream.protocol.messages import (
 )
 from stream.protocol.requests import TYPES
 from stream.server.access import encryption
-from stream.settings.settings import Settings
+from stream.server.settings import ServerSettings
 from tests.support.certificates import Certificate
 from tests.support.serving import HELLO, PATIENCE, change, check, label, staged
 
@@ -344,7 +344,7 @@ def test_impossible_subscription_is_refused(wanted: dict[str, Any]) -> None:
     ("text", "expected"),
     [
         ("stage.local:8765", "ws://stage.local:8765/ws"),
-        ("stage.local", f"ws://stage.local:{Settings().port}/ws"),
+        ("stage.local", f"ws://stage.local:{ServerSettings().port}/ws"),
         ("[::1]", "ws://[::1]:8765/ws"),
         ("ws://stage.local", "ws://stage.local/ws"),
         ("[::1]:8765", "ws://[::1]:8765/ws"),

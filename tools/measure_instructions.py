@@ -74,10 +74,11 @@ def work(part: str, times: int) -> None:
     from stream.recognition.classifier import Classifier
     from stream.recognition.mel import WINDOW, StreamingMel
     from stream.recognition.recognizer import Recognizer
+    from stream.recognition.settings import MODEL
     from stream.recognition.smoothing import Smoother
 
     model = part.removeprefix("hop-")
-    classifier = Classifier(bundle.load(model if model in MODELS else bundle.DEFAULT))
+    classifier = Classifier(bundle.load(model if model in MODELS else MODEL))
     if part == "start":
         import stream.service.service  # noqa: F401
 

@@ -9,9 +9,9 @@ from typing import Final
 
 from stream.audio import microphone
 from stream.audio.block_queue import Block
+from stream.audio.settings import AudioSettings
 from stream.audio.source import Source, open_source
 from stream.errors import SourceLostError
-from stream.settings.settings import Settings
 from stream.system import clock
 from stream.system.worker import Worker
 
@@ -48,13 +48,13 @@ class Capture:
 
     Parameters
     ----------
-    settings : Settings
+    settings : AudioSettings
     on_alive : callable
         Called now and then while there is no audio and that is in order; not while the sound system hangs, for from
         that only another start may help.
     """
 
-    def __init__(self, settings: Settings, on_alive: Callable[[], None] = lambda: None) -> None:
+    def __init__(self, settings: AudioSettings, on_alive: Callable[[], None] = lambda: None) -> None:
         self.source: Source | None = None
         """What is heard now."""
         self._settings = settings

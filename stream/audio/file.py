@@ -6,7 +6,6 @@ import os
 import threading
 from collections.abc import Callable
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
 from typing import Final
@@ -15,7 +14,8 @@ import numpy as np
 import soundfile
 
 from stream.audio.block_queue import HandOff
-from stream.errors import ConfigError, SourceError
+from stream.audio.pcm import MOST_CHANNELS, MOST_NUMBERS, RATES, Pcm
+from stream.errors import SourceError
 from stream.recognition.mel import Array
 from stream.system import clock
 from stream.system.stderr import quiet_stderr
@@ -26,47 +26,6 @@ _LATE_SECONDS: Final = 2.0
 _PCM_SPEED: Final = 1.01
 """How much faster than ours the clock of a live standard input may run; what comes faster is held back."""
 _LOOP_SECONDS: Final = 0.1
-_RATES: Final = (1_000, 768_000)
-"""Lowest and highest in Hz. Beyond them nothing is audio, and a resampler would take minutes or gigabytes."""
-_MOST_CHANNELS: Final = 256
-_MOST_NUMBERS: Final = 64 * 192_000
-"""Samples of all channels in a second, of which three seconds may wait: 150 MB."""
-
-
-@dataclass(frozen=True, slots=True)
-class Pcm:
-    """Form of raw audio."""
-
-    dtype: str
-    """Of one sample, for numpy."""
-    rate: int
-    """In Hz."""
-    channels: int
-
-    @classmethod
-    def parse(cls, text: str) -> Pcm:
-        """Read ``s16le:44100:1`` or ``f32le:48000:2``.
-
-        Raises
-        ------
-        ConfigError
-            When the text says something else.
-        """
-        form, *numbers = text.split(":")
-        dtypes = {"s16le": "<i2", "f32le": "<f4"}
-        try:
-            rate, channels = (int(number) for number in numbers)
-        except ValueError:
-            form = ""
-        if form not in dtypes:
-            expected = "s16le or f32le, rate in Hz and channels, such as s16le:44100:1"
-        elif not _RATES[0] <= rate <= _RATES[1]:
-            expected = f"a rate of {_RATES[0]} to {_RATES[1]} Hz"
-        elif not 1 <= channels <= (most := min(_MOST_CHANNELS, _MOST_NUMBERS // rate)):
-            expected = f"1 to {most} channels at {rate} Hz"
-        else:
-            return cls(dtypes[form], rate, channels)
-        raise ConfigError(f"pcm is {text!r}; expected {expected}")
 
 
 class Reader:
@@ -175,11 +134,11 @@ def open_sound(path: str | Path, loop: bool = False) -> soundfile.SoundFile:
     fault = None
     if not sound.frames:
         fault = "holds no audio"
-    elif not _RATES[0] <= sound.samplerate <= _RATES[1]:
-        fault = f"says that its rate is {sound.samplerate} Hz; expected {_RATES[0]} to {_RATES[1]}"
-    elif sound.channels > _MOST_CHANNELS:
-        fault = f"says that it has {sound.channels} channels; at most {_MOST_CHANNELS} are allowed"
-    elif sound.channels * sound.samplerate > _MOST_NUMBERS:
+    elif not RATES[0] <= sound.samplerate <= RATES[1]:
+        fault = f"says that its rate is {sound.samplerate} Hz; expected {RATES[0]} to {RATES[1]}"
+    elif sound.channels > MOST_CHANNELS:
+        fault = f"says that it has {sound.channels} channels; at most {MOST_CHANNELS} are allowed"
+    elif sound.channels * sound.samplerate > MOST_NUMBERS:
         fault = f"says that it has {sound.channels} channels at {sound.samplerate} Hz, which is too much"
     elif loop and sound.frames < _LOOP_SECONDS * sound.samplerate:
         fault = f"is too short to be repeated; expected {_LOOP_SECONDS:g} s at least"

@@ -5,11 +5,12 @@ from __future__ import annotations
 import sys
 from typing import Protocol
 
-from stream.audio import file as reader
 from stream.audio.block_queue import HandOff
+from stream.audio.file import open_demo, open_file, open_pcm
 from stream.audio.microphone import Microphone
+from stream.audio.pcm import Pcm
+from stream.audio.settings import AudioSettings
 from stream.errors import SourceError
-from stream.settings.settings import Settings
 
 
 class Source(Protocol):
@@ -28,12 +29,12 @@ class Source(Protocol):
         """Stop delivering and give the device or file back; harmless when done already."""
 
 
-def open_source(settings: Settings, last: str | None = None, strict: bool = False) -> Source:
+def open_source(settings: AudioSettings, last: str | None = None, strict: bool = False) -> Source:
     """Open what the settings name.
 
     Parameters
     ----------
-    settings : Settings
+    settings : AudioSettings
     last : str, optional
         The device that was heard before, see `stream.audio.microphone.find`.
     strict : bool
@@ -50,10 +51,10 @@ def open_source(settings: Settings, last: str | None = None, strict: bool = Fals
         case "mic":
             return Microphone(settings.device, settings.channel, last, strict)
         case "demo":
-            return reader.open_demo()
+            return open_demo()
         case "-":
             if sys.stdin is None:
                 raise SourceError("standard input is closed")
-            return reader.open_pcm(sys.stdin.fileno(), reader.Pcm.parse(settings.pcm))
+            return open_pcm(sys.stdin.fileno(), Pcm.parse(settings.pcm))
         case path:
-            return reader.open_file(path, settings.loop)
+            return open_file(path, settings.loop)

@@ -18,6 +18,7 @@ from typing import Final
 
 import numpy as np
 
+from stream.audio.settings import AudioSettings
 from stream.bench.demo_audio import demo_audio
 from stream.client import Client
 from stream.errors import ConfigError
@@ -26,11 +27,14 @@ from stream.recognition import bundle
 from stream.recognition.classifier import Classifier
 from stream.recognition.mel import SAMPLE_RATE, Array
 from stream.recognition.recognizer import Recognizer
+from stream.recognition.settings import MODEL, RecognitionSettings
 from stream.server.http import Health
 from stream.server.metrics import Metrics
 from stream.server.server import Server
+from stream.server.settings import ServerSettings
 from stream.service.offline import classify
 from stream.service.service import Service
+from stream.session_log.settings import SessionLogSettings
 from stream.settings.settings import Settings
 
 Figures = dict[str, float | None]
@@ -81,7 +85,7 @@ def measure(model: str | None = None) -> Figures:
     dict
         The keys of the design's section 4; None for what could not be measured here.
     """
-    model = model or bundle.DEFAULT
+    model = model or MODEL
     classifier = Classifier(bundle.load(model))
     figures: Figures = dict.fromkeys(TARGETS)
     figures |= _hops(classifier)
@@ -114,7 +118,7 @@ def soak(hours: float, model: str | None = None) -> Figures:
     """
     if not 0 < hours < math.inf:
         raise ConfigError(f"--soak is {hours:g}; expected hours, more than 0")
-    classifier = Classifier(bundle.load(model or bundle.DEFAULT))
+    classifier = Classifier(bundle.load(model or MODEL))
     recognizer = Recognizer(classifier)
     audio = demo_audio()
     # Whole hops, so that every round has the same windows.
@@ -187,7 +191,14 @@ def _baseline(model: str) -> Figures:
 
 async def _handover(model: str) -> Figures:
     """Delay inside a running service with a subscriber in another process."""
-    service = Service(Settings(input="demo", port=0, model=model, session_log="off"))
+    service = Service(
+        Settings(
+            audio=AudioSettings(input="demo"),
+            recognition=RecognitionSettings(model=model),
+            server=ServerSettings(port=0),
+            session_log=SessionLogSettings(file="off"),
+        )
+    )
     delays: list[float] = []
     enough = asyncio.Event()
 

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 def run(options: argparse.Namespace) -> int:
     """Run the service."""
     from stream.service import process
-    from stream.settings import settings as config
+    from stream.settings import reading as config
 
     return process.run(lambda: config.read(*_told(options)))
 
@@ -32,11 +32,11 @@ def classify_files(options: argparse.Namespace) -> int:
     from stream.recognition.classifier import Classifier
     from stream.service.offline import classify
     from stream.settings import check as checkup
-    from stream.settings import settings as config
+    from stream.settings import reading as config
 
     reading = config.read(*_told(options, input="-"))
     config.refuse(reading.problems)
-    settings = reading.settings
+    settings, channel = reading.settings.recognition, reading.settings.audio.channel
     classifier = Classifier(bundle.load(settings.model), runtime=settings.runtime, threads=settings.threads)
     config.refuse(checkup.strangers(reading, classifier.bundle.instruments, classifier.bundle.name))
     failed = 0
@@ -48,7 +48,7 @@ def classify_files(options: argparse.Namespace) -> int:
                 hop=settings.hop,
                 lineup=settings.instruments,
                 gate=settings.gate,
-                channel=settings.channel,
+                channel=channel,
             )
         except SoloistError as error:
             complain(error)
@@ -123,7 +123,7 @@ def list_devices(options: argparse.Namespace) -> int:
 def check_settings(options: argparse.Namespace) -> int:
     """Tell the settings, where they stand, and what cannot be used."""
     from stream.settings import check as checkup
-    from stream.settings import settings as config
+    from stream.settings import reading as config
 
     reading = config.read(*_told(options))
     sys.stdout.write(checkup.table(reading))
@@ -148,7 +148,7 @@ def install_service(options: argparse.Namespace) -> int:
     """Write the unit of systemd, and a file of settings if there is none."""
     from pathlib import Path
 
-    from stream.settings import settings as config
+    from stream.settings import reading as config
     from stream.system import systemd_unit as unit
 
     named = vars(options).get("config")
@@ -199,9 +199,9 @@ def train(arguments: list[str]) -> int:
 
 def _told(options: argparse.Namespace, **more: Any) -> tuple[dict[str, Any], Mapping[str, str], str | None]:
     """Return what can say how something is set: flags, variables, and the name of a file."""
-    from stream.settings import settings as config
+    from stream.settings.settings import names
 
-    known = config.names()
+    known = names()
     flags = {name: value for name, value in vars(options).items() if name in known}
     return flags | more, os.environ, vars(options).get("config") or os.environ.get("SOLOIST_CONFIG")
 
@@ -209,22 +209,24 @@ def _told(options: argparse.Namespace, **more: Any) -> tuple[dict[str, Any], Map
 def _token(options: argparse.Namespace) -> str | None:
     """Return the token that a client is told, as the service reads it; where a flag says it no variable does."""
     from stream.server import access as gate
-    from stream.settings import settings as config
+    from stream.settings import reading as config
 
     flags = {name: value for name, value in vars(options).items() if name in ("token", "token_file")}
     variables = {name: os.environ.get(name, "") for name in ("SOLOIST_TOKEN", "SOLOIST_TOKEN_FILE")}
     reading = config.read(flags, {} if flags else variables)
     config.refuse(reading.problems)
     try:
-        return gate.token(reading.settings)
+        return gate.token(reading.settings.server)
     except ConfigError as error:
         raise ConfigError(reading.placed(error)) from error
 
 
 def _log_path(options: argparse.Namespace) -> Path:
+    from pathlib import Path
+
     from stream.cli import sessions
-    from stream.settings import settings as config
+    from stream.settings import reading as config
 
     if options.log is not None:
-        return sessions.path(config.Settings(), options.log)
-    return sessions.path(config.load({}, os.environ, os.environ.get("SOLOIST_CONFIG")))
+        return Path(options.log)
+    return sessions.path(config.load({}, os.environ, os.environ.get("SOLOIST_CONFIG")).session_log)

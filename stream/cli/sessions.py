@@ -8,25 +8,25 @@ from pathlib import Path
 from typing import Final
 
 from stream.errors import LogError
-from stream.session_log import file_formats, session_log
+from stream.session_log import file_formats
 from stream.session_log.reader import LogReader
-from stream.settings.settings import Settings
+from stream.session_log.settings import SessionLogSettings
 from stream.system.terminal import printable
 
 _TITLES: Final = ("id", "begin", "length", "source", "model", "segments")
 
 
-def path(settings: Settings, named: str | None = None) -> Path:
-    """Where the log is: where somebody says, or where the service writes it.
+def path(settings: SessionLogSettings) -> Path:
+    """Where the log is.
 
     Raises
     ------
     LogError
-        When it is said that there is none.
+        When the settings say that there is none.
     """
-    if named is None and settings.session_log == "off":
+    if settings.is_off:
         raise LogError('session_log is "off": there is no log; name one with --log')
-    return Path(named or settings.session_log or session_log.default_path(os.environ))
+    return settings.path(os.environ)
 
 
 def table(file: Path) -> str:

@@ -13,11 +13,11 @@ from typing import Any, Final, TypeGuard
 
 from stream.errors import ModelError
 from stream.recognition.mel import CHANNELS, PARAMETERS
+from stream.recognition.settings import MODEL
 from stream.system import files as regular
 
 FORMAT: Final = 1
 UNKNOWN: Final = "unknown"
-DEFAULT: Final = "lead"
 
 _MOST_JSON: Final = 1 << 20
 _MOST_MODEL: Final = 16 << 20
@@ -60,7 +60,7 @@ def names() -> list[str]:
     return sorted(entry.name.removesuffix(".json") for entry in models.iterdir() if entry.name.endswith(".json"))
 
 
-def load(model: str | os.PathLike[str] = DEFAULT) -> Bundle:
+def load(model: str | os.PathLike[str] = MODEL) -> Bundle:
     """Load a model bundle and check it against itself and the front end.
 
     Parameters

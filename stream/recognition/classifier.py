@@ -8,8 +8,9 @@ import numpy.typing as npt
 from stream.errors import ModelError
 from stream.recognition import sandbox as probe
 from stream.recognition.bundle import UNKNOWN, Bundle
-from stream.recognition.interpreter import Int8Array, Interpreter, Runtime
+from stream.recognition.interpreter import Int8Array, Interpreter
 from stream.recognition.mel import FRAMES, N_MELS, Array, stack
+from stream.recognition.settings import Runtime
 
 Probabilities = npt.NDArray[np.float64]
 

@@ -6,15 +6,15 @@ import importlib
 import importlib.metadata
 import math
 from dataclasses import dataclass
-from typing import Any, Final, Literal
+from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
 
 from stream.errors import ModelError, RuntimeMissingError
+from stream.recognition.settings import Runtime
 from stream.system.stderr import quiet_stderr
 
-Runtime = Literal["auto", "litert", "tflite"]
 Int8Array = npt.NDArray[np.int8]
 
 _MODULES: Final = {"litert": "ai_edge_litert.interpreter", "tflite": "tflite_runtime.interpreter"}

@@ -15,12 +15,8 @@ from stream.recognition.guess import RunnerUp
 from stream.recognition.level import FULL_SCALE, LOWEST_LEVEL, measure_level
 from stream.recognition.mel import HOP_LENGTH, SAMPLE_RATE, WINDOW, Array, StreamingMel
 from stream.recognition.ring import Ring
+from stream.recognition.settings import GATE, HOP
 from stream.recognition.smoothing import Smoother
-
-HOP: Final = 11 * HOP_LENGTH / SAMPLE_RATE
-"""Default hop: 11 frames, 0.255 s."""
-GATE: Final = -70.0
-"""Default level below which it is silent, in dBFS. Quiet solos of real recordings go down to -60."""
 
 _RING: Final = 3 * SAMPLE_RATE
 _GATE_TIME: Final = SAMPLE_RATE  # a rest shorter than this is part of the music

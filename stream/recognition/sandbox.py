@@ -22,7 +22,8 @@ import numpy as np
 
 from stream.errors import ModelError, SoloistError
 from stream.recognition import tflite_file as anatomy
-from stream.recognition.interpreter import Interpreter, Runtime
+from stream.recognition.interpreter import Interpreter
+from stream.recognition.settings import Runtime
 
 _SECONDS: Final = 20.0  # the watchdog of our unit waits 30 s, and a Raspberry Pi takes 2 s
 _CPU_SECONDS: Final = 15

@@ -3,32 +3,17 @@
 from __future__ import annotations
 
 import hmac
-import ipaddress
-import re
 import socket
 import ssl
 import time
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
 
 from stream.errors import ConfigError
 from stream.server import certificate as validity
+from stream.server.host_names import is_address, is_loopback, name_of, origin, own_names
+from stream.server.settings import CONNECTIONS, PER_ADDRESS, TOKEN_LENGTH, ServerSettings
 from stream.system import files as regular
-
-if TYPE_CHECKING:
-    from stream.settings.settings import Settings
-
-CONNECTIONS: Final = 600
-"""WebSocket connections at the most, by default."""
-PER_ADDRESS: Final = 32
-"""WebSocket connections of one address other than loopback at the most, by default."""
-TOKEN_LENGTH: Final = 1000
-"""Characters of a token at the most."""
-
-_PORTS: Final = {"http": 80, "https": 443}
-_PLACE: Final = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+)(?::([0-9]{1,5}))?")
-_ORIGIN: Final = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://(.+)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +36,7 @@ class Access:
     """What is wrong with the time of the certificate, if anything is."""
 
     @classmethod
-    def of(cls, settings: Settings) -> Access:
+    def of(cls, settings: ServerSettings) -> Access:
         """Take from the settings what is about access.
 
         Raises
@@ -86,7 +71,7 @@ class Access:
         name = name_of(host)
         if name is None:
             return False
-        return _is_address(name) or name == "localhost" or name.endswith(".localhost") or name in self.names
+        return is_address(name) or name == "localhost" or name.endswith(".localhost") or name in self.names
 
     def welcomes(self, page: str, host: str) -> bool:
         """Whether a page may open a WebSocket.
@@ -120,73 +105,12 @@ class Access:
         return self.token is not None and _same(given.encode(), self.token)
 
 
-def unfit(setting: str, value: str | tuple[str, ...]) -> str | None:
-    """Say what was expected of `token`, `host`, `hosts` or `origins`, if a value is not that."""
-    if setting == "host":
-        place = _place("".join(value))
-        if place is not None and place[1] is not None:
-            return "an address or a name alone; its port is the setting port"
-        return None if _can_be_asked_for("".join(value)) else 'an address or a name such as "stage.example.org"'
-    if setting == "token":
-        fits = len(value) <= TOKEN_LENGTH and "".join(value).isprintable()
-        return None if fits else f"a text of at most {TOKEN_LENGTH} characters that can be printed"
-    if setting == "hosts":
-        return None if all(map(name_of, value)) else 'names such as "stage.example.org"'
-    return None if all(map(origin, value)) else 'origins such as "https://stage.example.org:8443"'
-
-
-def _can_be_asked_for(host: str) -> bool:
-    """Whether the system can be asked for the address of a name, which Python encodes before."""
-    try:
-        host.encode("idna")
-    except UnicodeError:
-        return False
-    return "\0" not in host
-
-
 def _same(told: bytes, token: str) -> bool:
     """Compare in a time that tells nothing of how much is right."""
     return hmac.compare_digest(told, token.encode())
 
 
-def name_of(host: str) -> str | None:
-    """Return the name or address in a Host field, in one spelling; None if there is none."""
-    place = _place(host)
-    return None if place is None else place[0]
-
-
-def origin(text: str) -> str | None:
-    """Write an origin in one spelling, with its port; None if it is none.
-
-    `null`, which browsers say for pages that have no origin or hide it, is none.
-    """
-    found = _ORIGIN.fullmatch(text)
-    place = None if found is None else _place(found[2])
-    if found is None or place is None:
-        return None
-    scheme = found[1].lower()
-    port = place[1] or _PORTS.get(scheme)
-    return f"{scheme}://{place[0]}" + ("" if port is None else f":{port}")
-
-
-def own_names(machine: str) -> frozenset[str]:
-    """Return what a machine is called in its network, from its host name."""
-    whole = machine.lower().rstrip(".")
-    first = whole.partition(".")[0]
-    return frozenset({whole, first, f"{first}.local"} if first else ())
-
-
-def is_loopback(host: str) -> bool:
-    """Whether one can only be reached by this machine, listening there."""
-    if host.lower().rstrip(".") == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host.strip("[]")).is_loopback
-    except ValueError:
-        return False
-
-
-def token(settings: Settings) -> str | None:
+def token(settings: ServerSettings) -> str | None:
     """Return the token, from wherever it stands.
 
     Raises
@@ -248,26 +172,3 @@ def encryption(certificate: str | None, key: str | None) -> ssl.SSLContext | Non
         reason = f"it does not belong to the key in {key}" if mismatch else f"no PEM with it and its key ({error})"
         raise ConfigError(f'certificate is "{certificate}": {reason}') from error
     return context
-
-
-def _place(text: str) -> tuple[str, int | None] | None:
-    """Take a Host field apart: a name or address in one spelling, and the port if there is one."""
-    found = _PLACE.fullmatch(text)
-    if found is None:
-        return None
-    port = None if found[2] is None else int(found[2])
-    name = found[1].lower().removesuffix(".")
-    if not name or (port is not None and not 0 < port < 65_536):
-        return None
-    try:
-        return ipaddress.ip_address(name.strip("[]")).compressed, port
-    except ValueError:
-        return None if name.startswith("[") else (name, port)
-
-
-def _is_address(name: str) -> bool:
-    try:
-        ipaddress.ip_address(name)
-    except ValueError:
-        return False
-    return True

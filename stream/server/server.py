@@ -23,10 +23,11 @@ from websockets.protocol import State
 from stream import __version__
 from stream.errors import AddressError
 from stream.protocol.messages import Label, Mark, Message, encode
-from stream.server.access import Access, is_loopback, name_of
+from stream.server.access import Access
 from stream.server.connection import UNSENT_BYTES, Connection, remote
 from stream.server.connection_limits import HANDSHAKE_SECONDS, Turnstile
 from stream.server.history import Event
+from stream.server.host_names import is_loopback, name_of
 from stream.server.http import Health, Site, field, refusal
 from stream.server.metrics import Metrics
 from stream.server.rate_limit import Allowance

@@ -57,7 +57,7 @@ class Condition:
         archivist: Archivist,
         on_status: Callable[[str], None],
     ) -> None:
-        self.source = settings.device or settings.input
+        self.source = settings.audio.device or settings.audio.input
         """Name of what is heard, or waited for."""
         self.state: SourceState = "starting"
         """How the source is."""
@@ -78,7 +78,7 @@ class Condition:
         self._missed = False  # whether the log says that the source is away
         self._warnings: list[str] = []  # of the source that runs
         self._started = time.monotonic()
-        self.examine(settings.gate)
+        self.examine(settings.recognition.gate)
 
     @property
     def still(self) -> bool:

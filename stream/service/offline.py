@@ -17,7 +17,8 @@ from stream.errors import SourceError
 from stream.protocol.messages import Segment
 from stream.recognition.bundle import UNKNOWN
 from stream.recognition.classifier import Classifier
-from stream.recognition.recognizer import GATE, HOP, Recognizer, Result
+from stream.recognition.recognizer import Recognizer, Result
+from stream.recognition.settings import GATE, HOP
 from stream.system.stderr import quiet_stderr
 
 _BLOCK_SECONDS: Final = 1.0

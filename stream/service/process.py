@@ -12,8 +12,7 @@ from typing import TYPE_CHECKING, Final
 
 from stream.errors import AddressError, ConfigError, ModelError, SoloistError, SourceLostError
 from stream.server import access as gate
-from stream.settings import settings as config
-from stream.settings.settings import Reading
+from stream.settings.reading import Reading, in_short, refuse
 from stream.system import logs
 from stream.system import stderr as quiet
 from stream.system.sd_notify import Notifier
@@ -48,13 +47,13 @@ def run(read: Callable[[], Reading]) -> int:
     reading = read()
     settings = reading.settings
     try:
-        config.refuse(reading.problems)
-        token = gate.token(settings)
+        refuse(reading.problems)
+        token = gate.token(settings.server)
     except ConfigError as error:
-        logs.configure("warning", settings.log_format)
+        logs.configure(logs.LoggingSettings(format=settings.logging.format))
         logs.announce(reading.placed(error), logging.ERROR)
         return 2
-    logs.configure(settings.log_level, settings.log_format, token)
+    logs.configure(settings.logging, token)
     signal.signal(signal.SIGINT, signal.default_int_handler)  # for which asyncio has a better one
     try:
         asyncio.run(_Process(read).serve(reading))
@@ -154,9 +153,9 @@ class _Process:
             except SoloistError as error:
                 problems = await self._worker.do(checkup.problems, reading) or [reading.placed(error)]
         if problems:
-            logs.announce(f"the settings stay as they were: {config.in_short(problems)}", logging.ERROR)
+            logs.announce(f"the settings stay as they were: {in_short(problems)}", logging.ERROR)
             return
-        logs.configure(settings.log_level, settings.log_format, service.server.access.token)
+        logs.configure(settings.logging, service.server.access.token)
         for name in later:
             logs.announce(f"{reading.called(name)} changes with the next start", logging.WARNING)
         logs.announce("the settings were read again")
@@ -174,4 +173,4 @@ def _service(reading: Reading) -> Service:
         from stream.settings import check as checkup
 
         problems = checkup.problems(reading)  # takes time
-        raise type(error)(config.in_short(problems or [reading.placed(error)])) from error
+        raise type(error)(in_short(problems or [reading.placed(error)])) from error

@@ -13,10 +13,9 @@ from stream.protocol.messages import Message
 from stream.server.metrics import Metrics
 from stream.server.server import Server
 from stream.service.timeline import Timeline
-from stream.session_log import session_log
 from stream.session_log.reader import LogReader, Record, messages_before
 from stream.session_log.session_log import SessionLog
-from stream.settings.settings import Settings
+from stream.session_log.settings import SessionLogSettings
 from stream.system.worker import Worker
 
 PAST_SECONDS: Final = 7200.0
@@ -69,15 +68,15 @@ class Archivist:
         if self._log is not None:
             self._log.add(message)
 
-    def open(self, settings: Settings, recall: bool = False) -> None:
+    def open(self, settings: SessionLogSettings, recall: bool = False) -> None:
         """Write a session log from now on, if there is to be one, and perhaps recall what it holds."""
         self.close()  # two may not write one file
         self._log = None
-        if settings.session_log == "off":
+        if settings.is_off:
             return
-        path = Path(settings.session_log or session_log.default_path(os.environ))
+        path = settings.path(os.environ)
         is_old = recall and os.path.exists(path)  # one that is being made cannot be read yet
-        log = SessionLog(path, settings.session_log_days, settings.session_log_megabytes * 2**20)
+        log = SessionLog(path, settings.days, settings.megabytes * 2**20)
         self._metrics.log_events.set_function(lambda: log.written)
         self._metrics.log_missed.set_function(lambda: log.missed)
         self._log = log

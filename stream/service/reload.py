@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import fields, replace
 from typing import Final
 
+from stream.recognition.settings import RecognitionSettings
 from stream.settings.settings import Settings
 
-_FIXED: Final = ("input", "device", "wait", "channel", "pcm", "loop", "host", "port")  # as long as the service runs
-_HEARING: Final = ("hop", "gate", "instruments", "runtime", "threads")  # beside the model
-_LOG: Final = ("session_log", "session_log_days", "session_log_megabytes")
+_FIXED: Final = ("host", "port")  # of the server: as long as the service runs, and so is all that is listened to
 
 
 def possible(old: Settings, new: Settings) -> tuple[Settings, list[str]]:
@@ -22,18 +21,15 @@ def possible(old: Settings, new: Settings) -> tuple[Settings, list[str]]:
     later : list of str
         Names of those that change with the next start only.
     """
-    later = [name for name in _FIXED if getattr(new, name) != getattr(old, name)]
-    new = replace(new, **{name: getattr(old, name) for name in later})
-    if (new.certificate is None) != (old.certificate is None):  # the port is open, with TLS or without
-        return replace(new, certificate=old.certificate, key=old.key), [*later, "certificate"]
-    return new, later
+    later = [it.name for it in fields(old.audio) if getattr(new.audio, it.name) != getattr(old.audio, it.name)]
+    later += [name for name in _FIXED if getattr(new.server, name) != getattr(old.server, name)]
+    server = replace(new.server, host=old.server.host, port=old.server.port)
+    if (server.certificate is None) != (old.server.certificate is None):  # the port is open, with TLS or without
+        server = replace(server, certificate=old.server.certificate, key=old.server.key)
+        later.append("certificate")
+    return replace(new, audio=old.audio, server=server), later
 
 
-def changes_hearing(old: Settings, new: Settings) -> bool:
+def changes_hearing(old: RecognitionSettings, new: RecognitionSettings) -> bool:
     """Whether labels will be others, though the model be the same."""
-    return any(getattr(new, name) != getattr(old, name) for name in _HEARING)
-
-
-def changes_log(old: Settings, new: Settings) -> bool:
-    """Whether the session log will be another."""
-    return any(getattr(new, name) != getattr(old, name) for name in _LOG)
+    return new != replace(old, model=new.model)

@@ -19,6 +19,7 @@ from stream.recognition import bundle
 from stream.recognition.classifier import Classifier
 from stream.recognition.mel import SAMPLE_RATE, WINDOW
 from stream.recognition.recognizer import Recognizer
+from stream.recognition.settings import RecognitionSettings
 from stream.server.access import Access
 from stream.server.http import Health
 from stream.server.metrics import Metrics
@@ -51,10 +52,10 @@ class Service:
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
-        classifier = _classifier(settings)
-        self.recognizer = _recognizer(settings, classifier)
+        classifier = _classifier(settings.recognition)
+        self.recognizer = _recognizer(settings.recognition, classifier)
         self.metrics = Metrics()
-        access = Access.of(settings)
+        access = Access.of(settings.server)
         self.server = Server(
             self.recognizer.instruments, self.metrics, self.health, lambda: self.time, self._publish, access
         )
@@ -66,7 +67,7 @@ class Service:
         self._bundle = classifier.bundle
         self._run = secrets.token_hex(8)
         self._worker = Worker("files")
-        self._capture = Capture(settings, lambda: self.on_alive())
+        self._capture = Capture(settings.audio, lambda: self.on_alive())
         self._timeline = Timeline(clock.now(), _epoch())
         self._archivist = Archivist(self.server, self.metrics, self._worker, self._timeline, time.time)
         self._condition = Condition(
@@ -107,9 +108,12 @@ class Service:
         try:
             if not capture.waits:
                 await self._open(_START_SECONDS)
-            async with self.server.listening(settings.host, settings.port) as address, asyncio.TaskGroup() as tasks:
+            async with (
+                self.server.listening(settings.server.host, settings.server.port) as address,
+                asyncio.TaskGroup() as tasks,
+            ):
                 # Not before: if another Soloist has the port, the log is its own, and that the port is taken says all.
-                self._archivist.open(settings, recall=True)
+                self._archivist.open(settings.session_log, recall=True)
                 self._announce()
                 if capture.waits:
                     await self._try()
@@ -144,17 +148,17 @@ class Service:
         settings, later = renewal.possible(old, settings)
         # Not here, for a disk may not answer; the model also when its name is the same, for the file may not be.
         access, classifier = await self._worker.do(_read, settings)
-        other = _recognizer(settings, classifier)
-        if classifier.bundle != self._bundle or renewal.changes_hearing(old, settings):
+        other = _recognizer(settings.recognition, classifier)
+        if classifier.bundle != self._bundle or renewal.changes_hearing(old.recognition, settings.recognition):
             await self._hearing.change(other)
         self._bundle = classifier.bundle
         self._condition.slow_down(classifier.interpreter.hindrance)
-        if settings.gate != old.gate:
-            self._condition.examine(settings.gate)
+        if settings.recognition.gate != old.recognition.gate:
+            self._condition.examine(settings.recognition.gate)
         self.server.admit(access, self.recognizer.instruments)  # who comes from now on sees the new certificate
         self.settings = settings
-        if renewal.changes_log(old, settings):
-            self._archivist.open(settings)
+        if settings.session_log != old.session_log:
+            self._archivist.open(settings.session_log)
         self._announce()
         return later
 
@@ -177,7 +181,7 @@ class Service:
         await self._capture.open(patience)
         source = self._capture.source
         assert source is not None
-        check_channel(self.settings.channel, source.channels)
+        check_channel(self.settings.audio.channel, source.channels)
         self._condition.source = source.name
 
     async def _try(self) -> None:
@@ -198,7 +202,7 @@ class Service:
                 continue
             source = self._capture.source
             assert source is not None
-            self._hearing.turn_to(source, self.settings.channel)
+            self._hearing.turn_to(source, self.settings.audio.channel)
             if block is None:
                 break
             await self._hear(block, source)
@@ -241,7 +245,7 @@ class Service:
             self._condition.source = source.name
             self._announce()
         if self._heard is None or self._timeline.outage is not None:
-            self._condition.examine(self.settings.gate)
+            self._condition.examine(self.settings.recognition.gate)
         self._heard = source
         if self._condition.state != "running":
             self._condition.turn("running")
@@ -277,14 +281,14 @@ class Service:
 
 def _read(settings: Settings) -> tuple[Access, Classifier]:
     """Read the files that settings name."""
-    return Access.of(settings), _classifier(settings)
+    return Access.of(settings.server), _classifier(settings.recognition)
 
 
-def _classifier(settings: Settings) -> Classifier:
+def _classifier(settings: RecognitionSettings) -> Classifier:
     return Classifier(bundle.load(settings.model), runtime=settings.runtime, threads=settings.threads)
 
 
-def _recognizer(settings: Settings, classifier: Classifier) -> Recognizer:
+def _recognizer(settings: RecognitionSettings, classifier: Classifier) -> Recognizer:
     return Recognizer(classifier, hop=settings.hop, lineup=settings.instruments, gate=settings.gate)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Final
@@ -16,7 +16,6 @@ from stream.session_log.writer import RETRY_SECONDS, LogWriter
 _MAX_TEXT_LENGTH: Final = 1000  # characters of a text
 _MAX_LABEL_LENGTH: Final = 200
 _MAX_LABELS: Final = 256
-_FILE_NAME: Final = "sessions.db"
 
 _log = logging.getLogger(__name__)
 
@@ -148,11 +147,3 @@ class SessionLog:
 def _sanitized(text: str) -> str:
     """Return a text without what UTF-8 has no bytes for, and not longer than anybody reads."""
     return text[:_MAX_TEXT_LENGTH].encode("utf-8", "replace").decode()
-
-
-def default_path(variables: Mapping[str, str]) -> Path:
-    """Where the log is unless somebody says otherwise: in systemd's state folder of the service, or in the user's."""
-    if folder := variables.get("STATE_DIRECTORY"):
-        return Path(folder.partition(":")[0]) / _FILE_NAME
-    home = Path(variables.get("HOME", "~")).expanduser()
-    return Path(variables.get("XDG_STATE_HOME") or home / ".local" / "state") / "soloist" / _FILE_NAME

@@ -11,16 +11,19 @@ from pathlib import Path
 from typing import Final
 
 from stream.audio.converter import check_channel
-from stream.audio.file import Pcm, demo_file, open_sound
+from stream.audio.file import demo_file, open_sound
+from stream.audio.pcm import Pcm
+from stream.audio.settings import AudioSettings
 from stream.errors import ConfigError, ModelError, RuntimeMissingError, SourceError
 from stream.recognition import bundle
 from stream.recognition.classifier import Classifier
-from stream.server import access as gate
-from stream.settings import settings as config
+from stream.server.access import Access
 from stream.settings import values
-from stream.settings.settings import Reading, Settings
+from stream.settings.reading import Reading
+from stream.settings.settings import declared, names
+from stream.system.fields import written
 
-_DEFAULTS: Final = Settings()
+_DEFAULTS: Final = AudioSettings()
 _EFFECT: Final = {"mic": {"device", "wait"}, "demo": set[str](), "-": {"pcm"}, "file": {"loop"}}
 """Which settings have an effect with this input alone."""
 _ABOUT_INPUT: Final = set[str]().union(*_EFFECT.values())
@@ -63,7 +66,7 @@ def next_problems(reading: Reading, later: Collection[str]) -> list[str]:
 
 
 def _model_problems(reading: Reading) -> list[str]:
-    settings = reading.settings
+    settings = reading.settings.recognition
     found = []
     try:
         model = bundle.load(settings.model)
@@ -78,7 +81,7 @@ def _model_problems(reading: Reading) -> list[str]:
 
 def _access_problems(reading: Reading) -> list[str]:
     try:
-        gate.Access.of(reading.settings)
+        Access.of(reading.settings.server)
     except ConfigError as error:
         return [reading.placed(error)]
     return []
@@ -86,7 +89,7 @@ def _access_problems(reading: Reading) -> list[str]:
 
 def _input_problems(reading: Reading) -> list[str]:
     """Open a file or the demo, but no device; and compare the channel with those that there are."""
-    settings = reading.settings
+    settings = reading.settings.audio
     if settings.input == "mic":
         return []
     try:
@@ -109,7 +112,7 @@ def _input_problems(reading: Reading) -> list[str]:
 
 def _host_problems(reading: Reading) -> list[str]:
     """Ask for the address; whether it is one of this machine may change, so that this is not asked."""
-    settings = reading.settings
+    settings = reading.settings.server
     try:
         socket.getaddrinfo(settings.host, settings.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
     except OSError as error:
@@ -119,10 +122,10 @@ def _host_problems(reading: Reading) -> list[str]:
 
 def _log_problems(reading: Reading) -> list[str]:
     """See whether a log that is named can be written."""
-    named = reading.settings.session_log
-    if named is None or named == "off":
+    settings = reading.settings.session_log
+    if settings.file is None or settings.is_off:
         return []
-    path = Path(named)
+    path = Path(settings.file)
     folder = next(it for it in path.absolute().parents if it.exists())
     fault = None
     if path.exists() and not path.is_file():
@@ -138,30 +141,32 @@ def _log_problems(reading: Reading) -> list[str]:
 
 def notes(reading: Reading) -> list[str]:
     """Name settings that have no effect with the input that is set, and a certificate that ends soon, a line each."""
-    chosen = reading.settings.input
+    audio = reading.settings.audio
+    chosen = audio.input
     kind = chosen if chosen in _EFFECT else "file"
     found = [
-        f"{reading.called(name)} has no effect with input {config.show('input', chosen)}"
+        f"{reading.called(name)} has no effect with input {written(chosen)}"
         for name in reading.origins
         if name in _ABOUT_INPUT - _EFFECT[kind]
-        if getattr(reading.settings, name) != getattr(_DEFAULTS, name)
+        if getattr(audio, name) != getattr(_DEFAULTS, name)
     ]
     with contextlib.suppress(ConfigError):  # which is among the problems
-        if (doubt := gate.Access.of(reading.settings).doubt) is not None:
+        if (doubt := Access.of(reading.settings.server).doubt) is not None:
             found.append(reading.placed(doubt))
     return found
 
 
 def _said(reading: Reading, name: str, what: object) -> str:
-    return f"{reading.called(name)} is {config.show(name, getattr(reading.settings, name))}: {what}"
+    setting = declared()[name]
+    return f"{reading.called(name)} is {setting.field.written(setting.of(reading.settings))}: {what}"
 
 
 def strangers(reading: Reading, instruments: Sequence[str], model: str) -> list[str]:
     """Say which instruments of the line-up the model does not know, a line each."""
     return [
-        f"{reading.called('instruments')} names {config.show('instruments', name)}, which model {model} does not know; "
+        f"{reading.called('instruments')} names {written(name)}, which model {model} does not know; "
         + values.closest(name, instruments)
-        for name in reading.settings.instruments or ()
+        for name in reading.settings.recognition.instruments or ()
         if name not in instruments
     ]
 
@@ -169,15 +174,17 @@ def strangers(reading: Reading, instruments: Sequence[str], model: str) -> list[
 def table(reading: Reading) -> str:
     """Write each setting with its value and where it comes from."""
     settings = reading.settings
-    rows = [(name, config.show(name, getattr(settings, name)), reading.origins.get(name, "default"))
-            for name in config.names()]  # fmt: skip
+    rows = [
+        (name, setting.field.written(setting.of(settings)), reading.origins.get(name, "default"))
+        for name, setting in declared().items()
+    ]
     widths = [max(len(row[column]) for row in rows) for column in (0, 1)]
     return "".join(f"{name:{widths[0]}}  {value:{widths[1]}}  {origin}\n" for name, value, origin in rows)
 
 
 def strays(variables: Mapping[str, str]) -> list[str]:
     """Name the variables that look like settings and are none. They are no fault: Kubernetes sets such of its own."""
-    prefix, known = "SOLOIST_", [name.upper() for name in (*config.names(), "config")]
+    prefix, known = "SOLOIST_", [name.upper() for name in (*names(), "config")]
     found = []
     for variable in sorted(variables):
         name = variable.removeprefix(prefix)

@@ -1,4 +1,4 @@
-"""The values of settings: of which type they are, and how they are written."""
+"""The values of settings: of which type they are, and what was probably meant."""
 
 from __future__ import annotations
 
@@ -8,8 +8,7 @@ import typing
 from collections.abc import Iterable
 from typing import Any, Final, Literal
 
-_SHOWN: Final = 80
-"""Characters of a value in a message, at the most."""
+from stream.system.fields import Field
 
 _WORDS: Final[dict[Any, str]] = {
     str: "a text in quotes",
@@ -18,16 +17,6 @@ _WORDS: Final[dict[Any, str]] = {
     bool: "true or false",
     tuple: 'a list of texts such as ["flute", "piano"]',
 }
-
-
-def written(value: object) -> str:
-    """Write a value as TOML has it, shortened."""
-    return short(_written(value))
-
-
-def short(text: str) -> str:
-    """Shorten a text for a message."""
-    return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}..."
 
 
 def from_text(text: str, hint: Any) -> Any:
@@ -75,9 +64,11 @@ def nearest(name: str, known: Iterable[str]) -> str | None:
     return folded[near[0]] if near else None
 
 
-def words(hint: Any) -> str:
-    """Say what a setting of this type takes."""
-    kinds = [kind for kind in _kinds(hint) if kind is not types.NoneType]
+def words(field: Field) -> str:
+    """Say what a setting takes, by its type."""
+    if field.example is not None:
+        return f"a list of texts such as [{json.dumps(field.example)}]"
+    kinds = [kind for kind in _kinds(field.hint) if kind is not types.NoneType]
     return " or ".join(json.dumps(kind) if isinstance(kind, str) else _WORDS[kind] for kind in kinds)
 
 
@@ -88,21 +79,3 @@ def _kinds(hint: Any) -> list[Any]:
     if typing.get_origin(hint) is Literal:
         return list(typing.get_args(hint))
     return [typing.get_origin(hint) or hint]
-
-
-def _written(value: object) -> str:
-    match value:
-        case None:
-            return "none"
-        case bool():
-            return str(value).lower()
-        case int() if abs(value) >= 1 << 64:
-            return "a huge number"  # of more digits, perhaps, than Python likes to write
-        case str():
-            return json.dumps(value, ensure_ascii=False)
-        case list() | tuple():
-            return f"[{', '.join(map(_written, value[:_SHOWN]))}]"
-        case dict():
-            return "a table"
-        case _:
-            return str(value)

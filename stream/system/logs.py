@@ -11,7 +11,9 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, Final, TextIO
+from typing import Any, Final, Literal, TextIO
+
+from stream.system.fields import check
 
 SECONDS: Final = 60.0
 """For so long a fault that was told is only counted."""
@@ -21,29 +23,46 @@ _PRIORITIES: Final = {"DEBUG": 7, "INFO": 6, "WARNING": 4, "ERROR": 3, "CRITICAL
 _ORDINARY: Final = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime"}
 
 
-def configure(level: str, form: str, token: str | None = None) -> None:
+@dataclass(frozen=True, slots=True)
+class LoggingSettings:
+    """What is told on standard error, and how.
+
+    Raises
+    ------
+    ConfigError
+        When a value cannot be used. The text names it and what was expected.
+    """
+
+    level: Literal["debug", "info", "warning", "error"] = "warning"
+    """The least that is told."""
+    format: Literal["text", "json"] = "text"
+    """Lines for people, or a JSON object per line."""
+
+    def __post_init__(self) -> None:
+        check(self)
+
+
+def configure(settings: LoggingSettings, token: str | None = None) -> None:
     """Send all logs to standard error, from now on in this way.
 
     Parameters
     ----------
-    level : {"debug", "info", "warning", "error"}
-        The least that is told.
-    form : {"text", "json"}
+    settings : LoggingSettings
     token : str, optional
         What is never to be told.
     """
     root = logging.getLogger()
-    handler = Handler(sys.stderr, JsonFormatter(token) if form == "json" else TextFormatter(token))
+    handler = Handler(sys.stderr, JsonFormatter(token) if settings.format == "json" else TextFormatter(token))
     handler.to_journal = _is_journal(sys.stderr, os.environ)
     for former in [it for it in root.handlers if isinstance(it, Handler)]:
         root.removeHandler(former)
         former.close()
     root.addHandler(handler)
-    root.setLevel(level.upper())
+    root.setLevel(settings.level.upper())
     # What it tells of debugging is what clients send, their tokens too.
     logging.getLogger("stream.websockets").setLevel(max(root.level, logging.INFO))
-    logging.captureWarnings(form == "json")
-    sys.excepthook = _tell_fault if form == "json" else sys.__excepthook__
+    logging.captureWarnings(settings.format == "json")
+    sys.excepthook = _tell_fault if settings.format == "json" else sys.__excepthook__
 
 
 def announce(message: str, level: int = logging.INFO, **fields: Any) -> None:

@@ -11,9 +11,9 @@ import pytest
 
 from stream.audio.block_queue import HandOff
 from stream.audio.capture import Capture
+from stream.audio.settings import AudioSettings
 from stream.errors import RuntimeMissingError, SourceLostError
 from stream.recognition.mel import SAMPLE_RATE
-from stream.settings.settings import Settings
 from tests.support.serving import PATIENCE
 
 
@@ -35,7 +35,7 @@ class Port:
         self.looked += 1
         self.free.wait()
 
-    def open(self, settings: Settings, last: str | None, strict: bool) -> Device:
+    def open(self, settings: AudioSettings, last: str | None, strict: bool) -> Device:
         """Open the device."""
         self.asked.append((last, strict))
         self.free.wait()
@@ -86,7 +86,7 @@ async def lost(capture: Capture) -> str:
 
 async def test_a_device_that_stops_calling_is_lost_and_opened_again(port: Port) -> None:
     """A device is lost when it calls no more, is given back, looked for anew and opened by its name."""
-    capture = Capture(Settings(input="mic"))
+    capture = Capture(AudioSettings(input="mic"))
     await capture.open(PATIENCE)
     port.devices[0].play()
     assert await capture.get() is not None
@@ -104,7 +104,7 @@ async def test_a_device_that_stops_calling_is_lost_and_opened_again(port: Port) 
 async def test_a_default_that_stays_away_makes_way(port: Port, monkeypatch: pytest.MonkeyPatch) -> None:
     """When the grace is over, the default input may be another one."""
     monkeypatch.setattr("stream.audio.capture.GRACE_SECONDS", 0.0)
-    capture = Capture(Settings(input="mic"))
+    capture = Capture(AudioSettings(input="mic"))
     await capture.open(PATIENCE)
     await lost(capture)
     await lost(capture)
@@ -120,7 +120,7 @@ async def test_a_sound_system_that_hangs_is_told_and_asked_once(port: Port) -> N
         nonlocal alive
         alive += 1
 
-    capture = Capture(Settings(input="mic"), tell)
+    capture = Capture(AudioSettings(input="mic"), tell)
     await capture.open(PATIENCE)
     port.free.clear()
     assert await lost(capture) == "input 'stage' delivers nothing"
@@ -140,7 +140,7 @@ async def test_a_sound_system_that_hangs_is_told_and_asked_once(port: Port) -> N
 async def test_a_hanging_device_keeps_nobody_from_ending(port: Port) -> None:
     """Closing waits for a device only so long; its thread ends when it can."""
     before = threading.enumerate()
-    capture = Capture(Settings(input="mic"))
+    capture = Capture(AudioSettings(input="mic"))
     await capture.open(PATIENCE)
     (thread,) = (thread for thread in threading.enumerate() if thread not in before)
     assert thread.daemon
@@ -160,7 +160,7 @@ async def test_a_card_that_is_plugged_in_ends_the_wait(
     cards = tmp_path / "cards"
     monkeypatch.setattr("stream.audio.capture.CARDS", cards)
     monkeypatch.setattr("stream.audio.capture.RETRY_SECONDS", (10_000.0,))
-    capture = Capture(Settings(input="mic", wait=True))
+    capture = Capture(AudioSettings(input="mic", wait=True))
     waiting = asyncio.create_task(capture.get())
     await asyncio.sleep(0)
     cards.write_text(" 0 [CODEC]: USB-Audio - USB Audio CODEC")
@@ -174,7 +174,7 @@ async def test_a_card_that_is_plugged_in_ends_the_wait(
 async def test_what_no_waiting_mends_is_raised(port: Port) -> None:
     """A missing library is no loss: nobody waits for it."""
     port.missing = RuntimeMissingError("PortAudio is missing")
-    capture = Capture(Settings(input="mic", wait=True))
+    capture = Capture(AudioSettings(input="mic", wait=True))
     with pytest.raises(RuntimeMissingError, match="PortAudio is missing"):
         await capture.open(PATIENCE)
     await capture.close()

@@ -12,7 +12,7 @@ import soundfile
 from stream.audio.converter import Converter
 from stream.audio.signal_faults import Faults
 from stream.recognition.mel import SAMPLE_RATE, Array
-from stream.recognition.recognizer import GATE
+from stream.recognition.settings import GATE
 
 BLOCK = SAMPLE_RATE // 10
 Make = Callable[[float], Array]

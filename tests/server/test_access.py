@@ -12,11 +12,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from stream.errors import ConfigError
-from stream.server.access import Access, encryption, is_loopback, name_of, origin, own_names
+from stream.server.access import Access, encryption
 from stream.server.certificate import doubt, period
+from stream.server.host_names import is_loopback, name_of, origin, own_names
+from stream.server.settings import ServerSettings
 from stream.settings import check as checkup
-from stream.settings import settings as config
-from stream.settings.settings import Settings
+from stream.settings.reading import read
 from tests.support.certificates import Certificate, make
 
 ACCESS = Access(names=own_names("Stage.example.org") | {"desk"}, origins=frozenset({"https://desk.example.org:443"}))
@@ -202,14 +203,14 @@ def test_machine_is_known_by_its_name(machine: str) -> None:
 def test_others_need_a_token_or_leave(tmp_path: Path, host: str) -> None:
     """Where others can reach it, the server starts with a token, from wherever, or when it is said to be open."""
     with pytest.raises(ConfigError, match=rf'^host is "{host}".*token_file.*--open') as error:
-        Access.of(Settings(host=host))
+        Access.of(ServerSettings(host=host))
     assert "\n" not in str(error.value)
     file = tmp_path / "token"
     file.write_text(" söcret\n")
-    assert Access.of(Settings(host=host, token_file=str(file))).token == "söcret"
-    assert Access.of(Settings(host=host, token="söcret")).token == "söcret"
-    assert Access.of(Settings(host=host, open=True)).token is None
-    assert Access.of(Settings()).token is None
+    assert Access.of(ServerSettings(host=host, token_file=str(file))).token == "söcret"
+    assert Access.of(ServerSettings(host=host, token="söcret")).token == "söcret"
+    assert Access.of(ServerSettings(host=host, open=True)).token is None
+    assert Access.of(ServerSettings()).token is None
 
 
 @pytest.mark.parametrize(
@@ -230,14 +231,14 @@ def test_file_that_holds_no_token_is_named(tmp_path: Path, content: bytes | None
     if content is not None:
         file.write_bytes(content)
     with pytest.raises(ConfigError) as error:
-        Access.of(Settings(token_file=str(file)))
+        Access.of(ServerSettings(token_file=str(file)))
     assert str(error.value) == f'token_file is "{file}": {said}'
 
 
 def test_token_stands_in_one_place() -> None:
     """A token and a file with one are one too many."""
     with pytest.raises(ConfigError, match=r"^token and token_file are both set; one of them is enough$"):
-        Access.of(Settings(token="a", token_file="/none"))
+        Access.of(ServerSettings(token="a", token_file="/none"))
 
 
 @pytest.mark.parametrize(
@@ -254,7 +255,7 @@ def test_token_stands_in_one_place() -> None:
 def test_settings_of_access_are_checked(settings: dict[str, Any], said: str) -> None:
     """Tokens, names and pages that could never fit are refused."""
     with pytest.raises(ConfigError) as error:
-        Settings(**settings)
+        ServerSettings(**settings)
     assert str(error.value).startswith(said)
 
 
@@ -335,9 +336,9 @@ def test_times_of_any_certificate_are_found(tmp_path: Path) -> None:
 def test_doubt_comes_with_the_access(tmp_path: Path) -> None:
     """What is wrong with a certificate is known with all else about access."""
     brief = make(tmp_path, days=3)
-    access = Access.of(Settings(certificate=str(brief.certificate), key=str(brief.key)))
+    access = Access.of(ServerSettings(certificate=str(brief.certificate), key=str(brief.key)))
     assert access.doubt is not None
     assert access.doubt.startswith(f'certificate is "{brief.certificate}": it expires in 2 days, on ')
     flags = {"certificate": str(brief.certificate), "key": str(brief.key)}
-    assert checkup.notes(config.read(flags, {})) == [f"--{access.doubt}"]
-    assert Access.of(Settings()).doubt is None
+    assert checkup.notes(read(flags, {})) == [f"--{access.doubt}"]
+    assert Access.of(ServerSettings()).doubt is None

@@ -17,11 +17,14 @@ import numpy as np
 import pytest
 
 from stream.audio.block_queue import HandOff
-from stream.audio.file import Pcm, open_pcm
+from stream.audio.file import open_pcm
+from stream.audio.pcm import Pcm
+from stream.audio.settings import AudioSettings
 from stream.client import Client, Disconnected
 from stream.errors import SourceLostError
 from stream.protocol.messages import Hello, History, Label, Mark, Message, Outage, Segment, Status
 from stream.recognition.mel import SAMPLE_RATE, Array
+from stream.server.settings import ServerSettings
 from stream.service.service import Service
 from stream.settings.settings import Settings
 from tests.support.serving import PATIENCE
@@ -55,7 +58,7 @@ class Socket:
     loop: asyncio.AbstractEventLoop = field(default_factory=asyncio.get_running_loop)
     opened: asyncio.Event = field(default_factory=asyncio.Event)
 
-    def open(self, settings: Settings, last: str | None = None, strict: bool = False) -> Device:
+    def open(self, settings: AudioSettings, last: str | None = None, strict: bool = False) -> Device:
         """Open the device, as the service does in a thread of its own."""
         if not self.present:
             raise SourceLostError("no input device named 'stage'")
@@ -144,7 +147,7 @@ async def socket(monkeypatch: pytest.MonkeyPatch) -> Socket:
 @contextlib.asynccontextmanager
 async def evening(socket: Socket) -> AsyncIterator[Evening]:
     """Run a service that hears the device, with a client."""
-    service = Service(Settings(input="mic", device="stage", port=0))
+    service = Service(Settings(AudioSettings(input="mic", device="stage"), server=ServerSettings(port=0)))
     listening = asyncio.get_running_loop().create_future()
     running = asyncio.create_task(service.run(listening.set_result))
     try:
@@ -404,7 +407,7 @@ async def test_a_pipe_that_pauses_is_told(demo: Array, monkeypatch: pytest.Monke
     monkeypatch.setattr(
         "stream.audio.capture.open_source", lambda settings: open_pcm(reading, Pcm.parse("f32le:22050:1"))
     )
-    service = Service(Settings(input="-", port=0))
+    service = Service(Settings(AudioSettings(input="-"), server=ServerSettings(port=0)))
     listening = asyncio.get_running_loop().create_future()
     try:
         async with asyncio.timeout(PATIENCE), asyncio.TaskGroup() as tasks:

@@ -19,7 +19,7 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import InvalidStatus
 
 from stream.recognition.mel import HOP_LENGTH, SAMPLE_RATE
-from stream.recognition.recognizer import HOP
+from stream.recognition.settings import HOP
 from stream.session_log.reader import LogReader
 from tests.support.certificates import Certificate, make
 from tests.support.processes import Service, serving

@@ -17,10 +17,12 @@ import pytest
 import soundfile
 from websockets.asyncio.client import connect
 
+from stream.audio.settings import AudioSettings
 from stream.client import Client
 from stream.protocol.messages import Change, Hello, Label, Level, Segment, Spectrum, Status
 from stream.recognition.classifier import Classifier, Probabilities
 from stream.recognition.mel import SAMPLE_RATE, WINDOW, Array
+from stream.server.settings import ServerSettings
 from stream.service.service import Service
 from stream.settings.settings import Settings
 from tests.support.processes import serving
@@ -140,7 +142,7 @@ class SlowClassifier(Classifier):
 async def test_overload_skips_hops_and_stays_current(monkeypatch: pytest.MonkeyPatch) -> None:
     """When inference cannot keep up, hops are skipped and counted, and labels stay current and clients served."""
     monkeypatch.setattr("stream.service.service.Classifier", SlowClassifier)
-    service = Service(Settings(input="demo", port=0))
+    service = Service(Settings(AudioSettings(input="demo"), server=ServerSettings(port=0)))
     ages, pongs, dropped = [], 0, 0
     async with asyncio.timeout(60), asyncio.TaskGroup() as tasks:
         listening = asyncio.get_running_loop().create_future()

@@ -10,9 +10,12 @@ from pathlib import Path
 
 import pytest
 
-from stream.audio.file import Pcm, open_pcm
+from stream.audio.file import open_pcm
+from stream.audio.pcm import Pcm
+from stream.audio.settings import AudioSettings
 from stream.recognition.classifier import Classifier, Probabilities
 from stream.recognition.mel import Array
+from stream.server.settings import ServerSettings
 from stream.service.service import Service
 from stream.settings.settings import Settings
 from tests.support.processes import serving
@@ -36,7 +39,7 @@ class StuckClassifier(Classifier):
 async def test_a_stuck_recognizer_feeds_no_watchdog(monkeypatch: pytest.MonkeyPatch) -> None:
     """Signs of life come with the audio, and end when an inference does not, though audio and clients go on."""
     monkeypatch.setattr("stream.service.service.Classifier", StuckClassifier)
-    service = Service(Settings(input="demo", port=0))
+    service = Service(Settings(AudioSettings(input="demo"), server=ServerSettings(port=0)))
     alive = asyncio.Event()
     service.on_alive = alive.set
     listening = asyncio.get_running_loop().create_future()
@@ -60,7 +63,7 @@ async def test_a_pause_on_standard_input_feeds_the_watchdog(monkeypatch: pytest.
     reading, writing = os.pipe()
     monkeypatch.setattr("stream.audio.capture._TICK", 0.01)
     monkeypatch.setattr("stream.audio.capture.open_source", lambda settings: open_pcm(reading, Pcm.parse(settings.pcm)))
-    service = Service(Settings(input="-", port=0))
+    service = Service(Settings(AudioSettings(input="-"), server=ServerSettings(port=0)))
     alive = asyncio.Event()
     service.on_alive = alive.set
     async with asyncio.timeout(60), asyncio.TaskGroup() as tasks:

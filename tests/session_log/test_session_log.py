@@ -16,7 +16,8 @@ import pytest
 from stream.errors import LogError
 from stream.protocol.messages import Guess, Level, Mark, Outage, Segment
 from stream.session_log.reader import LogReader, Record, messages_before
-from stream.session_log.session_log import SessionLog, default_path
+from stream.session_log.session_log import SessionLog
+from stream.session_log.settings import default_path
 from stream.session_log.store import MIN_BYTES, LogEntry, LogStore, Progress, SessionHeader
 from tests.support.log_writing import STREAM, UTC, Warnings, hello, label, mark, marks, segment
 

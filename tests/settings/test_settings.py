@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import os
 import re
 import tomllib
@@ -15,11 +14,15 @@ import soundfile
 from hypothesis import given
 from hypothesis import strategies as st
 
+from stream.audio.settings import AudioSettings
 from stream.errors import ConfigError
 from stream.recognition.mel import HOP_LENGTH, SAMPLE_RATE
+from stream.recognition.settings import RecognitionSettings
 from stream.server.access import Access
+from stream.server.settings import ServerSettings
 from stream.settings import check as checkup
-from stream.settings.settings import Settings, load, names, read, show
+from stream.settings.reading import load, read
+from stream.settings.settings import Settings, declared, names
 from stream.settings.values import closest
 from tests.support.certificates import Certificate
 
@@ -37,7 +40,9 @@ def test_flags_win_over_variables_and_variables_over_the_file(file: Path) -> Non
     """Each setting comes from the first of flags, variables, file and default that has it, and it is known which."""
     file.write_text('port = 1\nhost = "a"\n\nhop = 1\ninstruments = ["violin"]\n')
     sources: tuple[Any, ...] = ({"port": 3}, {"SOLOIST_PORT": "2", "SOLOIST_HOST": "b", "OTHER": "x"}, file)
-    assert load(*sources) == Settings(port=3, host="b", hop=1.0, instruments=("violin",))
+    assert load(*sources) == Settings(
+        recognition=RecognitionSettings(hop=1.0, instruments=("violin",)), server=ServerSettings(port=3, host="b")
+    )
     reading = read(*sources)
     assert reading.origins == {
         "port": "--port",
@@ -60,7 +65,8 @@ def test_variables_are_read_by_the_type_of_their_setting() -> None:
     }
     settings = load({}, variables)
     assert settings == Settings(
-        channel=2, gate=-50.0, wait=True, instruments=("violin", "tenor saxophone"), device="USB"
+        AudioSettings(channel=2, wait=True, device="USB"),
+        RecognitionSettings(gate=-50.0, instruments=("violin", "tenor saxophone")),
     )
 
 
@@ -128,7 +134,7 @@ def test_everything_that_is_wrong_is_found(file: Path) -> None:
         'SOLOIST_GATE is "loud"; expected a number',
         "--threads is 0; expected 1 to 64",
     ]
-    assert reading.settings == Settings(hop=1.0)
+    assert reading.settings == Settings(recognition=RecognitionSettings(hop=1.0))
     with pytest.raises(ConfigError, match=r"did you mean port\? \(and 4 more: soloist config check\)$"):
         load({"threads": 0}, {"SOLOIST_GATE": "loud"}, file)
 
@@ -142,7 +148,7 @@ def test_no_message_tells_a_token(file: Path, text: str) -> None:
     file.write_text(text)
     (problem,) = read({}, {}, file).problems
     assert "1234567" not in problem
-    assert "1234567" not in show("token", "1234567")
+    assert "1234567" not in declared()["token"].field.written("1234567")
     assert "1234567" not in checkup.table(read({"token": "1234567"}, {}))
 
 
@@ -163,7 +169,7 @@ def test_what_is_no_text_is_refused(file: Path, content: bytes, said: str) -> No
 def test_what_editors_put_before_the_text_is_passed_over(file: Path) -> None:
     """A byte order mark and Windows' ends of lines do no harm."""
     file.write_bytes("\ufeffport = 1\r\nwait = true\r\n".encode())
-    assert load({}, {}, file) == Settings(port=1, wait=True)
+    assert load({}, {}, file) == Settings(AudioSettings(wait=True), server=ServerSettings(port=1))
 
 
 @pytest.mark.parametrize("name", ["none.toml", ""])
@@ -183,7 +189,7 @@ def test_what_is_no_file_is_not_waited_for(tmp_path: Path, certificate: Certific
             continue
         flags = {"certificate": str(certificate.certificate)} if setting == "key" else {}
         with pytest.raises(ConfigError, match=f'^{setting} is "{path}": not a file$'):
-            Access.of(load(flags | {setting: str(path)}, {}))
+            Access.of(load(flags | {setting: str(path)}, {}).server)
 
 
 def test_flags_are_read_as_variables_are() -> None:
@@ -195,13 +201,15 @@ def test_flags_are_read_as_variables_are() -> None:
         '--channel is "1.5"; expected a whole number',
         '--runtime is "onnx"; expected "auto" or "litert" or "tflite"',
     ]
-    assert reading.settings == Settings(gate=-5.0, hosts=("a", "b"), wait=True)
+    assert reading.settings == Settings(
+        AudioSettings(wait=True), RecognitionSettings(gate=-5.0), ServerSettings(hosts=("a", "b"))
+    )
 
 
 def test_settings_made_by_hand_are_checked_too() -> None:
     """A program that makes its own settings gets the same errors without a place."""
     with pytest.raises(ConfigError, match=r"^port is 70000; expected 0 to 65535$"):
-        Settings(port=70_000)
+        ServerSettings(port=70_000)
 
 
 def test_the_example_holds_every_setting_at_its_default(file: Path) -> None:
@@ -212,12 +220,12 @@ def test_the_example_holds_every_setting_at_its_default(file: Path) -> None:
     assert list(tomllib.loads(uncommented)) == names()
     file.write_text(uncommented)
     settings = load({}, {}, file)
-    for setting in dataclasses.fields(Settings):
-        value = getattr(settings, setting.name)
-        if setting.name == "hop":
-            assert round(value * SAMPLE_RATE / HOP_LENGTH) == setting.default * SAMPLE_RATE / HOP_LENGTH
-        elif setting.default is not None:
-            assert value == setting.default
+    for name, setting in declared().items():
+        value, default = setting.of(settings), setting.field.default
+        if name == "hop":
+            assert round(value * SAMPLE_RATE / HOP_LENGTH) == default * SAMPLE_RATE / HOP_LENGTH
+        elif default is not None:
+            assert value == default
     assert len(re.findall(r"(?m)^# .*\n#\w+ = ", text)) == len(names())
 
 

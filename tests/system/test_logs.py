@@ -200,7 +200,7 @@ if sys.argv[2] == "journal":
     status = os.fstat(2)
     os.environ["JOURNAL_STREAM"] = f"{status.st_dev}:{status.st_ino}"
 from stream.system import logs
-logs.configure("warning", sys.argv[1])
+logs.configure(logs.LoggingSettings("warning", sys.argv[1]))
 logs.announce("listening", address="x")
 logging.getLogger("stream").info("not told")
 logging.getLogger("other").warning("mend it")
@@ -237,10 +237,10 @@ def test_all_that_a_process_tells_has_one_form(form: str, where: str) -> None:
 AGAIN = """
 import logging
 from stream.system import logs
-logs.configure("info", "json")
+logs.configure(logs.LoggingSettings("info", "json"))
 for _ in range(3):
     logging.getLogger("stream").warning("mend it")
-logs.configure("error", "text")
+logs.configure(logs.LoggingSettings("error", "text"))
 logging.getLogger("stream").warning("not told")
 logging.getLogger("stream").error("told once")
 """

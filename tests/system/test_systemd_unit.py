@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from stream.errors import InstallError
-from stream.settings import settings as config
+from stream.settings.reading import load
 from stream.settings.settings import Settings
 from stream.system import systemd_unit as unit
 
@@ -101,7 +101,7 @@ def test_the_example_is_installed_for_the_service_alone(tmp_path: Path) -> None:
     group = grp.getgrgid(os.getgid()).gr_name
     path = tmp_path / "etc" / "soloist.toml"
     assert unit.install_example(path, group) is True
-    assert config.load({}, {}, path) == Settings()
+    assert load({}, {}, path) == Settings()
     assert stat.S_IMODE(path.stat().st_mode) == 0o640
     path.write_text("port = 1\n")
     assert unit.install_example(path, group) is False

@@ -15,7 +15,7 @@ from stream.bench.demo_audio import demo_audio
 from stream.recognition import bundle
 from stream.recognition.classifier import Classifier
 from stream.recognition.mel import N_MELS, SAMPLE_RATE, WINDOW, Array, StreamingMel
-from stream.recognition.recognizer import HOP
+from stream.recognition.settings import HOP
 from stream.recognition.smoothing import Smoother
 
 _PASSES = 5

@@ -19,7 +19,7 @@ from tqdm.contrib.logging import logging_redirect_tqdm
 
 from stream.errors import ConfigError
 from stream.recognition.mel import PARAMETERS
-from stream.recognition.recognizer import GATE
+from stream.recognition.settings import GATE
 from train.datasets import extraction as measure
 from train.datasets.clips import SPLITS, Clip, Dataset, Split
 from train.datasets.extraction import STEPS, Task, decibels, quantise, window_features

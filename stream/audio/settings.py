@@ -1,0 +1,36 @@
+"""What is to be listened to."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated
+
+from stream.audio.pcm import MOST_CHANNELS, unfit_form
+from stream.system.fields import Range, check
+
+
+@dataclass(frozen=True, slots=True)
+class AudioSettings:
+    """What is to be listened to, and how.
+
+    Raises
+    ------
+    ConfigError
+        When a value cannot be used. The text names it and what was expected.
+    """
+
+    input: str = "mic"
+    """`mic`, `demo`, the path of an audio file, or `-` for raw PCM on standard input."""
+    device: str | None = None
+    """A part of the name of the microphone or line input; it is waited for."""
+    wait: bool = False
+    """Whether to wait for a microphone where there is none."""
+    channel: Annotated[int | None, Range(1, MOST_CHANNELS)] = None
+    """The channel to listen to, counted from 1; the average of all without it."""
+    pcm: Annotated[str, unfit_form] = "s16le:44100:1"
+    """Form of the audio on standard input: s16le or f32le, rate in Hz, channels."""
+    loop: bool = False
+    """Whether a file begins again at its end."""
+
+    def __post_init__(self) -> None:
+        check(self)
