@@ -38,10 +38,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         return _command(told)
     except ConfigError as error:
-        _complain(error)
+        _print_error(error)
         return 2
     except SoloistError as error:
-        _complain(error)
+        _print_error(error)
         return 1
     except KeyboardInterrupt:
         return _INTERRUPTED
@@ -64,10 +64,10 @@ def _command(told: list[str]) -> int:
         return int(options.command(options))
 
 
-def _complain(what: object) -> None:
-    from stream.system.terminal import complain
+def _print_error(what: object) -> None:
+    from stream.system.terminal import print_error
 
-    complain(what)
+    print_error(what)
 
 
 def _interrupt(number: int, frame: FrameType | None) -> None:

@@ -106,7 +106,7 @@ class Capture:
             return
         if self._opening is None:
             strict = clock.now() - self._lost_at < GRACE_SECONDS
-            self._opening = self._worker.do(self._open, self._last, strict)
+            self._opening = self._worker.submit(self._open, self._last, strict)
         done, _ = await asyncio.wait({self._opening}, timeout=patience)
         if not done:
             raise SourceLostError("the sound system does not answer")
@@ -190,7 +190,7 @@ class Capture:
         self._past_overflows += source.handoff.overflows
         self.source = None
         source.handoff.close()
-        return self._worker.do(source.close)
+        return self._worker.submit(source.close)
 
     async def _rest(self, seconds: float) -> None:
         """Wait before the next try, at the most until a card is plugged in."""

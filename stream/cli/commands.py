@@ -9,7 +9,7 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 from stream.errors import ConfigError, SoloistError
-from stream.system.terminal import complain
+from stream.system.terminal import print_error
 
 if TYPE_CHECKING:
     import argparse
@@ -51,11 +51,11 @@ def classify_files(options: argparse.Namespace) -> int:
                 channel=channel,
             )
         except SoloistError as error:
-            complain(error)
+            print_error(error)
             failed = 1
             continue
         for note in report.notes(timeline):
-            complain(note)
+            print_error(note)
         sys.stdout.write(report.as_json(timeline) if options.json else report.as_text(timeline))
         sys.stdout.flush()
     return failed
@@ -111,7 +111,7 @@ def list_devices(options: argparse.Namespace) -> int:
 
     found = microphone.devices()
     if not found:
-        complain("no microphone or line input found")
+        print_error("no microphone or line input found")
         return 1
     for device in found:
         mark = "*" if device.default else " "
@@ -129,18 +129,18 @@ def check_settings(options: argparse.Namespace) -> int:
     sys.stdout.write(checkup.table(reading))
     sys.stdout.flush()
     for note in (*checkup.strays(os.environ), *checkup.notes(reading)):
-        complain(f"note: {note}")
+        print_error(f"note: {note}")
     problems = reading.in_order([*reading.problems, *checkup.problems(reading)])
     for problem in problems:
-        complain(problem)
+        print_error(problem)
     return 2 if problems else 0
 
 
 def write_example(options: argparse.Namespace) -> int:
     """Write a file of settings."""
-    from stream.system import systemd_unit as unit
+    from stream.system import systemd_unit
 
-    sys.stdout.write(unit.example())
+    sys.stdout.write(systemd_unit.example_settings())
     return 0
 
 
@@ -149,19 +149,21 @@ def install_service(options: argparse.Namespace) -> int:
     from pathlib import Path
 
     from stream.settings import reading as config
-    from stream.system import systemd_unit as unit
+    from stream.system import systemd_unit
 
     named = vars(options).get("config")
-    file = Path(named).absolute() if named else unit.CONFIG
-    content = unit.text(options.user, file, run=unit.command(), needed=unit.installation())
+    file = Path(named).absolute() if named else systemd_unit.SETTINGS_PATH
+    content = systemd_unit.render_unit(
+        options.user, file, run=systemd_unit.launch_command(), needed=systemd_unit.installed_folders()
+    )
     if options.print:
         sys.stdout.write(content)
         return 0
     if named:
-        wrote, is_new = unit.install(content, force=options.force), False
+        wrote, is_new = systemd_unit.install_unit(content, force=options.force), False
     else:
-        wrote, is_new = unit.install_with_example(content, force=options.force)
-    sys.stdout.write(f"wrote {unit.UNIT}\n" if wrote else f"{unit.UNIT} is up to date\n")
+        wrote, is_new = systemd_unit.install_unit_and_settings(content, force=options.force)
+    sys.stdout.write(f"wrote {systemd_unit.UNIT_PATH}\n" if wrote else f"{systemd_unit.UNIT_PATH} is up to date\n")
     if is_new:
         sys.stdout.write(f"wrote {file}: settings, all at their defaults\n")
     sys.stdout.write(
@@ -171,7 +173,7 @@ def install_service(options: argparse.Namespace) -> int:
     )
     sys.stdout.flush()
     for problem in config.read({}, {}, file).problems:
-        complain(problem)
+        print_error(problem)
     return 0
 
 
@@ -192,7 +194,7 @@ def train(arguments: list[str]) -> int:
     try:
         from train.__main__ import main as train
     except ImportError as error:
-        complain(f"the laboratory is not installed ({error.name} is missing): pip install 'soloist[train]'")
+        print_error(f"the laboratory is not installed ({error.name} is missing): pip install 'soloist[train]'")
         return 1
     return int(train(arguments))
 

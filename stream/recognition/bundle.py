@@ -14,7 +14,7 @@ from typing import Any, Final, TypeGuard
 from stream.errors import ModelError
 from stream.recognition.mel import CHANNELS, PARAMETERS
 from stream.recognition.settings import MODEL
-from stream.system import files as regular
+from stream.system.files import read_regular_file
 
 FORMAT: Final = 1
 UNKNOWN: Final = "unknown"
@@ -108,7 +108,7 @@ def load(model: str | os.PathLike[str] = MODEL) -> Bundle:
 def _read(path: Path, most: int) -> bytes:
     """Content of a file of at most so many bytes."""
     try:
-        content = regular.read(path, most + 1)
+        content = read_regular_file(path, most + 1)
     except OSError as error:
         raise ModelError(f"model file {path}: {error.strerror}") from error
     if len(content) > most:

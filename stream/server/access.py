@@ -13,7 +13,7 @@ from stream.errors import ConfigError
 from stream.server import certificate as validity
 from stream.server.host_names import is_address, is_loopback, name_of, origin, own_names
 from stream.server.settings import CONNECTIONS, PER_ADDRESS, TOKEN_LENGTH, ServerSettings
-from stream.system import files as regular
+from stream.system.files import read_regular_file
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,7 +124,7 @@ def token(settings: ServerSettings) -> str | None:
     if settings.token_file is not None:
         file = Path(settings.token_file)
         try:
-            secret = regular.read(file, 5 * TOKEN_LENGTH).decode().strip()
+            secret = read_regular_file(file, 5 * TOKEN_LENGTH).decode().strip()
         except OSError as error:
             raise ConfigError(f'token_file is "{file}": {error.strerror}') from error
         except UnicodeDecodeError:
@@ -156,7 +156,7 @@ def encryption(certificate: str | None, key: str | None) -> ssl.SSLContext | Non
     for setting, file in (("certificate", certificate), ("key", key)):
         if file is not None:
             try:
-                regular.read(file, 1)
+                read_regular_file(file, 1)
             except OSError as error:
                 raise ConfigError(f'{setting} is "{file}": {error.strerror}') from error
 

@@ -14,8 +14,8 @@ from stream.errors import AddressError, ConfigError, ModelError, SoloistError, S
 from stream.server import access as gate
 from stream.settings.reading import Reading, in_short, refuse
 from stream.system import logs
-from stream.system import stderr as quiet
-from stream.system.sd_notify import Notifier
+from stream.system.sd_notify import SystemdNotifier
+from stream.system.stderr import reserve_stderr
 from stream.system.worker import Worker
 
 if TYPE_CHECKING:
@@ -42,7 +42,7 @@ def run(read: Callable[[], Reading]) -> int:
     int
         Exit status: 0, 1 for what went wrong, 2 for settings that cannot be used.
     """
-    quiet.part_stderr()
+    reserve_stderr()
     faulthandler.enable()  # says where every thread is when the watchdog of systemd has to end us
     reading = read()
     settings = reading.settings
@@ -51,7 +51,7 @@ def run(read: Callable[[], Reading]) -> int:
         token = gate.token(settings.server)
     except ConfigError as error:
         logs.configure(logs.LoggingSettings(format=settings.logging.format))
-        logs.announce(reading.placed(error), logging.ERROR)
+        logs.log_always(reading.placed(error), logging.ERROR)
         return 2
     logs.configure(settings.logging, token)
     signal.signal(signal.SIGINT, signal.default_int_handler)  # for which asyncio has a better one
@@ -60,7 +60,7 @@ def run(read: Callable[[], Reading]) -> int:
     except asyncio.CancelledError:
         pass  # the user's signal, the one thing that stops the service
     except SoloistError as error:
-        logs.announce(f"{reading.placed(error)}{_hint(error)}", logging.ERROR)
+        logs.log_always(f"{reading.placed(error)}{_hint(error)}", logging.ERROR)
         return 2 if isinstance(error, ConfigError) else 1
     return 0
 
@@ -85,7 +85,7 @@ class _Process:
 
     def __init__(self, read: Callable[[], Reading]) -> None:
         self._read = read
-        self._notifier = Notifier()
+        self._notifier = SystemdNotifier()
         self._listening: str | None = None  # what the manager is told, once we are
         self._one_by_one = asyncio.Lock()
         self._worker = Worker("settings")  # for a disk that does not answer must not keep us from anything else
@@ -94,7 +94,7 @@ class _Process:
     async def serve(self, reading: Reading) -> None:
         """Run the service with these settings."""
         service = _service(reading)
-        service.on_alive, service.on_status = self._notifier.alive, self._notifier.status
+        service.on_alive, service.on_status = self._notifier.keep_alive, self._notifier.status
         running = asyncio.current_task()
         assert running is not None
 
@@ -111,7 +111,7 @@ class _Process:
 
     def _tell(self, address: str) -> None:
         self._listening = f"listening on {address}"
-        logs.announce(self._listening, address=address)
+        logs.log_always(self._listening, address=address)
         self._notifier.ready(self._listening)
         # A signal that came too early was kept back until now.
         signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGHUP})
@@ -127,12 +127,12 @@ class _Process:
             self._notifier.reloading()
             slow = asyncio.get_running_loop().call_later(
                 _PATIENCE_SECONDS,
-                logs.announce,
+                logs.log_always,
                 "the settings are still being read: does the disk answer that holds their files?",
                 logging.WARNING,
             )
             try:
-                await self._change(service, await self._worker.do(self._read))
+                await self._change(service, await self._worker.submit(self._read))
             finally:
                 slow.cancel()
                 if self._listening is not None:
@@ -146,19 +146,19 @@ class _Process:
         settings, later, problems = reading.settings, list[str](), reading.problems
         if not problems:
             later = renewal.possible(service.settings, settings)[1]
-            problems = await self._worker.do(checkup.next_problems, reading, later)
+            problems = await self._worker.submit(checkup.next_problems, reading, later)
         if not problems:
             try:
                 await service.reload(settings)
             except SoloistError as error:
-                problems = await self._worker.do(checkup.problems, reading) or [reading.placed(error)]
+                problems = await self._worker.submit(checkup.problems, reading) or [reading.placed(error)]
         if problems:
-            logs.announce(f"the settings stay as they were: {in_short(problems)}", logging.ERROR)
+            logs.log_always(f"the settings stay as they were: {in_short(problems)}", logging.ERROR)
             return
         logs.configure(settings.logging, service.server.access.token)
         for name in later:
-            logs.announce(f"{reading.called(name)} changes with the next start", logging.WARNING)
-        logs.announce("the settings were read again")
+            logs.log_always(f"{reading.called(name)} changes with the next start", logging.WARNING)
+        logs.log_always("the settings were read again")
 
 
 def _service(reading: Reading) -> Service:

@@ -81,7 +81,7 @@ class Archivist:
         self._metrics.log_missed.set_function(lambda: log.missed)
         self._log = log
         if is_old:
-            self._worker.do(_read, path, self._started).add_done_callback(self._take)
+            self._worker.submit(_read, path, self._started).add_done_callback(self._take)
 
     def place(self) -> None:
         """Have what was heard before in the history, at its own Unix time, whenever that of stream time 0 is another.

@@ -147,7 +147,7 @@ class Service:
         old = self.settings
         settings, later = renewal.possible(old, settings)
         # Not here, for a disk may not answer; the model also when its name is the same, for the file may not be.
-        access, classifier = await self._worker.do(_read, settings)
+        access, classifier = await self._worker.submit(_read, settings)
         other = _recognizer(settings.recognition, classifier)
         if classifier.bundle != self._bundle or renewal.changes_hearing(old.recognition, settings.recognition):
             await self._hearing.change(other)

@@ -12,8 +12,8 @@ from typing import Any, Final
 from stream.errors import ConfigError
 from stream.settings import values
 from stream.settings.settings import Setting, Settings, declared, rooms
-from stream.system import files as regular
 from stream.system.fields import short, written
+from stream.system.files import read_regular_file
 
 if typing.TYPE_CHECKING:
     from stream.settings.toml_lines import Statement
@@ -140,7 +140,7 @@ def _read(file: str | Path, known: Mapping[str, Setting], problems: list[str]) -
     from stream.settings.toml_lines import StatementError, parse
 
     try:
-        content = regular.read(file, _FILE_BYTES + 1)
+        content = read_regular_file(file, _FILE_BYTES + 1)
         if len(content) > _FILE_BYTES:
             raise ValueError(f"it is longer than the {_FILE_BYTES} bytes that a file of settings may have")
         return parse(content.decode("utf-8-sig"))

@@ -8,14 +8,14 @@ import stat
 from pathlib import Path
 
 
-def read(path: str | Path, most: int) -> bytes:
-    """Read a file: not a pipe that nobody may ever write to, nor a device without an end.
+def read_regular_file(path: str | Path, max_bytes: int) -> bytes:
+    """Read a regular file: not a pipe that nobody may ever write to, nor a device without an end.
 
     Parameters
     ----------
     path : str or path
-    most : int
-        Bytes that are read at the most. Who asks for one more than a file may have learns whether it is longer.
+    max_bytes : int
+        Bytes that are read at the most. Whoever asks for one more than a file may have learns whether it is longer.
 
     Raises
     ------
@@ -23,14 +23,14 @@ def read(path: str | Path, most: int) -> bytes:
         When it cannot be read, or is no regular file; `strerror` says which.
     """
     try:
-        with open(path, "rb", opener=_open) as file:
+        with open(path, "rb", opener=_open_without_waiting) as file:
             if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
                 raise OSError(errno.EINVAL, "not a file")
-            return file.read(most)
+            return file.read(max_bytes)
     except ValueError as error:  # a name with a zero byte
         raise OSError(errno.EINVAL, str(error)) from error
 
 
-def _open(path: str, flags: int) -> int:
-    # Or opening a pipe would wait for somebody who writes.
+def _open_without_waiting(path: str, flags: int) -> int:
+    # Opening a pipe would wait for somebody who writes into it.
     return os.open(path, flags | os.O_NONBLOCK)

@@ -1,4 +1,4 @@
-"""What the service tells on standard error: lines for people or JSON, and no fault over and over again."""
+"""The log on standard error: lines for people or JSON, with repeated messages counted instead of written."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from typing import Any, Final, Literal, TextIO
 
 from stream.system.fields import check
 
-SECONDS: Final = 60.0
-"""For so long a fault that was told is only counted."""
+REPEAT_SECONDS: Final = 60.0
+"""For so long after a record the same one is only counted."""
 _LIMITS: Final = ((logging.WARNING, 1), (logging.INFO, 100))
-"""From which level on how many lines of one kind are told in this time; there is no limit to what is below."""
-_PRIORITIES: Final = {"DEBUG": 7, "INFO": 6, "WARNING": 4, "ERROR": 3, "CRITICAL": 2}  # the journal's
-_ORDINARY: Final = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime"}
+"""Least level, and how many records of one kind are written in that time; below the last there is no limit."""
+_PRIORITIES: Final = {"DEBUG": 7, "INFO": 6, "WARNING": 4, "ERROR": 3, "CRITICAL": 2}  # syslog's, read by journald
+_STANDARD_FIELDS: Final = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,35 +49,36 @@ def configure(settings: LoggingSettings, token: str | None = None) -> None:
     ----------
     settings : LoggingSettings
     token : str, optional
-        What is never to be told.
+        A secret that is never to be written.
     """
     root = logging.getLogger()
-    handler = Handler(sys.stderr, JsonFormatter(token) if settings.format == "json" else TextFormatter(token))
-    handler.to_journal = _is_journal(sys.stderr, os.environ)
-    for former in [it for it in root.handlers if isinstance(it, Handler)]:
+    handler = RateLimitingHandler(
+        sys.stderr, JsonFormatter(token) if settings.format == "json" else TextFormatter(token)
+    )
+    handler.for_journald = _leads_to_journald(sys.stderr, os.environ)
+    for former in [it for it in root.handlers if isinstance(it, RateLimitingHandler)]:
         root.removeHandler(former)
         former.close()
     root.addHandler(handler)
     root.setLevel(settings.level.upper())
-    # What it tells of debugging is what clients send, their tokens too.
+    # At debug it logs what clients send, their tokens too.
     logging.getLogger("stream.websockets").setLevel(max(root.level, logging.INFO))
     logging.captureWarnings(settings.format == "json")
-    sys.excepthook = _tell_fault if settings.format == "json" else sys.__excepthook__
+    sys.excepthook = _log_uncaught if settings.format == "json" else sys.__excepthook__
 
 
-def announce(message: str, level: int = logging.INFO, **fields: Any) -> None:
-    """Tell something that is told at every level."""
+def log_always(message: str, level: int = logging.INFO, **fields: Any) -> None:
+    """Log a message whatever the level is set to."""
     log = logging.getLogger("stream")
     log.handle(log.makeRecord(log.name, level, "", 0, message, (), None, extra=fields))
 
 
-def _tell_fault(kind: type[BaseException], error: BaseException, trace: Any) -> None:
-    """Tell an exception that nobody caught, which would break the JSON otherwise."""
-    announced = logging.getLogger("stream")
-    announced.critical("%s: %s", kind.__name__, error, exc_info=(kind, error, trace))
+def _log_uncaught(kind: type[BaseException], error: BaseException, trace: Any) -> None:
+    """Log an exception that nobody caught, which would break the JSON otherwise."""
+    logging.getLogger("stream").critical("%s: %s", kind.__name__, error, exc_info=(kind, error, trace))
 
 
-def _is_journal(stream: TextIO, variables: Mapping[str, str]) -> bool:
+def _leads_to_journald(stream: TextIO, variables: Mapping[str, str]) -> bool:
     """Whether a stream goes to systemd's journal, which says so in a variable."""
     try:
         status = os.fstat(stream.fileno())
@@ -92,7 +93,7 @@ class TextFormatter(logging.Formatter):
     Parameters
     ----------
     token : str, optional
-        What is never to be told.
+        A secret that is never to be written.
     """
 
     def __init__(self, token: str | None = None) -> None:
@@ -101,7 +102,7 @@ class TextFormatter(logging.Formatter):
 
     def format(self, record: logging.LogRecord) -> str:
         """Return the text of a record."""
-        return _without(self._token, super().format(record))
+        return _redacted(self._token, super().format(record))
 
 
 class JsonFormatter(logging.Formatter):
@@ -110,7 +111,7 @@ class JsonFormatter(logging.Formatter):
     Parameters
     ----------
     token : str, optional
-        What is never to be told.
+        A secret that is never to be written.
     """
 
     def __init__(self, token: str | None = None) -> None:
@@ -120,24 +121,24 @@ class JsonFormatter(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
         """Return the text of a record."""
         seconds = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(record.created))
-        told: dict[str, Any] = {
+        fields: dict[str, Any] = {
             "time": f"{seconds}.{int(record.msecs):03}Z",
             "level": record.levelname.lower(),
             "logger": record.name,
             "message": record.getMessage(),
         }
-        told |= {name: value for name, value in vars(record).items() if name not in _ORDINARY | told.keys()}
+        fields |= {name: value for name, value in vars(record).items() if name not in _STANDARD_FIELDS | fields.keys()}
         if record.exc_info:
-            told["exception"] = self.formatException(record.exc_info)
-        return json.dumps({name: self._plain(value) for name, value in told.items()}, ensure_ascii=False)
+            fields["exception"] = self.formatException(record.exc_info)
+        return json.dumps({name: self._json_value(value) for name, value in fields.items()}, ensure_ascii=False)
 
-    def _plain(self, value: object) -> object:
+    def _json_value(self, value: object) -> object:
         if value is None or isinstance(value, bool | int | float):
             return value
-        return _without(self._token, str(value))
+        return _redacted(self._token, str(value))
 
 
-def _without(token: str | None, text: str) -> str:
+def _redacted(token: str | None, text: str) -> str:
     """Hide the token, also as Python and JSON write it inside of quotes."""
     if token:
         for form in (token, repr(token)[1:-1], json.dumps(token)[1:-1]):
@@ -146,24 +147,24 @@ def _without(token: str | None, text: str) -> str:
 
 
 @dataclass(slots=True)
-class _Run:
-    """Records of one kind, in one stretch of `SECONDS`."""
+class _Repeats:
+    """Records of one kind, over `REPEAT_SECONDS`."""
 
-    began: float
+    since: float
     newest: logging.LogRecord
     count: int
     left: int
     """How many more may be written."""
     counting: bool = False
-    """Whether the count will be told."""
+    """Whether the count will be written."""
 
 
-class Handler(logging.StreamHandler[TextIO]):
-    """Writes records; what comes again and again is one line, and later a count.
+class RateLimitingHandler(logging.StreamHandler[TextIO]):
+    """Writes records; what repeats is written once, and later counted.
 
-    Faults, from warnings on, are of one kind if their messages differ in numbers only. Those that were not written are
-    told with the newest and a count when `SECONDS` have passed, and so on as long as they come; with them all others
-    that the same logger has to tell, in the order in which they came last, so that the last line says how things are.
+    Warnings and above are of one kind if their messages differ in numbers only. Those that were left out are written as
+    the newest with a count when `REPEAT_SECONDS` have passed, and so on as long as they come; with them all others of
+    the same logger, in the order in which they came last, so that the last line says how things are.
 
     Parameters
     ----------
@@ -184,16 +185,16 @@ class Handler(logging.StreamHandler[TextIO]):
     ) -> None:
         super().__init__(stream)
         self.setFormatter(formatter)
-        self.to_journal = False
+        self.for_journald = False
         """Whether each line begins with its priority, as the journal reads it."""
         self._clock = clock
-        self._later = later or _later
-        self._runs: dict[tuple[str, int, str], _Run] = {}  # the one that came last is the last
+        self._later = later or _start_timer
+        self._repeats: dict[tuple[str, int, str], _Repeats] = {}  # the one that came last is the last
 
     def format(self, record: logging.LogRecord) -> str:
         """Return the text of a record as it is written."""
         text = super().format(record)
-        if self.to_journal:
+        if self.for_journald:
             mark = f"<{_PRIORITIES.get(record.levelname, 6)}>"
             text = mark + text.replace("\n", f"\n{mark}")
         return text
@@ -208,46 +209,50 @@ class Handler(logging.StreamHandler[TextIO]):
         text = re.sub(r"\d+", "0", record.getMessage()) if limit == 1 else str(record.msg)
         kind = (record.name, record.levelno, text)
         # What did not come for a while is forgotten, so that there is never much to remember.
-        self._runs = {k: run for k, run in self._runs.items() if run.counting or now - run.began < SECONDS}
-        run = self._runs[kind] = self._runs.pop(kind, _Run(now, record, 0, limit))
-        run.newest = record
-        run.count += 1
-        if run.left:
-            run.left -= 1
+        self._repeats = {
+            k: repeats
+            for k, repeats in self._repeats.items()
+            if repeats.counting or now - repeats.since < REPEAT_SECONDS
+        }
+        repeats = self._repeats[kind] = self._repeats.pop(kind, _Repeats(now, record, 0, limit))
+        repeats.newest = record
+        repeats.count += 1
+        if repeats.left:
+            repeats.left -= 1
             super().emit(record)
-        elif not run.counting:
-            run.counting = True
-            self._later(SECONDS - (now - run.began), lambda: self._tell(kind))
+        elif not repeats.counting:
+            repeats.counting = True
+            self._later(REPEAT_SECONDS - (now - repeats.since), lambda: self._write_counts(kind))
 
     def close(self) -> None:
-        """Tell what was only counted so far."""
-        for kind in list(self._runs):
-            self._tell(kind)
+        """Write what was only counted so far."""
+        for kind in list(self._repeats):
+            self._write_counts(kind)
         super().close()
 
-    def _tell(self, kind: tuple[str, int, str]) -> None:
-        """Write how often records came when those of some kind are due, and go on counting."""
+    def _write_counts(self, kind: tuple[str, int, str]) -> None:
+        """Write the counts of a logger when those of one kind are due, and go on counting."""
         self.acquire()
         try:
-            due = self._runs.get(kind)
+            due = self._repeats.get(kind)
             if due is not None and due.counting:
-                for other, run in list(self._runs.items()):
-                    if run.counting and other[0] == kind[0]:
-                        self._tell_count(run)
-                        self._runs[other] = _Run(self._clock(), run.newest, 0, 0)
+                for other, repeats in list(self._repeats.items()):
+                    if repeats.counting and other[0] == kind[0]:
+                        self._write_count(repeats)
+                        self._repeats[other] = _Repeats(self._clock(), repeats.newest, 0, 0)
         finally:
             self.release()
 
-    def _tell_count(self, run: _Run) -> None:
-        seconds = max(1, round(self._clock() - run.began))
-        times = "once" if run.count == 1 else f"{run.count} times"
-        record = logging.makeLogRecord(vars(run.newest))
-        record.msg, record.args = f"{run.newest.getMessage()} ({times} in {seconds} s)", ()
-        record.repeated, record.seconds = run.count, seconds
+    def _write_count(self, repeats: _Repeats) -> None:
+        seconds = max(1, round(self._clock() - repeats.since))
+        times = "once" if repeats.count == 1 else f"{repeats.count} times"
+        record = logging.makeLogRecord(vars(repeats.newest))
+        record.msg, record.args = f"{repeats.newest.getMessage()} ({times} in {seconds} s)", ()
+        record.repeated, record.seconds = repeats.count, seconds
         super().emit(record)
 
 
-def _later(seconds: float, call: Callable[[], None]) -> None:
+def _start_timer(seconds: float, call: Callable[[], None]) -> None:
     timer = threading.Timer(seconds, call)
     timer.daemon = True
     timer.start()

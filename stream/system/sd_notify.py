@@ -1,4 +1,4 @@
-"""Tells systemd how the service is, by the datagrams of sd_notify(3)."""
+"""Reports the state of the service to systemd, by the datagrams of sd_notify(3)."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Final
 
-_OFTEN: Final = 4
-"""How many signs of life there are at the most in the time that the watchdog waits."""
+_KEEP_ALIVES: Final = 4
+"""Keep-alive messages that are sent at the most in the time that the watchdog waits."""
 
 _log = logging.getLogger(__name__)
 
 
-class Notifier:
-    """The service manager that started us; without one, nobody is told anything.
+class SystemdNotifier:
+    """Sends messages to the service manager that started us; without one, none.
 
     Parameters
     ----------
@@ -30,9 +30,9 @@ class Notifier:
         self._clock = clock
         self._socket: socket.socket | None = None
         self._status: str | None = None
-        self._alive_at = float("-inf")
-        self.watchdog = _watchdog(variables)
-        """Seconds without `alive` after which the manager restarts the service; none where it does not watch."""
+        self._kept_alive_at = float("-inf")
+        self.watchdog_seconds = _watchdog(variables)
+        """Seconds without `keep_alive` after which the manager restarts the service; None where it does not watch."""
         path = variables.get("NOTIFY_SOCKET", "")
         if not path.startswith(("/", "@")):
             return
@@ -43,11 +43,11 @@ class Notifier:
     def ready(self, status: str) -> None:
         """Say that the service serves, after its start or after `reloading`."""
         self._status = None
-        self._send("READY=1", self._told(status))
+        self._send("READY=1", self._status_line(status))
 
     def status(self, text: str) -> None:
         """Say in a line what the service does, for `systemctl status`."""
-        self._send(self._told(text))
+        self._send(self._status_line(text))
 
     def reloading(self) -> None:
         """Say that the configuration is being read anew; `ready` ends it."""
@@ -55,25 +55,25 @@ class Notifier:
 
     def stopping(self) -> None:
         """Say that the service ends."""
-        self._send("STOPPING=1", self._told("ending"))
+        self._send("STOPPING=1", self._status_line("ending"))
 
-    def alive(self) -> None:
-        """Say that audio goes through. To be called as often as it does; only some of the calls are passed on."""
-        if self.watchdog is None:
+    def keep_alive(self) -> None:
+        """Say that audio goes through. To be called with every block; only some of the calls are sent."""
+        if self.watchdog_seconds is None:
             return
         now = self._clock()
-        if now - self._alive_at >= self.watchdog / _OFTEN:
-            self._alive_at = now
+        if now - self._kept_alive_at >= self.watchdog_seconds / _KEEP_ALIVES:
+            self._kept_alive_at = now
             self._send("WATCHDOG=1")
 
     def close(self) -> None:
-        """Tell no more."""
+        """Send no more."""
         if self._socket is not None:
             self._socket.close()
             self._socket = None
 
-    def _told(self, status: str) -> str:
-        """Return the assignment of a status, nothing if it is the one that was told."""
+    def _status_line(self, status: str) -> str:
+        """Return the assignment of a status, nothing if it is the one that was sent last."""
         line = " ".join(status.split())
         if line == self._status:
             return ""
@@ -87,7 +87,7 @@ class Notifier:
         try:
             self._socket.sendto(text.encode(), self._address)
         except OSError as error:
-            # A full or missing socket of the manager must not end a show; if it stays so, the watchdog does its work.
+            # A full or missing socket of the manager must not end the service; the watchdog restarts it if need be.
             _log.warning("cannot tell systemd: %s", error.strerror)
 
 

@@ -1,4 +1,4 @@
-"""Standard error: silence for C libraries that talk there whatever happens, and a voice for ourselves."""
+"""Standard error, kept free of what C libraries print there."""
 
 from __future__ import annotations
 
@@ -11,61 +11,61 @@ from collections.abc import Iterator
 from typing import Any
 
 _lock = threading.Lock()
-_inside = 0
+_depth = 0
 _saved = -1
-_parted = False
+_reserved = False
 
 
 @contextlib.contextmanager
 def quiet_stderr() -> Iterator[None]:
-    """Send what is written to file descriptor 2 nowhere; in any thread, and in several at once.
+    """Discard what is written to file descriptor 2; in any thread, and in several at once.
 
-    ALSA, PortAudio and XNNPACK explain themselves there at length where one line of ours says all. What they say is
-    told by return codes, too, so nothing is hidden.
+    ALSA, PortAudio and XNNPACK print pages there where one line of ours says all. Their return codes say the same, so
+    nothing is hidden.
     """
-    if _parted:  # it is so all the time
+    if _reserved:  # it is discarded all the time
         yield
         return
-    _enter()
+    _silence()
     try:
         yield
     finally:
-        _leave()
+        _restore()
 
 
-def part_stderr() -> None:
-    """Silence libraries for the rest of the process, and give Python a way to standard error of its own.
+def reserve_stderr() -> None:
+    """Keep standard error for Python alone, for the rest of the process.
 
-    They speak from threads of theirs, too, whenever they like, and one that hangs is not to keep us from being heard.
+    C libraries print from threads of theirs at any time, and one that hangs inside `quiet_stderr` would silence us.
     What Python writes, its warnings and its trace of a crash included, goes where it went. Where it cannot be written,
-    on a disk that is full or to somebody who has gone, it is lost: that is no reason to end.
+    on a full disk or to a reader that has gone, it is lost: that is no reason to end.
     """
-    global _parted
+    global _reserved
     with _lock:
-        if _parted:
+        if _reserved:
             return
-        _parted = True
-        nowhere = os.open(os.devnull, os.O_WRONLY)
+        _reserved = True
+        null = os.open(os.devnull, os.O_WRONLY)
         encoding = "utf-8"
         try:
-            own = os.dup(sys.stderr.fileno())
+            descriptor = os.dup(sys.stderr.fileno())
             encoding = sys.stderr.encoding
         except (AttributeError, OSError, ValueError):  # closed by whoever started us
-            own = os.dup(nowhere)
+            descriptor = os.dup(null)
         with contextlib.suppress(AttributeError, OSError, ValueError):
             sys.stderr.flush()
-        os.dup2(nowhere, 2)
-        if nowhere != 2:
-            os.close(nowhere)
-        out = io.BufferedWriter(_Own(own, "w"))
+        os.dup2(null, 2)
+        if null != 2:
+            os.close(null)
+        out = io.BufferedWriter(_LossyOutput(descriptor, "w"))
         sys.stderr = io.TextIOWrapper(out, encoding=encoding, errors="backslashreplace", line_buffering=True)
 
 
-class _Own(io.FileIO):
-    """A file of which writing never fails."""
+class _LossyOutput(io.FileIO):
+    """A file whose failed writes are dropped."""
 
     def write(self, data: Any) -> int:
-        """Write, or lose, all of it or a part of it; return how many bytes are done with."""
+        """Write all or a part; what fails counts as written."""
         with contextlib.suppress(OSError):
             written: int | None = super().write(data)
             if written is not None:
@@ -73,11 +73,11 @@ class _Own(io.FileIO):
         return memoryview(data).nbytes
 
 
-def _enter() -> None:
-    global _inside, _saved
+def _silence() -> None:
+    global _depth, _saved
     with _lock:
-        _inside += 1
-        if _inside > 1:
+        _depth += 1
+        if _depth > 1:
             return
         with contextlib.suppress(AttributeError, OSError, ValueError):  # there is none, or it cannot be written
             sys.stderr.flush()
@@ -86,14 +86,14 @@ def _enter() -> None:
         except OSError:  # closed by whoever started us
             _saved = -1
             return
-        with open(os.devnull, "wb") as nowhere:
-            os.dup2(nowhere.fileno(), 2)
+        with open(os.devnull, "wb") as null:
+            os.dup2(null.fileno(), 2)
 
 
-def _leave() -> None:
-    global _inside
+def _restore() -> None:
+    global _depth
     with _lock:
-        _inside -= 1
-        if not _inside and _saved >= 0:
+        _depth -= 1
+        if not _depth and _saved >= 0:
             os.dup2(_saved, 2)
             os.close(_saved)

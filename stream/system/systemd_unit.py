@@ -17,38 +17,40 @@ from typing import Final
 import stream
 from stream.errors import InstallError
 
-UNIT: Final = Path("/etc/systemd/system/soloist.service")
-CONFIG: Final = Path("/etc/soloist/soloist.toml")
+UNIT_PATH: Final = Path("/etc/systemd/system/soloist.service")
+SETTINGS_PATH: Final = Path("/etc/soloist/soloist.toml")
 _GROUP: Final = "audio"
 """Who may use sound cards; the service is one of them, and by this it may read its settings."""
 _HOMES: Final = (Path("/home"), Path("/root"), Path("/run/user"))
 
 
-def command() -> list[str]:
+def launch_command() -> list[str]:
     """Return the command by which this installation is called."""
     script = Path(sysconfig.get_path("scripts")) / "soloist"
     return [str(script)] if script.is_file() else [sys.executable, "-m", "stream"]
 
 
-def installation() -> list[Path]:
+def installed_folders() -> list[Path]:
     """Return the folders that this installation is read from."""
     package = Path(stream.__file__).resolve().parent.parent
     return [Path(sys.prefix), Path(sys.base_prefix), package]
 
 
-def text(user: str | None = None, config: Path = CONFIG, *, run: Sequence[str], needed: Iterable[Path]) -> str:
+def render_unit(
+    user: str | None = None, config: Path = SETTINGS_PATH, *, run: Sequence[str], needed: Iterable[Path]
+) -> str:
     """Write the unit.
 
     Parameters
     ----------
     user : str, optional
-        Whom it runs as; without it, somebody whom systemd makes up for as long as it runs.
+        The user that it runs as; without it, a user that systemd creates for as long as it runs.
     config : path
         The settings, an absolute path.
     run : sequence of str
-        The command, see `command`.
+        The command, see `launch_command`.
     needed : iterable of path
-        What it is read from, see `installation`. Nothing else in the homes can be seen by the service.
+        What it is read from, see `installed_folders`. Nothing else in the homes can be seen by the service.
 
     Raises
     ------
@@ -66,24 +68,24 @@ def text(user: str | None = None, config: Path = CONFIG, *, run: Sequence[str], 
     if outermost:
         paths = " ".join(_quoted(str(path).replace(":", "\\:")) for path in outermost)
         home = f"# Soloist is installed in somebody's home.\nProtectHome=tmpfs\nBindReadOnlyPaths={paths}"
-    marks = {
+    placeholders = {
         "@COMMAND@": " ".join(map(_quoted, run)),
         "@CONFIG@": _quoted(str(config)).replace("$", "$$"),
         "@USER@": "DynamicUser=yes\nUser=soloist" if user is None else f"User={user}",
         "@HOME@": home,
     }
     unit = (resources.files("stream") / "soloist.service").read_text(encoding="utf-8")
-    for mark, value in marks.items():
-        unit = unit.replace(mark, value)
+    for placeholder, value in placeholders.items():
+        unit = unit.replace(placeholder, value)
     return unit
 
 
-def example() -> str:
+def example_settings() -> str:
     """Return a file of settings in which all are at their defaults."""
     return (resources.files("stream") / "soloist.toml").read_text(encoding="utf-8")
 
 
-def install(unit: str, path: Path = UNIT, *, force: bool = False) -> bool:
+def install_unit(unit: str, path: Path = UNIT_PATH, *, force: bool = False) -> bool:
     """Write the unit where systemd finds it.
 
     Returns
@@ -96,13 +98,13 @@ def install(unit: str, path: Path = UNIT, *, force: bool = False) -> bool:
     InstallError
         When it cannot be written, or another one is there and it may not be replaced.
     """
-    if is_installed(unit, path, force=force):
+    if is_unit_installed(unit, path, force=force):
         return False
     _write(path, unit, 0o644, None)
     return True
 
 
-def is_installed(unit: str, path: Path = UNIT, *, force: bool = False) -> bool:
+def is_unit_installed(unit: str, path: Path = UNIT_PATH, *, force: bool = False) -> bool:
     """Whether the unit is where systemd finds it, to the letter.
 
     Raises
@@ -117,16 +119,18 @@ def is_installed(unit: str, path: Path = UNIT, *, force: bool = False) -> bool:
     except FileNotFoundError:
         return False
     except (OSError, ValueError) as error:
-        raise InstallError(f"cannot read {path}: {_reason(error)}") from error
+        raise InstallError(f"cannot read {path}: {_describe(error)}") from error
     if present != unit and not force:
         raise InstallError(f"{path} is there and differs; --force replaces it, --print shows the new one")
     return present == unit
 
 
-def install_with_example(
-    unit: str, path: Path = UNIT, config: Path = CONFIG, group: str = _GROUP, *, force: bool = False
+def install_unit_and_settings(
+    unit: str, path: Path = UNIT_PATH, config: Path = SETTINGS_PATH, group: str = _GROUP, *, force: bool = False
 ) -> tuple[bool, bool]:
-    """Write the unit, and a file of settings if there is none: both or neither; see `install` and `install_example`.
+    """Write the unit, and a file of settings if there is none: both or neither.
+
+    See `install_unit` and `install_example_settings`.
 
     Returns
     -------
@@ -138,13 +142,13 @@ def install_with_example(
     InstallError
         When one of them cannot be written.
     """
-    is_installed(unit, path, force=force)
+    is_unit_installed(unit, path, force=force)
     folders = [folder for folder in config.parents if not folder.exists()]
     is_new = False
     try:
         # First, for a unit without its settings starts in vain.
-        is_new = install_example(config, group)
-        return install(unit, path, force=force), is_new
+        is_new = install_example_settings(config, group)
+        return install_unit(unit, path, force=force), is_new
     except BaseException:
         with contextlib.suppress(OSError):
             if is_new:
@@ -154,7 +158,7 @@ def install_with_example(
         raise
 
 
-def install_example(path: Path = CONFIG, group: str = _GROUP) -> bool:
+def install_example_settings(path: Path = SETTINGS_PATH, group: str = _GROUP) -> bool:
     """Write a file of settings, to be read by root and the service alone, for it may hold a token.
 
     Returns
@@ -172,8 +176,8 @@ def install_example(path: Path = CONFIG, group: str = _GROUP) -> bool:
             return False
         path.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise InstallError(f"cannot write {path}: {_reason(error)}") from error
-    _write(path, example(), 0o640, group)
+        raise InstallError(f"cannot write {path}: {_describe(error)}") from error
+    _write(path, example_settings(), 0o640, group)
     return True
 
 
@@ -196,7 +200,7 @@ def _write(path: Path, content: str, mode: int, group: str | None) -> None:
         raise InstallError(f"cannot write {path}: this system has no group {group!r}") from error
     except OSError as error:
         hint = " (try sudo)" if isinstance(error, PermissionError) else ""
-        raise InstallError(f"cannot write {path}: {_reason(error)}{hint}") from error
+        raise InstallError(f"cannot write {path}: {_describe(error)}{hint}") from error
 
 
 def _in_homes(path: Path) -> bool:
@@ -211,5 +215,5 @@ def _quoted(word: str) -> str:
     return '"' + word.replace("\\", "\\\\").replace('"', '\\"') + '"'
 
 
-def _reason(error: Exception) -> str:
+def _describe(error: Exception) -> str:
     return getattr(error, "strerror", None) or str(error)

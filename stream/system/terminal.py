@@ -19,8 +19,8 @@ _STDOUT: Final = 1
 _STDERR: Final = 2
 
 
-class _Descriptor(io.FileIO):
-    """Says that it was the output that failed, and why."""
+class _CheckedOutput(io.FileIO):
+    """Raises `OutputError` where writing fails."""
 
     def write(self, data: ReadableBuffer) -> int:
         try:
@@ -34,7 +34,7 @@ class _Descriptor(io.FileIO):
 
 @contextmanager
 def checked_stdout() -> Iterator[None]:
-    """Have what is written to `sys.stdout` be written at the end, or raise; and standard error lead somewhere.
+    """Make sure that what is printed is written, or raise; and that standard error leads somewhere.
 
     What the encoding of the terminal lacks is written with backslashes.
 
@@ -45,16 +45,16 @@ def checked_stdout() -> Iterator[None]:
     BrokenPipeError
         When nobody reads it any more.
     """
-    # Of those that are closed, whatever is opened next, a database say, would get the number, and what libraries print.
+    # A closed descriptor's number would go to whatever is opened next, a database say, with all that libraries print.
     if sys.stdout is None:
-        _occupy(_STDOUT, os.O_RDONLY)
+        _open_null_device(_STDOUT, os.O_RDONLY)
     if sys.stderr is None:
-        _occupy(_STDERR, os.O_WRONLY)
+        _open_null_device(_STDERR, os.O_WRONLY)
         sys.stderr = open(_STDERR, "w", closefd=False)  # noqa: SIM115 - it is that of the process
     encoding = "utf-8" if sys.stdout is None else sys.stdout.encoding
     is_terminal = sys.stdout is not None and sys.stdout.isatty()
     sys.stdout = io.TextIOWrapper(
-        io.BufferedWriter(_Descriptor(_STDOUT, "w", closefd=False)),
+        io.BufferedWriter(_CheckedOutput(_STDOUT, "w", closefd=False)),
         encoding=encoding,
         errors="backslashreplace",
         line_buffering=is_terminal,
@@ -65,17 +65,17 @@ def checked_stdout() -> Iterator[None]:
         finally:
             sys.stdout.flush()
     except (OutputError, BrokenPipeError):
-        _give_up(_STDOUT)
+        _discard_output(_STDOUT)
         raise
 
 
-def complain(what: object) -> None:
-    """Say on standard error, in one line, what is wrong. Where nobody can be told, the exit status has to do."""
+def print_error(error: object) -> None:
+    """Print one line on standard error. Where that cannot be written, the exit status has to do."""
     try:
-        sys.stderr.write(f"soloist: {printable(str(what))}\n")
+        sys.stderr.write(f"soloist: {printable(str(error))}\n")
         sys.stderr.flush()
     except OSError:
-        _give_up(_STDERR)
+        _discard_output(_STDERR)
 
 
 def printable(text: str) -> str:
@@ -83,14 +83,14 @@ def printable(text: str) -> str:
     return "".join(character if character.isprintable() else ascii(character)[1:-1] for character in text)
 
 
-def _occupy(descriptor: int, mode: int) -> None:
-    nowhere = os.open(os.devnull, mode)
-    if nowhere != descriptor:
-        os.dup2(nowhere, descriptor)
-        os.close(nowhere)
+def _open_null_device(descriptor: int, mode: int) -> None:
+    null = os.open(os.devnull, mode)
+    if null != descriptor:
+        os.dup2(null, descriptor)
+        os.close(null)
 
 
-def _give_up(descriptor: int) -> None:
-    """Have what is left to be written lead nowhere: Python would complain once more when it ends."""
+def _discard_output(descriptor: int) -> None:
+    """Discard what is left in buffers: Python would print another error when it ends."""
     with suppress(OSError):
         os.dup2(os.open(os.devnull, os.O_WRONLY), descriptor)

@@ -13,7 +13,9 @@ T = TypeVar("T")
 
 
 class Worker:
-    """Does one thing after the other in a thread of its own, which never keeps the process from ending.
+    """Runs one function after the other in a thread of its own, which never keeps the process from ending.
+
+    Python waits for the threads of `ThreadPoolExecutor` and `asyncio.to_thread` when it ends, however long they hang.
 
     Parameters
     ----------
@@ -26,8 +28,8 @@ class Worker:
         self._jobs: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
         self._thread: threading.Thread | None = None
 
-    def do(self, function: Callable[..., T], *arguments: Any) -> asyncio.Future[T]:
-        """Have something done after all that was asked for before.
+    def submit(self, function: Callable[..., T], *arguments: Any) -> asyncio.Future[T]:
+        """Run a function after all that were submitted before.
 
         Returns
         -------
@@ -38,18 +40,18 @@ class Worker:
         future: asyncio.Future[T] = loop.create_future()
         future.add_done_callback(lambda it: it.cancelled() or it.exception())  # which nobody may wait for any more
 
-        def settle(set_outcome: Callable[[Any], None], outcome: object) -> None:
+        def settle(set_outcome: Callable[[Any], None], value: object) -> None:
             if not future.done():
-                set_outcome(outcome)
+                set_outcome(value)
 
         def job() -> None:
-            told: tuple[Callable[[Any], None], object]
+            outcome: tuple[Callable[[Any], None], object]
             try:
-                told = (future.set_result, function(*arguments))
+                outcome = (future.set_result, function(*arguments))
             except Exception as error:
-                told = (future.set_exception, error)
+                outcome = (future.set_exception, error)
             with contextlib.suppress(RuntimeError):  # the loop may be gone by now
-                loop.call_soon_threadsafe(settle, *told)
+                loop.call_soon_threadsafe(settle, *outcome)
 
         self._jobs.put(job)
         if self._thread is None:
@@ -58,7 +60,7 @@ class Worker:
         return future
 
     def close(self) -> None:
-        """Let the thread end when all is done."""
+        """Let the thread end when all that was submitted is done."""
         self._jobs.put(None)
 
     def _work(self) -> None:

@@ -26,7 +26,9 @@ class Desk:
         self.now = 0.0
         self.due: list[tuple[float, Callable[[], None]]] = []
         self.written = io.StringIO()
-        self.handler = logs.Handler(self.written, formatter or logs.TextFormatter(), lambda: self.now, self._later)
+        self.handler = logs.RateLimitingHandler(
+            self.written, formatter or logs.TextFormatter(), lambda: self.now, self._later
+        )
         self.log = logging.Logger("stream.desk", logging.DEBUG)
         self.log.addHandler(self.handler)
 
@@ -128,7 +130,7 @@ def test_what_was_only_counted_is_told_at_the_end(desk: Desk) -> None:
     desk.turn(61)
     desk.log.warning("again")
     desk.log.warning("again")
-    assert len(desk.handler._runs) == 1
+    assert len(desk.handler._repeats) == 1
     desk.turn(71)
     desk.lines()
     desk.handler.close()
@@ -188,7 +190,7 @@ def test_a_token_is_never_told(formatter: Callable[[str], logging.Formatter]) ->
 
 def test_lines_for_the_journal_begin_with_their_priority(desk: Desk) -> None:
     """Where systemd reads the lines, each has its priority, also those of an exception."""
-    desk.handler.to_journal = True
+    desk.handler.for_journald = True
     desk.log.warning("a\nb")
     desk.log.info("c")
     assert desk.lines() == ["<4>soloist: a", "<4>b", "<6>soloist: c"]
@@ -201,7 +203,7 @@ if sys.argv[2] == "journal":
     os.environ["JOURNAL_STREAM"] = f"{status.st_dev}:{status.st_ino}"
 from stream.system import logs
 logs.configure(logs.LoggingSettings("warning", sys.argv[1]))
-logs.announce("listening", address="x")
+logs.log_always("listening", address="x")
 logging.getLogger("stream").info("not told")
 logging.getLogger("other").warning("mend it")
 import warnings

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from stream.system.sd_notify import Notifier
+from stream.system.sd_notify import SystemdNotifier
 
 
 class Manager:
@@ -65,7 +65,7 @@ def test_the_states_of_a_service_reach_the_manager(place: tuple[Manager, str]) -
     """Ready, status, reloading and stopping are told as sd_notify(3) has them, on a path and an abstract socket."""
     manager, name = place
     clock = Clock()
-    notifier = Notifier({"NOTIFY_SOCKET": name}, clock)
+    notifier = SystemdNotifier({"NOTIFY_SOCKET": name}, clock)
     notifier.ready("listening")
     assert manager.hear() == {"READY": "1", "STATUS": "listening"}
     notifier.status("waits for\n'USB Audio'")
@@ -83,7 +83,7 @@ def test_the_states_of_a_service_reach_the_manager(place: tuple[Manager, str]) -
 def test_a_status_is_told_once(place: tuple[Manager, str]) -> None:
     """What the manager knows already is not told again."""
     manager, name = place
-    notifier = Notifier({"NOTIFY_SOCKET": name})
+    notifier = SystemdNotifier({"NOTIFY_SOCKET": name})
     notifier.status("running")
     notifier.status("running")
     assert manager.hear() == {"STATUS": "running"}
@@ -96,11 +96,11 @@ def test_signs_of_life_are_rationed(place: tuple[Manager, str]) -> None:
     manager, name = place
     clock = Clock()
     variables = {"NOTIFY_SOCKET": name, "WATCHDOG_USEC": "8000000", "WATCHDOG_PID": str(os.getpid())}
-    notifier = Notifier(variables, clock)
-    assert notifier.watchdog == 8.0
+    notifier = SystemdNotifier(variables, clock)
+    assert notifier.watchdog_seconds == 8.0
     told = 0
     for _ in range(80):
-        notifier.alive()
+        notifier.keep_alive()
         if not manager.hears_nothing():
             told += 1
         clock.now += 0.1
@@ -114,9 +114,9 @@ def test_signs_of_life_are_rationed(place: tuple[Manager, str]) -> None:
 def test_without_a_watchdog_nothing_is_fed(tmp_path: Path, watch: dict[str, str]) -> None:
     """Signs of life go to a watchdog that watches this process, and nowhere else."""
     manager = Manager(str(tmp_path / "notify"))
-    notifier = Notifier({"NOTIFY_SOCKET": str(tmp_path / "notify"), **watch})
-    assert notifier.watchdog is None
-    notifier.alive()
+    notifier = SystemdNotifier({"NOTIFY_SOCKET": str(tmp_path / "notify"), **watch})
+    assert notifier.watchdog_seconds is None
+    notifier.keep_alive()
     assert manager.hears_nothing()
     notifier.close()
     manager.socket.close()
@@ -125,7 +125,7 @@ def test_without_a_watchdog_nothing_is_fed(tmp_path: Path, watch: dict[str, str]
 @pytest.mark.parametrize("name", [None, "", "vsock:2:1234"])
 def test_without_a_manager_nobody_is_told(name: str | None) -> None:
     """Where there is no socket, or one of a kind that we do not speak, everything is told to nobody."""
-    notifier = Notifier({} if name is None else {"NOTIFY_SOCKET": name})
+    notifier = SystemdNotifier({} if name is None else {"NOTIFY_SOCKET": name})
     notifier.ready("x")
     notifier.stopping()
     notifier.close()
@@ -134,7 +134,7 @@ def test_without_a_manager_nobody_is_told(name: str | None) -> None:
 def test_a_manager_that_is_gone_ends_no_show(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     """A socket that nobody listens on, or that is full, costs a warning."""
     path = tmp_path / "notify"
-    notifier = Notifier({"NOTIFY_SOCKET": str(path)})
+    notifier = SystemdNotifier({"NOTIFY_SOCKET": str(path)})
     notifier.ready("x")
     assert caplog.messages == ["cannot tell systemd: No such file or directory"]
     manager = Manager(str(path))
@@ -150,7 +150,7 @@ def test_a_manager_that_is_gone_ends_no_show(tmp_path: Path, caplog: pytest.LogC
 def test_the_clock_is_the_one_that_systemd_compares_with(tmp_path: Path) -> None:
     """MONOTONIC_USEC counts on CLOCK_MONOTONIC."""
     manager = Manager(str(tmp_path / "notify"))
-    notifier = Notifier({"NOTIFY_SOCKET": str(tmp_path / "notify")})
+    notifier = SystemdNotifier({"NOTIFY_SOCKET": str(tmp_path / "notify")})
     before = time.clock_gettime_ns(time.CLOCK_MONOTONIC) // 1000
     notifier.reloading()
     told = int(manager.hear()["MONOTONIC_USEC"])

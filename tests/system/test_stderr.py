@@ -33,13 +33,13 @@ os.write(2, b"a crash\\n")
 """
 PARTED = """
 import faulthandler, os, sys, threading, warnings
-from stream.system.stderr import part_stderr, quiet_stderr
+from stream.system.stderr import reserve_stderr, quiet_stderr
 
 def speak():
     os.write(2, b"a library\\n")
 
-part_stderr()
-part_stderr()
+reserve_stderr()
+reserve_stderr()
 faulthandler.enable()
 thread = threading.Thread(target=speak)
 thread.start()
@@ -54,9 +54,9 @@ os.abort()
 """
 CLOSED = """
 import os, sys
-from stream.system.stderr import part_stderr, quiet_stderr
+from stream.system.stderr import reserve_stderr, quiet_stderr
 if sys.argv[1:]:
-    part_stderr()
+    reserve_stderr()
     print("said to nobody", file=sys.stderr)
 with quiet_stderr():
     print("fine")

@@ -15,7 +15,14 @@ import pytest
 from stream.errors import InstallError
 from stream.settings.reading import load
 from stream.settings.settings import Settings
-from stream.system import systemd_unit as unit
+from stream.system.systemd_unit import (
+    install_example_settings,
+    install_unit,
+    install_unit_and_settings,
+    installed_folders,
+    launch_command,
+    render_unit,
+)
 
 OURS = [Path("/opt/soloist")]
 
@@ -30,30 +37,30 @@ def lines(text: str) -> dict[str, list[str]]:
 
 def test_the_unit_runs_this_installation_with_its_settings() -> None:
     """The command is the one that was called, the settings are named, and nobody but the service can be it."""
-    directives = lines(unit.text(run=["/opt/soloist/bin/soloist"], needed=OURS))
+    directives = lines(render_unit(run=["/opt/soloist/bin/soloist"], needed=OURS))
     assert directives["ExecStart"] == ["/opt/soloist/bin/soloist run --wait --config /etc/soloist/soloist.toml"]
     assert directives["ExecReload"] == ['/bin/sh -c "kill -HUP $MAINPID"']
     assert (directives["DynamicUser"], directives["User"]) == (["yes"], ["soloist"])
     assert directives["ProtectHome"] == ["yes"]
     assert directives["OOMPolicy"] == ["continue"]
     assert "BindReadOnlyPaths" not in directives
-    assert "@" not in re.sub(r"=~?@[a-z]+(-[a-z]+)?( @[a-z]+)*\n", "\n", unit.text(run=["/x"], needed=OURS))
-    assert Path(unit.command()[0]).is_file()
+    assert "@" not in re.sub(r"=~?@[a-z]+(-[a-z]+)?( @[a-z]+)*\n", "\n", render_unit(run=["/x"], needed=OURS))
+    assert Path(launch_command()[0]).is_file()
 
 
 def test_a_user_may_be_named() -> None:
     """The service runs as the user that is named, if there is one."""
-    directives = lines(unit.text("root", run=["/x"], needed=OURS))
+    directives = lines(render_unit("root", run=["/x"], needed=OURS))
     assert directives["User"] == ["root"]
     assert "DynamicUser" not in directives
     with pytest.raises(InstallError, match="--user is 'no-body'; there is no such user"):
-        unit.text("no-body", run=["/x"], needed=OURS)
+        render_unit("no-body", run=["/x"], needed=OURS)
 
 
 def test_of_homes_only_the_installation_can_be_seen() -> None:
     """The folders of an installation in a home are shown to the service, and nothing else of the homes is."""
     needed = [Path("/home/pi/soloist/.venv"), Path("/home/pi/soloist"), Path("/usr"), Path("/root/a b:c")]
-    text = unit.text(run=["/home/pi/soloist/.venv/bin/soloist"], needed=needed, config=Path("/home/pi/my.toml"))
+    text = render_unit(run=["/home/pi/soloist/.venv/bin/soloist"], needed=needed, config=Path("/home/pi/my.toml"))
     directives = lines(text)
     assert directives["ProtectHome"] == ["tmpfs"]
     assert directives["BindReadOnlyPaths"] == ['/home/pi/my.toml /home/pi/soloist "/root/a b\\\\:c"']
@@ -61,23 +68,23 @@ def test_of_homes_only_the_installation_can_be_seen() -> None:
 
 def test_paths_are_written_so_that_systemd_reads_them() -> None:
     """Spaces, quotes, percent and dollar signs of paths survive."""
-    text = unit.text(run=["/opt/my 100%/bin/soloist"], needed=OURS, config=Path('/etc/so"lo $x.toml'))
+    text = render_unit(run=["/opt/my 100%/bin/soloist"], needed=OURS, config=Path('/etc/so"lo $x.toml'))
     assert lines(text)["ExecStart"] == ['"/opt/my 100%%/bin/soloist" run --wait --config "/etc/so\\"lo $$x.toml"']
 
 
 def test_the_unit_is_written_once(tmp_path: Path) -> None:
     """It is written whole and for all to read; the same again changes nothing; another one needs --force."""
     path = tmp_path / "soloist.service"
-    assert unit.install("one\n", path) is True
+    assert install_unit("one\n", path) is True
     assert path.read_text() == "one\n"
     assert stat.S_IMODE(path.stat().st_mode) == 0o644
     before = path.stat()
-    assert unit.install("one\n", path) is False
+    assert install_unit("one\n", path) is False
     assert path.stat() == before
     with pytest.raises(InstallError, match=r"soloist\.service is there and differs; --force replaces it"):
-        unit.install("two\n", path)
+        install_unit("two\n", path)
     assert path.read_text() == "one\n"
-    assert unit.install("two\n", path, force=True) is True
+    assert install_unit("two\n", path, force=True) is True
     assert path.read_text() == "two\n"
     assert os.listdir(tmp_path) == ["soloist.service"]
 
@@ -85,29 +92,29 @@ def test_the_unit_is_written_once(tmp_path: Path) -> None:
 def test_without_systemd_there_is_an_error(tmp_path: Path) -> None:
     """Where systemd has no folder, that is said, and that the unit can be printed."""
     with pytest.raises(InstallError, match=r"there is no .*/none, so no systemd; --print shows the unit"):
-        unit.install("x", tmp_path / "none" / "soloist.service")
+        install_unit("x", tmp_path / "none" / "soloist.service")
 
 
 def test_what_cannot_be_written_is_one_line() -> None:
     """A folder that takes no file, /proc here, which even root cannot write to, is an error of one line."""
     with pytest.raises(InstallError, match=r"^cannot write /proc/self/soloist\.service: [^\n]+$"):
-        unit.install("x", Path("/proc/self/soloist.service"))
+        install_unit("x", Path("/proc/self/soloist.service"))
     with pytest.raises(InstallError, match=r"^cannot write /proc/self/none/soloist\.toml: [^\n]+$"):
-        unit.install_example(Path("/proc/self/none/soloist.toml"))
+        install_example_settings(Path("/proc/self/none/soloist.toml"))
 
 
 def test_the_example_is_installed_for_the_service_alone(tmp_path: Path) -> None:
     """Root writes it, the group reads it, nobody else, and what is there is left alone."""
     group = grp.getgrgid(os.getgid()).gr_name
     path = tmp_path / "etc" / "soloist.toml"
-    assert unit.install_example(path, group) is True
+    assert install_example_settings(path, group) is True
     assert load({}, {}, path) == Settings()
     assert stat.S_IMODE(path.stat().st_mode) == 0o640
     path.write_text("port = 1\n")
-    assert unit.install_example(path, group) is False
+    assert install_example_settings(path, group) is False
     assert path.read_text() == "port = 1\n"
     with pytest.raises(InstallError, match=r"other\.toml: this system has no group 'no-group-of-ours'"):
-        unit.install_example(tmp_path / "other.toml", "no-group-of-ours")
+        install_example_settings(tmp_path / "other.toml", "no-group-of-ours")
     assert not (tmp_path / "other.toml").exists()
 
 
@@ -117,16 +124,16 @@ def test_a_service_is_installed_whole_or_not_at_all(tmp_path: Path) -> None:
     service, settings = tmp_path / "soloist.service", tmp_path / "etc" / "soloist" / "soloist.toml"
     for unwritable, whose in ((Path("/proc/self/none/soloist.toml"), group), (settings, "no-group-of-ours")):
         with pytest.raises(InstallError, match=f"cannot write {unwritable}"):
-            unit.install_with_example("x", service, unwritable, whose)
+            install_unit_and_settings("x", service, unwritable, whose)
         assert os.listdir(tmp_path) == []
     with pytest.raises(InstallError, match=r"cannot write /proc/self/soloist\.service"):
-        unit.install_with_example("x", Path("/proc/self/soloist.service"), settings, group)
+        install_unit_and_settings("x", Path("/proc/self/soloist.service"), settings, group)
     assert os.listdir(tmp_path) == []
-    assert unit.install_with_example("x", service, settings, group) == (True, True)
+    assert install_unit_and_settings("x", service, settings, group) == (True, True)
     settings.write_text("port = 1\n")
     with pytest.raises(InstallError, match="is there and differs"):
-        unit.install_with_example("y", service, settings, group)
-    assert unit.install_with_example("y", service, settings, group, force=True) == (True, False)
+        install_unit_and_settings("y", service, settings, group)
+    assert install_unit_and_settings("y", service, settings, group, force=True) == (True, False)
     assert (service.read_text(), settings.read_text()) == ("y", "port = 1\n")
 
 
@@ -137,7 +144,7 @@ def analyze(tmp_path: Path) -> tuple[str, Path]:
     if tool is None:
         pytest.skip("needs systemd-analyze: apt install systemd")
     path = tmp_path / "soloist.service"
-    path.write_text(unit.text(run=unit.command(), needed=unit.installation()))
+    path.write_text(render_unit(run=launch_command(), needed=installed_folders()))
     return tool, path
 
 
