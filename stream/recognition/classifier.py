@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from stream.errors import ModelError
-from stream.recognition import sandbox as probe
+from stream.recognition import sandbox
 from stream.recognition.bundle import UNKNOWN, Bundle
 from stream.recognition.interpreter import Int8Array, Interpreter
 from stream.recognition.mel import FRAMES, N_MELS, Array, stack
@@ -36,19 +36,19 @@ class Classifier:
 
     def __init__(self, bundle: Bundle, *, runtime: Runtime = "auto", threads: int = 1, delegates: bool = True) -> None:
         self.bundle = bundle
-        called = bundle.origin or bundle.name
+        model = bundle.origin or bundle.name
         try:
-            probe.check(bundle.model, runtime, delegates)
+            sandbox.check_model(bundle.model, runtime, delegates)
             self.interpreter = Interpreter(bundle.model, runtime=runtime, threads=threads, delegates=delegates)
         except ModelError as error:
-            raise ModelError(f"model {called}: {error}") from error
+            raise ModelError(f"model {model}: {error}") from error
         for name, shape, expected in (
             ("input", self.interpreter.input.shape, (1, N_MELS, FRAMES, len(bundle.channels))),
             ("output", self.interpreter.output.shape, (1, len(bundle.labels))),
         ):
             if shape != expected:
-                raise ModelError(f"model {called}: {name} has shape {shape}; expected {expected}")
-        self._named = [i for i, label in enumerate(bundle.labels) if label != UNKNOWN]
+                raise ModelError(f"model {model}: {name} has shape {shape}; expected {expected}")
+        self._instrument_outputs = [i for i, label in enumerate(bundle.labels) if label != UNKNOWN]
 
     def quantize(self, features: Array) -> Int8Array:
         """Bring features to the model's integers.
@@ -81,5 +81,5 @@ class Classifier:
         output = self.interpreter(self.quantize(features))[0]
         logits = self.interpreter.output.dequantize(output) / self.bundle.temperature
         likelihoods = np.exp(logits - logits.max())
-        probabilities: Probabilities = likelihoods[self._named] / likelihoods.sum()
+        probabilities: Probabilities = likelihoods[self._instrument_outputs] / likelihoods.sum()
         return probabilities

@@ -19,7 +19,7 @@ Int8Array = npt.NDArray[np.int8]
 
 _MODULES: Final = {"litert": "ai_edge_litert.interpreter", "tflite": "tflite_runtime.interpreter"}
 _PACKAGES: Final = {"litert": "ai-edge-litert", "tflite": "tflite-runtime"}
-_SLOW: Final = (
+_NO_XNNPACK: Final = (
     "inference is many times slower than it could be, for XNNPACK does not work here: let Soloist read /proc and /sys"
 )
 
@@ -94,7 +94,7 @@ class Interpreter:
     """
 
     def __init__(self, model: bytes, *, runtime: Runtime = "auto", threads: int = 1, delegates: bool = True) -> None:
-        module, package = _find(runtime)
+        module, package = _import_runtime(runtime)
         self.runtime = f"{package} {importlib.metadata.version(package)}"
         resolver = module.OpResolverType
         try:
@@ -109,15 +109,17 @@ class Interpreter:
                 self._interpreter.allocate_tensors()
             inputs, outputs = self._interpreter.get_input_details(), self._interpreter.get_output_details()
         except (ValueError, RuntimeError, OverflowError) as error:
-            raise ModelError(f"{self.runtime} cannot read the model: {_line(error)}") from error
+            raise ModelError(f"{self.runtime} cannot read the model: {_first_line(error)}") from error
         if len(inputs) != 1 or len(outputs) != 1:
             raise ModelError(f"the model has {len(inputs)} inputs and {len(outputs)} outputs; expected one of each")
-        self.input, self.output = _tensor(inputs[0]), _tensor(outputs[0])
+        self.input, self.output = _read_tensor(inputs[0]), _read_tensor(outputs[0])
         for name, tensor in (("input", self.input), ("output", self.output)):
             if tensor.dtype != "int8" or not 0 < tensor.scale < math.inf or not -128 <= tensor.zero_point <= 127:
                 raise ModelError(f"the model's {name} is {tensor}; expected quantized int8 (full-integer export)")
-        self.hindrance = _SLOW if package == _PACKAGES["litert"] and delegates and not self._is_delegated() else None
-        """What makes inference slower than it could be, in one line; None when nothing does."""
+        self.hindrance = (
+            _NO_XNNPACK if package == _PACKAGES["litert"] and delegates and not self._is_delegated() else None
+        )
+        """Why inference is slower than it could be, in one line; None when it is not."""
         self._input_index, self._output_index = inputs[0]["index"], outputs[0]["index"]
 
     def __call__(self, values: Int8Array) -> Int8Array:
@@ -143,16 +145,16 @@ class Interpreter:
             self._interpreter.invoke()
             output: Int8Array = self._interpreter.get_tensor(self._output_index)
         except (ValueError, RuntimeError) as error:
-            raise ModelError(f"{self.runtime} cannot run the model: {_line(error)}") from error
+            raise ModelError(f"{self.runtime} cannot run the model: {_first_line(error)}") from error
         return output
 
     def _is_delegated(self) -> bool:
-        """Whether a delegate computes a part of the model; the runtime falls back without a word if it cannot."""
-        tell = getattr(self._interpreter, "_get_ops_details", None)  # no promise of the runtime's
-        return tell is None or any(operator["op_name"] == "DELEGATE" for operator in tell())
+        """Whether a delegate computes a part of the model; the runtime falls back silently if it cannot."""
+        details = getattr(self._interpreter, "_get_ops_details", None)  # private, and the only way to ask
+        return details is None or any(operator["op_name"] == "DELEGATE" for operator in details())
 
 
-def _find(runtime: Runtime) -> tuple[Any, str]:
+def _import_runtime(runtime: Runtime) -> tuple[Any, str]:
     """Import the runtime: its module and the name of its package."""
     wanted = ("litert", "tflite") if runtime == "auto" else (runtime,)
     for name in wanted:
@@ -170,11 +172,11 @@ def _find(runtime: Runtime) -> tuple[Any, str]:
     raise RuntimeMissingError(f"no TFLite interpreter: pip install {names}")
 
 
-def _line(error: Exception) -> str:
+def _first_line(error: Exception) -> str:
     return next(iter(str(error).splitlines()), type(error).__name__)
 
 
-def _tensor(details: dict[str, Any]) -> Tensor:
+def _read_tensor(details: dict[str, Any]) -> Tensor:
     scale, zero_point = details["quantization"]
     shape = tuple(int(n) for n in details["shape"])
     return Tensor(shape, np.dtype(details["dtype"]).name, float(scale), int(zero_point))

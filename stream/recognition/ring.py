@@ -1,4 +1,4 @@
-"""The last seconds of audio."""
+"""A ring buffer of the last seconds of audio."""
 
 from __future__ import annotations
 

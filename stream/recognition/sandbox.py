@@ -1,6 +1,6 @@
-"""A model that is not ours, tried in a process of its own, for an interpreter may crash on a damaged one.
+"""Tries a model that is not ours in a process of its own, for an interpreter may crash on a damaged one.
 
-``python -m stream.recognition.sandbox FILE`` loads it, hears a few inputs and ends with 0, or with one
+``python -m stream.recognition.sandbox FILE`` loads it, runs a few inputs and ends with 0, or with one
 line and another status.
 """
 
@@ -21,18 +21,18 @@ from typing import Final
 import numpy as np
 
 from stream.errors import ModelError, SoloistError
-from stream.recognition import tflite_file as anatomy
+from stream.recognition import tflite_file
 from stream.recognition.interpreter import Interpreter
 from stream.recognition.settings import Runtime
 
-_SECONDS: Final = 20.0  # the watchdog of our unit waits 30 s, and a Raspberry Pi takes 2 s
+_TIMEOUT_SECONDS: Final = 20.0  # the watchdog of our unit waits 30 s, and a Raspberry Pi takes 2 s
 _CPU_SECONDS: Final = 15
-_MEMORY: Final = 256 << 20  # that is written to; the libraries and a shipped model take 95 MiB
-_ADDRESSES: Final = 2 << 30
-_REFUSED: Final = 3
+_DATA_BYTES: Final = 256 << 20  # writable memory; the libraries and a shipped model take 95 MiB
+_ADDRESS_SPACE_BYTES: Final = 2 << 30
+_REFUSED_STATUS: Final = 3
 
 
-def check(model: bytes, runtime: Runtime = "auto", delegates: bool = True) -> None:
+def check_model(model: bytes, runtime: Runtime = "auto", delegates: bool = True) -> None:
     """Refuse a model that an interpreter would crash on, hang in or fill the memory with.
 
     A model that is shipped is trusted by its SHA-256, which takes 1 ms; any other is tried in a child process, once.
@@ -42,27 +42,27 @@ def check(model: bytes, runtime: Runtime = "auto", delegates: bool = True) -> No
     ModelError
         When the model is refused; the text says why.
     """
-    if hashlib.sha256(model).hexdigest() in _shipped():
+    if hashlib.sha256(model).hexdigest() in _shipped_digests():
         return
-    anatomy.check(model)
-    fault = _fault(model, runtime, delegates)
+    tflite_file.check_structure(model)
+    fault = _trial_fault(model, runtime, delegates)
     if fault:
         raise ModelError(fault)
 
 
 @functools.cache
-def _shipped() -> frozenset[str]:
+def _shipped_digests() -> frozenset[str]:
     models = resources.files("stream") / "models"
     files = (entry for entry in models.iterdir() if entry.name.endswith(".tflite"))
     return frozenset(hashlib.sha256(file.read_bytes()).hexdigest() for file in files)
 
 
 @functools.lru_cache(maxsize=8)
-def _fault(model: bytes, runtime: Runtime, delegates: bool) -> str | None:
-    """Say what is wrong with a model, if anything is."""
+def _trial_fault(model: bytes, runtime: Runtime, delegates: bool) -> str | None:
+    """Run the trial and return what is wrong with the model, None if nothing is."""
     # The child finds what we found, and nothing that happens to lie in the current folder.
     path = os.pathsep.join(entry or os.getcwd() for entry in sys.path)
-    environment = os.environ | {"PYTHONPATH": path, "OPENBLAS_NUM_THREADS": "1"}  # each reserves addresses
+    environment = os.environ | {"PYTHONPATH": path, "OPENBLAS_NUM_THREADS": "1"}  # its threads reserve address space
     command = [
         sys.executable,
         "-P",
@@ -73,9 +73,9 @@ def _fault(model: bytes, runtime: Runtime, delegates: bool) -> str | None:
         "plain" if not delegates else "fast",
     ]
     try:
-        done = subprocess.run(command, input=model, capture_output=True, timeout=_SECONDS, env=environment)
+        done = subprocess.run(command, input=model, capture_output=True, timeout=_TIMEOUT_SECONDS, env=environment)
     except subprocess.TimeoutExpired:
-        return f"the interpreter does not come to an end with the .tflite within {_SECONDS:.0f} s"
+        return f"the interpreter does not come to an end with the .tflite within {_TIMEOUT_SECONDS:.0f} s"
     except OSError as error:
         return f"the .tflite cannot be tried in a process of its own: {error.strerror}"
     if not done.returncode:
@@ -85,12 +85,12 @@ def _fault(model: bytes, runtime: Runtime, delegates: bool) -> str | None:
         if number in (signal.SIGXCPU, signal.SIGKILL):
             return "the .tflite takes more time or memory than a model may, and was ended in a process of its own"
         return f"the interpreter crashes on the .tflite ({signal.Signals(number).name}); it is damaged or malicious"
-    said = done.stderr.decode(errors="replace").strip().splitlines()
-    return said[-1][:300] if said else f"trying the .tflite ended with status {done.returncode}"
+    lines = done.stderr.decode(errors="replace").strip().splitlines()
+    return lines[-1][:300] if lines else f"trying the .tflite ended with status {done.returncode}"
 
 
-def _hear(model: bytes, runtime: Runtime, delegates: bool) -> None:
-    """Load a model and let it hear silence, the extremes and noise."""
+def _run(model: bytes, runtime: Runtime, delegates: bool) -> None:
+    """Load a model and run it on zeros, the extremes and noise."""
     interpreter = Interpreter(model, runtime=runtime, delegates=delegates)
     shape = interpreter.input.shape
     for level in (0, -128, 127):
@@ -103,21 +103,21 @@ def _hear(model: bytes, runtime: Runtime, delegates: bool) -> None:
 def main(arguments: list[str]) -> int:
     """Try one model: FILE or - [auto|litert|tflite] [fast|plain]."""
     resource.setrlimit(resource.RLIMIT_CPU, (_CPU_SECONDS, _CPU_SECONDS + 1))
-    resource.setrlimit(resource.RLIMIT_AS, (_ADDRESSES, _ADDRESSES))
-    resource.setrlimit(resource.RLIMIT_DATA, (_MEMORY, _MEMORY))
+    resource.setrlimit(resource.RLIMIT_AS, (_ADDRESS_SPACE_BYTES, _ADDRESS_SPACE_BYTES))
+    resource.setrlimit(resource.RLIMIT_DATA, (_DATA_BYTES, _DATA_BYTES))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     with contextlib.suppress(OSError):  # where memory runs out, this ends before the service
         Path("/proc/self/oom_score_adj").write_text("1000", encoding="ascii")
     file, runtime, speed = [*arguments, *("-", "auto", "fast")[len(arguments) :]]
     try:
         model = sys.stdin.buffer.read() if file == "-" else Path(file).read_bytes()
-        _hear(model, "litert" if runtime == "litert" else "tflite" if runtime == "tflite" else "auto", speed == "fast")
+        _run(model, "litert" if runtime == "litert" else "tflite" if runtime == "tflite" else "auto", speed == "fast")
     except (SoloistError, OSError) as error:
         sys.stderr.write(f"{error}\n")
-        return _REFUSED
+        return _REFUSED_STATUS
     except MemoryError:
         sys.stderr.write("the .tflite takes more memory than a model may\n")
-        return _REFUSED
+        return _REFUSED_STATUS
     return 0
 
 

@@ -11,8 +11,8 @@ import numpy as np
 
 from stream.recognition.classifier import Probabilities
 
-LEAST: Final = 0.2
-"""Share of its threshold below which the present label has no advantage over others any more."""
+ADVANTAGE_FLOOR: Final = 0.2
+"""Share of its threshold below which the current label loses its advantage over others."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,11 +23,11 @@ class Smoothing:
     """Of the exponential average, in seconds. The window is an average over 3 s already; this one only has to keep a
     single odd window from being seen."""
     margin: float = 0.6
-    """How much more probable than the present instrument another one must be to take its place. When a player hands
+    """How much more probable than the current instrument another one must be to take its place. When a player hands
     over to another, one probability falls as the other rises, so that a wide margin costs little time; near a tie, or
     while a third is taken for either, it keeps the label still."""
     release: float = 0.5
-    """How much more probable than the present instrument `unknown` must be for it to be given up."""
+    """How much more probable than the current instrument `unknown` must be for it to be given up."""
 
 
 class Smoother:
@@ -72,15 +72,15 @@ class Smoother:
             self._average = raw.copy()
         else:
             self._average += (1 - math.exp(-elapsed / self._smoothing.time_constant)) * (raw - self._average)
-        average, present = self._average, self._named
+        average, current = self._average, self._named
         passing = average >= self._thresholds
-        if present is not None:
-            # The present label needs no threshold, only that nothing leads it clearly. One that is all but ruled out
-            # has no say in who follows, but still gives way to `unknown` only when that leads.
-            if average[present] >= LEAST * self._thresholds[present]:
-                passing &= average >= average[present] + self._smoothing.margin
+        if current is not None:
+            # The current label needs no threshold, only that nothing leads it clearly. One that is all but ruled out
+            # has no influence on which follows, but still gives way to `unknown` only when that leads.
+            if average[current] >= ADVANTAGE_FLOOR * self._thresholds[current]:
+                passing &= average >= average[current] + self._smoothing.margin
             if not passing.any():
-                passing[present] = 1 - average.sum() - average[present] <= self._smoothing.release
+                passing[current] = 1 - average.sum() - average[current] <= self._smoothing.release
         best = int(np.argmax(np.where(passing, average, -1.0)))
         self._named = best if passing[best] else None
         return average.copy(), self._named

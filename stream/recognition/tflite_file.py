@@ -1,4 +1,8 @@
-"""What a .tflite file says of itself, read by ourselves before an interpreter is let at it."""
+"""Checks the structure of a .tflite file before an interpreter parses it.
+
+The flatbuffer is read here, in a few lines: the schema that comes with ai-edge-litert takes 24 ms and 7 MB to import,
+and tflite-runtime has none.
+"""
 
 from __future__ import annotations
 
@@ -15,15 +19,15 @@ _OPERATORS: Final = {
     49: "split", 54: "prelu", 55: "maximum", 57: "minimum", 60: "padv2", 65: "slice", 70: "expand dims", 74: "sum",
     77: "shape", 82: "reduce max", 83: "pack", 98: "leaky relu", 114: "quantize", 117: "hard swish",
 }  # fmt: skip
-"""Those that a classifier of spectrograms is made of: nothing that loops, calls, keeps state or is not TFLite's own."""
-_CUSTOM: Final = 32
-_DEPTH: Final = 8
-_TENSORS: Final = 2_000
-_NUMBERS: Final = 16_000_000
+"""TFLite's built-in operators that a classifier of spectrograms needs: none that loops, calls or keeps state."""
+_CUSTOM_OPERATOR: Final = 32
+_MAX_DIMENSIONS: Final = 8
+_MAX_LIST_LENGTH: Final = 2_000
+_MAX_NUMBERS: Final = 16_000_000
 """Most numbers in all tensors together; the shipped models have at most 0.6 million."""
 
 
-def check(model: bytes) -> None:
+def check_structure(model: bytes) -> None:
     """Refuse a model with operators that no classifier needs, or with tensors of a size that none has.
 
     Raises
@@ -32,30 +36,30 @@ def check(model: bytes) -> None:
         When what it claims is refused, or when it points outside itself.
     """
     try:
-        _check(model)
+        _check_tables(model)
     except struct.error as error:
         raise ModelError("the .tflite is damaged: it points outside itself") from error
 
 
-def _check(model: bytes) -> None:
+def _check_tables(model: bytes) -> None:
     if model[4:8] != b"TFL3":
         raise ModelError("the .tflite is none: it does not begin like one")
     root = _Table(model, _number(model, 0, "I"))
     for code in root.tables(1):
         number = max(code.scalar(0, "b"), code.scalar(3, "i"))
         if number not in _OPERATORS:
-            kind = "a custom one" if number == _CUSTOM else f"TFLite's number {number}"
+            kind = "a custom one" if number == _CUSTOM_OPERATOR else f"TFLite's number {number}"
             raise ModelError(f"the .tflite has an operator that is refused: {kind}")
     graphs = root.tables(2)
     if len(graphs) != 1:
         raise ModelError(f"the .tflite has {len(graphs)} graphs; expected one")
     tensors = graphs[0].tables(0)
     sizes = [tensor.numbers(0) for tensor in tensors]
-    if any(len(size) > _DEPTH or min(size, default=1) < 0 for size in sizes):
+    if any(len(size) > _MAX_DIMENSIONS or min(size, default=1) < 0 for size in sizes):
         raise ModelError("the .tflite has a tensor of a shape that cannot be")
     total = sum(prod(size) for size in sizes)
-    if total > _NUMBERS:
-        raise ModelError(f"the .tflite has tensors of {total:.2g} numbers; at most {_NUMBERS:.2g} are allowed")
+    if total > _MAX_NUMBERS:
+        raise ModelError(f"the .tflite has tensors of {total:.2g} numbers; at most {_MAX_NUMBERS:.2g} are allowed")
 
 
 class _Table:
@@ -87,8 +91,8 @@ class _Table:
             return 0, 0
         at += _number(self._data, at, "I")
         length = _number(self._data, at, "I")
-        if length > _TENSORS:
-            raise ModelError(f"the .tflite has a list of {length}; at most {_TENSORS} are allowed")
+        if length > _MAX_LIST_LENGTH:
+            raise ModelError(f"the .tflite has a list of {length}; at most {_MAX_LIST_LENGTH} are allowed")
         return at + 4, length
 
     def _at(self, field: int) -> int:

@@ -41,7 +41,7 @@ def edit(path: Path, **changes: object) -> None:
     file.write_text(json.dumps({key: value for key, value in info.items() if value is not None}))
 
 
-@pytest.mark.parametrize("name", bundle.names())
+@pytest.mark.parametrize("name", bundle.shipped_names())
 def test_shipped_models_load(name: str) -> None:
     """Every shipped model fits its interpreter and tells what it was trained on, with licences, and what it scored."""
     loaded = bundle.load(name)

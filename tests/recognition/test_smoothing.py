@@ -7,7 +7,7 @@ import itertools
 import numpy as np
 import pytest
 
-from stream.recognition.smoothing import LEAST, Smoother, Smoothing
+from stream.recognition.smoothing import ADVANTAGE_FLOOR, Smoother, Smoothing
 
 HOP = 0.255
 USUAL = Smoothing()
@@ -61,9 +61,9 @@ def test_a_label_that_is_ruled_out_has_no_margin() -> None:
     """Several that share the probability take over from one that has next to none, though none leads by the margin."""
     thresholds = (0.4, 0.4, 0.4)
     rivals = [(0.45, 0.42), (0.42, 0.45)]
-    assert named([(0.8, 0.1, 0.1)] + [(0.5 * LEAST * 0.4, *rivals[0])] * 50, thresholds)[-1] == 1
-    assert named([(0.8, 0.1, 0.1)] + [(1.5 * LEAST * 0.4, *rivals[0])] * 50, thresholds)[-1] == 0
-    told = named([(0.8, 0.1, 0.1)] + [(0.5 * LEAST * 0.4, *rivals[n % 2]) for n in range(50)], thresholds)
+    assert named([(0.8, 0.1, 0.1)] + [(0.5 * ADVANTAGE_FLOOR * 0.4, *rivals[0])] * 50, thresholds)[-1] == 1
+    assert named([(0.8, 0.1, 0.1)] + [(1.5 * ADVANTAGE_FLOOR * 0.4, *rivals[0])] * 50, thresholds)[-1] == 0
+    told = named([(0.8, 0.1, 0.1)] + [(0.5 * ADVANTAGE_FLOOR * 0.4, *rivals[n % 2]) for n in range(50)], thresholds)
     assert sum(a != b for a, b in itertools.pairwise(told)) == 1
 
 

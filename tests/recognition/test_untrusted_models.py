@@ -22,9 +22,7 @@ from hypothesis import strategies as st
 from websockets.asyncio.client import connect
 
 from stream.errors import ModelError
-from stream.recognition import bundle
-from stream.recognition import sandbox as probe
-from stream.recognition import tflite_file as anatomy
+from stream.recognition import bundle, sandbox, tflite_file
 from stream.recognition.bundle import Bundle
 from stream.recognition.classifier import Classifier
 from tests.service.test_reload import gapless, is_hello, names, reload, told
@@ -168,7 +166,7 @@ def test_a_name_cannot_lead_elsewhere(name: str) -> None:
 def test_claims_of_a_damaged_tflite(seed: int) -> None:
     """Reading what a damaged file says of itself ends well, or with a refusal."""
     with contextlib.suppress(ModelError):
-        anatomy.check(damaged(SMALL.model, seed))
+        tflite_file.check_structure(damaged(SMALL.model, seed))
 
 
 @settings(max_examples=100 * MORE)
@@ -176,37 +174,37 @@ def test_claims_of_a_damaged_tflite(seed: int) -> None:
 def test_claims_of_anything(content: bytes) -> None:
     """Neither do bytes that never were a model."""
     with pytest.raises(ModelError):
-        anatomy.check(content[:4] + b"TFL3" + content[4:])
+        tflite_file.check_structure(content[:4] + b"TFL3" + content[4:])
 
 
-@pytest.mark.parametrize("name", bundle.names())
+@pytest.mark.parametrize("name", bundle.shipped_names())
 def test_shipped_models_would_pass(name: str) -> None:
     """The shipped models claim nothing that is refused."""
-    anatomy.check(bundle.load(name).model)
+    tflite_file.check_structure(bundle.load(name).model)
 
 
 def test_a_custom_operator_is_refused() -> None:
     """Operators that are not TFLite's own are refused by name."""
     model = bytearray(SMALL.model)
     root = struct.unpack_from("<I", model, 0)[0]
-    code = anatomy._Table(bytes(model), root).tables(1)[0]
+    code = tflite_file._Table(bytes(model), root).tables(1)[0]
     for field, form in ((0, "b"), (3, "i")):
         if code._at(field):
             struct.pack_into("<" + form, model, code._at(field), CUSTOM)
     with pytest.raises(ModelError, match="operator that is refused: a custom one"):
-        anatomy.check(bytes(model))
+        tflite_file.check_structure(bytes(model))
 
 
 def test_a_tensor_of_gigabytes_is_refused() -> None:
     """Shapes are added up before anything is allocated."""
     model = bytearray(SMALL.model)
     root = struct.unpack_from("<I", model, 0)[0]
-    tensor = anatomy._Table(bytes(model), root).tables(2)[0].tables(0)[0]
+    tensor = tflite_file._Table(bytes(model), root).tables(2)[0].tables(0)[0]
     at, length = tensor._list(0)
     for i in range(length):
         struct.pack_into("<i", model, at + 4 * i, 1000)
     with pytest.raises(ModelError, match=r"tensors of 1e\+12 numbers"):
-        anatomy.check(bytes(model))
+        tflite_file.check_structure(bytes(model))
 
 
 def served(model: bytes) -> Bundle:
@@ -308,7 +306,7 @@ def test_a_crash_is_told(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Non
         program.write_text(f"#!/bin/sh\n{script}\n")
         program.chmod(0o755)
         if "sleep" in script:
-            monkeypatch.setattr(probe, "_SECONDS", 0.2)
+            monkeypatch.setattr(sandbox, "_TIMEOUT_SECONDS", 0.2)
         with pytest.raises(ModelError, match=said):
             Classifier(served(model + bytes([number])))
 
@@ -330,7 +328,7 @@ def test_the_probe_is_bounded() -> None:
     """What takes more memory than a model may ends in a line; the limits hold for the probe alone."""
     program = (
         "import sys; from stream.recognition import sandbox; "
-        "sandbox._hear = lambda *_: bytearray(1 << 30); sys.exit(sandbox.main(['-']))"
+        "sandbox._run = lambda *_: bytearray(1 << 30); sys.exit(sandbox.main(['-']))"
     )
     done = subprocess.run(
         [sys.executable, "-c", program], input=b"", capture_output=True, check=False, cwd=Path(__file__).parents[2]
