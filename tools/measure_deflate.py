@@ -30,6 +30,7 @@ from stream.recognition import bundle
 from stream.recognition.classifier import Classifier
 from stream.recognition.mel import SAMPLE_RATE
 from stream.recognition.recognizer import Recognizer
+from stream.service import translation
 
 CLIENTS = 100
 MESSAGES = 200
@@ -65,7 +66,7 @@ def labels() -> list[str]:
         audio, rate = soundfile.read(path, dtype="float32")
     recognizer = Recognizer(Classifier(bundle.load()))
     results = recognizer.feed(soxr.resample(audio, rate, SAMPLE_RATE).astype(np.float32))
-    return [encode(next(results).label) for _ in range(MESSAGES)]
+    return [encode(translation.label(next(results).estimate)) for _ in range(MESSAGES)]
 
 
 def resident() -> int:

@@ -108,7 +108,7 @@ def work(part: str, times: int) -> None:
         for _ in range(times):
             smoother.update(raw, HOP / 22050)
     elif part == "encode":
-        label = next(Recognizer(classifier).feed(audio)).label
+        label = next(Recognizer(classifier).feed(audio)).estimate
         for _ in range(times):
             encode(label)
     else:

@@ -32,6 +32,7 @@ from stream.server.http import Health
 from stream.server.metrics import Metrics
 from stream.server.server import Server
 from stream.server.settings import ServerSettings
+from stream.service.events import Event, LabelDelivered
 from stream.service.offline import classify
 from stream.service.service import Service
 from stream.session_log.settings import SessionLogSettings
@@ -172,7 +173,7 @@ def _hops(classifier: Classifier) -> Figures:
             started = time.perf_counter()
             result = recognizer.evaluate()
             elapsed = time.perf_counter() - started
-            if number and result.label.state in ("unknown", "instrument"):
+            if number and result.estimate.state in ("unknown", "instrument"):
                 times.append(1000 * elapsed)
     return {"hop_ms_p50": statistics.median(times), "hop_ms_p99": float(np.percentile(times, 99))}
 
@@ -202,13 +203,13 @@ async def _handover(model: str) -> Figures:
     delays: list[float] = []
     enough = asyncio.Event()
 
-    def note(seconds: float) -> None:
-        if service.server.clients and service.recognizer.time > 3:
-            delays.append(1000 * seconds)
+    def note(event: Event) -> None:
+        if isinstance(event, LabelDelivered) and service.server.clients and service.recognizer.time > 3:
+            delays.append(1000 * event.seconds)
         if len(delays) >= _HANDOVERS:
             enough.set()
 
-    service.on_handover = note
+    service.events.add(note)
     listening = asyncio.get_running_loop().create_future()
     running = asyncio.create_task(service.run(listening.set_result))
     address = (await listening).removeprefix("http://").rstrip("/")
@@ -288,7 +289,7 @@ def _offline(classifier: Classifier) -> Figures:
 
 def _round(recognizer: Recognizer, audio: Array) -> list[tuple[str, str | None]]:
     """Return what a recognizer tells of one round of the audio."""
-    return [(result.label.state, result.label.label) for result in recognizer.feed(audio)]
+    return [(result.estimate.state, result.estimate.label) for result in recognizer.feed(audio)]
 
 
 def _resident(status: Path) -> float:

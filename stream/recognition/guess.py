@@ -1,4 +1,4 @@
-"""What was nearly said: the most probable instrument of those that are not shown."""
+"""Guesses: the most probable instrument of those that are not shown, which was nearly named."""
 
 from __future__ import annotations
 
@@ -7,16 +7,16 @@ from typing import Final
 
 import numpy as np
 
-from stream.protocol.messages import Guess
 from stream.recognition.classifier import Probabilities
+from stream.recognition.results import Stretch
 
 LEAST: Final = 0.15
-"""Smoothed probability from which on a second guess is worth telling."""
+"""Smoothed probability from which on a guess is worth telling."""
 _HOPS: Final = 2  # a single hop is chance
 
 
-class RunnerUp:
-    """Puts the second guess of each hop together to stretches of one instrument.
+class GuessTracker:
+    """Puts the guess of each hop together to stretches of one instrument.
 
     As with segments, a stretch lasts from the hop that knew it to the hop that knows better.
 
@@ -33,7 +33,7 @@ class RunnerUp:
         self._total = 0.0  # of its probability over the present stretch
         self._hops = 0
 
-    def update(self, time: float, probabilities: Probabilities, shown: int | None) -> Guess | None:
+    def update(self, time: float, probabilities: Probabilities, shown: int | None) -> Stretch | None:
         """Take in one hop.
 
         Parameters
@@ -47,7 +47,7 @@ class RunnerUp:
 
         Returns
         -------
-        Guess or None
+        Stretch or None
             The stretch that this hop ends.
         """
         others = probabilities.copy()
@@ -63,16 +63,17 @@ class RunnerUp:
         self._hops += 1
         return ended
 
-    def close(self, time: float) -> Guess | None:
+    def close(self, time: float) -> Stretch | None:
         """End the present stretch at a stream time.
 
         Returns
         -------
-        Guess or None
+        Stretch or None
             The stretch, None when there was none or too short a one.
         """
         ended = None
         if self._present is not None and self._hops >= _HOPS:
-            ended = Guess(self._since, time, self._instruments[self._present], self._total / self._hops)
+            label = self._instruments[self._present]
+            ended = Stretch(self._since, time, "instrument", label, self._total / self._hops)
         self._present, self._total, self._hops = None, 0.0, 0
         return ended

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator
-from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
 
 from stream.errors import ConfigError
-from stream.protocol.messages import Change, Guess, Heard, Label, Segment, State
 from stream.recognition.classifier import Classifier, Probabilities
-from stream.recognition.guess import RunnerUp
+from stream.recognition.guess import GuessTracker
 from stream.recognition.level import FULL_SCALE, LOWEST_LEVEL, measure_level
 from stream.recognition.mel import HOP_LENGTH, SAMPLE_RATE, WINDOW, Array, StreamingMel
+from stream.recognition.results import Estimate, Heard, Result, State, Stretch, Transition
 from stream.recognition.ring import Ring
 from stream.recognition.settings import GATE, HOP
 from stream.recognition.smoothing import Smoother
@@ -21,25 +20,6 @@ from stream.recognition.smoothing import Smoother
 _RING: Final = 3 * SAMPLE_RATE
 _GATE_TIME: Final = SAMPLE_RATE  # a rest shorter than this is part of the music
 _LOUDEST: Final = 1e6  # squares of anything much louder do not fit float32
-
-
-@dataclass(frozen=True, slots=True)
-class Result:
-    """What one hop brought."""
-
-    label: Label
-    change: Change | None
-    """Set when another state or label is heard from this hop on."""
-    segment: Segment | None
-    """The stretch that the change closed."""
-    guess: Guess | None
-    """The stretch of a second guess that ended with this hop."""
-    frames: Array
-    """Mel frames that the hop added [shape=(n, 129)], in dB relative to 1, for a display."""
-    clipped: bool
-    """Whether a sample of the hop was at full scale."""
-    invalid: int
-    """Samples of the hop that were not finite numbers and were taken as zeros."""
 
 
 class Recognizer:
@@ -92,7 +72,7 @@ class Recognizer:
         self._ring = Ring(_RING)
         self._mel = StreamingMel()
         self._smoother = Smoother(bundle.thresholds)
-        self._runner_up = RunnerUp(self.instruments)
+        self._guesses = GuessTracker(self.instruments)
         self._position = 0  # samples heard
         self._evaluated = 0  # position of the last evaluated hop's end
         self._judged = 0  # the same, of those with a full window
@@ -121,21 +101,21 @@ class Recognizer:
         """Whether a hop is complete and waits for `evaluate` or `skip`."""
         return self._position == self._due
 
-    def replace(self, other: Recognizer) -> Guess | None:
+    def replace(self, other: Recognizer) -> Stretch | None:
         """Go on with the model, line-up, hop and gate of another recognizer, which has heard nothing.
 
         Audio, time and sequence go on, and so does the present stretch; the smoothing starts over.
 
         Returns
         -------
-        Guess or None
-            The stretch of a second guess that ends with this.
+        Stretch or None
+            The guess that ends with this.
         """
-        guess = self._runner_up.close(self._evaluated / SAMPLE_RATE)
+        guess = self._guesses.close(self._evaluated / SAMPLE_RATE)
         self.instruments, self.thresholds, self.lineup = other.instruments, other.thresholds, other.lineup
         self.hop, self._hop = other.hop, other._hop  # from the hop on that is due next
         self._classifier, self._gate, self._in_lineup = other._classifier, other._gate, other._in_lineup
-        self._smoother, self._runner_up = other._smoother, other._runner_up
+        self._smoother, self._guesses = other._smoother, other._guesses
         return guess
 
     def feed(self, samples: Array) -> Iterator[Result]:
@@ -224,13 +204,13 @@ class Recognizer:
         elif self._position > self._evaluated:
             yield self._evaluate()
 
-    def close(self) -> Segment:
+    def close(self) -> Stretch:
         """Close the present stretch with the last sample heard, after `finish`."""
         return self._close(self._end)
 
-    def close_guess(self) -> Guess | None:
-        """Close the present second guess, if there is one, with the last sample heard, after `finish`."""
-        return self._runner_up.close(self._end)
+    def close_guess(self) -> Stretch | None:
+        """Close the present guess, if there is one, with the last sample heard, after `finish`."""
+        return self._guesses.close(self._end)
 
     @property
     def _end(self) -> float:
@@ -281,13 +261,13 @@ class Recognizer:
             confidence = float(smoothed[named])
         heard = Heard(state, None if named is None else self.instruments[named])
         end = self.time if until is None else until  # of what was heard before
-        guess = self._runner_up.update(end, smoothed, named)
-        change = segment = None
+        guess = self._guesses.update(end, smoothed, named)
+        transition = stretch = None
         if heard != self._heard:
-            change = Change(self.time, heard.state, heard.label, previous=self._heard)
-            segment = self._close(end)
+            transition = Transition(self.time, previous=self._heard, now=heard)
+            stretch = self._close(end)
             self._heard = heard
-        label = Label(
+        estimate = Estimate(
             seq=self._seq,
             time=self.time,
             state=state,
@@ -302,17 +282,17 @@ class Recognizer:
         self._confidence += confidence
         self._hops += 1
         clipped = peak > 20 * np.log10(FULL_SCALE)
-        result = Result(label, change, segment, guess, self._mel.newest(), bool(clipped), self._invalid)
+        result = Result(estimate, transition, stretch, guess, self._mel.newest(), bool(clipped), self._invalid)
         self._seq += 1
         self._invalid = 0
         return result
 
-    def _close(self, end: float) -> Segment:
+    def _close(self, end: float) -> Stretch:
         """Close the present stretch at `end` and begin the next one."""
         mean = self._confidence / max(1, self._hops)
-        segment = Segment(self._since, end, self._heard.state, self._heard.label, mean)
+        stretch = Stretch(self._since, end, self._heard.state, self._heard.label, mean)
         self._since, self._confidence, self._hops = end, 0.0, 0
-        return segment
+        return stretch
 
     def _zeros(self) -> Probabilities:
         return np.zeros(len(self.instruments))

@@ -1,10 +1,15 @@
-"""From the audio of one source after the other to the messages that tell what is heard in it."""
+"""A line: what lies between a source and the messages about it.
+
+Blocks of audio go in, events come out. It holds the converter, the recognizer with its ring, features, model,
+smoothing and guesses, the level meter, and what is wrong with the signal. It knows nothing of devices, servers and
+logs.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Collection, Iterator
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
@@ -12,119 +17,154 @@ import numpy as np
 from stream.audio.block_queue import Block
 from stream.audio.converter import Converter
 from stream.audio.meter import LevelMeter
-from stream.audio.source import Source
-from stream.protocol.messages import Level, Spectrum
+from stream.audio.signal_faults import Faults
+from stream.protocol.messages import Guess, Level, Segment
 from stream.recognition.mel import SAMPLE_RATE, WINDOW, Array
-from stream.recognition.recognizer import Recognizer, Result
-from stream.server.metrics import Metrics
-from stream.server.server import Server
-from stream.service.health import Condition
-from stream.system import clock
+from stream.recognition.recognizer import Recognizer
+from stream.recognition.results import Result
+from stream.service import translation
+from stream.service.events import AudioTaken, Hop, HopSkipped
+
+LineEvent = AudioTaken | Hop | HopSkipped | Level | Segment | Guess
+"""What a line tells."""
 
 
-class Hearing:
-    """Lets a recognizer hear, and publishes what it finds.
+class Line:
+    """Recognizes the audio of one source after the other.
 
-    Inference is in a thread of its own, so that clients are served meanwhile. When it cannot keep up, hops are skipped.
+    Inference is in a thread of its own, so that everything else goes on meanwhile. When it cannot keep up, hops are
+    skipped.
 
     Parameters
     ----------
     recognizer : Recognizer
-    server : Server
-        Knows what clients want.
-    publish : callable
-        Tells everybody, for a change with the confidence of its hop.
-    metrics : Metrics
-    condition : Condition
-    on_handover : callable
-        Called with the seconds from audio handed over to its label written.
+        Which has heard nothing.
+    gate : float
+        RMS level in dBFS below which nothing is heard.
+    live : bool
+        Whether the sources are devices, which are never quite still while they work.
     """
 
-    def __init__(
-        self,
-        recognizer: Recognizer,
-        server: Server,
-        publish: Callable[..., None],
-        metrics: Metrics,
-        condition: Condition,
-        on_handover: Callable[[float], None],
-    ) -> None:
+    def __init__(self, recognizer: Recognizer, gate: float, live: bool) -> None:
+        self.wanted: Collection[str] = ()
+        """Of `level` and `spectrum`, which cost something, those that are to be told."""
         self._recognizer = recognizer
-        self._server = server
-        self._tell = publish
-        self._metrics = metrics
-        self._condition = condition
-        self._on_handover = on_handover
+        self._live = live
         self._executor = ThreadPoolExecutor(1, "recognizer")
         self._evaluating = asyncio.Lock()  # held while the recognizer must stay as it is
         self._meter = LevelMeter()
-        self._source: Source | None = None
         self._converter: Converter | None = None
+        self._rate = SAMPLE_RATE
+        self._channels = 1
+        self.examine(gate)
 
-    def turn_to(self, source: Source, channel: int | None) -> None:
-        """Hear this source from now on; nothing happens when it is heard already.
+    @property
+    def time(self) -> float:
+        """Stream time up to which there was audio, in seconds."""
+        return self._recognizer.time
+
+    @property
+    def recognizer(self) -> Recognizer:
+        """What recognizes; its instruments, line-up and hop are those of the line."""
+        return self._recognizer
+
+    @property
+    def warnings(self) -> list[str]:
+        """What somebody should mend about the signal, most urgent first."""
+        return self._faults.warnings
+
+    @property
+    def still(self) -> str | None:
+        """What is to be said of a device that works and delivers only zeros; None where it does not."""
+        return self._faults.still
+
+    def examine(self, gate: float) -> None:
+        """Look for faults in the signal that comes from now on, whatever was before; `gate` in dBFS."""
+        self._faults = Faults(gate, self._live)
+
+    def connect(self, rate: int, channels: int, channel: int | None) -> None:
+        """Take the audio of another source from now on.
+
+        Parameters
+        ----------
+        rate : int
+            In Hz.
+        channels : int
+            Of its blocks.
+        channel : int, optional
+            The one to listen to, counted from 1; the average of all without it.
 
         Raises
         ------
         ConfigError
             When it has no such channel.
         """
-        if source is not self._source:
-            self._converter = Converter(source.rate, source.channels, channel)
-            self._source = source
+        self._converter = Converter(rate, channels, channel)
+        self._rate, self._channels = rate, channels
 
-    async def hear(self, block: Block, lost: int) -> None:
-        """Hear a block of the source, before which some frames are missing."""
-        assert self._source is not None
+    async def hear(self, block: Block, lost: int) -> AsyncIterator[LineEvent]:
+        """Hear a block of the connected source, before which some frames are missing.
+
+        Yields
+        ------
+        LineEvent
+            In the order in which they are to be told; each as soon as it is known.
+        """
         assert self._converter is not None
-        converter, to_ours = self._converter, SAMPLE_RATE / self._source.rate
+        converter, to_ours = self._converter, SAMPLE_RATE / self._rate
         if lost * to_ours > WINDOW:
             converter.clear()
-            self._publish(self._recognizer.lose(round(lost * to_ours)))
+            yield self._hop(self._recognizer.lose(round(lost * to_ours)), None, None)
         elif lost:
-            silence = np.zeros((lost, self._source.channels), np.float32)
-            await self._take(converter(silence), round(len(block.frames) * to_ours), None)
+            silence = np.zeros((lost, self._channels), np.float32)
+            async for event in self._recognize(converter(silence), 0, round(len(block.frames) * to_ours), None):
+                yield event
         invalid, converter.clipped = converter.invalid, False
         samples = converter(block.frames)
-        self._metrics.invalid.inc(converter.invalid - invalid)
-        self._condition.inspect(samples, converter.clipped, converter.invalid > invalid)
-        if self._server.wants("level"):
-            end = self._recognizer.position + len(samples)
-            for reading in self._meter.feed(samples, end, converter.clipped):
-                self._tell(Level(reading.time, reading.rms, reading.peak, reading.clipped))
-        await self._take(samples, round(block.waiting * to_ours), block.delivered)
+        invalid = converter.invalid - invalid
+        self._faults.hear(samples, converter.clipped, invalid > 0)
+        if "level" in self.wanted:
+            for reading in self._meter.feed(samples, self._recognizer.position + len(samples), converter.clipped):
+                yield translation.level(reading)
+        async for event in self._recognize(samples, invalid, round(block.waiting * to_ours), block.delivered):
+            yield event
 
-    async def finish(self) -> None:
+    async def finish(self) -> AsyncIterator[LineEvent]:
         """Hear the audio to its end, and close what is open."""
-        assert self._source is not None
         assert self._converter is not None
-        rest = self._converter(np.empty((0, self._source.channels), np.float32), last=True)
-        await self._take(rest, 0, None)
+        rest = self._converter(np.empty((0, self._channels), np.float32), last=True)
+        async for event in self._recognize(rest, 0, 0, None):
+            yield event
         for result in self._recognizer.finish():
-            self._publish(result)
-        self._tell(self._recognizer.close())
+            yield self._hop(result, None, None)
+        yield translation.segment(self._recognizer.close())
         if (guess := self._recognizer.close_guess()) is not None:
-            self._tell(guess)
+            yield translation.guess(guess)
 
-    async def change(self, other: Recognizer) -> None:
-        """Hear with the model, line-up, hop and gate of another recognizer, which has heard nothing."""
+    async def replace(self, other: Recognizer) -> Iterator[Guess]:
+        """Go on with the model, line-up, hop and gate of another recognizer, which has heard nothing.
+
+        Returns
+        -------
+        iterator of Guess
+            What ends with this, if anything does.
+        """
         async with self._evaluating:
-            if (guess := self._recognizer.replace(other)) is not None:
-                self._tell(guess)
-        self._server.latest_label = None  # it has the instruments of the model before
-        self._metrics.probability.clear()
-        self._condition.hop_seconds.clear()
+            guess = self._recognizer.replace(other)
+        return iter(() if guess is None else (translation.guess(guess),))
 
     def close(self) -> None:
         """End the thread."""
         self._executor.shutdown(cancel_futures=True)
 
-    async def _take(self, samples: Array, waiting: int, delivered: float | None) -> None:
+    async def _recognize(
+        self, samples: Array, invalid: int, waiting: int, delivered: float | None
+    ) -> AsyncIterator[AudioTaken | Hop | HopSkipped]:
         """Let the recognizer hear samples; `waiting` more are known to follow at once."""
         recognizer = self._recognizer
-        hop = round(recognizer.hop * SAMPLE_RATE)
         loop = asyncio.get_running_loop()
-        self._metrics.audio.inc(len(samples) / SAMPLE_RATE)
+        yield AudioTaken(len(samples) / SAMPLE_RATE, invalid)
+        hop = round(recognizer.hop * SAMPLE_RATE)
         while True:
             samples = recognizer.take(samples)
             if not recognizer.due:
@@ -132,32 +172,24 @@ class Hearing:
             if len(samples) + waiting >= hop:
                 # The next hop is complete already: this one would only make the label older.
                 recognizer.skip()
-                self._condition.dropped_hops += 1
-                self._metrics.dropped_hops.inc()
+                yield HopSkipped()
                 continue
             async with self._evaluating:
                 started = time.perf_counter()
                 result = await loop.run_in_executor(self._executor, recognizer.evaluate)
-                elapsed = time.perf_counter() - started
-                self._condition.hop_seconds.append(elapsed)
-                self._metrics.hop_seconds.observe(elapsed)
-                self._publish(result)
-            if delivered is not None:
-                self._on_handover(clock.now() - delivered)
+                seconds = time.perf_counter() - started
+                event = self._hop(result, seconds, delivered)
+            yield event
 
-    def _publish(self, result: Result) -> None:
-        server, tell, metrics, label = self._server, self._tell, self._metrics, result.label
-        if result.segment is not None:
-            tell(result.segment)
-        if result.guess is not None:
-            tell(result.guess)
-        if result.change is not None:
-            tell(result.change, label.confidence)
-            self._condition.name(label)
-        tell(label)
-        if len(result.frames) and server.wants("spectrum"):
-            tell(Spectrum(label.time, np.round(result.frames, 1).astype(float).tolist()))
-        metrics.hops.inc()
-        metrics.rms.set(label.rms)
-        for instrument, probability in label.probabilities.items():
-            metrics.probability.labels(instrument).set(probability)
+    def _hop(self, result: Result, seconds: float | None, delivered: float | None) -> Hop:
+        """Say what a hop brought."""
+        is_wanted = len(result.frames) > 0 and "spectrum" in self.wanted
+        return Hop(
+            label=translation.label(result.estimate),
+            change=None if result.transition is None else translation.change(result.transition),
+            segment=None if result.stretch is None else translation.segment(result.stretch),
+            guess=None if result.guess is None else translation.guess(result.guess),
+            spectrum=translation.spectrum(result) if is_wanted else None,
+            seconds=seconds,
+            delivered=delivered,
+        )

@@ -14,10 +14,10 @@ from stream.audio.converter import Converter
 from stream.audio.file import open_sound, reason
 from stream.audio.truncation import missing
 from stream.errors import SourceError
-from stream.protocol.messages import Segment
 from stream.recognition.bundle import UNKNOWN
 from stream.recognition.classifier import Classifier
-from stream.recognition.recognizer import Recognizer, Result
+from stream.recognition.recognizer import Recognizer
+from stream.recognition.results import Result, Stretch
 from stream.recognition.settings import GATE, HOP
 from stream.system.stderr import quiet_stderr
 
@@ -39,7 +39,7 @@ class Timeline:
     """Mean probability of `label`, 0 for silence."""
     probabilities: dict[str, float]
     """Mean over the windows that are not silent, one for each of the model's instruments; zeros in silence."""
-    segments: list[Segment]
+    segments: list[Stretch]
     """One after the other from 0 to the end; what the first window hears counts from the beginning."""
     clipped: bool
     """Whether a sample was at full scale."""
@@ -90,13 +90,13 @@ def classify(
 def _timeline(path: str | Path, recognizer: Recognizer, results: Iterator[Result], converter: Converter) -> Timeline:
     windows = 0
     total = np.zeros(len(recognizer.instruments))
-    segments: list[Segment] = []
+    segments: list[Stretch] = []
     for result in results:
-        if result.segment is not None:
-            segments.append(result.segment)
-        if result.label.state in ("unknown", "instrument"):
+        if result.stretch is not None:
+            segments.append(result.stretch)
+        if result.estimate.state in ("unknown", "instrument"):
             windows += 1
-            total += list(result.label.raw.values())
+            total += list(result.estimate.raw.values())
     segments.append(recognizer.close())
     seconds = segments[-1].end
     mean = total / max(1, windows)
@@ -138,11 +138,11 @@ def _results(
     yield from recognizer.finish()
 
 
-def _whole(segments: list[Segment], seconds: float) -> list[Segment]:
+def _whole(segments: list[Stretch], seconds: float) -> list[Stretch]:
     """Let the first stretch that was heard begin at 0, for its window does, and the last one end with the file."""
     heard = [segment for segment in segments if segment.state != "warming"]
     if not heard:
         return []
     first, *others = heard
-    whole = [Segment(0.0, first.end, first.state, first.label, first.confidence), *others]
-    return [Segment(s.start, min(s.end, seconds), s.state, s.label, s.confidence) for s in whole if s.start < seconds]
+    whole = [Stretch(0.0, first.end, first.state, first.label, first.confidence), *others]
+    return [Stretch(s.start, min(s.end, seconds), s.state, s.label, s.confidence) for s in whole if s.start < seconds]

@@ -19,6 +19,7 @@ from stream.system.stderr import reserve_stderr
 from stream.system.worker import Worker
 
 if TYPE_CHECKING:
+    from stream.service.events import Event
     from stream.service.service import Service
 
 _PATIENCE_SECONDS: Final = 10.0
@@ -94,7 +95,7 @@ class _Process:
     async def serve(self, reading: Reading) -> None:
         """Run the service with these settings."""
         service = _service(reading)
-        service.on_alive, service.on_status = self._notifier.keep_alive, self._notifier.status
+        service.events.add(_for_systemd(self._notifier))
         running = asyncio.current_task()
         assert running is not None
 
@@ -159,6 +160,22 @@ class _Process:
         for name in later:
             logs.log_always(f"{reading.called(name)} changes with the next start", logging.WARNING)
         logs.log_always("the settings were read again")
+
+
+def _for_systemd(notifier: SystemdNotifier) -> Callable[[Event], None]:
+    """Return what takes events and has systemd know that the service lives, and what it does."""
+    from stream.service.events import Activity, Alive  # with the service, which takes long to import
+
+    def take(event: Event) -> None:
+        match event:
+            case Alive():
+                notifier.keep_alive()
+            case Activity():
+                notifier.status(event.text)
+            case _:
+                pass
+
+    return take
 
 
 def _service(reading: Reading) -> Service:

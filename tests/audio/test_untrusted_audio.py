@@ -284,4 +284,4 @@ def test_any_samples_are_heard(classifier: Classifier, seed: int, kind: str, rat
         for level in meter.feed(audio, end, converter.clipped):
             assert np.isfinite([level.rms, level.peak]).all()
         for result in recognizer.feed(audio):
-            assert all(0 <= p <= 1 for p in result.label.raw.values())
+            assert all(0 <= p <= 1 for p in result.estimate.raw.values())

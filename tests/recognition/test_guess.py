@@ -1,4 +1,4 @@
-"""The second guess."""
+"""Guesses: instruments that were nearly named."""
 
 from __future__ import annotations
 
@@ -9,18 +9,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stream.protocol.messages import Guess
-from stream.recognition.guess import LEAST, RunnerUp
+from stream.recognition.guess import LEAST, GuessTracker
+from stream.recognition.results import Stretch
 
 NAMES = ("flute", "piano", "violin")
 Hops = list[tuple[list[float], int | None]]
 
 
-def told(hops: Hops) -> list[Guess]:
+def told(hops: Hops) -> list[Stretch]:
     """Return the guesses of a stream with a hop a second, closed a second after the last one."""
-    runner_up = RunnerUp(NAMES)
-    guesses = [runner_up.update(float(time), np.array(hop), shown) for time, (hop, shown) in enumerate(hops)]
-    return [guess for guess in (*guesses, runner_up.close(float(len(hops)))) if guess is not None]
+    tracker = GuessTracker(NAMES)
+    guesses = [tracker.update(float(time), np.array(hop), shown) for time, (hop, shown) in enumerate(hops)]
+    return [guess for guess in (*guesses, tracker.close(float(len(hops)))) if guess is not None]
 
 
 def test_a_stretch_lasts_to_the_hop_that_knows_better() -> None:
@@ -32,7 +32,7 @@ def test_a_stretch_lasts_to_the_hop_that_knows_better() -> None:
 
 
 def test_what_is_shown_is_no_guess() -> None:
-    """When the second guess comes to the front, it ends, and who was shown may be the next one."""
+    """When a guess comes to the front, it ends, and who was shown may be the next one."""
     hops: Hops = [([0.3, 0.0, 0.7], 2)] * 2 + [([0.6, 0.0, 0.4], 0)] * 2
     assert [(guess.start, guess.end, guess.label) for guess in told(hops)] == [
         (0.0, 2.0, "flute"),

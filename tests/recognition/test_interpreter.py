@@ -123,7 +123,7 @@ def test_a_delegate_that_does_not_work_is_told() -> None:
     code = (
         "from stream.session_log.settings import SessionLogSettings; from stream.settings.settings import Settings\n"
         "from stream.service.service import Service\n"
-        "print(Service(Settings(session_log=SessionLogSettings('off')))._condition._status().warnings)"
+        "print(Service(Settings(session_log=SessionLogSettings('off'))).warnings)"
     )
     program = f"{hidden} && exec {sys.executable} -c '{code}'".replace("'off'", '"off"')
     done = subprocess.run(["unshare", "-m", "sh", "-c", program], capture_output=True, text=True)

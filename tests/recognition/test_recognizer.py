@@ -14,12 +14,12 @@ import numpy as np
 import pytest
 
 from stream.errors import ConfigError
-from stream.protocol.messages import Guess, Label, Segment
 from stream.recognition import bundle
 from stream.recognition.classifier import Classifier
 from stream.recognition.level import measure_level
 from stream.recognition.mel import CHANNELS, HOP_LENGTH, PARAMETERS, SAMPLE_RATE, WINDOW, Array, StreamingMel, stack
-from stream.recognition.recognizer import Recognizer, Result
+from stream.recognition.recognizer import Recognizer
+from stream.recognition.results import Estimate, Result, Stretch
 
 HOP = 11 * HOP_LENGTH
 
@@ -38,8 +38,8 @@ class Run:
     """All that a recognizer tells of some audio."""
 
     results: list[Result]
-    last: Segment
-    last_guess: Guess | None
+    last: Stretch
+    last_guess: Stretch | None
 
 
 def run(recognizer: Recognizer, audio: Array, size: int) -> Run:
@@ -65,20 +65,20 @@ def whole(classifier: Classifier, excerpt: Array) -> Run:
 def test_blocks_do_not_matter(classifier: Classifier, excerpt: Array, whole: Run, size: int) -> None:
     """The same audio in blocks of any size gives the same labels, events and figures."""
     told = run(Recognizer(classifier), excerpt, size)
-    assert [result.label for result in told.results] == [result.label for result in whole.results]
-    for of in (attrgetter("change"), attrgetter("segment"), attrgetter("guess")):
+    assert [result.estimate for result in told.results] == [result.estimate for result in whole.results]
+    for of in (attrgetter("transition"), attrgetter("stretch"), attrgetter("guess")):
         assert list(map(of, told.results)) == list(map(of, whole.results))
     assert (told.last, told.last_guess) == (whole.last, whole.last_guess)
 
 
 def test_results_lie_on_the_grid(whole: Run, excerpt: Array) -> None:
     """The first full window ends at sample 65 536, the others a hop later each, and the last with the audio."""
-    full = [result.label for result in whole.results if result.label.state != "warming"]
+    full = [result.estimate for result in whole.results if result.estimate.state != "warming"]
     expected = [WINDOW / SAMPLE_RATE + k * HOP / SAMPLE_RATE for k in range((len(excerpt) - WINDOW) // HOP + 1)]
     *grid, last = full
     np.testing.assert_allclose([label.time for label in grid], expected)
     assert last.time == len(excerpt) / SAMPLE_RATE
-    warming = [result.label for result in whole.results if result.label.state == "warming"]
+    warming = [result.estimate for result in whole.results if result.estimate.state == "warming"]
     assert warming
     assert all(label.time < WINDOW / SAMPLE_RATE for label in warming)
     assert [label.seq for label in full] == list(range(len(warming), len(warming) + len(full)))
@@ -86,7 +86,7 @@ def test_results_lie_on_the_grid(whole: Run, excerpt: Array) -> None:
 
 def test_probabilities_leave_room_for_the_unknown(whole: Run, classifier: Classifier) -> None:
     """Every hop tells a probability for each instrument, together at most 1, and a confidence that fits the state."""
-    for label in (result.label for result in whole.results):
+    for label in (result.estimate for result in whole.results):
         for told in (label.raw, label.probabilities):
             assert tuple(told) == classifier.bundle.instruments
             assert all(0 <= value <= 1 for value in told.values())
@@ -102,8 +102,8 @@ def test_probabilities_leave_room_for_the_unknown(whole: Run, classifier: Classi
 
 def test_segments_and_changes_tell_the_same_story(whole: Run, excerpt: Array) -> None:
     """Segments follow on each other from 0 to the end, and each change closes one and names what it leaves."""
-    segments = [result.segment for result in whole.results if result.segment] + [whole.last]
-    changes = [result.change for result in whole.results if result.change]
+    segments = [result.stretch for result in whole.results if result.stretch] + [whole.last]
+    changes = [result.transition for result in whole.results if result.transition]
     assert segments[0].start == 0
     assert segments[0].state == "warming"
     assert segments[-1].end == len(excerpt) / SAMPLE_RATE
@@ -111,22 +111,22 @@ def test_segments_and_changes_tell_the_same_story(whole: Run, excerpt: Array) ->
     assert [change.time for change in changes] == [segment.end for segment in segments[:-1]]
     for change, before, after in zip(changes, segments, segments[1:], strict=False):
         assert (change.previous.state, change.previous.label) == (before.state, before.label)
-        assert (change.state, change.label) == (after.state, after.label)
+        assert (change.now.state, change.now.label) == (after.state, after.label)
 
 
 def test_labels_tell_since_when(whole: Run) -> None:
     """Every label tells the start of the segment that will hold it."""
-    segments = [result.segment for result in whole.results if result.segment] + [whole.last]
-    for label in (result.label for result in whole.results):
+    segments = [result.stretch for result in whole.results if result.stretch] + [whole.last]
+    for label in (result.estimate for result in whole.results):
         segment = [segment for segment in segments if segment.start <= label.time][-1]
         assert (label.state, label.label, label.since) == (segment.state, segment.label, segment.start)
 
 
 def test_silence_is_told(whole: Run) -> None:
     """A second below the gate is silence, with nothing estimated."""
-    assert whole.results[-1].label.state == "silence"
-    assert sum(whole.results[-1].label.probabilities.values()) == 0
-    assert whole.results[-1].label.rms == -120
+    assert whole.results[-1].estimate.state == "silence"
+    assert sum(whole.results[-1].estimate.probabilities.values()) == 0
+    assert whole.results[-1].estimate.rms == -120
 
 
 def test_a_short_clip_with_a_quiet_end_is_not_silent(classifier: Classifier, demo: Array) -> None:
@@ -134,16 +134,18 @@ def test_a_short_clip_with_a_quiet_end_is_not_silent(classifier: Classifier, dem
     clip = demo[:WINDOW].copy()
     clip[-2 * SAMPLE_RATE :] = 0
     recognizer = Recognizer(classifier)
-    states = [result.label.state for result in recognizer.feed(np.concatenate([clip, np.zeros(HOP, np.float32)]))]
+    states = [result.estimate.state for result in recognizer.feed(np.concatenate([clip, np.zeros(HOP, np.float32)]))]
     assert states[-2] in ("instrument", "unknown")
     assert states[-1] == "silence"
 
 
 def test_direct_current_is_silence(classifier: Classifier) -> None:
     """An offset without sound is silence, however large."""
-    (result,) = [r for r in Recognizer(classifier).feed(np.full(WINDOW, 0.5, np.float32)) if r.label.state != "warming"]
-    assert result.label.state == "silence"
-    assert result.label.peak == pytest.approx(-6.02, abs=0.01)
+    (result,) = [
+        r for r in Recognizer(classifier).feed(np.full(WINDOW, 0.5, np.float32)) if r.estimate.state != "warming"
+    ]
+    assert result.estimate.state == "silence"
+    assert result.estimate.peak == pytest.approx(-6.02, abs=0.01)
 
 
 @pytest.mark.parametrize("count", [0, 1, 1000, WINDOW - 1])
@@ -152,21 +154,21 @@ def test_short_audio_is_filled_with_zeros(classifier: Classifier, demo: Array, c
     recognizer = Recognizer(classifier)
     list(recognizer.feed(demo[:count]))
     *_, evaluated = recognizer.finish()
-    assert evaluated.label.state != "warming"
-    assert evaluated.label.time == WINDOW / SAMPLE_RATE
+    assert evaluated.estimate.state != "warming"
+    assert evaluated.estimate.time == WINDOW / SAMPLE_RATE
     assert recognizer.close().end == count / SAMPLE_RATE
 
 
 def test_numbers_that_are_none_are_survived(classifier: Classifier, demo: Array) -> None:
     """NaN and infinities are taken as zeros, counted, and forgotten as soon as they have passed."""
     audio = demo[: 10 * SAMPLE_RATE].copy()
-    clean = [r.label for r in Recognizer(classifier).feed(audio)]
+    clean = [r.estimate for r in Recognizer(classifier).feed(audio)]
     audio[1000:1003] = np.nan, np.inf, -np.inf
     recognizer = Recognizer(classifier)
     results = list(recognizer.feed(audio))
     assert sum(result.invalid for result in results) == 3
-    assert all(np.isfinite([*r.label.raw.values(), r.label.rms, r.label.peak]).all() for r in results)
-    assert results[-1].label.raw == clean[-1].raw
+    assert all(np.isfinite([*r.estimate.raw.values(), r.estimate.rms, r.estimate.peak]).all() for r in results)
+    assert results[-1].estimate.raw == clean[-1].raw
 
 
 @pytest.mark.parametrize("gain", [1e3, 1e30])
@@ -175,7 +177,7 @@ def test_overload_is_survived_and_told(classifier: Classifier, demo: Array, gain
     audio = (demo[: 4 * SAMPLE_RATE].astype(np.float64) * gain).astype(np.float32)
     results = list(Recognizer(classifier).feed(audio))
     assert results[-1].clipped
-    assert np.isfinite([*results[-1].label.raw.values(), results[-1].label.peak]).all()
+    assert np.isfinite([*results[-1].estimate.raw.values(), results[-1].estimate.peak]).all()
 
 
 def test_audio_below_full_scale_is_not_called_clipped(whole: Run) -> None:
@@ -186,7 +188,7 @@ def test_audio_below_full_scale_is_not_called_clipped(whole: Run) -> None:
 def test_skipped_hops_leave_the_rest_as_it_was(classifier: Classifier, demo: Array) -> None:
     """After skipped hops, an evaluated one hears the same window as if none had been skipped."""
     audio = demo[: 12 * SAMPLE_RATE]
-    expected = {r.label.seq: r.label.raw for r in Recognizer(classifier).feed(audio)}
+    expected = {r.estimate.seq: r.estimate.raw for r in Recognizer(classifier).feed(audio)}
     recognizer = Recognizer(classifier)
     rest, told = audio, []
     while True:
@@ -197,7 +199,7 @@ def test_skipped_hops_leave_the_rest_as_it_was(classifier: Classifier, demo: Arr
             recognizer.skip()
             told.append(None)
         else:
-            told.append(recognizer.evaluate().label)
+            told.append(recognizer.evaluate().estimate)
     labels = [label for label in told if label is not None]
     assert len(told) == len(expected)
     for label in labels:
@@ -209,18 +211,18 @@ def test_a_long_gap_starts_over(classifier: Classifier, demo: Array) -> None:
     recognizer = Recognizer(classifier)
     before = list(recognizer.feed(demo[: 5 * SAMPLE_RATE]))
     lost = recognizer.lose(10 * SAMPLE_RATE)
-    assert lost.label.state == "warming"
-    assert lost.label.time == 15
-    assert lost.segment.end == lost.label.since == 5
-    assert lost.label.seq == before[-1].label.seq + 1
+    assert lost.estimate.state == "warming"
+    assert lost.estimate.time == 15
+    assert lost.stretch.end == lost.estimate.since == 5
+    assert lost.estimate.seq == before[-1].estimate.seq + 1
     after = list(recognizer.feed(demo[: 5 * SAMPLE_RATE]))
-    first = next(result.label for result in after if result.label.state != "warming")
+    first = next(result.estimate for result in after if result.estimate.state != "warming")
     assert first.time == pytest.approx(15 + WINDOW / SAMPLE_RATE)
-    fresh = next(r.label for r in Recognizer(classifier).feed(demo[:WINDOW]) if r.label.state != "warming")
+    fresh = next(r.estimate for r in Recognizer(classifier).feed(demo[:WINDOW]) if r.estimate.state != "warming")
     assert first.raw == fresh.raw
 
 
-def guesses(run: Run) -> list[Guess]:
+def guesses(run: Run) -> list[Stretch]:
     """Return the guesses of a stream."""
     told = [result.guess for result in run.results] + [run.last_guess]
     return [guess for guess in told if guess is not None]
@@ -229,7 +231,7 @@ def guesses(run: Run) -> list[Guess]:
 def test_guesses_are_what_the_labels_show(classifier: Classifier, demo: Array) -> None:
     """A guess is the most probable of those not shown in each of its hops, and tells their mean."""
     told = run(Recognizer(classifier), demo, len(demo))
-    labels = [result.label for result in told.results]
+    labels = [result.estimate for result in told.results]
     assert len(guesses(told)) >= 5
     for guess in guesses(told):
         inside = [label for label in labels if guess.start <= label.time < guess.end]
@@ -261,18 +263,18 @@ def test_a_guess_ends_with_what_was_heard(classifier: Classifier, demo: Array, e
 
 def test_the_lineup_restricts_what_is_named(classifier: Classifier, demo: Array) -> None:
     """What is not in tonight's line-up is never named and has no probability."""
-    free = {r.label.label for r in Recognizer(classifier).feed(demo)} - {None}
+    free = {r.estimate.label for r in Recognizer(classifier).feed(demo)} - {None}
     assert {"violin", "piano"} <= free
     results = list(Recognizer(classifier, lineup=["violin"]).feed(demo))
-    assert {result.label.label for result in results} == {"violin", None}
-    assert all(value == 0 for r in results for name, value in r.label.raw.items() if name != "violin")
+    assert {result.estimate.label for result in results} == {"violin", None}
+    assert all(value == 0 for r in results for name, value in r.estimate.raw.items() if name != "violin")
 
 
 def test_hops_of_other_lengths(classifier: Classifier, demo: Array) -> None:
     """A hop is rounded to whole frames, and the first full window ends where it always does."""
     recognizer = Recognizer(classifier, hop=0.5)
     assert recognizer.hop == pytest.approx(22 * HOP_LENGTH / SAMPLE_RATE)
-    labels: list[Label] = [r.label for r in recognizer.feed(demo[: 5 * SAMPLE_RATE])]
+    labels: list[Estimate] = [r.estimate for r in recognizer.feed(demo[: 5 * SAMPLE_RATE])]
     assert next(label.time for label in labels if label.state != "warming") == WINDOW / SAMPLE_RATE
 
 
@@ -301,7 +303,7 @@ def test_levels() -> None:
 
 def test_the_demo_is_recognized(classifier: Classifier, demo: Array, score: list[dict]) -> None:
     """Each soloist of the demo is named for most of the time in which the window hears nobody else."""
-    labels = [result.label for result in Recognizer(classifier).feed(demo)]
+    labels = [result.estimate for result in Recognizer(classifier).feed(demo)]
     for part in score:
         inside = [label for label in labels if part["start"] + WINDOW / SAMPLE_RATE <= label.time <= part["end"]]
         right = [label for label in inside if part["label"] in (label.label, label.state)]
@@ -363,7 +365,7 @@ def test_a_second_channel_reaches_the_model(two_channels: TwoChannels, excerpt: 
     """The probabilities of each hop are those that the Keras model gives for librosa's features of its window."""
     librosa = pytest.importorskip("librosa", reason="parity is measured against librosa: pip install 'soloist[test]'")
     results = Recognizer(two_channels.classifier).feed(excerpt)
-    told = [r.label for r in results if r.label.state in ("instrument", "unknown")]
+    told = [r.estimate for r in results if r.estimate.state in ("instrument", "unknown")]
     assert len(told) > 20
     differences = []
     for label in told:
@@ -384,5 +386,5 @@ def test_blocks_do_not_matter_to_a_second_channel(two_channels: TwoChannels, exc
     """With a delta, too, blocks of any size give the same labels."""
     whole = run(Recognizer(two_channels.classifier), excerpt, len(excerpt))
     told = run(Recognizer(two_channels.classifier), excerpt, size)
-    assert [result.label for result in told.results] == [result.label for result in whole.results]
+    assert [result.estimate for result in told.results] == [result.estimate for result in whole.results]
     assert told.last == whole.last

@@ -14,7 +14,7 @@ from stream.client import Disconnected
 from stream.protocol.messages import Guess, Hello, History, Mark, Message, Outage, Segment, Status, decode
 from stream.recognition.mel import SAMPLE_RATE, Array
 from stream.server.history import Event, Recent
-from stream.service import recall as archivist
+from stream.service import recall
 from stream.session_log.reader import LogReader
 from stream.session_log.session_log import SessionLog
 from tests.service.test_devices import Evening, Socket, evening, later_than
@@ -230,4 +230,4 @@ def test_the_past_makes_way_for_the_stream() -> None:
 
 def test_the_past_is_as_long_as_the_protocol_says() -> None:
     """Two hours are told."""
-    assert archivist.PAST_SECONDS == 2 * HOUR
+    assert recall.PAST_SECONDS == 2 * HOUR

@@ -16,6 +16,7 @@ from stream.audio.settings import AudioSettings
 from stream.recognition.classifier import Classifier, Probabilities
 from stream.recognition.mel import Array
 from stream.server.settings import ServerSettings
+from stream.service.events import Alive
 from stream.service.service import Service
 from stream.settings.settings import Settings
 from tests.support.processes import serving
@@ -41,7 +42,7 @@ async def test_a_stuck_recognizer_feeds_no_watchdog(monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr("stream.service.service.Classifier", StuckClassifier)
     service = Service(Settings(AudioSettings(input="demo"), server=ServerSettings(port=0)))
     alive = asyncio.Event()
-    service.on_alive = alive.set
+    service.events.add(lambda event: alive.set() if isinstance(event, Alive) else None)
     listening = asyncio.get_running_loop().create_future()
     async with asyncio.timeout(60), asyncio.TaskGroup() as tasks:
         running = tasks.create_task(service.run(listening.set_result))
@@ -65,7 +66,7 @@ async def test_a_pause_on_standard_input_feeds_the_watchdog(monkeypatch: pytest.
     monkeypatch.setattr("stream.audio.capture.open_source", lambda settings: open_pcm(reading, Pcm.parse(settings.pcm)))
     service = Service(Settings(AudioSettings(input="-"), server=ServerSettings(port=0)))
     alive = asyncio.Event()
-    service.on_alive = alive.set
+    service.events.add(lambda event: alive.set() if isinstance(event, Alive) else None)
     async with asyncio.timeout(60), asyncio.TaskGroup() as tasks:
         running = tasks.create_task(service.run(lambda address: None))
         for _ in range(3):

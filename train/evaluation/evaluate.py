@@ -251,7 +251,7 @@ def demo(bundle: Bundle) -> list[Stretch]:
         One for each segment long enough to hold a window.
     """
     segments = json.loads((resources.files("stream") / "demo.json").read_text(encoding="utf-8"))["segments"]
-    told = [result.label for result in Recognizer(Classifier(bundle)).feed(demo_audio())]
+    told = [result.estimate for result in Recognizer(Classifier(bundle)).feed(demo_audio())]
     rule = Calibration(bundle.temperature, bundle.thresholds)
     stretches = []
     for segment in segments:

@@ -120,8 +120,8 @@ class Listener:
             Whether the recognizer calls the window silence.
         """
         (result,) = Recognizer(self._classifier, hop=WINDOW / SAMPLE_RATE).feed(audio)
-        raw = list(result.label.raw.values())
-        silent = result.label.state == "silence"
+        raw = list(result.estimate.raw.values())
+        silent = result.estimate.state == "silence"
         if self._unknown:
             raw.append(0.0 if silent else max(0.0, 1.0 - sum(raw)))
         return np.array(raw), silent

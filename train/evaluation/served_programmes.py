@@ -88,7 +88,7 @@ def hear(bundle: Bundle, programme: Programme) -> Hearing:
     programme : Programme
         At least a window long.
     """
-    told = [result.label for result in Recognizer(Classifier(bundle)).feed(programme.audio)]
+    told = [result.estimate for result in Recognizer(Classifier(bundle)).feed(programme.audio)]
     told = [label for label in told if label.state != "warming"]
     silent = np.array([label.state == "silence" for label in told])
     confidences = np.array([label.confidence for label in told])

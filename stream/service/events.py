@@ -1,0 +1,106 @@
+"""What happens in a running service, as one stream of events that everybody takes from.
+
+The server, the session log, the metrics, the health and systemd each take what concerns them; none of them knows
+another, or who publishes. Events are values: whoever keeps one keeps it unchanged.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from stream.protocol.messages import Change, Guess, Hello, Label, Level, Mark, Outage, Segment, Spectrum, Status
+
+
+@dataclass(frozen=True, slots=True)
+class AudioTaken:
+    """Audio has gone into a line."""
+
+    seconds: float
+    """Its length, gaps included."""
+    invalid: int
+    """Samples in it that were not finite numbers, and were taken as zeros."""
+
+
+@dataclass(frozen=True, slots=True)
+class Hop:
+    """A hop has ended, and what is heard is known."""
+
+    label: Label
+    change: Change | None
+    """Set when another state or label is heard from this hop on."""
+    segment: Segment | None
+    """What the change closed."""
+    guess: Guess | None
+    """What the hop closed of an instrument that was nearly named."""
+    spectrum: Spectrum | None
+    """The mel frames that the hop added, where somebody wants them."""
+    seconds: float | None
+    """What features, inference and smoothing took; None where nothing was estimated, after a long gap or at the end."""
+    delivered: float | None
+    """When its audio was handed over, on `stream.system.clock`, in seconds; None for audio that nobody delivered."""
+
+
+@dataclass(frozen=True, slots=True)
+class HopSkipped:
+    """A hop was left out, because inference could not keep up with the audio."""
+
+
+@dataclass(frozen=True, slots=True)
+class LabelDelivered:
+    """A label was written to all subscribers that keep up."""
+
+    seconds: float
+    """Since its audio was handed over by the source."""
+
+
+@dataclass(frozen=True, slots=True)
+class RecognizerReplaced:
+    """Another model, line-up, hop or gate is heard with from now on: the last label says nothing about it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Alive:
+    """Audio has gone through, or there is none and that is in order."""
+
+
+@dataclass(frozen=True, slots=True)
+class Activity:
+    """What the service does from now on, in a line for whoever runs it."""
+
+    text: str
+
+
+Event: TypeAlias = (
+    Hello
+    | Status
+    | Level
+    | Segment
+    | Guess
+    | Outage
+    | Mark
+    | AudioTaken
+    | Hop
+    | HopSkipped
+    | LabelDelivered
+    | RecognizerReplaced
+    | Alive
+    | Activity
+)
+
+
+class Events:
+    """Hands every event to all who take events, in the order in which they were added."""
+
+    def __init__(self) -> None:
+        self._takers: list[Callable[[Event], None]] = []
+
+    def add(self, take: Callable[[Event], None]) -> None:
+        """Have a callable take every event from now on; it must return soon, and must not raise."""
+        self._takers.append(take)
+
+    def publish(self, event: Event) -> None:
+        """Hand an event to everybody."""
+        for take in self._takers:
+            take(event)

@@ -1,0 +1,84 @@
+"""From the recognizer's results and the service's events to the messages of the protocol."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from stream.audio.meter import LevelReading
+from stream.protocol.messages import (
+    Change,
+    Guess,
+    Heard,
+    Hello,
+    Label,
+    Level,
+    Mark,
+    Message,
+    Outage,
+    Segment,
+    Spectrum,
+    Status,
+)
+from stream.recognition.results import Estimate, Result, Stretch, Transition
+from stream.service.events import Event, Hop
+
+
+def label(estimate: Estimate) -> Label:
+    """Return what is heard at the end of a hop as a message."""
+    return Label(
+        seq=estimate.seq,
+        time=estimate.time,
+        state=estimate.state,
+        label=estimate.label,
+        since=estimate.since,
+        confidence=estimate.confidence,
+        probabilities=estimate.probabilities,
+        raw=estimate.raw,
+        rms=estimate.rms,
+        peak=estimate.peak,
+    )
+
+
+def change(transition: Transition) -> Change:
+    """Return a transition as a message."""
+    now, previous = transition.now, transition.previous
+    return Change(transition.time, now.state, now.label, previous=Heard(previous.state, previous.label))
+
+
+def segment(stretch: Stretch) -> Segment:
+    """Return a stretch in which one thing was heard as a message."""
+    return Segment(stretch.start, stretch.end, stretch.state, stretch.label, stretch.confidence)
+
+
+def guess(stretch: Stretch) -> Guess:
+    """Return a stretch in which an instrument was nearly named as a message."""
+    assert stretch.label is not None
+    return Guess(stretch.start, stretch.end, stretch.label, stretch.confidence)
+
+
+def level(reading: LevelReading) -> Level:
+    """Return a reading of the level meter as a message."""
+    return Level(reading.time, reading.rms, reading.peak, reading.clipped)
+
+
+def spectrum(result: Result) -> Spectrum:
+    """Return the mel frames that a hop added as a message, rounded to a tenth of a decibel."""
+    return Spectrum(result.estimate.time, np.round(result.frames, 1).astype(float).tolist())
+
+
+def messages(event: Event) -> Iterator[tuple[Message, float]]:
+    """Return what clients are told of an event: messages in their order, each with the confidence of its hop.
+
+    The confidence is that by which subscriptions hold back a change, which carries none; 0 for events without a hop.
+    """
+    match event:
+        case Hop():
+            for message in (event.segment, event.guess, event.change, event.label, event.spectrum):
+                if message is not None:
+                    yield message, event.label.confidence
+        case Hello() | Status() | Level() | Segment() | Guess() | Outage() | Mark():
+            yield event, 0.0
+        case _:
+            pass
