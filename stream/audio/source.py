@@ -6,10 +6,10 @@ import sys
 from typing import Protocol
 
 from stream.audio.block_queue import HandOff
-from stream.audio.file import open_demo, open_file, open_pcm
 from stream.audio.microphone import Microphone
 from stream.audio.pcm import Pcm
 from stream.audio.settings import AudioSettings
+from stream.audio.sound_file import open_demo, open_file, open_pcm
 from stream.errors import SourceError
 
 

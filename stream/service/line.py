@@ -17,7 +17,7 @@ import numpy as np
 from stream.audio.block_queue import Block
 from stream.audio.converter import Converter
 from stream.audio.meter import LevelMeter
-from stream.audio.signal_faults import Faults
+from stream.audio.signal_monitor import Faults
 from stream.protocol.messages import Guess, Level, Segment
 from stream.recognition.mel import SAMPLE_RATE, WINDOW, Array
 from stream.recognition.recognizer import Recognizer

@@ -11,7 +11,7 @@ import numpy as np
 import soundfile
 
 from stream.audio.converter import Converter
-from stream.audio.file import open_sound, reason
+from stream.audio.sound_file import open_sound, reason
 from stream.audio.truncation import missing
 from stream.errors import SourceError
 from stream.recognition.bundle import UNKNOWN

@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import Final
 
 from stream.audio.converter import check_channel
-from stream.audio.file import demo_file, open_sound
 from stream.audio.pcm import Pcm
 from stream.audio.settings import AudioSettings
+from stream.audio.sound_file import demo_file, open_sound
 from stream.errors import ConfigError, ModelError, RuntimeMissingError, SourceError
 from stream.recognition import bundle
 from stream.recognition.classifier import Classifier

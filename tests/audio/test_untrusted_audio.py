@@ -21,10 +21,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from stream.audio.converter import Converter
-from stream.audio.file import open_file, open_pcm, open_sound
 from stream.audio.meter import LevelMeter
 from stream.audio.pcm import Pcm
-from stream.audio.signal_faults import Faults
+from stream.audio.signal_monitor import Faults
+from stream.audio.sound_file import open_file, open_pcm, open_sound
 from stream.errors import SoloistError, SourceError
 from stream.recognition.classifier import Classifier
 from stream.recognition.mel import SAMPLE_RATE

@@ -21,7 +21,7 @@ import pytest
 import soundfile
 
 from stream import __version__
-from stream.audio.file import open_sound
+from stream.audio.sound_file import open_sound
 from stream.errors import SourceError
 from stream.recognition.classifier import Classifier
 from stream.recognition.mel import Array

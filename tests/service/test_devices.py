@@ -17,9 +17,9 @@ import numpy as np
 import pytest
 
 from stream.audio.block_queue import HandOff
-from stream.audio.file import open_pcm
 from stream.audio.pcm import Pcm
 from stream.audio.settings import AudioSettings
+from stream.audio.sound_file import open_pcm
 from stream.client import Client, Disconnected
 from stream.errors import SourceLostError
 from stream.protocol.messages import Hello, History, Label, Mark, Message, Outage, Segment, Status

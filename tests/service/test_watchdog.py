@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from stream.audio.file import open_pcm
 from stream.audio.pcm import Pcm
 from stream.audio.settings import AudioSettings
+from stream.audio.sound_file import open_pcm
 from stream.recognition.classifier import Classifier, Probabilities
 from stream.recognition.mel import Array
 from stream.server.settings import ServerSettings

@@ -10,7 +10,7 @@ import pytest
 import soundfile
 
 from stream.audio.converter import Converter
-from stream.audio.signal_faults import Faults
+from stream.audio.signal_monitor import Faults
 from stream.recognition.mel import SAMPLE_RATE, Array
 from stream.recognition.settings import GATE
 
