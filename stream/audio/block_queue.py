@@ -1,4 +1,4 @@
-"""The way from the thread that delivers audio to the event loop that takes it."""
+"""The queue of audio between the thread that delivers it and the event loop that takes it."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Final
 
 import numpy as np
 
-from stream.audio.gaps import Pace
+from stream.audio.gaps import GapDetector
 from stream.recognition.mel import Array
 from stream.system import clock
 
@@ -29,7 +29,7 @@ class Block:
     waiting: int
     """Frames that were delivered after it already."""
     delivered: float
-    """When its last frame was handed over, on `stream.system.clock`, in seconds."""
+    """When its last frame was put, on `stream.system.clock`, in seconds."""
 
 
 @dataclass(slots=True)
@@ -39,12 +39,12 @@ class _Entry:
     delivered: float
 
 
-class HandOff:
+class BlockQueue:
     """A bounded queue of audio with one writing thread and one reading task.
 
-    When it is full the oldest audio makes way for the newest, and its length is told as `lost` to whoever reads on:
-    the sample clock stays true. So it does when audio is missing that nobody tells of, for it is held against the
-    clock; audio before which much may be missing waits, for half a second at the most, until it is known how much.
+    When it is full the oldest audio is dropped, and its length is in the next block's `lost`: the sample clock stays
+    true. So it does when audio is missing that nobody reports, which the `GapDetector` finds; audio before which much
+    may be missing waits, for half a second at the most, until it is known how much.
 
     Parameters
     ----------
@@ -55,10 +55,10 @@ class HandOff:
     """
 
     def __init__(self, rate: int, seconds: float = _CAPACITY_SECONDS) -> None:
-        self.calls = 0
-        """Times that audio was handed over: a sign of life, also while it waits."""
+        self.deliveries = 0
+        """Times that `put` was called: a sign of life, also while the audio waits."""
         self._capacity = round(seconds * rate)
-        self._pace = Pace(rate)
+        self._gaps = GapDetector(rate)
         self._dropped = 0
         self._lock = threading.Lock()
         self._entries: deque[_Entry] = deque()
@@ -73,10 +73,10 @@ class HandOff:
     @property
     def overflows(self) -> int:
         """Times that audio was lost, on the device's side or on ours."""
-        return self._pace.losses + self._dropped
+        return self._gaps.losses + self._dropped
 
     def put(self, frames: Array, overflow: bool = False) -> None:
-        """Hand over audio; from the delivering thread.
+        """Add audio; from the delivering thread.
 
         Parameters
         ----------
@@ -87,15 +87,15 @@ class HandOff:
         """
         now = clock.now()
         with self._lock:
-            self.calls += 1
-            lost = self._pace.hear(len(frames), now, overflow)
+            self.deliveries += 1
+            lost = self._gaps.update(len(frames), now, overflow)
             if lost < 0:
                 return
             self._entries.append(_Entry(frames, 0, now))
             self._waiting += len(frames)
             if lost:
                 self._entries[self._certain].lost += lost
-            if not self._pace.doubtful:
+            if not self._gaps.is_undecided:
                 self._certain = len(self._entries)
             if self._waiting > self._capacity and len(self._entries) > 1:
                 self._dropped += 1
@@ -158,10 +158,10 @@ class HandOff:
         return self._entries.popleft()
 
     def _wake(self) -> None:
-        # Once is enough: a device that calls without a pause would fill the pipe by which the loop hears of signals.
+        # Once is enough: a device that delivers without a pause would fill the pipe by which the loop gets signals.
         if self._loop is not None and not self._woken:
             self._woken = True
-            with contextlib.suppress(RuntimeError):  # the loop may be gone when a device says its last word
+            with contextlib.suppress(RuntimeError):  # the loop may be gone when a device calls for the last time
                 self._loop.call_soon_threadsafe(self._set)
 
     def _set(self) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Annotated
 
-from stream.audio.pcm import MOST_CHANNELS, unfit_form
+from stream.audio.pcm import MAX_CHANNELS, pcm_format_problem
 from stream.system.fields import Range, check
 
 
@@ -25,10 +25,10 @@ class AudioSettings:
     """A part of the name of the microphone or line input; it is waited for."""
     wait: bool = False
     """Whether to wait for a microphone where there is none."""
-    channel: Annotated[int | None, Range(1, MOST_CHANNELS)] = None
+    channel: Annotated[int | None, Range(1, MAX_CHANNELS)] = None
     """The channel to listen to, counted from 1; the average of all without it."""
-    pcm: Annotated[str, unfit_form] = "s16le:44100:1"
-    """Form of the audio on standard input: s16le or f32le, rate in Hz, channels."""
+    pcm: Annotated[str, pcm_format_problem] = "s16le:44100:1"
+    """Format of the audio on standard input: s16le or f32le, rate in Hz, channels."""
     loop: bool = False
     """Whether a file begins again at its end."""
 

@@ -9,13 +9,15 @@ import numpy as np
 from stream.recognition.level import measure_level
 from stream.recognition.mel import SAMPLE_RATE, Array
 
-_STRETCH: Final = SAMPLE_RATE // 5  # what is looked at at once
-_HOLD: Final = 10 * SAMPLE_RATE  # how long something is told after it was last seen
+_BLOCK: Final = SAMPLE_RATE // 5  # what is checked at once
+_HOLD: Final = 10 * SAMPLE_RATE  # how long a warning lasts after the fault was last seen
 _OFFSET: Final = 0.05  # a mean over 2 s; that of real solos stays below 0.002, that of our demo below 0.033
-_OFFSET_STRETCHES: Final = 10
-_STILL_STRETCHES: Final = 8  # told within 2 s, with what the sound system keeps back
-_SILENT_STRETCHES: Final = 150
-_STILL: Final = 1e-6  # no converter is that quiet: its last bit of 24 is 1.2e-7, and noise moves more than that one
+_OFFSET_BLOCKS: Final = 10
+_CONSTANT_BLOCKS: Final = 8  # noticed within 2 s, with the sound system's latency
+_SILENT_BLOCKS: Final = 150
+_CONSTANT_RANGE: Final = (
+    1e-6  # no converter is that quiet: its last bit of 24 is 1.2e-7, and noise moves more than that one
+)
 
 _INVALID: Final = "the input holds samples that are not numbers, which are taken as zeros: "
 _RESTART: Final = "restart what sends them"
@@ -25,8 +27,8 @@ _OFF_CENTRE: Final = "the input has a DC offset: switch on a low-cut filter, or 
 _ZEROS: Final = "the input delivers only zeros: unmute it, switch it on, or choose another device"
 
 
-class Faults:
-    """Looks at the audio of one source and tells what somebody should mend.
+class SignalMonitor:
+    """Checks the audio of one source for faults that somebody should mend.
 
     Time is counted in audio.
 
@@ -35,7 +37,7 @@ class Faults:
     gate : float
         RMS level in dBFS below which nothing is heard.
     live : bool
-        Whether it is a device, which is never quite still while it works; a file may well be.
+        Whether it is a device, whose samples are never quite constant while it works; those of a file may be.
     """
 
     def __init__(self, gate: float, live: bool) -> None:
@@ -44,33 +46,33 @@ class Faults:
         self._position = 0
         self._rest = np.empty(0, np.float32)
         self._seen: dict[str, int] = {}  # what does not last, and where it was last seen
-        self._means = [0.0] * _OFFSET_STRETCHES
-        self._silent = 0  # stretches in a row
-        self._still = 0
+        self._means = [0.0] * _OFFSET_BLOCKS
+        self._silent = 0  # blocks in a row
+        self._constant = 0
 
     @property
-    def still(self) -> str | None:
-        """What is to be said of a device that works, and delivers nothing."""
-        return _ZEROS if self._live and self._still >= _STILL_STRETCHES else None
+    def zeros_warning(self) -> str | None:
+        """The warning for a device that works and delivers only zeros, None if it does not."""
+        return _ZEROS if self._live and self._constant >= _CONSTANT_BLOCKS else None
 
     @property
     def warnings(self) -> list[str]:
-        """What is to be mended now."""
-        told = []
-        if self._is_told(_INVALID):
-            told.append(_INVALID + (_RESTART if self._live else _REPLACE))
-        if self._is_told(_CLIPPED):
-            told.append(_CLIPPED)
-        if self.still is not None:
-            told.append(self.still)
-        elif self._silent >= _SILENT_STRETCHES:
-            told.append(
-                f"nothing above {self._gate:g} dBFS for {_SILENT_STRETCHES * _STRETCH // SAMPLE_RATE} s: "
+        """What is wrong now and how to mend it, one line each."""
+        warnings = []
+        if self._is_recent(_INVALID):
+            warnings.append(_INVALID + (_RESTART if self._live else _REPLACE))
+        if self._is_recent(_CLIPPED):
+            warnings.append(_CLIPPED)
+        if self.zeros_warning is not None:
+            warnings.append(self.zeros_warning)
+        elif self._silent >= _SILENT_BLOCKS:
+            warnings.append(
+                f"nothing above {self._gate:g} dBFS for {_SILENT_BLOCKS * _BLOCK // SAMPLE_RATE} s: "
                 "check the cable, the mute switch and the gain"
             )
-        return [*told, *([_OFF_CENTRE] if self._is_told(_OFF_CENTRE) else [])]
+        return [*warnings, *([_OFF_CENTRE] if self._is_recent(_OFF_CENTRE) else [])]
 
-    def hear(self, samples: Array, clipped: bool, invalid: bool) -> None:
+    def update(self, samples: Array, clipped: bool, invalid: bool) -> None:
         """Take in a block.
 
         Parameters
@@ -83,11 +85,11 @@ class Faults:
             Whether that held samples that were not finite numbers.
         """
         audio = np.concatenate([self._rest, samples])
-        whole = len(audio) // _STRETCH * _STRETCH
+        whole = len(audio) // _BLOCK * _BLOCK
         end = self._position - len(self._rest)
-        for start in range(0, whole, _STRETCH):
-            end += _STRETCH
-            self._look(audio[start : start + _STRETCH], end)
+        for start in range(0, whole, _BLOCK):
+            end += _BLOCK
+            self._check_block(audio[start : start + _BLOCK], end)
         self._rest = audio[whole:]
         self._position += len(samples)
         if clipped:
@@ -95,12 +97,12 @@ class Faults:
         if invalid:
             self._seen[_INVALID] = self._position
 
-    def _look(self, stretch: Array, end: int) -> None:
-        self._means = [*self._means[1:], float(np.mean(stretch, dtype=np.float64))]
-        if abs(sum(self._means)) / _OFFSET_STRETCHES > _OFFSET:
+    def _check_block(self, block: Array, end: int) -> None:
+        self._means = [*self._means[1:], float(np.mean(block, dtype=np.float64))]
+        if abs(sum(self._means)) / _OFFSET_BLOCKS > _OFFSET:
             self._seen[_OFF_CENTRE] = end
-        self._silent = self._silent + 1 if measure_level(stretch)[0] < self._gate else 0
-        self._still = self._still + 1 if np.ptp(stretch) <= _STILL else 0
+        self._silent = self._silent + 1 if measure_level(block)[0] < self._gate else 0
+        self._constant = self._constant + 1 if np.ptp(block) <= _CONSTANT_RANGE else 0
 
-    def _is_told(self, text: str) -> bool:
+    def _is_recent(self, text: str) -> bool:
         return text in self._seen and self._position - self._seen[text] <= _HOLD

@@ -1,20 +1,21 @@
-"""Where audio comes from, and what every source looks like from the service's side."""
+"""What every source of audio has in common, and how the one in the settings is opened."""
 
 from __future__ import annotations
 
 import sys
 from typing import Protocol
 
-from stream.audio.block_queue import HandOff
+from stream.audio.block_queue import BlockQueue
 from stream.audio.microphone import Microphone
-from stream.audio.pcm import Pcm
+from stream.audio.pcm import PcmFormat
+from stream.audio.raw_pcm import open_pcm_source
 from stream.audio.settings import AudioSettings
-from stream.audio.sound_file import open_demo, open_file, open_pcm
+from stream.audio.sound_file import open_demo_source, open_file_source
 from stream.errors import SourceError
 
 
 class Source(Protocol):
-    """Audio that a thread of its own delivers into a hand-off, from opening to closing."""
+    """Audio that a thread of its own puts into a queue, from opening to closing."""
 
     name: str
     """What is heard, for people."""
@@ -22,7 +23,7 @@ class Source(Protocol):
     """Frames a second, in Hz."""
     channels: int
     """Channels of its blocks."""
-    handoff: HandOff
+    queue: BlockQueue
     """Where its audio arrives."""
 
     def close(self) -> None:
@@ -36,7 +37,7 @@ def open_source(settings: AudioSettings, last: str | None = None, strict: bool =
     ----------
     settings : AudioSettings
     last : str, optional
-        The device that was heard before, see `stream.audio.microphone.find`.
+        The device that was heard before, see `stream.audio.devices.find_device`.
     strict : bool
         Whether no other default input is to be taken.
 
@@ -51,10 +52,10 @@ def open_source(settings: AudioSettings, last: str | None = None, strict: bool =
         case "mic":
             return Microphone(settings.device, settings.channel, last, strict)
         case "demo":
-            return open_demo()
+            return open_demo_source()
         case "-":
             if sys.stdin is None:
                 raise SourceError("standard input is closed")
-            return open_pcm(sys.stdin.fileno(), Pcm.parse(settings.pcm))
+            return open_pcm_source(sys.stdin.fileno(), PcmFormat.parse(settings.pcm))
         case path:
-            return open_file(path, settings.loop)
+            return open_file_source(path, settings.loop)

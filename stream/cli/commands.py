@@ -107,9 +107,9 @@ def copy_sessions(options: argparse.Namespace) -> int:
 
 def list_devices(options: argparse.Namespace) -> int:
     """Tell which inputs there are."""
-    from stream.audio import microphone
+    from stream.audio.devices import list_devices as list_inputs
 
-    found = microphone.devices()
+    found = list_inputs()
     if not found:
         print_error("no microphone or line input found")
         return 1

@@ -17,7 +17,7 @@ import numpy as np
 from stream.audio.block_queue import Block
 from stream.audio.converter import Converter
 from stream.audio.meter import LevelMeter
-from stream.audio.signal_monitor import Faults
+from stream.audio.signal_monitor import SignalMonitor
 from stream.protocol.messages import Guess, Level, Segment
 from stream.recognition.mel import SAMPLE_RATE, WINDOW, Array
 from stream.recognition.recognizer import Recognizer
@@ -71,16 +71,16 @@ class Line:
     @property
     def warnings(self) -> list[str]:
         """What somebody should mend about the signal, most urgent first."""
-        return self._faults.warnings
+        return self._monitor.warnings
 
     @property
     def still(self) -> str | None:
         """What is to be said of a device that works and delivers only zeros; None where it does not."""
-        return self._faults.still
+        return self._monitor.zeros_warning
 
     def examine(self, gate: float) -> None:
         """Look for faults in the signal that comes from now on, whatever was before; `gate` in dBFS."""
-        self._faults = Faults(gate, self._live)
+        self._monitor = SignalMonitor(gate, self._live)
 
     def connect(self, rate: int, channels: int, channel: int | None) -> None:
         """Take the audio of another source from now on.
@@ -122,7 +122,7 @@ class Line:
         invalid, converter.clipped = converter.invalid, False
         samples = converter(block.frames)
         invalid = converter.invalid - invalid
-        self._faults.hear(samples, converter.clipped, invalid > 0)
+        self._monitor.update(samples, converter.clipped, invalid > 0)
         if "level" in self.wanted:
             for reading in self._meter.feed(samples, self._recognizer.position + len(samples), converter.clipped):
                 yield translation.level(reading)

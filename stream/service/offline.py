@@ -11,8 +11,9 @@ import numpy as np
 import soundfile
 
 from stream.audio.converter import Converter
-from stream.audio.sound_file import open_sound, reason
-from stream.audio.truncation import missing
+from stream.audio.paced_reader import reading_error_text
+from stream.audio.sound_file import open_sound_file
+from stream.audio.truncation import missing_seconds
 from stream.errors import SourceError
 from stream.recognition.bundle import UNKNOWN
 from stream.recognition.classifier import Classifier
@@ -78,13 +79,13 @@ def classify(
         When an option does not fit the model or the file.
     """
     recognizer = Recognizer(classifier, hop=hop, lineup=lineup, gate=gate)
-    with open_sound(path) as sound:
+    with open_sound_file(path) as sound:
         converter = Converter(sound.samplerate, sound.channels, channel)
         timeline = _timeline(path, recognizer, _results(path, sound, converter, recognizer), converter)
         try:
-            return replace(timeline, missing=missing(path, sound))
+            return replace(timeline, missing=missing_seconds(path, sound))
         except OSError as error:
-            raise SourceError(f"{path}: {reason(error)}") from error
+            raise SourceError(f"{path}: {reading_error_text(error)}") from error
 
 
 def _timeline(path: str | Path, recognizer: Recognizer, results: Iterator[Result], converter: Converter) -> Timeline:
@@ -132,7 +133,7 @@ def _results(
             with quiet_stderr():
                 frames = sound.read(block, dtype="float32", always_2d=True)
         except (RuntimeError, OSError) as error:
-            raise SourceError(f"{path}: broken after {recognizer.time:.1f} s: {reason(error)}") from error
+            raise SourceError(f"{path}: broken after {recognizer.time:.1f} s: {reading_error_text(error)}") from error
         last = len(frames) < block
         yield from recognizer.feed(converter(frames, last=last))
     yield from recognizer.finish()

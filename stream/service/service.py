@@ -12,7 +12,7 @@ from typing import Final
 
 from stream import __version__
 from stream.audio.block_queue import Block
-from stream.audio.capture import ANSWER_SECONDS, Capture
+from stream.audio.capture import OPEN_TIMEOUT, Capture
 from stream.audio.converter import check_channel
 from stream.audio.source import Source
 from stream.errors import SourceLostError
@@ -71,8 +71,9 @@ class Service:
         self._worker = Worker("files")
         self._capture = Capture(settings.audio, lambda: self.events.publish(Alive()))
         self._timeline = Timeline(clock.now(), _epoch())
-        self._line = Line(_recognizer(settings.recognition, classifier), settings.recognition.gate, self._capture.live)
-        self._health = Health(settings.audio.device or settings.audio.input, self._capture.live)
+        recognizer = _recognizer(settings.recognition, classifier)
+        self._line = Line(recognizer, settings.recognition.gate, self._capture.is_live)
+        self._health = Health(settings.audio.device or settings.audio.input, self._capture.is_live)
         self._health.slow_down(classifier.interpreter.hindrance)
         self._session_logging = SessionLogging()
         metrics = Metrics()
@@ -107,7 +108,7 @@ class Service:
         """
         settings, capture = self.settings, self._capture
         try:
-            if not capture.waits:
+            if not capture.waits_for_device:
                 await self._open(_START_SECONDS)
             async with (
                 self.server.listening(settings.server.host, settings.server.port) as address,
@@ -118,7 +119,7 @@ class Service:
                 if (log := self._session_logging.open(settings.session_log)) is not None:
                     beside.append(tasks.create_task(self._recall(log)))
                 self._announce()
-                if capture.waits:
+                if capture.waits_for_device:
                     await self._try()
                 self._tell_status()
                 on_listening(address)
@@ -199,7 +200,7 @@ class Service:
     async def _try(self) -> None:
         """Open a device if it is there now; if not, it will be waited for."""
         try:
-            await self._open(ANSWER_SECONDS)
+            await self._open(OPEN_TIMEOUT)
             self._announce()
         except SourceLostError as error:
             self._turn("waiting", str(error))
@@ -255,7 +256,7 @@ class Service:
         if health.warn(line.warnings):
             self._tell_status()
         self.events.publish(Alive())
-        self._capture.judge(line.still is not None)
+        self._capture.note_zeros(line.still is not None)
         timeline.compare(block.delivered, line.time, _epoch())
 
     def _begin(self, source: Source) -> None:

@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import Final
 
 from stream.audio.converter import check_channel
-from stream.audio.pcm import Pcm
+from stream.audio.pcm import PcmFormat
 from stream.audio.settings import AudioSettings
-from stream.audio.sound_file import demo_file, open_sound
+from stream.audio.sound_file import demo_path, open_sound_file
 from stream.errors import ConfigError, ModelError, RuntimeMissingError, SourceError
 from stream.recognition import bundle
 from stream.recognition.classifier import Classifier
@@ -94,12 +94,12 @@ def _input_problems(reading: Reading) -> list[str]:
         return []
     try:
         if settings.input == "-":
-            channels = Pcm.parse(settings.pcm).channels
+            channels = PcmFormat.parse(settings.pcm).channels
         else:
             is_demo = settings.input == "demo"
             with (
-                demo_file() if is_demo else nullcontext(settings.input) as path,
-                open_sound(path, settings.loop) as sound,
+                demo_path() if is_demo else nullcontext(settings.input) as path,
+                open_sound_file(path, settings.loop) as sound,
             ):
                 channels = sound.channels
         check_channel(settings.channel, channels)

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from stream.audio.block_queue import HandOff
+from stream.audio.block_queue import BlockQueue
 from stream.audio.capture import Capture
 from stream.audio.settings import AudioSettings
 from stream.errors import RuntimeMissingError, SourceLostError
@@ -28,7 +28,7 @@ class Port:
         self.missing: Exception | None = None
         self.devices: list[Device] = []
         monkeypatch.setattr("stream.audio.capture.open_source", self.open)
-        monkeypatch.setattr("stream.audio.capture.microphone.refresh", self.look)
+        monkeypatch.setattr("stream.audio.capture.portaudio.restart", self.look)
 
     def look(self) -> None:
         """Look for devices."""
@@ -51,13 +51,13 @@ class Device:
     name, rate, channels = "stage", SAMPLE_RATE, 1
 
     def __init__(self, port: Port) -> None:
-        self.handoff = HandOff(SAMPLE_RATE)
+        self.queue = BlockQueue(SAMPLE_RATE)
         self.closed = False
         self._port = port
 
     def play(self) -> None:
         """Deliver a little."""
-        self.handoff.put(np.zeros((SAMPLE_RATE // 100, 1), np.float32))
+        self.queue.put(np.zeros((SAMPLE_RATE // 100, 1), np.float32))
 
     def close(self) -> None:
         """Give it back, if nothing hangs."""
@@ -68,7 +68,7 @@ class Device:
 @pytest.fixture
 def port(monkeypatch: pytest.MonkeyPatch) -> Port:
     """Where captures of the test find their device; time passes a hundred times as fast."""
-    for name in ("PATIENCE", "FIRST_PATIENCE", "ANSWER_SECONDS", "_TICK", "_CLOSE_SECONDS"):
+    for name in ("DELIVERY_TIMEOUT", "FIRST_DELIVERY_TIMEOUT", "OPEN_TIMEOUT", "_TICK", "_CLOSE_SECONDS"):
         monkeypatch.setattr(f"stream.audio.capture.{name}", 0.02)
     monkeypatch.setattr("stream.audio.capture.RETRY_SECONDS", (0.02,))
     return Port(monkeypatch)
@@ -103,7 +103,7 @@ async def test_a_device_that_stops_calling_is_lost_and_opened_again(port: Port) 
 
 async def test_a_default_that_stays_away_makes_way(port: Port, monkeypatch: pytest.MonkeyPatch) -> None:
     """When the grace is over, the default input may be another one."""
-    monkeypatch.setattr("stream.audio.capture.GRACE_SECONDS", 0.0)
+    monkeypatch.setattr("stream.audio.capture.LAST_DEVICE_GRACE_SECONDS", 0.0)
     capture = Capture(AudioSettings(input="mic"))
     await capture.open(PATIENCE)
     await lost(capture)

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stream.audio.gaps import Pace
+from stream.audio.gaps import GapDetector
 
 RATE = 44_100
 BLOCK = 441
@@ -17,7 +17,7 @@ class Device:
 
     def __init__(self, burst: float, speed: float = 1.0) -> None:
         self.now = 5000.0
-        self.pace = Pace(RATE)
+        self.detector = GapDetector(RATE)
         self.told = 0
         self._burst, self._speed = burst, speed
         self._made = self._arrived = 0.0  # seconds of audio
@@ -34,7 +34,7 @@ class Device:
         """Let all arrive that was made."""
         while self._made - self._arrived > BLOCK / RATE - 1e-9:
             self._arrived += BLOCK / RATE
-            self.told += self.pace.hear(BLOCK, self.now, overflow)
+            self.told += self.detector.update(BLOCK, self.now, overflow)
             overflow = False
 
     def stall(self, seconds: float, lost: float) -> None:
@@ -69,7 +69,7 @@ def test_a_clock_that_is_not_quite_ours_loses_nothing(speed: float) -> None:
     """A device that is a fifth of a thousandth too slow or too fast for three hours is at no moment late."""
     device = Device(0.05, speed)
     device.run(3 * 3600)
-    assert (device.told, device.pace.losses, device.pace.doubtful) == (0, 0, False)
+    assert (device.told, device.detector.losses, device.detector.is_undecided) == (0, 0, False)
 
 
 def test_an_overflow_is_measured() -> None:
@@ -79,7 +79,7 @@ def test_an_overflow_is_measured() -> None:
     device.stall(0.15, lost=0.1)
     device.arrive(overflow=True)
     device.run(1.0)
-    assert device.pace.losses == 1
+    assert device.detector.losses == 1
     assert device.told / RATE == pytest.approx(0.1, abs=0.02)
     device.arrive(overflow=True)
     device.run(1.0)
@@ -92,13 +92,13 @@ def test_doubt_lasts_half_a_second() -> None:
     device.run(2.0)
     device.stall(10.0, lost=10.0)
     device.run(0.4)
-    assert (device.pace.doubtful, device.told) == (True, 0)
+    assert (device.detector.is_undecided, device.told) == (True, 0)
     device.run(0.2)
-    assert (device.pace.doubtful, device.pace.losses) == (False, 1)
+    assert (device.detector.is_undecided, device.detector.losses) == (False, 1)
     assert device.told / RATE == pytest.approx(10.0, abs=0.02)
     device.stall(10.0, lost=0.0)
     device.arrive()
-    assert (device.pace.doubtful, device.pace.losses) == (False, 1)
+    assert (device.detector.is_undecided, device.detector.losses) == (False, 1)
 
 
 @given(st.lists(st.tuples(st.floats(0.6, 5.0), st.floats(0.6, 5.0)), min_size=1, max_size=6))

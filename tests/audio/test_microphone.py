@@ -12,8 +12,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from stream.audio import microphone
-from stream.audio.microphone import Microphone, find
+from stream.audio import portaudio
+from stream.audio.devices import find_device, list_devices
+from stream.audio.microphone import Microphone
 from stream.errors import SourceLostError
 
 INVALID_RATE, INVALID_CHANNELS, UNAVAILABLE, HOST = -9997, -9998, -9985, -9999
@@ -97,36 +98,36 @@ class Port:
 def port(monkeypatch: pytest.MonkeyPatch) -> Port:
     """A machine with three inputs, the second of which is the default."""
     port = Port(["HDA Intel: ALC (hw:0,0)", "USB Audio CODEC: - (hw:1,0)", "USB Audio CODEC: - (hw:2,0)"], 1)
-    monkeypatch.setattr(microphone, "_sounddevice", lambda: port)
+    monkeypatch.setattr(portaudio, "load", lambda: port)
     return port
 
 
 def test_a_device_is_found_by_its_name_whatever_card_it_is(port: Port) -> None:
     """What was heard before comes first, by its full name or as another card, then what the name says."""
     heard = "USB Audio CODEC: - (hw:2,0)"
-    assert find("usb").name == "USB Audio CODEC: - (hw:1,0)"
-    assert find("usb", heard).name == heard
+    assert find_device("usb").name == "USB Audio CODEC: - (hw:1,0)"
+    assert find_device("usb", heard).name == heard
     port.names = ["HDA Intel: ALC (hw:0,0)", "USB Other: - (hw:1,0)", "USB Audio CODEC: - (hw:7,0)"]
-    assert find("usb", heard).name == "USB Audio CODEC: - (hw:7,0)"
+    assert find_device("usb", heard).name == "USB Audio CODEC: - (hw:7,0)"
     port.names.pop()
-    assert find("usb", heard).name == "USB Other: - (hw:1,0)"
+    assert find_device("usb", heard).name == "USB Other: - (hw:1,0)"
     with pytest.raises(SourceLostError, match="no input device named 'codec'; found: 'HDA Intel: ALC"):
-        find("codec", heard)
+        find_device("codec", heard)
 
 
 def test_the_default_input_is_waited_for_before_another_one_is(port: Port) -> None:
     """The default that was heard is taken again though another is the default now; strictly nothing else is."""
-    heard = find(None).name
+    heard = find_device(None).name
     assert heard == "USB Audio CODEC: - (hw:1,0)"
     port.names, port.standard = ["USB Audio CODEC: - (hw:3,0)", "HDA Intel: ALC (hw:0,0)"], 1
-    assert find(None, heard).name == "USB Audio CODEC: - (hw:3,0)"
+    assert find_device(None, heard).name == "USB Audio CODEC: - (hw:3,0)"
     port.names = ["HDMI (hw:1,3)", "HDA Intel: ALC (hw:0,0)"]
     with pytest.raises(SourceLostError, match=r"input 'USB Audio CODEC: - \(hw:1,0\)' is not there"):
-        find(None, heard, strict=True)
-    assert find(None, heard).name == "HDA Intel: ALC (hw:0,0)"
+        find_device(None, heard, strict=True)
+    assert find_device(None, heard).name == "HDA Intel: ALC (hw:0,0)"
     port.standard = -1
     with pytest.raises(SourceLostError, match="no microphone or line input found"):
-        find(None, heard)
+        find_device(None, heard)
 
 
 async def test_a_refused_rate_is_replaced(port: Port, caplog: pytest.LogCaptureFixture) -> None:
@@ -140,7 +141,7 @@ async def test_a_refused_rate_is_replaced(port: Port, caplog: pytest.LogCaptureF
         "input 'HDA Intel: ALC (hw:0,0)' refuses 44100 Hz with 2 channels; it is heard at 32000 Hz with 2"
     ]
     port.open[0].options["callback"](np.ones((320, 2), np.float32), 320, None, SimpleNamespace(input_overflow=True))
-    assert heard.handoff.overflows == 1
+    assert heard.queue.overflows == 1
     heard.close()
     assert not port.open
 
@@ -196,7 +197,7 @@ async def test_a_lost_device_says_so(port: Port) -> None:
     heard = Microphone(None)
     port.open[0].options["finished_callback"]()
     with pytest.raises(SourceLostError, match=r"input 'USB Audio CODEC: - \(hw:1,0\)' was lost"):
-        await heard.handoff.get()
+        await heard.queue.get()
 
 
 def test_a_sound_system_that_is_away_is_a_loss(port: Port) -> None:
@@ -204,19 +205,19 @@ def test_a_sound_system_that_is_away_is_a_loss(port: Port) -> None:
     port.fails = True
     for _ in range(2):
         with pytest.raises(SourceLostError, match="the sound system does not start: Error initializing PortAudio"):
-            microphone.refresh()
+            portaudio.restart()
     with pytest.raises(SourceLostError, match="the sound system names no devices"):
-        find(None)
+        find_device(None)
     port.fails = False
-    microphone.refresh()
-    assert find(None).default
+    portaudio.restart()
+    assert find_device(None).default
 
 
 def test_a_sound_system_that_hangs_is_not_waited_for(port: Port, monkeypatch: pytest.MonkeyPatch) -> None:
     """Who asks for the list of devices gets it, or hears soon that nobody answers."""
-    assert [device.name for device in microphone.devices()] == port.names
+    assert [device.name for device in list_devices()] == port.names
     free = threading.Event()
     monkeypatch.setattr(port, "query_hostapis", free.wait)
     with pytest.raises(SourceLostError, match="the sound system does not answer"):
-        microphone.devices(patience=0.01)
+        list_devices(timeout=0.01)
     free.set()

@@ -22,9 +22,10 @@ from hypothesis import strategies as st
 
 from stream.audio.converter import Converter
 from stream.audio.meter import LevelMeter
-from stream.audio.pcm import Pcm
-from stream.audio.signal_monitor import Faults
-from stream.audio.sound_file import open_file, open_pcm, open_sound
+from stream.audio.pcm import PcmFormat
+from stream.audio.raw_pcm import open_pcm_source
+from stream.audio.signal_monitor import SignalMonitor
+from stream.audio.sound_file import open_file_source, open_sound_file
 from stream.errors import SoloistError, SourceError
 from stream.recognition.classifier import Classifier
 from stream.recognition.mel import SAMPLE_RATE
@@ -109,7 +110,7 @@ def test_a_file_that_is_refused(tmp_path: Path, classifier: Classifier, kind: st
         classify(path, classifier)
     assert "\n" not in str(caught.value)
     with pytest.raises(SourceError, match=said):
-        open_file(path)
+        open_file_source(path)
 
 
 @pytest.mark.parametrize("kind", HEARD)
@@ -161,7 +162,7 @@ def test_a_file_too_short_to_be_repeated(tmp_path: Path) -> None:
     path = tmp_path / "short.wav"
     path.write_bytes(wav(b"\1\0"))
     with pytest.raises(SourceError, match="too short to be repeated"):
-        open_file(path, loop=True)
+        open_file_source(path, loop=True)
 
 
 @pytest.mark.parametrize("change", ["grows", "shrinks", "is emptied"])
@@ -169,7 +170,7 @@ def test_a_file_that_changes_while_it_is_read(tmp_path: Path, change: str) -> No
     """A file ends where it said that it would, or earlier."""
     path = tmp_path / "live.wav"
     path.write_bytes(wav(NOISE * 20))
-    with open_sound(path) as sound:
+    with open_sound_file(path) as sound:
         heard = len(sound.read(1000))
         if change == "grows":
             with path.open("ab") as file:
@@ -213,7 +214,7 @@ def test_a_damaged_file(tmp_path_factory: pytest.TempPathFactory, classifier: Cl
     assert "\n" not in said
 
 
-def poured(data: bytes, pcm: Pcm) -> list[np.ndarray]:
+def poured(data: bytes, pcm: PcmFormat) -> list[np.ndarray]:
     """What a reader makes of raw audio on a pipe, block by block, without the pace of real time."""
     reading, writing = os.pipe()
 
@@ -222,9 +223,9 @@ def poured(data: bytes, pcm: Pcm) -> list[np.ndarray]:
             pipe.write(data)
 
     async def take() -> list[np.ndarray]:
-        reader = open_pcm(reading, pcm)
+        reader = open_pcm_source(reading, pcm)
         blocks = []
-        while (block := await reader.handoff.get()) is not None:
+        while (block := await reader.queue.get()) is not None:
             blocks.append(block.frames)
         reader.close()
         return blocks
@@ -247,7 +248,7 @@ def poured(data: bytes, pcm: Pcm) -> list[np.ndarray]:
 )
 def test_any_raw_audio(data: bytes, form: str, rate: int, channels: int) -> None:
     """Whole frames are heard, whatever they hold; a rest that is none is left out."""
-    pcm = Pcm.parse(f"{form}:{rate}:{channels}")
+    pcm = PcmFormat.parse(f"{form}:{rate}:{channels}")
     blocks = poured(data, pcm)
     size = np.dtype(pcm.dtype).itemsize * channels
     assert sum(map(len, blocks)) == len(data) // size
@@ -264,7 +265,7 @@ def test_any_raw_audio(data: bytes, form: str, rate: int, channels: int) -> None
     channels=st.sampled_from([1, 2, 32]),
 )
 def test_any_samples_are_heard(classifier: Classifier, seed: int, kind: str, rate: int, channels: int) -> None:
-    """Garbage that looks like audio gives levels, faults and labels in finite numbers, and no warning."""
+    """Garbage that looks like audio gives levels, monitor and labels in finite numbers, and no warning."""
     rng = np.random.default_rng(seed)
     shape = (max(1, round(0.4 * rate)), channels)
     made = {
@@ -275,12 +276,12 @@ def test_any_samples_are_heard(classifier: Classifier, seed: int, kind: str, rat
         "loudest": lambda: rng.choice([-999_999.0, 999_999.0], shape).astype(np.float32),
     }[kind]
     recognizer, converter, meter = Recognizer(classifier), Converter(rate, channels), LevelMeter()
-    faults, end = Faults(-60.0, live=False), 0
+    monitor, end = SignalMonitor(-60.0, live=False), 0
     for _ in range(3):
         audio = converter(made())
         assert np.isfinite(audio).all()
         end += len(audio)
-        faults.hear(audio, converter.clipped, converter.invalid > 0)
+        monitor.update(audio, converter.clipped, converter.invalid > 0)
         for level in meter.feed(audio, end, converter.clipped):
             assert np.isfinite([level.rms, level.peak]).all()
         for result in recognizer.feed(audio):

@@ -21,7 +21,7 @@ import pytest
 import soundfile
 
 from stream import __version__
-from stream.audio.sound_file import open_sound
+from stream.audio.sound_file import open_sound_file
 from stream.errors import SourceError
 from stream.recognition.classifier import Classifier
 from stream.recognition.mel import Array
@@ -191,7 +191,7 @@ def test_a_file_that_may_not_be_read_is_told_as_such(solo: Path) -> None:
             if user == 0:
                 os.seteuid(65_534)  # root may read anything
             with pytest.raises(SourceError, match=r"solo\.wav: Permission denied$"):
-                open_sound(path)
+                open_sound_file(path)
         finally:
             os.seteuid(user)
 
@@ -312,7 +312,7 @@ async def test_settings_without_effect_are_notes(tmp_path: Path) -> None:
         (["classify", "--json", "x.wav"], "numpy"),
         (["config", "check"], "numpy"),
         (["listen"], "websockets.asyncio.client"),
-        (["devices"], "stream.audio.microphone"),
+        (["devices"], "stream.audio.devices"),
         (["sessions"], "sqlite3"),
         (["bench"], "soxr"),
         (["install-service", "--print"], "argparse"),

@@ -16,10 +16,10 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from stream.audio.block_queue import HandOff
-from stream.audio.pcm import Pcm
+from stream.audio.block_queue import BlockQueue
+from stream.audio.pcm import PcmFormat
+from stream.audio.raw_pcm import open_pcm_source
 from stream.audio.settings import AudioSettings
-from stream.audio.sound_file import open_pcm
 from stream.client import Client, Disconnected
 from stream.errors import SourceLostError
 from stream.protocol.messages import Hello, History, Label, Mark, Message, Outage, Segment, Status
@@ -37,11 +37,11 @@ class Device:
 
     def __init__(self, name: str) -> None:
         self.name, self.rate, self.channels = name, SAMPLE_RATE, 1
-        self.handoff = HandOff(SAMPLE_RATE, seconds=60)
+        self.queue = BlockQueue(SAMPLE_RATE, seconds=60)
 
     def close(self) -> None:
         """Deliver no more."""
-        self.handoff.close()
+        self.queue.close()
 
 
 @dataclass
@@ -75,7 +75,7 @@ class Socket:
         for start in range(0, len(frames), BLOCK):
             block = frames[start : start + BLOCK, None]
             self.now += len(block) / SAMPLE_RATE
-            self.device.handoff.put(block)
+            self.device.queue.put(block)
 
     def pull(self, seconds: float = 0.0) -> None:
         """Pull the plug, and let time pass."""
@@ -83,7 +83,7 @@ class Socket:
         self.present = False
         self.now += seconds
         self.opened.clear()
-        self.device.handoff.close(SourceLostError("input 'stage' was lost"))
+        self.device.queue.close(SourceLostError("input 'stage' was lost"))
 
     async def plug_in(self) -> None:
         """Put the plug back and wait until the device is open."""
@@ -131,10 +131,10 @@ async def socket(monkeypatch: pytest.MonkeyPatch) -> Socket:
     """Where services of the test find their device."""
     socket = Socket()
     monkeypatch.setattr("stream.audio.capture.open_source", socket.open)
-    monkeypatch.setattr("stream.audio.capture.microphone.refresh", lambda: None)
+    monkeypatch.setattr("stream.audio.capture.portaudio.restart", lambda: None)
     monkeypatch.setattr("stream.audio.capture.RETRY_SECONDS", (0.01,))
-    monkeypatch.setattr("stream.audio.capture.PATIENCE", PATIENCE)
-    monkeypatch.setattr("stream.audio.capture.FIRST_PATIENCE", PATIENCE)
+    monkeypatch.setattr("stream.audio.capture.DELIVERY_TIMEOUT", PATIENCE)
+    monkeypatch.setattr("stream.audio.capture.FIRST_DELIVERY_TIMEOUT", PATIENCE)
     monkeypatch.setattr("stream.service.service._STATUS_SECONDS", 0.1)
     monkeypatch.setattr("stream.system.clock.now", lambda: socket.now)
     clocks = SimpleNamespace(
@@ -340,7 +340,7 @@ async def test_a_device_that_delivers_only_zeros_is_opened_anew(
     socket: Socket, demo: Array, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Only zeros make the service unhealthy, and let it open the device anew, less and less often; nothing is reset."""
-    monkeypatch.setattr("stream.audio.capture.STILL_SECONDS", (10.0, 20.0))
+    monkeypatch.setattr("stream.audio.capture.ZEROS_REOPEN_SECONDS", (10.0, 20.0))
     async with evening(socket) as show:
         socket.play(demo[: 4 * SAMPLE_RATE])
         await show.until(later_than(3.8))
@@ -405,7 +405,7 @@ async def test_a_pipe_that_pauses_is_told(demo: Array, monkeypatch: pytest.Monke
     """When nothing comes on standard input everybody is told, and so is that something comes again."""
     reading, writing = os.pipe()
     monkeypatch.setattr(
-        "stream.audio.capture.open_source", lambda settings: open_pcm(reading, Pcm.parse("f32le:22050:1"))
+        "stream.audio.capture.open_source", lambda settings: open_pcm_source(reading, PcmFormat.parse("f32le:22050:1"))
     )
     service = Service(Settings(AudioSettings(input="-"), server=ServerSettings(port=0)))
     listening = asyncio.get_running_loop().create_future()

@@ -347,14 +347,14 @@ async def test_losses_leave_nothing_behind() -> None:
 
 LOOK = """
 import pathlib
-from stream.audio import microphone
+from stream.audio import portaudio
 
 def held():
     lines = pathlib.Path("/proc/self/status").read_text().splitlines()
     return next(int(line.split()[1]) for line in lines if line.startswith("RssAnon"))
 
 for number in range(150):
-    microphone.refresh()
+    portaudio.restart()
     if number == 30:
         before = held()
 print(held() - before)  # KiB

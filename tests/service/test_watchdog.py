@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from stream.audio.pcm import Pcm
+from stream.audio.pcm import PcmFormat
+from stream.audio.raw_pcm import open_pcm_source
 from stream.audio.settings import AudioSettings
-from stream.audio.sound_file import open_pcm
 from stream.recognition.classifier import Classifier, Probabilities
 from stream.recognition.mel import Array
 from stream.server.settings import ServerSettings
@@ -63,7 +63,9 @@ async def test_a_pause_on_standard_input_feeds_the_watchdog(monkeypatch: pytest.
     """Who pipes audio may pause for as long as it likes: the service is well meanwhile."""
     reading, writing = os.pipe()
     monkeypatch.setattr("stream.audio.capture._TICK", 0.01)
-    monkeypatch.setattr("stream.audio.capture.open_source", lambda settings: open_pcm(reading, Pcm.parse(settings.pcm)))
+    monkeypatch.setattr(
+        "stream.audio.capture.open_source", lambda settings: open_pcm_source(reading, PcmFormat.parse(settings.pcm))
+    )
     service = Service(Settings(AudioSettings(input="-"), server=ServerSettings(port=0)))
     alive = asyncio.Event()
     service.events.add(lambda event: alive.set() if isinstance(event, Alive) else None)
