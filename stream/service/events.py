@@ -8,9 +8,51 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import Literal, TypeAlias
 
 from stream.protocol.messages import Change, Guess, Hello, Label, Level, Mark, Outage, Segment, Spectrum, Status
+
+SourceState: TypeAlias = Literal["starting", "running", "waiting", "ended"]
+"""How a source is, as `status` tells it."""
+
+
+@dataclass(frozen=True, slots=True)
+class SourceFound:
+    """There is a source, and it has this name."""
+
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class SourceTurned:
+    """The source is in another state from now on."""
+
+    state: SourceState
+    message: str | None = None
+    """What somebody should do about that, if anything."""
+
+
+@dataclass(frozen=True, slots=True)
+class StreamBegun:
+    """The first audio has come: stream time 0 is known."""
+
+
+@dataclass(frozen=True, slots=True)
+class AudioResumed:
+    """Audio goes on after a loss."""
+
+    missing: float
+    """Seconds of audio that are missing before it."""
+    outage: Outage | None
+    """What clients were told of that."""
+
+
+@dataclass(frozen=True, slots=True)
+class SignalWarned:
+    """Something else than before should be mended about the signal."""
+
+    warnings: tuple[str, ...]
+    """All that should be mended now, most urgent first; empty when all is well again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +63,8 @@ class AudioTaken:
     """Its length, gaps included."""
     invalid: int
     """Samples in it that were not finite numbers, and were taken as zeros."""
+    delivered: float | None
+    """When it was handed over, on `stream.system.clock`, in seconds; None for silence in place of what is missing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +124,11 @@ Event: TypeAlias = (
     | Guess
     | Outage
     | Mark
+    | SourceFound
+    | SourceTurned
+    | StreamBegun
+    | AudioResumed
+    | SignalWarned
     | AudioTaken
     | Hop
     | HopSkipped

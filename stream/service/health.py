@@ -7,19 +7,28 @@ import statistics
 import time
 from collections import deque
 from collections.abc import Sequence
-from typing import Final, Literal, TypeAlias
+from typing import Final
 
 from stream import __version__
 from stream.protocol.messages import Outage, Status
 from stream.server.http import Health as HealthReport
-from stream.service.events import Event, Hop, HopSkipped, RecognizerReplaced
+from stream.service.events import (
+    AudioResumed,
+    AudioTaken,
+    Event,
+    Hop,
+    HopSkipped,
+    RecognizerReplaced,
+    SignalWarned,
+    SourceFound,
+    SourceState,
+    SourceTurned,
+)
 from stream.system import clock
 
 STALE_SECONDS: Final = 2.0
 """Age of the newest audio from which on the service does not count as healthy."""
 _HOPS: Final = 100  # of which the median time is told
-
-SourceState: TypeAlias = Literal["starting", "running", "waiting", "ended"]
 
 _log = logging.getLogger("stream.service")  # whose lines these are for those who filter them
 
@@ -27,7 +36,7 @@ _log = logging.getLogger("stream.service")  # whose lines these are for those wh
 class Health:
     """Takes note of all that concerns the well-being of the service.
 
-    It is told what happens, and asked for a status or a report; it publishes nothing by itself.
+    It takes events, and is asked for a status or a report; it publishes nothing by itself.
 
     Parameters
     ----------
@@ -38,12 +47,9 @@ class Health:
     """
 
     def __init__(self, source: str, live: bool) -> None:
-        self.source = source
-        """Name of what is heard, or waited for."""
-        self.state: SourceState = "starting"
-        """How the source is."""
-        self.heard_at: float | None = None
-        """When the last audio was delivered, on `stream.system.clock`, in seconds."""
+        self._source = source
+        self._state: SourceState = "starting"
+        self._heard_at: float | None = None  # on `stream.system.clock`
         self._live = live
         self._message: str | None = None
         self._slowness: str | None = None  # what makes inference slower than it could be
@@ -56,6 +62,16 @@ class Health:
     def take(self, event: Event) -> None:
         """Take note of what happened."""
         match event:
+            case SourceFound():
+                self._source = event.name
+            case SourceTurned():
+                self._turn(event.state, event.message)
+            case SignalWarned():
+                self._warn(event.warnings)
+            case AudioResumed():
+                self._resume(event.missing, event.outage)
+            case AudioTaken():
+                self._heard_at = event.delivered or self._heard_at
             case Hop():
                 if event.seconds is not None:
                     self._hop_seconds.append(event.seconds)
@@ -74,47 +90,6 @@ class Health:
             _log.warning("%s", reason)
         self._slowness = reason
 
-    def warn(self, warnings: Sequence[str]) -> bool:
-        """Say what somebody should mend about the signal now, and return whether that is something else than before."""
-        if warnings == self._warnings:
-            return False
-        for text in self._warnings:
-            if text not in warnings:
-                _log.warning("over: %s", text.partition(":")[0])
-        for text in warnings:
-            if text not in self._warnings:
-                _log.warning("%s", text)
-        self._warnings = warnings
-        return True
-
-    def turn(self, state: SourceState, message: str | None = None) -> None:
-        """Say how the source is from now on, and what should be done about that, if anything."""
-        if (state, message) != (self.state, self._message) and message:
-            _log.warning("%s", message)
-        self._missed |= state == "waiting"
-        self.state, self._message = state, message
-        self._warnings = ()  # they were the source's before
-
-    def resume(self, missing: float, outage: Outage | None) -> None:
-        """Tell the operator that there is audio: also what is well again, and not only what is wrong, is in the log.
-
-        Parameters
-        ----------
-        missing : float
-            Seconds of audio that are missing before it.
-        outage : Outage, optional
-            What clients were told of that.
-        """
-        if self._missed:
-            name = f"input {self.source!r}" if self._live else self.source
-            again = "" if outage is None or outage.end is None else f" again after {outage.end - outage.start:.1f} s"
-            _log.warning("%s is heard%s", name, again)
-        elif outage is not None:
-            _log.warning("%s", outage.reason)
-        elif missing > 0:
-            _log.info("%.2f s of audio are missing", missing)
-        self._missed = False
-
     def status(self, *, overflows: int, clients: int, log_fault: str | None) -> Status:
         """How the service is, for its clients.
 
@@ -129,7 +104,7 @@ class Health:
         """
         warnings = [*self._warnings, *(it for it in (self._slowness, log_fault) if it is not None)]
         return Status(
-            source=self.state,
+            source=self._state,
             overflows=overflows,
             dropped_hops=self._skipped_hops,
             clients=clients,
@@ -153,10 +128,10 @@ class Health:
         session_log : str, optional
             `written`, or why it is not; None where there is none.
         """
-        age = None if self.heard_at is None else clock.now() - self.heard_at
+        age = None if self._heard_at is None else clock.now() - self._heard_at
         reason = still
-        if self.state in ("waiting", "ended"):
-            reason = self._message or f"source is {self.state}"
+        if self._state in ("waiting", "ended"):
+            reason = self._message or f"source is {self._state}"
         elif age is None or age > STALE_SECONDS:
             reason = "no audio yet" if age is None else f"no audio for {age:.1f} s"
         return HealthReport(
@@ -164,8 +139,8 @@ class Health:
             {
                 "version": __version__,
                 "model": model,
-                "source": self.source,
-                "source_state": self.state,
+                "source": self._source,
+                "source_state": self._state,
                 "audio_age": None if age is None else round(age, 3),
                 "overflows": status.overflows,
                 "dropped_hops": status.dropped_hops,
@@ -175,3 +150,31 @@ class Health:
                 "uptime": round(status.uptime, 1),
             },
         )
+
+    def _warn(self, warnings: Sequence[str]) -> None:
+        for text in self._warnings:
+            if text not in warnings:
+                _log.warning("over: %s", text.partition(":")[0])
+        for text in warnings:
+            if text not in self._warnings:
+                _log.warning("%s", text)
+        self._warnings = warnings
+
+    def _turn(self, state: SourceState, message: str | None) -> None:
+        if (state, message) != (self._state, self._message) and message:
+            _log.warning("%s", message)
+        self._missed |= state == "waiting"
+        self._state, self._message = state, message
+        self._warnings = ()  # they were the source's before
+
+    def _resume(self, missing: float, outage: Outage | None) -> None:
+        """Tell the operator that there is audio: also what is well again, and not only what is wrong, is in the log."""
+        if self._missed:
+            name = f"input {self._source!r}" if self._live else self._source
+            again = "" if outage is None or outage.end is None else f" again after {outage.end - outage.start:.1f} s"
+            _log.warning("%s is heard%s", name, again)
+        elif outage is not None:
+            _log.warning("%s", outage.reason)
+        elif missing > 0:
+            _log.info("%.2f s of audio are missing", missing)
+        self._missed = False

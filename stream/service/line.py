@@ -50,13 +50,14 @@ class Line:
         """Of `level` and `spectrum`, which cost something, those that are to be told."""
         self._recognizer = recognizer
         self._live = live
+        self._gate = gate
         self._executor = ThreadPoolExecutor(1, "recognizer")
         self._evaluating = asyncio.Lock()  # held while the recognizer must stay as it is
         self._meter = LevelMeter()
         self._converter: Converter | None = None
         self._rate = SAMPLE_RATE
         self._channels = 1
-        self.examine(gate)
+        self.examine()
 
     @property
     def time(self) -> float:
@@ -78,9 +79,10 @@ class Line:
         """What is to be said of a device that works and delivers only zeros; None where it does not."""
         return self._monitor.zeros_warning
 
-    def examine(self, gate: float) -> None:
-        """Look for faults in the signal that comes from now on, whatever was before; `gate` in dBFS."""
-        self._monitor = SignalMonitor(gate, self._live)
+    def examine(self, gate: float | None = None) -> None:
+        """Look for faults in the signal that comes from now on, whatever was before; with another gate, in dBFS."""
+        self._gate = self._gate if gate is None else gate
+        self._monitor = SignalMonitor(self._gate, self._live)
 
     def connect(self, rate: int, channels: int, channel: int | None) -> None:
         """Take the audio of another source from now on.
@@ -163,7 +165,7 @@ class Line:
         """Let the recognizer hear samples; `waiting` more are known to follow at once."""
         recognizer = self._recognizer
         loop = asyncio.get_running_loop()
-        yield AudioTaken(len(samples) / SAMPLE_RATE, invalid)
+        yield AudioTaken(len(samples) / SAMPLE_RATE, invalid, delivered)
         hop = round(recognizer.hop * SAMPLE_RATE)
         while True:
             samples = recognizer.take(samples)

@@ -11,11 +11,7 @@ from pathlib import Path
 from typing import Final
 
 from stream import __version__
-from stream.audio.block_queue import Block
-from stream.audio.capture import OPEN_TIMEOUT, Capture
-from stream.audio.converter import check_channel
-from stream.audio.source import Source
-from stream.errors import SourceLostError
+from stream.audio.capture import OPEN_TIMEOUT
 from stream.protocol.messages import PROTOCOL, Hello, Outage, Status
 from stream.recognition import bundle
 from stream.recognition.classifier import Classifier
@@ -27,15 +23,22 @@ from stream.server.http import Health as HealthReport
 from stream.server.metrics import Metrics
 from stream.server.server import Server
 from stream.service import recall, reload, translation
-from stream.service.events import Activity, Alive, Event, Events, Hop, LabelDelivered, RecognizerReplaced
-from stream.service.health import Health, SourceState
+from stream.service.events import (
+    Event,
+    Events,
+    RecognizerReplaced,
+    SignalWarned,
+    SourceFound,
+    SourceTurned,
+    StreamBegun,
+)
+from stream.service.health import Health
 from stream.service.line import Line
+from stream.service.listening import Listening
 from stream.service.metrics import ServiceMetrics
 from stream.service.session_logging import SessionLogging
-from stream.service.timeline import Timeline
 from stream.session_log.reader import Record
 from stream.settings.settings import Settings
-from stream.system import clock
 from stream.system.worker import Worker
 
 _STATUS_SECONDS: Final = 2.0
@@ -69,11 +72,11 @@ class Service:
         self._run = secrets.token_hex(8)
         self._started = time.time()
         self._worker = Worker("files")
-        self._capture = Capture(settings.audio, lambda: self.events.publish(Alive()))
-        self._timeline = Timeline(clock.now(), _epoch())
         recognizer = _recognizer(settings.recognition, classifier)
-        self._line = Line(recognizer, settings.recognition.gate, self._capture.is_live)
-        self._health = Health(settings.audio.device or settings.audio.input, self._capture.is_live)
+        live = settings.audio.input == "mic"
+        self._line = Line(recognizer, settings.recognition.gate, live)
+        self._listening = Listening(settings.audio, self._line, self.events, self._wanted)
+        self._health = Health(self._listening.source, live)
         self._health.slow_down(classifier.interpreter.hindrance)
         self._session_logging = SessionLogging()
         metrics = Metrics()
@@ -87,9 +90,8 @@ class Service:
             Access.of(settings.server),
         )
         self._past: list[Record] = []  # heard before the service started
-        self._heard: Source | None = None  # that of the newest audio
         # The server first, for its clients wait; the others can.
-        for take in (self._serve, self._session_logging.take, self._health.take, self._metrics.take):
+        for take in (self._serve, self._session_logging.take, self._health.take, self._metrics.take, self._follow):
             self.events.add(take)
 
     async def run(self, on_listening: Callable[[str], None]) -> None:
@@ -106,10 +108,10 @@ class Service:
             When the source cannot be opened and is not to be waited for, or lacks the channel, or when one cannot
             listen on the port.
         """
-        settings, capture = self.settings, self._capture
+        settings, listening = self.settings, self._listening
         try:
-            if not capture.waits_for_device:
-                await self._open(_START_SECONDS)
+            if not listening.waits:
+                await listening.open(_START_SECONDS)
             async with (
                 self.server.listening(settings.server.host, settings.server.port) as address,
                 asyncio.TaskGroup() as tasks,
@@ -119,11 +121,11 @@ class Service:
                 if (log := self._session_logging.open(settings.session_log)) is not None:
                     beside.append(tasks.create_task(self._recall(log)))
                 self._announce()
-                if capture.waits_for_device:
-                    await self._try()
+                if listening.waits:
+                    await listening.try_open(OPEN_TIMEOUT)
                 self._tell_status()
                 on_listening(address)
-                await self._listen()
+                await listening.run()
                 for task in beside:
                     task.cancel()
         except ExceptionGroup as group:
@@ -132,7 +134,7 @@ class Service:
         finally:
             self._line.close()
             self._worker.close()
-            await capture.close()
+            await listening.close()
             self._session_logging.close()
 
     async def reload(self, settings: Settings) -> list[str]:
@@ -176,7 +178,7 @@ class Service:
     @property
     def time(self) -> float:
         """Stream time in seconds; it goes on while the source is away."""
-        return self._timeline.at(clock.now(), self._line.time)
+        return self._listening.time
 
     @property
     def warnings(self) -> list[str]:
@@ -189,96 +191,9 @@ class Service:
             self._status(), model=self._bundle.name, still=self._line.still, session_log=self._session_logging.state
         )
 
-    async def _open(self, patience: float) -> None:
-        """Open the source, see whether it has our channel, and learn its name."""
-        await self._capture.open(patience)
-        source = self._capture.source
-        assert source is not None
-        check_channel(self.settings.audio.channel, source.channels)
-        self._health.source = source.name
-
-    async def _try(self) -> None:
-        """Open a device if it is there now; if not, it will be waited for."""
-        try:
-            await self._open(OPEN_TIMEOUT)
-            self._announce()
-        except SourceLostError as error:
-            self._turn("waiting", str(error))
-
-    async def _listen(self) -> None:
-        """Hear one source after the other: a live one that is lost is opened again when it is there."""
-        connected: Source | None = None
-        while True:
-            try:
-                block = await self._capture.get()
-            except SourceLostError as error:
-                self._lose(str(error))
-                continue
-            source = self._capture.source
-            assert source is not None
-            if source is not connected:
-                self._line.connect(source.rate, source.channels, self.settings.audio.channel)
-                connected = source
-            if block is None:
-                break
-            await self._hear(block, source)
-        async for event in self._line.finish():
-            self._publish(event)
-        self._turn("ended", f"{self._health.source} has ended after {self._line.time:.1f} s")
-
-    def _lose(self, reason: str) -> None:
-        """Tell that the source is away, and that what was heard last is no longer so."""
-        if (outage := self._timeline.lose(self._line.time, self._health.source, reason)) is not None:
-            self.events.publish(outage)
-        self._turn("waiting", reason)
-
-    async def _hear(self, block: Block, source: Source) -> None:
-        """Take audio from a source that is there."""
-        timeline, health, line, lost = self._timeline, self._health, self._line, block.lost
-        start = block.delivered - len(block.frames) / source.rate
-        anew = self._heard is not None and source is not self._heard
-        if not timeline.begun:
-            timeline.begin(start, _epoch())
-            self._place_past()
-        elif anew:
-            # Time went on without it.
-            lost = round(timeline.missing(start, line.time) * source.rate)
-        health.heard_at = block.delivered
-        if source is not self._heard or health.state != "running":
-            self._begin(source)
-        outage = timeline.bridge(line.time, lost / source.rate, health.source, anew)
-        if outage is not None:
-            self.events.publish(outage)
-        health.resume(lost / source.rate, outage)
-        line.wanted = [kind for kind in ("level", "spectrum") if self.server.wants(kind)]
-        async for event in line.hear(block, lost):
-            self._publish(event)
-        if health.warn(line.warnings):
-            self._tell_status()
-        self.events.publish(Alive())
-        self._capture.note_zeros(line.still is not None)
-        timeline.compare(block.delivered, line.time, _epoch())
-
-    def _begin(self, source: Source) -> None:
-        """Tell that a source is heard from now on."""
-        if self._heard is None or source.name != self._health.source:
-            self._health.source = source.name
-            self._announce()
-        if self._heard is None or self._timeline.outage is not None:
-            self._line.examine(self.settings.recognition.gate)
-        self._heard = source
-        if self._health.state != "running":
-            self._turn("running")
-
-    def _publish(self, event: Event) -> None:
-        """Publish what the line tells, and how long its audio was on the way."""
-        self.events.publish(event)
-        if isinstance(event, Hop):
-            if event.change is not None:
-                label = event.label
-                self.events.publish(Activity(f"hears {label.label or label.state} from {self._health.source}"))
-            if event.delivered is not None:
-                self.events.publish(LabelDelivered(clock.now() - event.delivered))
+    def _wanted(self) -> list[str]:
+        """Return which messages somebody wants of those that cost something."""
+        return [kind for kind in ("level", "spectrum") if self.server.wants(kind)]
 
     def _serve(self, event: Event) -> None:
         """Have the server tell its clients of an event, if it is one for them."""
@@ -287,18 +202,24 @@ class Service:
         for message, confidence in translation.messages(event):
             self.server.publish(message, confidence)
 
-    def _turn(self, state: SourceState, message: str | None = None) -> None:
-        """Tell how the source is from now on, and what should be done about that, if anything."""
-        self._health.turn(state, message)
-        self.events.publish(Activity(message or f"{state}: {self._health.source}"))
-        self._tell_status()
+    def _follow(self, event: Event) -> None:
+        """Tell what follows from an event, when everybody else has taken it."""
+        match event:
+            case StreamBegun():
+                self._place_past()
+            case SourceFound():
+                self._announce()
+            case SourceTurned() | SignalWarned():
+                self._tell_status()
+            case _:
+                pass
 
     def _tell_status(self) -> None:
         self.events.publish(self._status())
 
     def _status(self) -> Status:
         return self._health.status(
-            overflows=self._capture.overflows, clients=self.server.clients, log_fault=self._session_logging.fault
+            overflows=self._listening.overflows, clients=self.server.clients, log_fault=self._session_logging.fault
         )
 
     def _announce(self) -> None:
@@ -314,8 +235,8 @@ class Service:
                 window=WINDOW / SAMPLE_RATE,
                 hop=recognizer.hop,
                 sample_rate=SAMPLE_RATE,
-                source=self._health.source,
-                utc=self._timeline.utc,
+                source=self._listening.source,
+                utc=self._listening.utc,
                 run=self._run,
             )
         )
@@ -324,7 +245,7 @@ class Service:
         """Tell the status every few seconds."""
         while True:
             await asyncio.sleep(_STATUS_SECONDS)
-            if self._timeline.correct(_epoch()):
+            if self._listening.correct():
                 self._place_past()
                 self._announce()
             self._tell_status()
@@ -343,7 +264,7 @@ class Service:
 
     def _place_past(self) -> None:
         """Have what was heard before in the history, by the Unix time of stream time 0 as it is known now."""
-        self.server.recall(recall.lately(self._past, self._timeline.utc))
+        self.server.recall(recall.lately(self._past, self._listening.utc))
 
 
 def _read(settings: Settings) -> tuple[Access, Classifier]:
@@ -357,8 +278,3 @@ def _classifier(settings: RecognitionSettings) -> Classifier:
 
 def _recognizer(settings: RecognitionSettings, classifier: Classifier) -> Recognizer:
     return Recognizer(classifier, hop=settings.hop, lineup=settings.instruments, gate=settings.gate)
-
-
-def _epoch() -> float:
-    """Unix time at which `stream.system.clock` was 0, by the wall clock as it is now."""
-    return time.time() - clock.now()

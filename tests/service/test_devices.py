@@ -141,6 +141,7 @@ async def socket(monkeypatch: pytest.MonkeyPatch) -> Socket:
         monotonic=time.monotonic, time=lambda: socket.wall + socket.now, perf_counter=time.perf_counter
     )
     monkeypatch.setattr("stream.service.service.time", clocks)
+    monkeypatch.setattr("stream.service.listening.time", clocks)
     return socket
 
 

@@ -1,0 +1,214 @@
+"""From the source through the line to events: what is listened to, in the time of the stream."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Collection
+
+from stream.audio.block_queue import Block
+from stream.audio.capture import Capture
+from stream.audio.converter import check_channel
+from stream.audio.settings import AudioSettings
+from stream.audio.source import Source
+from stream.errors import SourceLostError
+from stream.service.events import (
+    Activity,
+    Alive,
+    AudioResumed,
+    Event,
+    Events,
+    Hop,
+    LabelDelivered,
+    SignalWarned,
+    SourceFound,
+    SourceState,
+    SourceTurned,
+    StreamBegun,
+)
+from stream.service.line import Line
+from stream.service.timeline import Timeline
+from stream.system import clock
+
+
+class Listening:
+    """Hears one source after the other, for as long as the service runs, and publishes what happens.
+
+    Parameters
+    ----------
+    settings : AudioSettings
+    line : Line
+        Recognizes.
+    events : Events
+        Where everything is told.
+    wanted : callable
+        Returns which of `level` and `spectrum` somebody wants now.
+    """
+
+    def __init__(
+        self, settings: AudioSettings, line: Line, events: Events, wanted: Callable[[], Collection[str]]
+    ) -> None:
+        self._channel = settings.channel
+        self._line = line
+        self._events = events
+        self._wanted = wanted
+        self._capture = Capture(settings, lambda: events.publish(Alive()))
+        self._timeline = Timeline(clock.now(), _epoch())
+        self._name = settings.device or settings.input
+        self._state: SourceState = "starting"
+        self._heard: Source | None = None  # that of the newest audio
+        self._is_missed = False  # whether the source was told to be away, and not yet that it is back
+        self._warnings: tuple[str, ...] = ()  # of the source that runs
+
+    @property
+    def source(self) -> str:
+        """Name of what is heard, or waited for."""
+        return self._name
+
+    @property
+    def waits(self) -> bool:
+        """Whether a device that is not there at the start is waited for."""
+        return self._capture.waits_for_device
+
+    @property
+    def overflows(self) -> int:
+        """Times that captured audio was lost."""
+        return self._capture.overflows
+
+    @property
+    def time(self) -> float:
+        """Stream time in seconds; it goes on while the source is away."""
+        return self._timeline.at(clock.now(), self._line.time)
+
+    @property
+    def utc(self) -> float:
+        """Unix time of stream time 0, in seconds, as it is known now."""
+        return self._timeline.utc
+
+    def correct(self) -> bool:
+        """Take another Unix time for stream time 0 when the wall clock was set; return whether that is so."""
+        return self._timeline.correct(_epoch())
+
+    async def open(self, patience: float) -> None:
+        """Open the source, see whether it has our channel, and learn its name.
+
+        Parameters
+        ----------
+        patience : float
+            With the sound system, in seconds.
+
+        Raises
+        ------
+        SourceLostError
+            When a device is not there now, or the sound system does not answer.
+        SourceError
+            When a file or standard input cannot be read.
+        ConfigError
+            When the source has no such channel.
+        """
+        await self._capture.open(patience)
+        source = self._capture.source
+        assert source is not None
+        check_channel(self._channel, source.channels)
+        self._find(source.name)
+
+    async def try_open(self, patience: float) -> None:
+        """Open a device if it is there now; if not, it will be waited for."""
+        try:
+            await self.open(patience)
+        except SourceLostError as error:
+            self._turn("waiting", str(error))
+
+    async def run(self) -> None:
+        """Hear until the audio ends: a device that is lost is opened again when it is there."""
+        connected: Source | None = None
+        while True:
+            try:
+                block = await self._capture.get()
+            except SourceLostError as error:
+                self._lose(str(error))
+                continue
+            source = self._capture.source
+            assert source is not None
+            if source is not connected:
+                self._line.connect(source.rate, source.channels, self._channel)
+                connected = source
+            if block is None:
+                break
+            await self._hear(block, source)
+        async for event in self._line.finish():
+            self._publish(event)
+        self._turn("ended", f"{self._name} has ended after {self._line.time:.1f} s")
+
+    async def close(self) -> None:
+        """Give the source back, if the sound system lets us do that soon."""
+        await self._capture.close()
+
+    async def _hear(self, block: Block, source: Source) -> None:
+        """Take audio from a source that is there."""
+        timeline, line, lost = self._timeline, self._line, block.lost
+        start = block.delivered - len(block.frames) / source.rate
+        is_another = self._heard is not None and source is not self._heard
+        if not timeline.begun:
+            timeline.begin(start, _epoch())
+            self._events.publish(StreamBegun())
+        elif is_another:
+            # Time went on without it.
+            lost = round(timeline.missing(start, line.time) * source.rate)
+        if source is not self._heard or self._state != "running":
+            self._begin(source)
+        missing = lost / source.rate
+        outage = timeline.bridge(line.time, missing, self._name, is_another)
+        if outage is not None:
+            self._events.publish(outage)
+        if self._is_missed or outage is not None or missing > 0:
+            self._is_missed = False
+            self._events.publish(AudioResumed(missing, outage))
+        line.wanted = self._wanted()
+        async for event in line.hear(block, lost):
+            self._publish(event)
+        if (warnings := tuple(line.warnings)) != self._warnings:
+            self._warnings = warnings
+            self._events.publish(SignalWarned(warnings))
+        self._events.publish(Alive())
+        self._capture.note_zeros(line.still is not None)
+        timeline.compare(block.delivered, line.time, _epoch())
+
+    def _begin(self, source: Source) -> None:
+        """Tell that a source is heard from now on."""
+        if self._heard is None or source.name != self._name:
+            self._find(source.name)
+        if self._heard is None or self._timeline.outage is not None:
+            self._line.examine()
+        self._heard = source
+        if self._state != "running":
+            self._turn("running")
+
+    def _lose(self, reason: str) -> None:
+        """Tell that the source is away, and that what was heard last is no longer so."""
+        if (outage := self._timeline.lose(self._line.time, self._name, reason)) is not None:
+            self._events.publish(outage)
+        self._turn("waiting", reason)
+
+    def _find(self, name: str) -> None:
+        self._name = name
+        self._events.publish(SourceFound(name))
+
+    def _turn(self, state: SourceState, message: str | None = None) -> None:
+        self._state, self._warnings = state, ()
+        self._is_missed |= state == "waiting"
+        self._events.publish(Activity(message or f"{state}: {self._name}"))
+        self._events.publish(SourceTurned(state, message))
+
+    def _publish(self, event: Event) -> None:
+        """Publish what the line tells, and how long its audio was on the way."""
+        self._events.publish(event)
+        if isinstance(event, Hop):
+            if event.change is not None:
+                self._events.publish(Activity(f"hears {event.label.label or event.label.state} from {self._name}"))
+            if event.delivered is not None:
+                self._events.publish(LabelDelivered(clock.now() - event.delivered))
+
+
+def _epoch() -> float:
+    """Unix time at which `stream.system.clock` was 0, by the wall clock as it is now."""
+    return time.time() - clock.now()
