@@ -1,5 +1,27 @@
-"""What is listened to: devices, files and standard input, until their audio is ready for recognition.
+"""Audio from a device, a file or standard input, until it is ready for recognition.
 
-In go the settings of an input; out come blocks of audio with what is missing before them, converted to one channel at
-22 050 Hz, their levels, and what is wrong with the signal. It knows nothing of recognizers, clients and logs.
+In go `AudioSettings`. Out come blocks of audio with what is missing before them, converted to one channel at 22 050 Hz;
+their levels; and warnings about the signal. This room knows nothing of recognizers, messages, clients and logs.
+
+`capture.Capture` is what a service uses: it opens the source that the settings name and opens it again when it is lost.
+A source runs a thread of its own and puts audio into a queue for the event loop:
+
+==================  =====================================================================================
+`settings`          `AudioSettings`: what to listen to
+`pcm`               `PcmFormat`: the format of raw audio
+`source`            `Source`, what all have in common; `open_source` opens the one in the settings
+`devices`           `list_devices`, `find_device`: what PortAudio offers and how one is chosen
+`microphone`        `Microphone`: one open input
+`portaudio`         the PortAudio library: loaded, started anew, its errors in plain words
+`sound_file`        `open_file_source`, `open_demo_source`, `open_sound_file`: files
+`raw_pcm`           `open_pcm_source`: standard input
+`paced_reader`      `PacedReader`: the thread that reads files and standard input at the pace of real time
+`block_queue`       `BlockQueue`, `Block`: from the thread to the event loop
+`gaps`              `GapDetector`: how much captured audio is missing
+`capture`           `Capture`: one source after the other, for as long as the service runs
+`converter`         `Converter`: channel, resampling, samples that are not numbers
+`meter`             `LevelMeter`, `LevelReading`: the level, twenty times a second
+`signal_monitor`    `SignalMonitor`: clipping, offset, silence, zeros
+`truncation`        `missing_seconds`: how much of a file is missing
+==================  =====================================================================================
 """

@@ -116,7 +116,7 @@ class Interpreter:
         for name, tensor in (("input", self.input), ("output", self.output)):
             if tensor.dtype != "int8" or not 0 < tensor.scale < math.inf or not -128 <= tensor.zero_point <= 127:
                 raise ModelError(f"the model's {name} is {tensor}; expected quantized int8 (full-integer export)")
-        self.hindrance = (
+        self.slowdown_reason = (
             _NO_XNNPACK if package == _PACKAGES["litert"] and delegates and not self._is_delegated() else None
         )
         """Why inference is slower than it could be, in one line; None when it is not."""

@@ -77,7 +77,7 @@ class Service:
         self._line = Line(recognizer, settings.recognition.gate, live)
         self._listening = Listening(settings.audio, self._line, self.events, self._wanted)
         self._health = Health(self._listening.source, live)
-        self._health.slow_down(classifier.interpreter.hindrance)
+        self._health.slow_down(classifier.interpreter.slowdown_reason)
         self._session_logging = SessionLogging()
         metrics = Metrics()
         self._metrics = ServiceMetrics(metrics.registry, self._session_logging)
@@ -160,7 +160,7 @@ class Service:
                 self.events.publish(guess)
             self.events.publish(RecognizerReplaced())
         self._bundle = classifier.bundle
-        self._health.slow_down(classifier.interpreter.hindrance)
+        self._health.slow_down(classifier.interpreter.slowdown_reason)
         if settings.recognition.gate != old.recognition.gate:
             self._line.examine(settings.recognition.gate)
         self.server.admit(access, self.recognizer.instruments)  # who comes from now on sees the new certificate

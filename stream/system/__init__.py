@@ -1,4 +1,16 @@
-"""The machine around the service: clock, worker thread, files, logs, terminal, systemd.
+"""The machine around the service: clock, files, logs, standard streams, systemd.
 
-It knows nothing of music: each module could serve another program.
+In go plain values, out come plain values. This room knows nothing of music: each module could serve another program.
+
+==================  =====================================================================================
+`clock`             `now`: seconds that nobody sets, and that go on while the machine sleeps
+`fields`            `check`, `Range`: the values of a dataclass of settings, checked by their annotations
+`files`             `read_regular_file`
+`logs`              `configure`, `log_always`: the log on standard error, as text or JSON
+`stderr`            `quiet_stderr`, `reserve_stderr`: what C libraries print, discarded
+`terminal`          `print_error`, `printable`, `checked_stdout`
+`worker`            `Worker`: a thread for what may hang
+`sd_notify`         `SystemdNotifier`: state and watchdog, by sd_notify(3)
+`systemd_unit`      `render_unit`, `install_unit`: the unit, and the file of settings that goes with it
+==================  =====================================================================================
 """

@@ -113,7 +113,7 @@ def float_model() -> bytes:
 @pytest.mark.skipif(not HAS_LITERT, reason="needs ai-edge-litert")
 def test_a_delegate_that_does_not_work_is_told() -> None:
     """Where LiteRT cannot read what processor it runs on, it is slow without a word: the service says so."""
-    assert Interpreter(bundle.load().model, runtime="litert").hindrance is None
+    assert Interpreter(bundle.load().model, runtime="litert").slowdown_reason is None
     hidden = "mount -t tmpfs tmpfs /sys && mount -t tmpfs tmpfs /proc"
     if (
         shutil.which("unshare") is None
