@@ -538,7 +538,7 @@ def test_display_tells_troubles_and_their_end() -> None:
         "00:01:05  input 'stage' was lost",
         "          no input device named 'stage'",
         "00:01:17  stage is back after 12 s",
-        "00:01:04  nearly flute (23%)",
+        "00:01:04  guess: flute (23%)",
     ]
 
 

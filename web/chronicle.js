@@ -81,7 +81,7 @@ export class Chronicle {
     return this.#streams.at(-1)?.open ?? null;
   }
 
-  /** What was nearly said, and what is nearly said now. @returns {readonly Guess[]} */
+  /** The guesses, with that of this moment. @returns {readonly Guess[]} */
   get guesses() {
     const closed = this.#all("guesses", byStart);
     const open = this.#streams.at(-1)?.guess ?? null;

@@ -105,7 +105,7 @@ export function toAudacity({ span, segments, guesses, marks, outages }, { now })
     ...guesses.map(({ start, end, label, confidence }) => ({
       start,
       end,
-      text: `nearly ${label} ${percent(confidence)}`,
+      text: `guess: ${label} ${percent(confidence)}`,
     })),
     ...marks.map(({ time, text }) => ({ start: time, end: time, text: `Mark: ${text}` })),
     ...outages.map((it) => ({

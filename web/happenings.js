@@ -101,7 +101,7 @@ function lost({ outages, gaps, until }, now, live) {
 
 /**
  * @param {Happening} happening
- * @param {readonly Happening[]} guesses All of them, for what was nearly said meanwhile.
+ * @param {readonly Happening[]} guesses All of them, for the guesses meanwhile.
  * @returns {string[]} Its name, then what else there is to say.
  */
 export function words(happening, guesses) {
@@ -116,16 +116,16 @@ export function words(happening, guesses) {
     case "gap":
       return ["No connection", times, length];
     case "guess":
-      return [`Nearly ${label ?? ""}`, times, `${length}, ${percent(confidence)}`];
+      return [`Guess: ${label ?? ""}`, times, `${length}, ${percent(confidence)}`];
     default: {
       const sure = confidence > 0 ? `, ${percent(confidence)}` : "";
-      return [title(label ?? state), times, length + sure, ...nearly(happening, guesses)];
+      return [title(label ?? state), times, length + sure, ...guessed(happening, guesses)];
     }
   }
 }
 
 /** @param {Happening} segment @param {readonly Happening[]} guesses */
-function nearly({ start, end }, guesses) {
+function guessed({ start, end }, guesses) {
   /** @type {Map<string, number>} */
   const best = new Map();
   for (const guess of guesses) {
@@ -134,7 +134,7 @@ function nearly({ start, end }, guesses) {
   }
   const told = [...best].sort((a, b) => b[1] - a[1]).slice(0, 2);
   const names = told.map(([name, confidence]) => `${name} ${percent(confidence)}`);
-  return names.length === 0 ? [] : [`nearly ${names.join(", ")}`];
+  return names.length === 0 ? [] : [`guess: ${names.join(", ")}`];
 }
 
 /** @param {number} seconds */

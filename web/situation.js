@@ -106,7 +106,7 @@ function forHowLong({ time, since }) {
 function closest({ probabilities }) {
   const [first] = Object.entries(probabilities).sort(([, one], [, other]) => other - one);
   if (first === undefined || first[1] < WORTH_TELLING) return null;
-  return `Nearly: ${title(first[0])} ${percent(first[1])}`;
+  return `Guess: ${title(first[0])} ${percent(first[1])}`;
 }
 
 /**

@@ -9,8 +9,8 @@
 
 /** Times that differ by less are the same. In seconds. */
 export const SAME = 0.001;
-/** Probability from which on an instrument that is not shown was nearly said, and for how many hops. The server's. */
-const [NEARLY, NEARLY_HOPS] = [0.15, 2];
+/** Probability from which on an instrument that is not shown is a guess, and for how many hops. The server's. */
+const [GUESS_PROBABILITY, GUESS_HOPS] = [0.15, 2];
 
 /** @param {{start: number}} stretch */
 export const byStart = ({ start }) => start;
@@ -39,9 +39,9 @@ export class Stream {
     this.run = run;
   }
 
-  /** What is nearly said now. */
+  /** The guess of this moment. */
   get guess() {
-    return this.#guesses >= NEARLY_HOPS ? this.#guess : null;
+    return this.#guesses >= GUESS_HOPS ? this.#guess : null;
   }
 
   /** Unix time of the first thing that is known. */
@@ -77,7 +77,7 @@ export class Stream {
     for (const name in probabilities) {
       if (name !== shown && probabilities[name] > (best === null ? 0 : probabilities[best])) best = name;
     }
-    if (best === null || probabilities[best] < NEARLY) {
+    if (best === null || probabilities[best] < GUESS_PROBABILITY) {
       this.forget();
     } else if (this.#guess?.label === best) {
       const { confidence } = this.#guess;
@@ -102,7 +102,7 @@ export class Stream {
     marks.sort((a, b) => a.time - b.time);
   }
 
-  /** The connection was lost: what is nearly said may be another guess of the same instrument. */
+  /** The connection was lost: what comes then may be another guess of the same instrument. */
   forget() {
     this.#guess = null;
     this.#guesses = 0;

@@ -84,7 +84,7 @@ class Display:
             case Mark():
                 self._happened(f"{_clock(message.time)}  * {message.text}")
             case Guess():
-                self._happened(f"{_clock(message.end)}  nearly {message.label} ({message.confidence:.0%})")
+                self._happened(f"{_clock(message.end)}  guess: {message.label} ({message.confidence:.0%})")
             case Outage(end=None):
                 self._happened(f"{_clock(message.start)}  {message.reason}")
                 self._troubles.add(message.reason)

@@ -111,7 +111,7 @@ class Segment:
 
 @dataclass(frozen=True, slots=True)
 class Guess:
-    """A closed stretch in which an instrument that was not shown came next: what was nearly said."""
+    """A closed stretch in which an instrument that was not shown came next."""
 
     type: ClassVar[str] = "guess"
     start: float

@@ -1,4 +1,4 @@
-"""Guesses: the most probable instrument of those that are not shown, which was nearly named."""
+"""Guesses: the most probable instrument of those that are not shown."""
 
 from __future__ import annotations
 

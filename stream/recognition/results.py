@@ -81,7 +81,7 @@ class Result:
     stretch: Stretch | None
     """What the transition closed."""
     guess: Stretch | None
-    """What this hop closed of a second instrument that was nearly named, see `stream.recognition.guess`."""
+    """What this hop closed of a guess, see `stream.recognition.guess`."""
     frames: Array
     """Mel frames that the hop added [shape=(n, 129)], in dB relative to 1, for a display."""
     clipped: bool

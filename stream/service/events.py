@@ -77,7 +77,7 @@ class Hop:
     segment: Segment | None
     """What the change closed."""
     guess: Guess | None
-    """What the hop closed of an instrument that was nearly named."""
+    """What the hop closed of a guess."""
     spectrum: Spectrum | None
     """The mel frames that the hop added, where somebody wants them."""
     seconds: float | None

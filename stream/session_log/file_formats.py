@@ -136,7 +136,7 @@ def to_audacity(records: Sequence[Record], span: Span) -> str:
             case "outage":
                 text = f"No input: {_outage_text(it)}"
             case "guess":
-                text = f"nearly {it.label} {_percent(_confidence(it))}"
+                text = f"guess: {it.label} {_percent(_confidence(it))}"
             case _:
                 name = it.label or it.state or ""
                 text = f"{name} {_percent(_confidence(it))}" if _confidence(it) > 0 else name

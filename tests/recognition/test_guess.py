@@ -1,4 +1,4 @@
-"""Guesses: instruments that were nearly named."""
+"""Guesses: instruments that came next."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def test_what_is_shown_is_no_guess() -> None:
 
 
 def test_the_unknown_has_guesses_too() -> None:
-    """Where no instrument is shown, the most probable one was nearly said."""
+    """Where no instrument is shown, the most probable one was a guess."""
     assert [guess.label for guess in told([([0.2, 0.3, 0.1], None)] * 2)] == ["piano"]
 
 

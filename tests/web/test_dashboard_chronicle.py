@@ -214,7 +214,7 @@ async def test_an_outage_ends_once_and_marks_of_one_moment_all_count(page):
     ) == [[None], [[1009, 1012]], ["one", "two"], [[1000, 1009, "violin"]], []]
 
 
-async def test_what_is_nearly_said_is_known_before_it_ends(page):
+async def test_a_guess_is_known_before_it_ends(page):
     """From the second hop on the largest probability that is not shown is a guess, until the server has told it."""
     assert await chronicled(
         page,

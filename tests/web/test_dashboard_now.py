@@ -161,9 +161,9 @@ async def test_server_that_does_not_tell_since_when(visit: Visit, player: Player
 
 @pytest.mark.parametrize(
     ("flute", "told"),
-    [(0.41, "Nearly: Flute 41\u202f%"), (0.15, "Nearly: Flute 15\u202f%"), (0.14, "None of the instruments.")],
+    [(0.41, "Guess: Flute 41\u202f%"), (0.15, "Guess: Flute 15\u202f%"), (0.14, "None of the instruments.")],
 )
-async def test_unknown_tells_what_it_nearly_was(visit: Visit, player: Player, flute: float, told: str) -> None:
+async def test_unknown_tells_its_guess(visit: Visit, player: Player, flute: float, told: str) -> None:
     """With at least 15 % the best instrument is named, small, beside the unknown."""
     player.play(None, 0.5)
     tab = await visit()

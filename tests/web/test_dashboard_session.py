@@ -189,7 +189,7 @@ async def test_audacity_labels_lie_beside_the_recording(visit: Visit, stage: Sta
     assert stretches == [
         (0.0, 2.0, "violin 90%"),
         (2.0, 4.0, "flute 90%"),
-        (2.5, 3.75, "nearly trumpet 31%"),
+        (2.5, 3.75, "guess: trumpet 31%"),
         (4.0, 6.0, "unknown 90%"),
         (6.0, 8.0, "violin 90%"),
         (6.5, 7.25, "No input: a stage: it was unplugged"),

@@ -150,19 +150,19 @@ class Ribbon:
         )
 
 
-async def test_hovering_tells_what_was_heard_and_what_was_nearly_said(visit, lasting):
-    """The tip has name, times, length and confidence of stretches, second guesses, marks and outages."""
+async def test_hovering_tells_what_was_heard_and_the_guesses(visit, lasting):
+    """The tip has name, times, length and confidence of stretches, guesses, marks and outages."""
     stage = await lasting.enter_async_context(rehearsal())
     tab = await visit(address(stage), **WIDE)
     ribbon = Ribbon(tab.page)
     await ribbon.knows(7)
     await ribbon.stop()
     for time, lane, lines in (
-        (15, "violin", ("Violin", f"{clock(0)} to {clock(20)}", "20.0 s, 92\u202f%", "nearly trumpet 31\u202f%")),
-        (7.5, "trumpet", ("Nearly trumpet", f"{clock(5)} to {clock(10)}", "5.0 s, 31\u202f%")),
+        (15, "violin", ("Violin", f"{clock(0)} to {clock(20)}", "20.0 s, 92\u202f%", "guess: trumpet 31\u202f%")),
+        (7.5, "trumpet", ("Guess: trumpet", f"{clock(5)} to {clock(10)}", "5.0 s, 31\u202f%")),
         (30, "flags", ("bridge", f"mark at {clock(30)}")),
         (35, "flute", ("Flute", f"{clock(20)} to {clock(40)}", "20.0 s, 80\u202f%")),
-        (15, "clarinet", ("Violin", f"{clock(0)} to {clock(20)}", "20.0 s, 92\u202f%", "nearly trumpet 31\u202f%")),
+        (15, "clarinet", ("Violin", f"{clock(0)} to {clock(20)}", "20.0 s, 92\u202f%", "guess: trumpet 31\u202f%")),
         (45, NONE, ("Silence", f"{clock(40)} to {clock(50)}", "10.0 s")),
         (55, "clarinet", ("No input", f"{clock(50)} to {clock(60)}", "10.0 s", "unplugged")),
     ):
@@ -182,8 +182,8 @@ async def test_a_tap_tells_too_and_stays(visit, lasting):
     await tab.page.touchscreen.tap(*await ribbon.point(30, "flute"))
     await ribbon.tip("Flute", f"{clock(20)} to {clock(40)}", "20.0 s, 80\u202f%")
     await tab.page.touchscreen.tap(*await ribbon.point(7.5, "trumpet"))
-    await ribbon.tip("Nearly trumpet", f"{clock(5)} to {clock(10)}", "5.0 s, 31\u202f%")
-    await ribbon.says("Nearly trumpet, ")
+    await ribbon.tip("Guess: trumpet", f"{clock(5)} to {clock(10)}", "5.0 s, 31\u202f%")
+    await ribbon.says("Guess: trumpet, ")
 
 
 async def test_keys_step_through_everything_and_tell_it(visit, lasting):
@@ -294,7 +294,7 @@ async def test_who_looks_back_stays_there(visit, lasting):
 
 
 async def test_two_hours_reach_a_new_client_and_a_reload(visit, lasting):
-    """All of a long rehearsal is drawn: each of 2500 stretches where and what it was, second guesses and marks too."""
+    """All of a long rehearsal is drawn: each of 2500 stretches where and what it was, guesses and marks too."""
     length, kinds = 7200 / 2500, [*INSTRUMENTS, None, None]
     stage = await lasting.enter_async_context(staged(greeting=False))
     stage.server.publish(HELLO)
@@ -334,19 +334,19 @@ async def test_two_hours_reach_a_new_client_and_a_reload(visit, lasting):
         await ribbon.tip(f"minute {minute}", f"mark at {clock(60 * minute)}")
 
 
-async def test_the_present_grows_and_so_does_what_is_nearly_said(visit, lasting):
-    """What is heard now reaches to the right edge, and a second guess is seen before it ends."""
+async def test_the_present_grows_and_so_does_a_guess(visit, lasting):
+    """What is heard now reaches to the right edge, and a guess is seen before it ends."""
     stage = await lasting.enter_async_context(rehearsal())
     tab = await visit(address(stage), **WIDE)
     ribbon = Ribbon(tab.page)
     await ribbon.knows(7)
     heard_now = label(320, "piano", 0.7, since=60.0)
-    nearly = heard_now.probabilities | {"flute": 0.24}
+    guessed = heard_now.probabilities | {"flute": 0.24}
     for seq in (324, 328):
-        stage.server.publish(replace(heard_now, seq=seq, time=seq / 4, probabilities=nearly))
+        stage.server.publish(replace(heard_now, seq=seq, time=seq / 4, probabilities=guessed))
     box = await tab.page.locator(CANVAS).bounding_box()
     edge = box["x"] + box["width"] - 3
-    for lane, words in (("piano", f"Pianosince {clock(60)}"), ("flute", f"Nearly flute{clock(81)} to {clock(82)}")):
+    for lane, words in (("piano", f"Pianosince {clock(60)}"), ("flute", f"Guess: flute{clock(81)} to {clock(82)}")):
         row = await tab.page.locator(f".lane[data-instrument={lane}]").bounding_box()
         await tab.page.mouse.move(edge, row["y"] + row["height"] / 2)
         await tab.page.wait_for_function(
