@@ -6,13 +6,13 @@ import json
 import math
 from typing import Final
 
-from stream.service.offline import Timeline
+from stream.service.offline import FileTimeline
 from stream.system.terminal import printable
 
 _LEAST_MISSED: Final = 0.05  # s
 
 
-def as_json(timeline: Timeline) -> str:
+def as_json(timeline: FileTimeline) -> str:
     """Write one line of JSON."""
     told = {
         "file": timeline.file,
@@ -33,7 +33,7 @@ def as_json(timeline: Timeline) -> str:
     return json.dumps(told) + "\n"
 
 
-def as_text(timeline: Timeline) -> str:
+def as_text(timeline: FileTimeline) -> str:
     """Write a timeline for people."""
     lines = [f"{printable(timeline.file)}: {timeline.label} ({timeline.confidence:.0%}), {_clock(timeline.seconds)}\n"]
     lines += [
@@ -46,7 +46,7 @@ def as_text(timeline: Timeline) -> str:
     return "".join(lines)
 
 
-def notes(timeline: Timeline) -> list[str]:
+def notes(timeline: FileTimeline) -> list[str]:
     """Say what is wrong with the file, a line each."""
     told = []
     if timeline.invalid:

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import os
+
 import numpy as np
 import numpy.typing as npt
 
 from stream.errors import ModelError
-from stream.recognition import sandbox
+from stream.recognition import bundle, sandbox
 from stream.recognition.bundle import UNKNOWN, Bundle
 from stream.recognition.interpreter import Int8Array, Interpreter
 from stream.recognition.mel import FRAMES, N_MELS, Array, stack
-from stream.recognition.settings import Runtime
+from stream.recognition.settings import MODEL, Runtime
 
 Probabilities = npt.NDArray[np.float64]
 
@@ -49,6 +51,26 @@ class Classifier:
             if shape != expected:
                 raise ModelError(f"model {model}: {name} has shape {shape}; expected {expected}")
         self._instrument_outputs = [i for i, label in enumerate(bundle.labels) if label != UNKNOWN]
+
+    @classmethod
+    def load(cls, model: str | os.PathLike[str] = MODEL, *, runtime: Runtime = "auto", threads: int = 1) -> Classifier:
+        """Load a model and have it ready to run.
+
+        Parameters
+        ----------
+        model : str or path
+            Name of a shipped model, or the path of a .tflite or .json file (its partner lies beside it).
+        runtime, threads
+            As for `stream.recognition.interpreter.Interpreter`.
+
+        Raises
+        ------
+        ModelError
+            When it cannot be loaded, or does not fit the front end.
+        RuntimeMissingError
+            When there is no TFLite interpreter.
+        """
+        return cls(bundle.load(model), runtime=runtime, threads=threads)
 
     def quantize(self, features: Array) -> Int8Array:
         """Bring features to the model's integers.

@@ -30,7 +30,8 @@ class Recognizer:
 
     Parameters
     ----------
-    classifier : Classifier
+    classifier : Classifier, optional
+        The shipped model that is used by default without it.
     hop : float
         From one estimate to the next in seconds, rounded to whole frames of 512 samples (23 ms).
     lineup : collection of str, optional
@@ -46,12 +47,13 @@ class Recognizer:
 
     def __init__(
         self,
-        classifier: Classifier,
+        classifier: Classifier | None = None,
         *,
         hop: float = HOP,
         lineup: Collection[str] | None = None,
         gate: float = GATE,
     ) -> None:
+        classifier = classifier or Classifier.load()
         bundle = classifier.bundle
         frames = round(hop * SAMPLE_RATE / HOP_LENGTH)
         if not 1 <= frames <= WINDOW // HOP_LENGTH:

@@ -27,7 +27,7 @@ _BLOCK_NUMBERS: Final = 1 << 20  # at most, for a header may claim many channels
 
 
 @dataclass(frozen=True, slots=True)
-class Timeline:
+class FileTimeline:
     """What is heard in a file."""
 
     file: str
@@ -52,20 +52,21 @@ class Timeline:
 
 def classify(
     path: str | Path,
-    classifier: Classifier,
+    classifier: Classifier | None = None,
     *,
     hop: float = HOP,
     lineup: Collection[str] | None = None,
     gate: float = GATE,
     channel: int | None = None,
-) -> Timeline:
+) -> FileTimeline:
     """Recognize what is in a file.
 
     Parameters
     ----------
     path : str or path
         A file in any format that libsndfile reads, of any length.
-    classifier : Classifier
+    classifier : Classifier, optional
+        The shipped model that is used by default without it.
     hop, lineup, gate
         As for `stream.recognition.recognizer.Recognizer`.
     channel : int, optional
@@ -88,7 +89,9 @@ def classify(
             raise SourceError(f"{path}: {reading_error_text(error)}") from error
 
 
-def _timeline(path: str | Path, recognizer: Recognizer, results: Iterator[Result], converter: Converter) -> Timeline:
+def _timeline(
+    path: str | Path, recognizer: Recognizer, results: Iterator[Result], converter: Converter
+) -> FileTimeline:
     windows = 0
     total = np.zeros(len(recognizer.instruments))
     segments: list[Stretch] = []
@@ -109,7 +112,7 @@ def _timeline(path: str | Path, recognizer: Recognizer, results: Iterator[Result
     elif passes:
         label, confidence = recognizer.instruments[best], float(mean[best])
     probabilities = dict(zip(recognizer.instruments, mean.tolist(), strict=True))
-    return Timeline(
+    return FileTimeline(
         file=str(path),
         seconds=seconds,
         label=label,

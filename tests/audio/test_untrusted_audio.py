@@ -30,7 +30,7 @@ from stream.errors import SoloistError, SourceError
 from stream.recognition.classifier import Classifier
 from stream.recognition.mel import SAMPLE_RATE
 from stream.recognition.recognizer import Recognizer
-from stream.service.offline import Timeline, classify
+from stream.service.offline import FileTimeline, classify
 from tests.support.damage import MORE, damaged
 from tests.support.processes import soloist
 
@@ -93,7 +93,7 @@ def no_gigabytes() -> Iterator[None]:
     resource.setrlimit(resource.RLIMIT_AS, limits)
 
 
-def check(timeline: Timeline) -> None:
+def check(timeline: FileTimeline) -> None:
     """Whatever was heard, it is told in numbers."""
     assert 0 <= timeline.confidence <= 1
     assert all(0 <= p <= 1 for p in timeline.probabilities.values())
