@@ -1,0 +1,82 @@
+"""The documentation: its examples run, and its links lead somewhere."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import subprocess
+import sys
+from asyncio.subprocess import PIPE
+from pathlib import Path
+
+import pytest
+
+from tests.support.processes import serving
+
+ROOT = Path(__file__).parents[1]
+PAGES = sorted(
+    path
+    for path in [*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), *ROOT.glob("*/README.md"), *ROOT.glob("models/*.md")]
+    if not {".venv", "node_modules"} & set(path.parts)
+)
+
+
+def example(name: str) -> str:
+    """Return the program that stands under a name in docs/python.md."""
+    text = (ROOT / "docs" / "python.md").read_text(encoding="utf-8")
+    found = re.search(rf"<!-- example: {name} -->\n```python\n(.*?)```", text, re.DOTALL)
+    assert found is not None
+    return found[1]
+
+
+def run(name: str) -> list[str]:
+    """Run an example and return the lines that it prints."""
+    done = subprocess.run([sys.executable, "-c", example(name)], capture_output=True, text=True, cwd=ROOT, check=True)
+    assert done.stderr == ""
+    return done.stdout.splitlines()
+
+
+def test_the_example_of_a_file_runs() -> None:
+    """It tells the length of the demo, and what is heard in it from 0 to the end."""
+    first, *parts = run("classify")
+    assert re.fullmatch(r"\d+\.\d s, mostly [a-z ]+", first)
+    assert parts[0].split()[0] == "0.00"
+    ends = [float(part.split()[2]) for part in parts]
+    assert ends[-1] == pytest.approx(float(first.split()[0]), abs=0.05)
+    assert [float(part.split()[0]) for part in parts[1:]] == ends[:-1]
+
+
+def test_the_example_of_samples_runs() -> None:
+    """Only the three that are named, and what is none of them, are heard in the demo."""
+    heard = {line.split(" s  ")[1] for line in run("recognizer")}
+    assert {"piano", "unknown"} <= heard <= {"piano", "flute", "trumpet", "unknown", "silence"}
+
+
+async def test_the_example_of_a_client_runs() -> None:
+    """It prints the demo's first instrument."""
+    async with serving("--input", "demo") as service, asyncio.timeout(40):
+        program = example("client").replace("127.0.0.1:8765", service.address)
+        process = await asyncio.create_subprocess_exec(sys.executable, "-c", program, stdout=PIPE, cwd=ROOT)
+        assert process.stdout is not None
+        try:
+            line = (await process.stdout.readline()).decode()
+        finally:
+            process.kill()
+            await process.wait()
+    assert re.fullmatch(r" *\d+\.\d\d s  piano\n", line)
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_links_lead_somewhere(page: Path) -> None:
+    """Every relative link of a page names a file of the project, and a heading that is there."""
+    links = re.findall(r"\]\(([^)\s]+)\)", re.sub(r"```.*?```", "", page.read_text(encoding="utf-8"), flags=re.DOTALL))
+    for link in links:
+        if re.match(r"[a-z]+:", link):
+            continue
+        name, _, heading = link.partition("#")
+        target = page.parent / name if name else page
+        assert target.exists(), link
+        if heading and target.suffix == ".md":
+            titles = re.findall(r"^#+ (.+)$", target.read_text(encoding="utf-8"), re.MULTILINE)
+            slugs = {re.sub(r"[^\w\- ]", "", title.lower()).replace(" ", "-") for title in titles}
+            assert heading in slugs, link
