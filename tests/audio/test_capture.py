@@ -17,22 +17,22 @@ from stream.recognition.mel import SAMPLE_RATE
 from tests.support.serving import PATIENCE
 
 
-class Port:
+class FakeSoundSystem:
     """Where a device is, or hangs."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.free = threading.Event()
         self.free.set()
         self.asked: list[tuple[str | None, bool]] = []
-        self.looked = 0
+        self.rescans = 0
         self.missing: Exception | None = None
         self.devices: list[Device] = []
         monkeypatch.setattr("stream.audio.capture.open_source", self.open)
-        monkeypatch.setattr("stream.audio.capture.portaudio.restart", self.look)
+        monkeypatch.setattr("stream.audio.capture.portaudio.restart", self.rescan)
 
-    def look(self) -> None:
+    def rescan(self) -> None:
         """Look for devices."""
-        self.looked += 1
+        self.rescans += 1
         self.free.wait()
 
     def open(self, settings: AudioSettings, last: str | None, strict: bool) -> Device:
@@ -50,10 +50,10 @@ class Device:
 
     name, rate, channels = "stage", SAMPLE_RATE, 1
 
-    def __init__(self, port: Port) -> None:
+    def __init__(self, sound_system: FakeSoundSystem) -> None:
         self.queue = BlockQueue(SAMPLE_RATE)
         self.closed = False
-        self._port = port
+        self._sound_system = sound_system
 
     def play(self) -> None:
         """Deliver a little."""
@@ -61,17 +61,17 @@ class Device:
 
     def close(self) -> None:
         """Give it back, if nothing hangs."""
-        self._port.free.wait()
+        self._sound_system.free.wait()
         self.closed = True
 
 
 @pytest.fixture
-def port(monkeypatch: pytest.MonkeyPatch) -> Port:
+def sound_system(monkeypatch: pytest.MonkeyPatch) -> FakeSoundSystem:
     """Where captures of the test find their device; time passes a hundred times as fast."""
     for name in ("DELIVERY_TIMEOUT", "FIRST_DELIVERY_TIMEOUT", "OPEN_TIMEOUT", "_TICK", "_CLOSE_SECONDS"):
         monkeypatch.setattr(f"stream.audio.capture.{name}", 0.02)
     monkeypatch.setattr("stream.audio.capture.RETRY_SECONDS", (0.02,))
-    return Port(monkeypatch)
+    return FakeSoundSystem(monkeypatch)
 
 
 async def lost(capture: Capture) -> str:
@@ -84,77 +84,79 @@ async def lost(capture: Capture) -> str:
                 return str(error)
 
 
-async def test_a_device_that_stops_calling_is_lost_and_opened_again(port: Port) -> None:
+async def test_a_device_that_stops_calling_is_lost_and_opened_again(sound_system: FakeSoundSystem) -> None:
     """A device is lost when it calls no more, is given back, looked for anew and opened by its name."""
     capture = Capture(AudioSettings(input="mic"))
     await capture.open(PATIENCE)
-    port.devices[0].play()
+    sound_system.devices[0].play()
     assert await capture.get() is not None
     assert await lost(capture) == "input 'stage' delivers nothing"
     assert capture.source is None
-    port.missing = SourceLostError("no such device")
+    sound_system.missing = SourceLostError("no such device")
     assert await lost(capture) == "no such device"
-    port.missing = None
+    sound_system.missing = None
     assert await lost(capture) == "input 'stage' delivers nothing"  # it was opened, and never called
     await capture.close()
-    assert port.asked == [(None, False), ("stage", True), ("stage", True)]
-    assert port.looked == 2
+    assert sound_system.asked == [(None, False), ("stage", True), ("stage", True)]
+    assert sound_system.rescans == 2
 
 
-async def test_a_default_that_stays_away_makes_way(port: Port, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_default_that_stays_away_makes_way(
+    sound_system: FakeSoundSystem, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """When the grace is over, the default input may be another one."""
     monkeypatch.setattr("stream.audio.capture.LAST_DEVICE_GRACE_SECONDS", 0.0)
     capture = Capture(AudioSettings(input="mic"))
     await capture.open(PATIENCE)
     await lost(capture)
     await lost(capture)
-    assert port.asked == [(None, False), ("stage", False)]
+    assert sound_system.asked == [(None, False), ("stage", False)]
     await capture.close()
 
 
-async def test_a_sound_system_that_hangs_is_told_and_asked_once(port: Port) -> None:
+async def test_a_sound_system_that_hangs_is_told_and_asked_once(sound_system: FakeSoundSystem) -> None:
     """While the sound system hangs, that is told again and again, and nothing is asked of it, nor anybody said well."""
     alive = 0
 
-    def tell() -> None:
+    def note_alive() -> None:
         nonlocal alive
         alive += 1
 
-    capture = Capture(AudioSettings(input="mic"), tell)
+    capture = Capture(AudioSettings(input="mic"), note_alive)
     await capture.open(PATIENCE)
-    port.free.clear()
+    sound_system.free.clear()
     assert await lost(capture) == "input 'stage' delivers nothing"
     assert await lost(capture) == "the sound system does not answer"
     before = alive
     for _ in range(5):
         assert await lost(capture) == "the sound system does not answer"
-    assert (len(port.devices), port.looked, alive) == (1, 0, before)
-    port.free.set()
+    assert (len(sound_system.devices), sound_system.rescans, alive) == (1, 0, before)
+    sound_system.free.set()
     async with asyncio.timeout(PATIENCE):
-        while len(port.devices) < 2:
+        while len(sound_system.devices) < 2:
             await lost(capture)
-    assert port.devices[0].closed
+    assert sound_system.devices[0].closed
     await capture.close()
 
 
-async def test_a_hanging_device_keeps_nobody_from_ending(port: Port) -> None:
+async def test_a_hanging_device_keeps_nobody_from_ending(sound_system: FakeSoundSystem) -> None:
     """Closing waits for a device only so long; its thread ends when it can."""
     before = threading.enumerate()
     capture = Capture(AudioSettings(input="mic"))
     await capture.open(PATIENCE)
     (thread,) = (thread for thread in threading.enumerate() if thread not in before)
     assert thread.daemon
-    port.free.clear()
+    sound_system.free.clear()
     async with asyncio.timeout(PATIENCE):
         await capture.close()
     assert thread.is_alive()
-    port.free.set()
+    sound_system.free.set()
     await asyncio.to_thread(thread.join, PATIENCE)
-    assert port.devices[0].closed
+    assert sound_system.devices[0].closed
 
 
 async def test_a_card_that_is_plugged_in_ends_the_wait(
-    port: Port, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    sound_system: FakeSoundSystem, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     """However long the pause between tries is, a new card is tried at once."""
     cards = tmp_path / "cards"
@@ -167,13 +169,13 @@ async def test_a_card_that_is_plugged_in_ends_the_wait(
     async with asyncio.timeout(PATIENCE):
         with pytest.raises(SourceLostError, match="delivers nothing"):
             await waiting
-    assert len(port.devices) == 1
+    assert len(sound_system.devices) == 1
     await capture.close()
 
 
-async def test_what_no_waiting_mends_is_raised(port: Port) -> None:
+async def test_what_no_waiting_mends_is_raised(sound_system: FakeSoundSystem) -> None:
     """A missing library is no loss: nobody waits for it."""
-    port.missing = RuntimeMissingError("PortAudio is missing")
+    sound_system.missing = RuntimeMissingError("PortAudio is missing")
     capture = Capture(AudioSettings(input="mic", wait=True))
     with pytest.raises(RuntimeMissingError, match="PortAudio is missing"):
         await capture.open(PATIENCE)

@@ -27,15 +27,15 @@ class PortAudioError(Exception):
 class Stream:
     """An open input."""
 
-    def __init__(self, port: Port, **options: Any) -> None:
-        port.asked.append((options["samplerate"], options["channels"]))
-        code = port.refuses(options["samplerate"], options["channels"])
+    def __init__(self, fake: FakePortAudio, **options: Any) -> None:
+        fake.asked.append((options["samplerate"], options["channels"]))
+        code = fake.refuses(options["samplerate"], options["channels"])
         if code:
             text = f"Error opening InputStream: no [PaErrorCode {code}]"
-            raise PortAudioError(text, code, *([(0, -5, port.said)] if code == HOST else []))
+            raise PortAudioError(text, code, *([(0, -5, fake.said)] if code == HOST else []))
         self.options = options
-        port.open.append(self)
-        self._port = port
+        fake.open.append(self)
+        self._port = fake
 
     def start(self) -> None:
         """Begin."""
@@ -48,7 +48,7 @@ class Stream:
 
 
 @dataclass
-class Port:
+class FakePortAudio:
     """What stands in for sounddevice."""
 
     names: list[str]
@@ -95,71 +95,73 @@ class Port:
 
 
 @pytest.fixture
-def port(monkeypatch: pytest.MonkeyPatch) -> Port:
+def fake(monkeypatch: pytest.MonkeyPatch) -> FakePortAudio:
     """A machine with three inputs, the second of which is the default."""
-    port = Port(["HDA Intel: ALC (hw:0,0)", "USB Audio CODEC: - (hw:1,0)", "USB Audio CODEC: - (hw:2,0)"], 1)
-    monkeypatch.setattr(portaudio, "load", lambda: port)
-    return port
+    fake = FakePortAudio(["HDA Intel: ALC (hw:0,0)", "USB Audio CODEC: - (hw:1,0)", "USB Audio CODEC: - (hw:2,0)"], 1)
+    monkeypatch.setattr(portaudio, "load", lambda: fake)
+    return fake
 
 
-def test_a_device_is_found_by_its_name_whatever_card_it_is(port: Port) -> None:
+def test_a_device_is_found_by_its_name_whatever_card_it_is(fake: FakePortAudio) -> None:
     """What was heard before comes first, by its full name or as another card, then what the name says."""
     heard = "USB Audio CODEC: - (hw:2,0)"
     assert find_device("usb").name == "USB Audio CODEC: - (hw:1,0)"
     assert find_device("usb", heard).name == heard
-    port.names = ["HDA Intel: ALC (hw:0,0)", "USB Other: - (hw:1,0)", "USB Audio CODEC: - (hw:7,0)"]
+    fake.names = ["HDA Intel: ALC (hw:0,0)", "USB Other: - (hw:1,0)", "USB Audio CODEC: - (hw:7,0)"]
     assert find_device("usb", heard).name == "USB Audio CODEC: - (hw:7,0)"
-    port.names.pop()
+    fake.names.pop()
     assert find_device("usb", heard).name == "USB Other: - (hw:1,0)"
     with pytest.raises(SourceLostError, match="no input device named 'codec'; found: 'HDA Intel: ALC"):
         find_device("codec", heard)
 
 
-def test_the_default_input_is_waited_for_before_another_one_is(port: Port) -> None:
+def test_the_default_input_is_waited_for_before_another_one_is(fake: FakePortAudio) -> None:
     """The default that was heard is taken again though another is the default now; strictly nothing else is."""
     heard = find_device(None).name
     assert heard == "USB Audio CODEC: - (hw:1,0)"
-    port.names, port.standard = ["USB Audio CODEC: - (hw:3,0)", "HDA Intel: ALC (hw:0,0)"], 1
+    fake.names, fake.standard = ["USB Audio CODEC: - (hw:3,0)", "HDA Intel: ALC (hw:0,0)"], 1
     assert find_device(None, heard).name == "USB Audio CODEC: - (hw:3,0)"
-    port.names = ["HDMI (hw:1,3)", "HDA Intel: ALC (hw:0,0)"]
+    fake.names = ["HDMI (hw:1,3)", "HDA Intel: ALC (hw:0,0)"]
     with pytest.raises(SourceLostError, match=r"input 'USB Audio CODEC: - \(hw:1,0\)' is not there"):
         find_device(None, heard, strict=True)
     assert find_device(None, heard).name == "HDA Intel: ALC (hw:0,0)"
-    port.standard = -1
+    fake.standard = -1
     with pytest.raises(SourceLostError, match="no microphone or line input found"):
         find_device(None, heard)
 
 
-async def test_a_refused_rate_is_replaced(port: Port, caplog: pytest.LogCaptureFixture) -> None:
+async def test_a_refused_rate_is_replaced(fake: FakePortAudio, caplog: pytest.LogCaptureFixture) -> None:
     """A device that refuses its own rate is heard at the first that it takes, which is logged once."""
-    port.refuses = lambda rate, channels: INVALID_RATE if rate not in (32_000, 16_000) else None
+    fake.refuses = lambda rate, channels: INVALID_RATE if rate not in (32_000, 16_000) else None
     with caplog.at_level(logging.WARNING):
         heard = Microphone("ALC")
     assert (heard.rate, heard.channels) == (32_000, 2)
-    assert port.asked == [(44_100, 2), (48_000, 2), (32_000, 2)]
+    assert fake.asked == [(44_100, 2), (48_000, 2), (32_000, 2)]
     assert [record.getMessage() for record in caplog.records] == [
         "input 'HDA Intel: ALC (hw:0,0)' refuses 44100 Hz with 2 channels; it is heard at 32000 Hz with 2"
     ]
-    port.open[0].options["callback"](np.ones((320, 2), np.float32), 320, None, SimpleNamespace(input_overflow=True))
+    fake.open[0].options["callback"](np.ones((320, 2), np.float32), 320, None, SimpleNamespace(input_overflow=True))
     assert heard.queue.overflows == 1
     heard.close()
-    assert not port.open
+    assert not fake.open
 
 
 @pytest.mark.parametrize(("channel", "expected"), [(None, 2), (1, 2), (2, 2)])
-async def test_a_refused_number_of_channels_is_replaced(port: Port, channel: int | None, expected: int) -> None:
+async def test_a_refused_number_of_channels_is_replaced(
+    fake: FakePortAudio, channel: int | None, expected: int
+) -> None:
     """A device that refuses as many channels as it says to have is heard with two, or one."""
-    port.channels = 10
-    port.refuses = lambda rate, channels: INVALID_CHANNELS if channels > 2 else None
+    fake.channels = 10
+    fake.refuses = lambda rate, channels: INVALID_CHANNELS if channels > 2 else None
     heard = Microphone(None, channel)
     assert (heard.rate, heard.channels) == (44_100, expected)
-    assert port.asked == [(44_100, 10), (44_100, 2)]
+    assert fake.asked == [(44_100, 10), (44_100, 2)]
 
 
-async def test_a_channel_that_is_refused_is_not_replaced(port: Port) -> None:
+async def test_a_channel_that_is_refused_is_not_replaced(fake: FakePortAudio) -> None:
     """Who asks for the third channel does not get another one."""
-    port.channels = 10
-    port.refuses = lambda rate, channels: INVALID_CHANNELS if channels > 2 else None
+    fake.channels = 10
+    fake.refuses = lambda rate, channels: INVALID_CHANNELS if channels > 2 else None
     with pytest.raises(SourceLostError, match="cannot be opened"):
         Microphone(None, 3)
     with pytest.raises(SourceLostError, match="has 10 channels, and no channel 11"):
@@ -175,49 +177,49 @@ async def test_a_channel_that_is_refused_is_not_replaced(port: Port) -> None:
         (-1, "", "Error opening InputStream: no [PaErrorCode -1]"),
     ],
 )
-async def test_a_device_that_does_not_open_is_asked_once(port: Port, code: int, said: str, told: str) -> None:
+async def test_a_device_that_does_not_open_is_asked_once(fake: FakePortAudio, code: int, said: str, told: str) -> None:
     """What is in the way for other reasons than the form of the audio is told at once, in words for a person."""
-    port.refuses, port.said = (lambda rate, channels: code), said
+    fake.refuses, fake.said = (lambda rate, channels: code), said
     with pytest.raises(SourceLostError) as error:
         Microphone(None)
     assert str(error.value) == f"input 'USB Audio CODEC: - (hw:1,0)' cannot be opened: {told}"
-    assert len(port.asked) == 1
+    assert len(fake.asked) == 1
 
 
-async def test_a_device_that_does_not_start_is_closed(port: Port) -> None:
+async def test_a_device_that_does_not_start_is_closed(fake: FakePortAudio) -> None:
     """A stream that opens and does not start is given back."""
-    port.dead = True
+    fake.dead = True
     with pytest.raises(SourceLostError, match="cannot be opened: another program uses it, or it is gone"):
         Microphone(None)
-    assert not port.open
+    assert not fake.open
 
 
-async def test_a_lost_device_says_so(port: Port) -> None:
+async def test_a_lost_device_says_so(fake: FakePortAudio) -> None:
     """When PortAudio will call no more, the reader is told by name."""
     heard = Microphone(None)
-    port.open[0].options["finished_callback"]()
+    fake.open[0].options["finished_callback"]()
     with pytest.raises(SourceLostError, match=r"input 'USB Audio CODEC: - \(hw:1,0\)' was lost"):
         await heard.queue.get()
 
 
-def test_a_sound_system_that_is_away_is_a_loss(port: Port) -> None:
+def test_a_sound_system_that_is_away_is_a_loss(fake: FakePortAudio) -> None:
     """PortAudio without a sound system is asked again and again, and each time it is a loss, not a crash."""
-    port.fails = True
+    fake.fails = True
     for _ in range(2):
         with pytest.raises(SourceLostError, match="the sound system does not start: Error initializing PortAudio"):
             portaudio.restart()
     with pytest.raises(SourceLostError, match="the sound system names no devices"):
         find_device(None)
-    port.fails = False
+    fake.fails = False
     portaudio.restart()
     assert find_device(None).default
 
 
-def test_a_sound_system_that_hangs_is_not_waited_for(port: Port, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_sound_system_that_hangs_is_not_waited_for(fake: FakePortAudio, monkeypatch: pytest.MonkeyPatch) -> None:
     """Who asks for the list of devices gets it, or hears soon that nobody answers."""
-    assert [device.name for device in list_devices()] == port.names
+    assert [device.name for device in list_devices()] == fake.names
     free = threading.Event()
-    monkeypatch.setattr(port, "query_hostapis", free.wait)
+    monkeypatch.setattr(fake, "query_hostapis", free.wait)
     with pytest.raises(SourceLostError, match="the sound system does not answer"):
         list_devices(timeout=0.01)
     free.set()

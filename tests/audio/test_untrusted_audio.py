@@ -84,7 +84,7 @@ HEARD = {
 
 
 @pytest.fixture(autouse=True)
-def no_gigabytes() -> Iterator[None]:
+def limited_memory() -> Iterator[None]:
     """A test fails that takes a gigabyte more of addresses than there were."""
     before = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[0]) * resource.getpagesize()
     limits = resource.getrlimit(resource.RLIMIT_AS)
@@ -214,11 +214,11 @@ def test_a_damaged_file(tmp_path_factory: pytest.TempPathFactory, classifier: Cl
     assert "\n" not in said
 
 
-def poured(data: bytes, pcm: PcmFormat) -> list[np.ndarray]:
+def read_through_pipe(data: bytes, pcm: PcmFormat) -> list[np.ndarray]:
     """What a reader makes of raw audio on a pipe, block by block, without the pace of real time."""
     reading, writing = os.pipe()
 
-    def pour() -> None:
+    def write_data() -> None:
         with open(writing, "wb") as pipe:
             pipe.write(data)
 
@@ -230,7 +230,7 @@ def poured(data: bytes, pcm: PcmFormat) -> list[np.ndarray]:
         reader.close()
         return blocks
 
-    pouring = threading.Thread(target=pour)
+    pouring = threading.Thread(target=write_data)
     pouring.start()
     try:
         return asyncio.run(take())
@@ -249,7 +249,7 @@ def poured(data: bytes, pcm: PcmFormat) -> list[np.ndarray]:
 def test_any_raw_audio(data: bytes, form: str, rate: int, channels: int) -> None:
     """Whole frames are heard, whatever they hold; a rest that is none is left out."""
     pcm = PcmFormat.parse(f"{form}:{rate}:{channels}")
-    blocks = poured(data, pcm)
+    blocks = read_through_pipe(data, pcm)
     size = np.dtype(pcm.dtype).itemsize * channels
     assert sum(map(len, blocks)) == len(data) // size
     for block in blocks:

@@ -33,14 +33,6 @@ KILLS = int(os.environ.get("SOLOIST_TEST_KILLS", "8"))
 
 
 @pytest.fixture
-def warnings() -> Iterator[Warnings]:
-    """What is told on standard error."""
-    warnings = Warnings()
-    yield warnings
-    warnings.close()
-
-
-@pytest.fixture
 def disk() -> Iterator[Path]:
     """A disk of 4 MB."""
     folder = Path(tempfile.mkdtemp(prefix="soloist-disk-"))
@@ -72,7 +64,7 @@ def test_a_killed_process_loses_a_second_at_the_most(tmp_path: Path) -> None:
         utc = UTC + 1000 * run
         is_steady = run % 2 == 1
         kind = "steady" if is_steady else "lively"
-        command = [sys.executable, "-m", "tests.support.log_writing", "play", str(path), str(utc), kind]
+        command = [sys.executable, "-m", "tests.support.log_writing", "until-killed", str(path), str(utc), kind]
         with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=ROOT) as process:
             assert process.stdout is not None
             lines = [process.stdout.readline() for _ in range(rng.randrange(1, 250))]

@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from stream.session_log.store import LogEntry, LogStore, Progress
-from tests.support.log_writing import STREAM, mark, marks
+from tests.support.log_writing import SESSION, mark, marks
 
 ROOT = Path(__file__).parents[2]
 _SECTOR = 512
@@ -97,7 +97,7 @@ def test_a_power_cut_leaves_everything_that_was_written(tmp_path: Path) -> None:
     calls = "openat,close,write,pwrite64,ftruncate,fsync,fdatasync,unlink,unlinkat"
     done = subprocess.run(
         ["strace", "-xx", "-s", "100000", "-e", f"trace={calls}", "-o", trace,
-         sys.executable, "-m", "tests.support.log_writing", "note", folder / "sessions.db"],
+         sys.executable, "-m", "tests.support.log_writing", "marks", folder / "sessions.db"],
         cwd=ROOT, capture_output=True, text=True,
     )  # fmt: skip
     if done.returncode:
@@ -150,18 +150,18 @@ def _check(folder: Path, files: dict[str, _File], told: int, rng: random.Random)
 def test_silence_does_not_wear_the_card(tmp_path: Path) -> None:
     """While it is silent nothing waits for the disk; while something is heard every write does."""
     store = LogStore(tmp_path / "sessions.db")
-    store.write([LogEntry(STREAM, "segment", 0.0, None, "silence", None)])
+    store.write([LogEntry(SESSION, "segment", 0.0, None, "silence", None)])
     db = store._connection
     assert db is not None
     modes = []
     for progress in (
-        Progress(STREAM, 1.0, 0.0, False),
-        Progress(STREAM, 2.0, 0.5, True),
-        Progress(STREAM, 3.0, 0.0, False),
+        Progress(SESSION, 1.0, 0.0, False),
+        Progress(SESSION, 2.0, 0.5, True),
+        Progress(SESSION, 3.0, 0.0, False),
     ):
         store.write([], progress)
         modes.append(db.execute("PRAGMA synchronous").fetchone()[0])
-    store.write([mark(4)], Progress(STREAM, 4.0, 0.0, False))
+    store.write([mark(4)], Progress(SESSION, 4.0, 0.0, False))
     modes.append(db.execute("PRAGMA synchronous").fetchone()[0])
     store.close()
     assert modes == [1, 2, 1, 2]  # NORMAL and FULL

@@ -19,7 +19,7 @@ from stream.session_log.reader import LogReader, Record, messages_before
 from stream.session_log.session_log import SessionLog
 from stream.session_log.settings import default_path
 from stream.session_log.store import MIN_BYTES, LogEntry, LogStore, Progress, SessionHeader
-from tests.support.log_writing import STREAM, UTC, Warnings, hello, label, mark, marks, segment
+from tests.support.log_writing import SESSION, UTC, Warnings, hello, label, mark, marks, segment
 
 
 @pytest.fixture
@@ -30,19 +30,11 @@ def path(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def session_log(path: Path) -> Iterator[SessionLog]:
-    """A session_log that a stream was announced to."""
+    """A session log that a session was begun in."""
     session_log = SessionLog(path)
     session_log.add(hello())
     yield session_log
     assert session_log.close(10)
-
-
-@pytest.fixture
-def warnings() -> Iterator[Warnings]:
-    """What is told on standard error."""
-    warnings = Warnings()
-    yield warnings
-    warnings.close()
 
 
 def records(path: Path, **what: float) -> list[Record]:
@@ -100,8 +92,8 @@ def test_the_end_of_a_segment_replaces_its_beginning(session_log: SessionLog, pa
 def test_a_segment_whose_end_was_missed_ends_where_the_next_begins(path: Path) -> None:
     """A segment whose end was missed ends where the next begins."""
     store = LogStore(path)
-    store.write([LogEntry(STREAM, "segment", 0.0, None, "instrument", "flute")], Progress(STREAM, 1.0, 0.8, True))
-    store.write([LogEntry(STREAM, "segment", 3.0, None, "silence", None)])
+    store.write([LogEntry(SESSION, "segment", 0.0, None, "instrument", "flute")], Progress(SESSION, 1.0, 0.8, True))
+    store.write([LogEntry(SESSION, "segment", 3.0, None, "silence", None)])
     store.close()
     first, _ = records(path)
     assert (first.end, first.confidence) == (UTC + 3, 0.8)
@@ -122,10 +114,10 @@ def test_what_the_last_run_left_open_ends_with_it(path: Path) -> None:
     store = LogStore(path)
     store.write(
         [
-            LogEntry(STREAM, "segment", 1.0, None, "instrument", "flute"),
-            LogEntry(STREAM, "outage", 4.0, None, source="USB", text="gone"),
+            LogEntry(SESSION, "segment", 1.0, None, "instrument", "flute"),
+            LogEntry(SESSION, "outage", 4.0, None, source="USB", text="gone"),
         ],
-        Progress(STREAM, 4.0, 0.6, True),
+        Progress(SESSION, 4.0, 0.6, True),
     )
     store.close()
     session_log = SessionLog(path)
@@ -163,8 +155,8 @@ def test_the_same_hello_again_is_the_same_stream(session_log: SessionLog, path: 
 def test_a_time_range_has_what_reaches_into_it(path: Path) -> None:
     """A time range has what reaches into it."""
     store = LogStore(path)
-    store.write([LogEntry(STREAM, "segment", float(n), n + 1.0, "silence", None, 0.0) for n in range(10)])
-    later = SessionHeader(UTC + 100, *(getattr(STREAM, name) for name in ("server", "model", "source", "labels")))
+    store.write([LogEntry(SESSION, "segment", float(n), n + 1.0, "silence", None, 0.0) for n in range(10)])
+    later = SessionHeader(UTC + 100, *(getattr(SESSION, name) for name in ("server", "model", "source", "labels")))
     store.write([mark(3, later)])
     store.close()
     assert [it.start - UTC for it in records(path, since=UTC + 3.5, until=UTC + 5.5)] == [3, 4, 5]
@@ -344,7 +336,7 @@ def test_a_clock_that_is_set_moves_the_session_and_makes_no_other(session_log: S
 
 def test_a_clock_that_is_set_while_nothing_can_be_written_makes_no_other_session(path: Path) -> None:
     """What was tried before and is written again, and what is written after, is in one session."""
-    early, late = (replace(STREAM, utc=UTC + seconds, run="a") for seconds in (0, 1000))
+    early, late = (replace(SESSION, utc=UTC + seconds, run="a") for seconds in (0, 1000))
     store = LogStore(path)
     for _ in range(2):
         store.write([mark(0, early), mark(1, late)])
@@ -394,8 +386,8 @@ def test_writing_something_twice_is_writing_it_once(path: Path) -> None:
     entries = [
         mark(1),
         mark(1),
-        LogEntry(STREAM, "segment", 0.0, None, "silence", None),
-        LogEntry(STREAM, "segment", 0.0, 2.0, "silence", None, 0.0),
+        LogEntry(SESSION, "segment", 0.0, None, "silence", None),
+        LogEntry(SESSION, "segment", 0.0, 2.0, "silence", None, 0.0),
     ]
     for _ in range(2):
         store.write(entries[:-1])
@@ -441,7 +433,7 @@ def test_a_log_that_was_allowed_more_shrinks(path: Path) -> None:
 def test_an_open_segment_does_not_keep_old_events(path: Path) -> None:
     """An open segment does not keep old events."""
     store = LogStore(path, max_bytes=MIN_BYTES)
-    store.write([LogEntry(STREAM, "segment", 0.0, None, "unknown", None)])
+    store.write([LogEntry(SESSION, "segment", 0.0, None, "unknown", None)])
     assert max(fill(store, 10_000)) <= MIN_BYTES
     store.close()
     assert next(it for it in records(path)).kind == "segment"
@@ -451,7 +443,7 @@ def test_what_is_too_old_goes_and_its_stream_with_it(path: Path) -> None:
     """What is too old goes and its stream with it."""
     store = LogStore(path, max_days=1.0)
     store.write([mark(0), mark(1), mark(50_000)])
-    later = SessionHeader(UTC + 90_000, *(getattr(STREAM, name) for name in ("server", "model", "source", "labels")))
+    later = SessionHeader(UTC + 90_000, *(getattr(SESSION, name) for name in ("server", "model", "source", "labels")))
     store.write([mark(2, later)])
     assert marks(path) == [50_000, 2]
     store.write([], Progress(later, 60_000.0, 0.0, False))
@@ -465,7 +457,7 @@ def test_a_log_of_the_future_is_not_thrown_away_when_the_clock_goes_back(path: P
     """A log of the future is not thrown away when the clock goes back."""
     store = LogStore(path, max_days=1.0)
     store.write([mark(1)])
-    earlier = SessionHeader(UTC - 1e6, *(getattr(STREAM, name) for name in ("server", "model", "source", "labels")))
+    earlier = SessionHeader(UTC - 1e6, *(getattr(SESSION, name) for name in ("server", "model", "source", "labels")))
     store.write([mark(2, earlier)])
     store.close()
     assert marks(path) == [1, 2]

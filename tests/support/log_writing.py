@@ -1,4 +1,4 @@
-"""What happens on a stage, for tests of the session log; as a program, one that writes until it is killed."""
+"""Messages and log entries for tests of the session log; as a program, a writer to be killed."""
 
 from __future__ import annotations
 
@@ -16,29 +16,29 @@ from stream.session_log.session_log import SessionLog
 from stream.session_log.store import LogEntry, LogStore, SessionHeader
 
 UTC = 1_780_000_000.0
-STREAM = SessionHeader(UTC, "soloist 0.1.0", "lead", "USB Audio CODEC", ("flute", "violin"))
+SESSION = SessionHeader(UTC, "soloist 0.1.0", "lead", "USB Audio CODEC", ("flute", "violin"))
 
 
-def hello(utc: float = UTC, source: str = STREAM.source, model: str = STREAM.model, run: str = "") -> Hello:
-    """Say who speaks."""
-    return Hello(1, STREAM.server, model, STREAM.labels, STREAM.labels, 2.972, 0.255, 22050, source, utc, run)
+def hello(utc: float = UTC, source: str = SESSION.source, model: str = SESSION.model, run: str = "") -> Hello:
+    """Return a hello."""
+    return Hello(1, SESSION.server, model, SESSION.labels, SESSION.labels, 2.972, 0.255, 22050, source, utc, run)
 
 
 def label(
     time: float, since: float, name: str | None = None, confidence: float = 0.5, state: State = "silence"
 ) -> Label:
-    """Tell a hop, of an instrument if one is named."""
+    """Return the label of a hop, of an instrument if one is named."""
     return Label(0, time, state if name is None else "instrument", name, since, confidence, {}, {}, -20.0, -10.0)
 
 
 def segment(start: float, end: float, name: str = "violin", confidence: float = 0.5) -> Segment:
-    """Tell a stretch of an instrument."""
+    """Return a segment of an instrument."""
     return Segment(start, end, "instrument", name, confidence)
 
 
-def mark(number: int, stream: SessionHeader = STREAM) -> LogEntry:
+def mark(number: int, session: SessionHeader = SESSION) -> LogEntry:
     """Return the mark of that number, a second after the one before it."""
-    return LogEntry(stream, "mark", float(number), float(number), text=str(number))
+    return LogEntry(session, "mark", float(number), float(number), text=str(number))
 
 
 def marks(path: Path) -> list[int]:
@@ -52,7 +52,7 @@ def marks(path: Path) -> list[int]:
 
 
 class Warnings(logging.Handler):
-    """What the program tells, to be waited for."""
+    """What the program logs, to be waited for."""
 
     def __init__(self) -> None:
         super().__init__(logging.WARNING)
@@ -68,13 +68,13 @@ class Warnings(logging.Handler):
         return self._lines.get(timeout=20)
 
     def close(self) -> None:
-        """Hear no more."""
+        """Stop listening."""
         logging.getLogger("stream").removeHandler(self)
         super().close()
 
 
-def play(path: Path, utc: float, is_steady: bool) -> None:
-    """Add a label every hundredth of a second, and tell the number and time of each before it is added.
+def write_until_killed(path: Path, utc: float, is_steady: bool) -> None:
+    """Add a label every hundredth of a second, and print the number and time of each before it is added.
 
     Every fifth of a second there is a mark and every half a segment ends, unless it is steady.
     """
@@ -93,8 +93,8 @@ def play(path: Path, utc: float, is_steady: bool) -> None:
         time.sleep(0.01)
 
 
-def note(path: Path) -> None:
-    """Write marks, and tell the number of each when it is written."""
+def write_marks(path: Path) -> None:
+    """Write marks, and print the number of each when it is written."""
     store = LogStore(path)
     for number in range(150):
         store.write([mark(number)])
@@ -102,7 +102,7 @@ def note(path: Path) -> None:
 
 
 if __name__ == "__main__":
-    if sys.argv[1] == "play":
-        play(Path(sys.argv[2]), float(sys.argv[3]), sys.argv[4] == "steady")
+    if sys.argv[1] == "until-killed":
+        write_until_killed(Path(sys.argv[2]), float(sys.argv[3]), sys.argv[4] == "steady")
     else:
-        note(Path(sys.argv[2]))
+        write_marks(Path(sys.argv[2]))

@@ -1,4 +1,4 @@
-"""What is told on standard error."""
+"""The log on standard error."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ from stream.system import logs
 from tests.support.processes import serving
 
 
-class Desk:
-    """A logger, what it wrote, and a clock that the test turns."""
+class CapturedLog:
+    """A logger, what it wrote, and a clock that the test advances."""
 
     def __init__(self, formatter: logging.Formatter | None = None) -> None:
         self.now = 0.0
@@ -35,7 +35,7 @@ class Desk:
     def _later(self, seconds: float, call: Callable[[], None]) -> None:
         self.due.append((self.now + seconds, call))
 
-    def turn(self, now: float) -> None:
+    def advance_to(self, now: float) -> None:
         """Let the time go on, and call what falls due."""
         while self.due and self.due[0][0] <= now:
             self.now, call = self.due.pop(0)
@@ -51,100 +51,100 @@ class Desk:
 
 
 @pytest.fixture
-def desk() -> Iterator[Desk]:
-    """A desk that writes for people."""
-    desk = Desk()
-    yield desk
-    desk.handler.close()
+def output() -> Iterator[CapturedLog]:
+    """A log for people."""
+    output = CapturedLog()
+    yield output
+    output.handler.close()
 
 
-def test_a_repeated_fault_is_one_line_and_a_count(desk: Desk) -> None:
+def test_a_repeated_fault_is_one_line_and_a_count(output: CapturedLog) -> None:
     """A fault that comes again within a minute is counted, whatever its numbers, and the newest told with the count."""
     for number in range(37):
-        desk.turn(0.1 * number)
-        desk.log.warning("no audio for %.1f s", 5 + number)
-    assert desk.lines() == ["soloist: no audio for 5.0 s"]
-    desk.turn(60)
-    assert desk.lines() == ["soloist: no audio for 41.0 s (37 times in 60 s)"]
+        output.advance_to(0.1 * number)
+        output.log.warning("no audio for %.1f s", 5 + number)
+    assert output.lines() == ["soloist: no audio for 5.0 s"]
+    output.advance_to(60)
+    assert output.lines() == ["soloist: no audio for 41.0 s (37 times in 60 s)"]
 
 
-def test_a_fault_that_goes_on_is_a_line_a_minute(desk: Desk) -> None:
+def test_a_fault_that_goes_on_is_a_line_a_minute(output: CapturedLog) -> None:
     """As long as it comes there is a count each minute; when it comes after a quiet one, it is told at once."""
     for second in range(150):
-        desk.turn(second)
-        desk.log.error("the disk is full")
-    assert desk.lines() == [
+        output.advance_to(second)
+        output.log.error("the disk is full")
+    assert output.lines() == [
         "soloist: the disk is full",
         "soloist: the disk is full (60 times in 60 s)",
         "soloist: the disk is full (60 times in 60 s)",
     ]
-    desk.turn(180)
-    assert desk.lines() == ["soloist: the disk is full (30 times in 60 s)"]
-    desk.turn(241)
-    assert desk.lines() == []
-    desk.log.error("the disk is full")
-    assert desk.lines() == ["soloist: the disk is full"]
+    output.advance_to(180)
+    assert output.lines() == ["soloist: the disk is full (30 times in 60 s)"]
+    output.advance_to(241)
+    assert output.lines() == []
+    output.log.error("the disk is full")
+    assert output.lines() == ["soloist: the disk is full"]
 
 
-def test_the_last_line_says_how_things_are(desk: Desk) -> None:
+def test_the_last_line_says_how_things_are(output: CapturedLog) -> None:
     """What was counted is told in the order in which it came last: nobody takes a lost device for one that is heard."""
     for second in (0, 10, 20):
-        desk.turn(second)
-        desk.log.warning("input was lost")
+        output.advance_to(second)
+        output.log.warning("input was lost")
         if second < 20:
-            desk.turn(second + 5)
-            desk.log.warning("input is heard again after %d s", 5)
+            output.advance_to(second + 5)
+            output.log.warning("input is heard again after %d s", 5)
     lost, well = "soloist: input was lost", "soloist: input is heard again after 5 s"
-    assert desk.lines() == [lost, well]
-    desk.turn(70)
-    assert desk.lines() == [f"{well} (2 times in 55 s)", f"{lost} (3 times in 60 s)"]
-    desk.log.warning("input is heard again after %d s", 50)
-    desk.turn(130)
-    assert desk.lines() == ["soloist: input is heard again after 50 s (once in 60 s)"]
+    assert output.lines() == [lost, well]
+    output.advance_to(70)
+    assert output.lines() == [f"{well} (2 times in 55 s)", f"{lost} (3 times in 60 s)"]
+    output.log.warning("input is heard again after %d s", 50)
+    output.advance_to(130)
+    assert output.lines() == ["soloist: input is heard again after 50 s (once in 60 s)"]
 
 
-def test_faults_of_different_kinds_are_told_each(desk: Desk) -> None:
+def test_faults_of_different_kinds_are_told_each(output: CapturedLog) -> None:
     """One fault hides no other, of another text, level or logger."""
-    desk.log.warning("input %r was lost", "a")
-    desk.log.warning("input %r was lost", "b")
-    desk.log.error("input %r was lost", "a")
-    assert len(desk.lines()) == 3
+    output.log.warning("input %r was lost", "a")
+    output.log.warning("input %r was lost", "b")
+    output.log.error("input %r was lost", "a")
+    assert len(output.lines()) == 3
 
 
-def test_news_are_told_until_they_are_a_flood(desk: Desk) -> None:
+def test_news_are_told_until_they_are_a_flood(output: CapturedLog) -> None:
     """Of what is no fault a hundred lines of a kind are told in a minute, and of debugging all."""
     for number in range(250):
-        desk.log.info("%d s: %s", number, number)
-        desk.log.debug("x")
-    lines = desk.lines()
+        output.log.info("%d s: %s", number, number)
+        output.log.debug("x")
+    lines = output.lines()
     assert lines.count("soloist: x") == 250
     assert len(lines) == 350
-    desk.turn(60)
-    assert desk.lines() == ["soloist: 249 s: 249 (250 times in 60 s)"]
+    output.advance_to(60)
+    assert output.lines() == ["soloist: 249 s: 249 (250 times in 60 s)"]
 
 
-def test_what_was_only_counted_is_told_at_the_end(desk: Desk) -> None:
+def test_what_was_only_counted_is_told_at_the_end(output: CapturedLog) -> None:
     """Closing tells the counts that were due later, and what was told is forgotten after a minute."""
     for number in range(500):
-        desk.log.warning("client %s", chr(200 + number))
-    desk.turn(61)
-    desk.log.warning("again")
-    desk.log.warning("again")
-    assert len(desk.handler._repeats) == 1
-    desk.turn(71)
-    desk.lines()
-    desk.handler.close()
-    assert desk.lines() == ["soloist: again (2 times in 10 s)"]
+        output.log.warning("client %s", chr(200 + number))
+    output.advance_to(61)
+    output.log.warning("again")
+    output.log.warning("again")
+    assert len(output.handler._repeats) == 1
+    output.advance_to(71)
+    output.lines()
+    output.handler.close()
+    assert output.lines() == ["soloist: again (2 times in 10 s)"]
 
 
 def test_json_has_an_object_on_each_line() -> None:
     """Time in UTC, level, logger and message stand there, the fields of the record, and an exception as text."""
-    desk = Desk(logs.JsonFormatter())
+    output = CapturedLog(logs.JsonFormatter())
     try:
         raise ValueError("on\ntwo lines")
     except ValueError:
-        desk.log.exception("client %s failed", "ä", extra={"client": "127.0.0.1", "code": 1011, "path": os})
-    (line,) = desk.lines()
+        output.log.exception("client %s failed", "ä", extra={"client": "127.0.0.1", "code": 1011, "path": os})
+    (line,) = output.lines()
     told = json.loads(line)
     assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z", told.pop("time"))
     assert told.pop("exception").endswith("ValueError: on\ntwo lines")
@@ -160,14 +160,14 @@ def test_json_has_an_object_on_each_line() -> None:
 
 def test_json_tells_times_of_utc_and_counts_as_numbers() -> None:
     """The moment is that of the record, and a repeated fault has its count and time as fields."""
-    desk = Desk(logs.JsonFormatter())
-    record = desk.log.makeRecord("x", logging.WARNING, "", 0, "lost", (), None)
+    output = CapturedLog(logs.JsonFormatter())
+    record = output.log.makeRecord("x", logging.WARNING, "", 0, "lost", (), None)
     record.created, record.msecs = 1_780_000_000.25, 250.0
-    desk.log.handle(record)
-    desk.log.handle(record)
-    assert json.loads(desk.lines()[0])["time"] == "2026-05-28T20:26:40.250Z"
-    desk.turn(60)
-    told = json.loads(desk.lines()[0])
+    output.log.handle(record)
+    output.log.handle(record)
+    assert json.loads(output.lines()[0])["time"] == "2026-05-28T20:26:40.250Z"
+    output.advance_to(60)
+    told = json.loads(output.lines()[0])
     assert (told["message"], told["repeated"], told["seconds"]) == ("lost (2 times in 60 s)", 2, 60)
 
 
@@ -175,12 +175,12 @@ def test_json_tells_times_of_utc_and_counts_as_numbers() -> None:
 def test_a_token_is_never_told(formatter: Callable[[str], logging.Formatter]) -> None:
     """Wherever the token stands, in text, field or exception, it is not written, and JSON stays JSON."""
     token = 'e"\\é time'
-    desk = Desk(formatter(token))
+    output = CapturedLog(formatter(token))
     try:
         raise ValueError(token)
     except ValueError:
-        desk.log.exception("got %s", token, extra={"header": [f"Bearer {token}"], "url": f"/#{token}"})
-    written = desk.written.getvalue()
+        output.log.exception("got %s", token, extra={"header": [f"Bearer {token}"], "url": f"/#{token}"})
+    written = output.written.getvalue()
     assert "(hidden)" in written
     assert "é" not in written
     if formatter is logs.JsonFormatter:
@@ -188,15 +188,15 @@ def test_a_token_is_never_told(formatter: Callable[[str], logging.Formatter]) ->
         assert (told["url"], told["header"]) == ("/#(hidden)", "['Bearer (hidden)']")
 
 
-def test_lines_for_the_journal_begin_with_their_priority(desk: Desk) -> None:
+def test_lines_for_the_journal_begin_with_their_priority(output: CapturedLog) -> None:
     """Where systemd reads the lines, each has its priority, also those of an exception."""
-    desk.handler.for_journald = True
-    desk.log.warning("a\nb")
-    desk.log.info("c")
-    assert desk.lines() == ["<4>soloist: a", "<4>b", "<6>soloist: c"]
+    output.handler.for_journald = True
+    output.log.warning("a\nb")
+    output.log.info("c")
+    assert output.lines() == ["<4>soloist: a", "<4>b", "<6>soloist: c"]
 
 
-SPEAK = """
+LOGGING = """
 import logging, os, sys
 if sys.argv[2] == "journal":
     status = os.fstat(2)
@@ -215,7 +215,7 @@ raise ValueError("ours")
 @pytest.mark.parametrize(("form", "where"), [("json", ""), ("json", "journal"), ("text", ""), ("text", "journal")])
 def test_all_that_a_process_tells_has_one_form(form: str, where: str) -> None:
     """Announcements, other libraries' logs, Python's warnings and an exception that nobody caught are told alike."""
-    command = [sys.executable, "-c", SPEAK, form, where]
+    command = [sys.executable, "-c", LOGGING, form, where]
     err = subprocess.run(command, capture_output=True, text=True, check=False).stderr
     lines = err.splitlines()
     if where == "journal":
@@ -236,7 +236,7 @@ def test_all_that_a_process_tells_has_one_form(form: str, where: str) -> None:
     assert told[3]["exception"].endswith("ValueError: ours")
 
 
-AGAIN = """
+RECONFIGURING = """
 import logging
 from stream.system import logs
 logs.configure(logs.LoggingSettings("info", "json"))
@@ -250,7 +250,7 @@ logging.getLogger("stream").error("told once")
 
 def test_logs_can_be_configured_anew() -> None:
     """Another level and form hold from then on, and what the former handler has counted is told before."""
-    err = subprocess.run([sys.executable, "-c", AGAIN], capture_output=True, text=True, check=True).stderr
+    err = subprocess.run([sys.executable, "-c", RECONFIGURING], capture_output=True, text=True, check=True).stderr
     first, count, last = err.splitlines()
     assert json.loads(first)["message"] == "mend it"
     assert json.loads(count)["message"] == "mend it (3 times in 1 s)"

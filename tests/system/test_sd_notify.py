@@ -1,4 +1,4 @@
-"""What systemd is told, over a real socket."""
+"""What is sent to systemd, over a real socket."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ class Manager:
         self.socket.bind(address)
         self.socket.settimeout(10)
 
-    def hear(self) -> dict[str, str]:
+    def receive(self) -> dict[str, str]:
         """Return the assignments of the next datagram."""
         return dict(line.split("=", 1) for line in self.socket.recv(4096).decode().split("\n"))
 
-    def hears_nothing(self) -> bool:
+    def received_nothing(self) -> bool:
         """Whether no datagram lies there. What was sent does, for a datagram is there when its sending returns."""
         self.socket.setblocking(False)
         try:
@@ -38,7 +38,7 @@ class Manager:
 
 
 @pytest.fixture(params=["path", "abstract"])
-def place(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[tuple[Manager, str]]:
+def listening(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[tuple[Manager, str]]:
     """A manager, and its address as NOTIFY_SOCKET has it."""
     if request.param == "path":
         name = str(tmp_path / "notify")
@@ -61,39 +61,39 @@ class Clock:
         return self.now
 
 
-def test_the_states_of_a_service_reach_the_manager(place: tuple[Manager, str]) -> None:
+def test_the_states_of_a_service_reach_the_manager(listening: tuple[Manager, str]) -> None:
     """Ready, status, reloading and stopping are told as sd_notify(3) has them, on a path and an abstract socket."""
-    manager, name = place
+    manager, name = listening
     clock = Clock()
     notifier = SystemdNotifier({"NOTIFY_SOCKET": name}, clock)
     notifier.ready("listening")
-    assert manager.hear() == {"READY": "1", "STATUS": "listening"}
+    assert manager.receive() == {"READY": "1", "STATUS": "listening"}
     notifier.status("waits for\n'USB Audio'")
-    assert manager.hear() == {"STATUS": "waits for 'USB Audio'"}
+    assert manager.receive() == {"STATUS": "waits for 'USB Audio'"}
     clock.now = 1234.5
     notifier.reloading()
-    assert manager.hear() == {"RELOADING": "1", "MONOTONIC_USEC": "1234500000"}
+    assert manager.receive() == {"RELOADING": "1", "MONOTONIC_USEC": "1234500000"}
     notifier.ready("waits for 'USB Audio'")
-    assert manager.hear() == {"READY": "1", "STATUS": "waits for 'USB Audio'"}
+    assert manager.receive() == {"READY": "1", "STATUS": "waits for 'USB Audio'"}
     notifier.stopping()
-    assert manager.hear() == {"STOPPING": "1", "STATUS": "ending"}
+    assert manager.receive() == {"STOPPING": "1", "STATUS": "ending"}
     notifier.close()
 
 
-def test_a_status_is_told_once(place: tuple[Manager, str]) -> None:
+def test_a_status_is_told_once(listening: tuple[Manager, str]) -> None:
     """What the manager knows already is not told again."""
-    manager, name = place
+    manager, name = listening
     notifier = SystemdNotifier({"NOTIFY_SOCKET": name})
     notifier.status("running")
     notifier.status("running")
-    assert manager.hear() == {"STATUS": "running"}
-    assert manager.hears_nothing()
+    assert manager.receive() == {"STATUS": "running"}
+    assert manager.received_nothing()
     notifier.close()
 
 
-def test_signs_of_life_are_rationed(place: tuple[Manager, str]) -> None:
+def test_signs_of_life_are_rationed(listening: tuple[Manager, str]) -> None:
     """However often audio goes through, the watchdog gets four datagrams in its time, beginning at once."""
-    manager, name = place
+    manager, name = listening
     clock = Clock()
     variables = {"NOTIFY_SOCKET": name, "WATCHDOG_USEC": "8000000", "WATCHDOG_PID": str(os.getpid())}
     notifier = SystemdNotifier(variables, clock)
@@ -101,7 +101,7 @@ def test_signs_of_life_are_rationed(place: tuple[Manager, str]) -> None:
     told = 0
     for _ in range(80):
         notifier.keep_alive()
-        if not manager.hears_nothing():
+        if not manager.received_nothing():
             told += 1
         clock.now += 0.1
     assert told == 4
@@ -117,7 +117,7 @@ def test_without_a_watchdog_nothing_is_fed(tmp_path: Path, watch: dict[str, str]
     notifier = SystemdNotifier({"NOTIFY_SOCKET": str(tmp_path / "notify"), **watch})
     assert notifier.watchdog_seconds is None
     notifier.keep_alive()
-    assert manager.hears_nothing()
+    assert manager.received_nothing()
     notifier.close()
     manager.socket.close()
 
@@ -153,7 +153,7 @@ def test_the_clock_is_the_one_that_systemd_compares_with(tmp_path: Path) -> None
     notifier = SystemdNotifier({"NOTIFY_SOCKET": str(tmp_path / "notify")})
     before = time.clock_gettime_ns(time.CLOCK_MONOTONIC) // 1000
     notifier.reloading()
-    told = int(manager.hear()["MONOTONIC_USEC"])
+    told = int(manager.receive()["MONOTONIC_USEC"])
     assert before <= told <= time.clock_gettime_ns(time.CLOCK_MONOTONIC) // 1000 + 1
     notifier.close()
     manager.socket.close()

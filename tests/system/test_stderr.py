@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-QUIET = """
+SILENCED = """
 import os, sys, threading
 from stream.system.stderr import quiet_stderr
 
@@ -31,24 +31,24 @@ ours.set()
 thread.join()
 os.write(2, b"a crash\\n")
 """
-PARTED = """
+RESERVED = """
 import faulthandler, os, sys, threading, warnings
 from stream.system.stderr import reserve_stderr, quiet_stderr
 
-def speak():
+def print_from_c():
     os.write(2, b"a library\\n")
 
 reserve_stderr()
 reserve_stderr()
 faulthandler.enable()
-thread = threading.Thread(target=speak)
+thread = threading.Thread(target=print_from_c)
 thread.start()
 thread.join()
 print("we", file=sys.stderr)
 with quiet_stderr():
-    speak()
+    print_from_c()
     print("still we \\udcff", file=sys.stderr)
-speak()
+print_from_c()
 warnings.warn("old")
 os.abort()
 """
@@ -71,12 +71,12 @@ def run(script: str, *arguments: str) -> subprocess.CompletedProcess[str]:
 
 def test_libraries_are_quiet_for_a_while() -> None:
     """While any thread asks for quiet, libraries are not heard; afterwards all are."""
-    assert run(QUIET).stderr == "a crash\n"
+    assert run(SILENCED).stderr == "a crash\n"
 
 
 def test_libraries_are_quiet_for_good() -> None:
     """Once standard error is ours alone, no library is heard whenever it speaks; we are, with warnings and a crash."""
-    done = run(PARTED)
+    done = run(RESERVED)
     lines = done.stderr.splitlines()
     assert lines[:2] == ["we", "still we \\udcff"]
     assert "UserWarning: old" in lines[2]
