@@ -103,7 +103,7 @@ def find_device(name: str | None, last: str | None = None, strict: bool = False)
         When there is none.
     """
     inputs = _query_inputs()
-    matching = inputs if name is None else [it for it in inputs if name.casefold() in it.name.casefold()]
+    matching = inputs if name is None else [device for device in inputs if name.casefold() in device.name.casefold()]
     if last is not None:
         same = [device for device in matching if _without_card_number(device.name) == _without_card_number(last)]
         if same:

@@ -1,4 +1,4 @@
-"""How loud it is, twenty times a second."""
+"""The level of the audio, twenty times a second."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ class LevelMeter:
         LevelReading
         """
         if end - len(samples) != self._end:
-            self._rest = self._rest[:0]  # from before a gap, or from when somebody last asked
+            self._rest = self._rest[:0]  # from before a gap, or before a time in which nobody wanted levels
         self._end = end
         audio = np.concatenate([self._rest, samples])
         whole = len(audio) // _BLOCK * _BLOCK

@@ -1,4 +1,4 @@
-"""What is wrong with the audio that arrives, in words that say what to do."""
+"""Faults in the audio that arrives, as warnings that say what to do."""
 
 from __future__ import annotations
 

@@ -19,7 +19,7 @@ _LENGTHS: Final = {
 """Where libsndfile notes how many bytes a header declares and how many there are, when these are fewer."""
 _UNKNOWN_LENGTHS: Final = (range(0x7FFF_0000, 0x8000_0001), range(0xFFFF_0000, 0x1_0000_0000))
 """What programs write that do not know the length, because they write into a pipe or were killed."""
-_UNKNOWN_FRAMES: Final = 1 << 62  # libsndfile's number of frames where nothing tells it
+_UNKNOWN_FRAMES: Final = 1 << 62  # libsndfile's number of frames where the file does not say
 _TAIL_BYTES: Final = 1 << 17  # two of the longest Ogg pages
 _OGG_PAGE_HEADER: Final = 27  # bytes of an Ogg page before its table of lengths
 _ID3_HEADER: Final = 10  # bytes before the text of an ID3 tag, of which the last four say how long that is

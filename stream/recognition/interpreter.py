@@ -26,7 +26,7 @@ _NO_XNNPACK: Final = (
 
 @dataclass(frozen=True, slots=True)
 class Tensor:
-    """What the interpreter says of an input or output."""
+    """Shape, type and quantization of an input or output."""
 
     shape: tuple[int, ...]
     dtype: str

@@ -52,7 +52,7 @@ PARAMETERS: Final[dict[str, int | float | str]] = {
 """What a model bundle must name as its features to be served by this front end."""
 
 CHANNELS: Final = ("mel", "delta")
-"""What `stack` can lay on each other for a model's input."""
+"""What `stack` can compute for a model's input."""
 DELTA_GAIN: Final = 6.0
 """dB of the delta channel for each dB per frame by which a band rises. The 40 dB to either side of the channel's
 middle then hold all but 0.2 % of the slopes in recordings and 0.8 % of those in composed clips, and a step of an int8
@@ -199,7 +199,7 @@ class StreamingMel:
 
 
 def stack(db: Array, channels: Sequence[str]) -> Array:
-    """Lay the channels that a model hears on each other.
+    """Stack the input channels of a model.
 
     ``mel`` is the features as they are. ``delta`` is how fast each band rises or falls: the slope in dB per frame of
     the straight line through 9 frames, ``librosa.feature.delta(db)``, times `DELTA_GAIN`, about -40 dB and cut off at

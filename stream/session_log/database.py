@@ -168,7 +168,7 @@ class DatabaseFile:
     def checkpoint(self) -> None:
         """Move the write-ahead log into the file itself, for whoever copies that alone."""
         if self._connection is not None:
-            # Without a word when it fails, as SQLite does it: nothing is lost, and the next write meets the same disk.
+            # A failure is ignored, as SQLite does: nothing is lost, and the next write meets the same disk.
             with contextlib.suppress(sqlite3.Error):
                 self._connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
 

@@ -51,7 +51,8 @@ def clip(records: Iterable[Record], span: Span) -> list[Record]:
             last = None if record.end is None else min(record.end, span.end)
             clipped.append(replace(record, start=max(record.start, span.start), end=last))
     return sorted(
-        (record for record in clipped if record.kind in _KINDS), key=lambda it: (_KINDS.index(it.kind), it.start)
+        (record for record in clipped if record.kind in _KINDS),
+        key=lambda record: (_KINDS.index(record.kind), record.start),
     )
 
 
@@ -77,18 +78,20 @@ def to_json(records: Sequence[Record], span: Span, source: str | None, model: st
         }
 
     groups: dict[str, list[dict[str, Any]]] = {kind: [] for kind in _KINDS}
-    for it in records:
-        match it.kind:
+    for record in records:
+        match record.kind:
             case "mark":
-                time = {"time": _rounded(it.start - span.start, 3), "time_utc": _utc(it.start)}
-                groups["mark"].append(time | {"text": it.text or ""})
+                time = {"time": _rounded(record.start - span.start, 3), "time_utc": _utc(record.start)}
+                groups["mark"].append(time | {"text": record.text or ""})
             case "outage":
-                groups["outage"].append(times(it.start, it.end) | {"source": it.source, "reason": it.text})
+                fields: dict[str, Any] = {"source": record.source, "reason": record.text}
+                groups["outage"].append(times(record.start, record.end) | fields)
             case "guess":
-                groups["guess"].append(times(it.start, it.end) | {"label": it.label, "confidence": _confidence(it)})
+                fields = {"label": record.label, "confidence": _confidence(record)}
+                groups["guess"].append(times(record.start, record.end) | fields)
             case "segment":
-                fields = {"state": it.state, "label": it.label, "confidence": _confidence(it)}
-                groups["segment"].append(times(it.start, it.end) | fields)
+                fields = {"state": record.state, "label": record.label, "confidence": _confidence(record)}
+                groups["segment"].append(times(record.start, record.end) | fields)
     whole = {
         "soloist": _VERSION,
         "about": "Times are seconds since `start_utc`, and are those at which Soloist knew.",
@@ -107,19 +110,19 @@ def to_json(records: Sequence[Record], span: Span, source: str | None, model: st
 def to_csv(records: Sequence[Record], span: Span) -> str:
     """Write records as RFC 4180 has it, with the byte order mark by which spreadsheets know UTF-8."""
     rows: list[Sequence[str]] = [_COLUMNS]
-    for it in sorted(records, key=lambda it: it.start):
-        end = None if it.kind == "mark" else it.end
+    for record in sorted(records, key=lambda record: record.start):
+        end = None if record.kind == "mark" else record.end
         rows.append(
             (
-                it.kind,
-                _fixed(it.start - span.start, 3),
+                record.kind,
+                _fixed(record.start - span.start, 3),
                 "" if end is None else _fixed(end - span.start, 3),
-                _utc(it.start),
+                _utc(record.start),
                 "" if end is None else _utc(end),
-                _without_formula(it.state or ""),
-                _without_formula(it.label or ""),
-                "" if it.confidence is None else _fixed(it.confidence, 4),
-                _without_formula(_outage_text(it) if it.kind == "outage" else it.text or ""),
+                _without_formula(record.state or ""),
+                _without_formula(record.label or ""),
+                "" if record.confidence is None else _fixed(record.confidence, 4),
+                _without_formula(_outage_text(record) if record.kind == "outage" else record.text or ""),
             )
         )
     return "\ufeff" + "".join(",".join(map(_quoted, row)) + "\r\n" for row in rows)
@@ -128,20 +131,20 @@ def to_csv(records: Sequence[Record], span: Span) -> str:
 def to_audacity(records: Sequence[Record], span: Span) -> str:
     """Write records as labels for "File, Import, Labels": start, end and text, a line each. A mark is a point."""
     lines = []
-    for it in sorted(records, key=lambda it: it.start):
-        end: float | None = it.end
-        match it.kind:
+    for record in sorted(records, key=lambda record: record.start):
+        end: float | None = record.end
+        match record.kind:
             case "mark":
-                end, text = it.start, f"Mark: {it.text or ''}"
+                end, text = record.start, f"Mark: {record.text or ''}"
             case "outage":
-                text = f"No input: {_outage_text(it)}"
+                text = f"No input: {_outage_text(record)}"
             case "guess":
-                text = f"guess: {it.label} {_percent(_confidence(it))}"
+                text = f"guess: {record.label} {_percent(_confidence(record))}"
             case _:
-                name = it.label or it.state or ""
-                text = f"{name} {_percent(_confidence(it))}" if _confidence(it) > 0 else name
-        end = max(span.end, it.start) if end is None else end
-        at = "\t".join(_fixed(time - span.start, 6) for time in (it.start, end))
+                name = record.label or record.state or ""
+                text = f"{name} {_percent(_confidence(record))}" if _confidence(record) > 0 else name
+        end = max(span.end, record.start) if end is None else end
+        at = "\t".join(_fixed(time - span.start, 6) for time in (record.start, end))
         lines.append(f"{at}\t{_BLANK.sub(' ', text).strip(' ')}\n")
     return "".join(lines)
 

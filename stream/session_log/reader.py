@@ -193,7 +193,9 @@ class LogReader:
         )
         for kind, start, end, last, state, label, confidence, source, text in rows:
             texts = (state, label, source, text)
-            if not (_is_time(start) and _is_time(last) and all(it is None or isinstance(it, str) for it in texts)):
+            if not (
+                _is_time(start) and _is_time(last) and all(text is None or isinstance(text, str) for text in texts)
+            ):
                 continue  # the disk has changed it
             if kind in ("segment", "guess") and not _is_time(confidence):
                 continue

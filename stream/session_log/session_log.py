@@ -106,11 +106,11 @@ class SessionLog:
         self._session = session
 
     def flush(self, timeout: float) -> bool:
-        """Wait until everything that was added is written, at most some seconds, and tell whether it is."""
+        """Wait until everything that was added is written, at most some seconds, and return whether it is."""
         return self._writer.flush(timeout)
 
     def close(self, timeout: float = 0.5) -> bool:
-        """Write what is left, as far as it goes in some seconds, and tell whether it is written."""
+        """Write what is left, as far as it goes in some seconds, and return whether it is written."""
         self._session = None
         return self._writer.close(timeout)
 
@@ -129,8 +129,9 @@ class SessionLog:
 
     def _put(self, entry: LogEntry) -> None:
         """Queue an entry, rounded as in messages, with texts that can be written."""
-        if not all(math.isfinite(it) for it in (entry.start, entry.until, entry.confidence) if it is not None):
-            return  # no message can tell it either
+        numbers = (entry.start, entry.until, entry.confidence)
+        if not all(math.isfinite(number) for number in numbers if number is not None):
+            return  # which no message can hold either
         self._writer.put(
             replace(
                 entry,

@@ -106,7 +106,7 @@ class LogWriter:
             self._progress = progress
 
     def flush(self, timeout: float) -> bool:
-        """Wait until everything is written, at most some seconds, and tell whether it is."""
+        """Wait until everything is written, at most some seconds, and return whether it is."""
         with self._condition:
             self._flushing = True
             self._condition.notify_all()
@@ -115,7 +115,7 @@ class LogWriter:
             return done
 
     def close(self, timeout: float) -> bool:
-        """Write what is left, as far as it goes in some seconds, and tell whether it is written."""
+        """Write what is left, as far as it goes in some seconds, and return whether it is written."""
         with self._condition:
             self._closing = True
             self._condition.notify_all()

@@ -3,7 +3,7 @@
 In go plain values, out come plain values. This room knows nothing of music: each module could serve another program.
 
 ==================  =====================================================================================
-`clock`             `now`: seconds that nobody sets, and that go on while the machine sleeps
+`clock`             `now`: a clock that is never set, and that goes on while the machine sleeps
 `fields`            `check`, `Range`: the values of a dataclass of settings, checked by their annotations
 `files`             `read_regular_file`
 `logs`              `configure`, `log_always`: the log on standard error, as text or JSON

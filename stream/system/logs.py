@@ -56,7 +56,7 @@ def configure(settings: LoggingSettings, token: str | None = None) -> None:
         sys.stderr, JsonFormatter(token) if settings.format == "json" else TextFormatter(token)
     )
     handler.for_journald = _leads_to_journald(sys.stderr, os.environ)
-    for former in [it for it in root.handlers if isinstance(it, RateLimitingHandler)]:
+    for former in [each for each in root.handlers if isinstance(each, RateLimitingHandler)]:
         root.removeHandler(former)
         former.close()
     root.addHandler(handler)

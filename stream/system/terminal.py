@@ -26,7 +26,7 @@ class _CheckedOutput(io.FileIO):
         try:
             return super().write(data)
         except BrokenPipeError:
-            raise  # whoever read it has had enough: no fault
+            raise  # the reader has gone, which is no fault
         except OSError as error:
             reason = "standard output is closed" if error.errno == errno.EBADF else error.strerror
             raise OutputError(f"cannot write: {reason}") from error
