@@ -6,6 +6,7 @@ another, or who publishes. Events are values: whoever keeps one keeps it unchang
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
@@ -140,10 +141,15 @@ Event: TypeAlias = (
 
 
 class Events:
-    """Hands every event to all who take events, in the order in which they were added."""
+    """Hands every event to all who take events, in the order in which they were added.
+
+    What is published while an event is handed out comes after it, so that everybody sees the same order.
+    """
 
     def __init__(self) -> None:
         self._takers: list[Callable[[Event], None]] = []
+        self._waiting: deque[Event] = deque()
+        self._is_busy = False
 
     def add(self, take: Callable[[Event], None]) -> None:
         """Have a callable take every event from now on; it must return soon, and must not raise."""
@@ -151,5 +157,14 @@ class Events:
 
     def publish(self, event: Event) -> None:
         """Hand an event to everybody."""
-        for take in self._takers:
-            take(event)
+        self._waiting.append(event)
+        if self._is_busy:
+            return
+        self._is_busy = True
+        try:
+            while self._waiting:
+                event = self._waiting.popleft()
+                for take in self._takers:
+                    take(event)
+        finally:
+            self._is_busy = False
