@@ -16,7 +16,6 @@ import pytest
 from stream.errors import ConfigError
 from stream.recognition import bundle
 from stream.recognition.classifier import Classifier
-from stream.recognition.level import measure_level
 from stream.recognition.mel import CHANNELS, HOP_LENGTH, PARAMETERS, SAMPLE_RATE, WINDOW, Array, StreamingMel, stack
 from stream.recognition.recognizer import Recognizer
 from stream.recognition.results import Estimate, Result, Stretch
@@ -291,14 +290,6 @@ def test_options_that_do_not_fit_are_refused(classifier: Classifier, options: di
     """A hop or a line-up that cannot be is refused with what was got and what was expected."""
     with pytest.raises(ConfigError, match=said):
         Recognizer(classifier, **options)
-
-
-def test_levels() -> None:
-    """A full-scale sine is at -3 dBFS with its peak at 0, and nothing is at -120."""
-    sine = np.sin(2 * np.pi * 1000 * np.arange(SAMPLE_RATE) / SAMPLE_RATE).astype(np.float32)
-    assert measure_level(sine) == (pytest.approx(-3.01, abs=0.01), pytest.approx(0, abs=0.05))
-    assert measure_level(np.zeros(10, np.float32)) == (-120, -120)
-    assert measure_level(np.empty(0, np.float32)) == (-120, -120)
 
 
 def test_the_demo_is_recognized(classifier: Classifier, demo: Array, score: list[dict]) -> None:
