@@ -41,7 +41,7 @@ from stream.protocol.messages import (
     encode,
 )
 from stream.protocol.requests import TYPES
-from stream.server.access import encryption
+from stream.server.access import tls_context
 from stream.server.settings import ServerSettings
 from tests.support.certificates import Certificate
 from tests.support.serving import HELLO, PATIENCE, change, check, label, staged
@@ -109,13 +109,13 @@ async def test_subscription_is_made() -> None:
         Client(stage.url, types=["label", "change"], instruments=["flute"], min_confidence=0.5, max_rate=2) as client,
     ):
         await until(client, seq(0))
-        (subscriber,) = stage.server._subscribers.values()
+        (subscriber,) = stage.server._subscribers
         await client.history(1)
         await until(client, kind(History))
-        assert subscriber.filter.subscription.types == {"label", "change"}
-        assert subscriber.filter.subscription.instruments == {"flute"}
-        assert subscriber.filter.subscription.min_confidence == 0.5
-        assert subscriber.filter.subscription.max_rate == 2
+        assert subscriber.subscription.types == {"label", "change"}
+        assert subscriber.subscription.instruments == {"flute"}
+        assert subscriber.subscription.min_confidence == 0.5
+        assert subscriber.subscription.max_rate == 2
         stage.hop(1, "violin")
         stage.hop(2, "flute")
         told = await until(client, seq(2))
@@ -173,7 +173,7 @@ async def test_lost_connection_brings_nothing_old() -> None:
         stage.hop(5)
         await until(client, seq(5))
         for connection in list(stage.server._connections):
-            connection.hang_up()
+            connection.abort()
         await until(client, kind(Disconnected))
         told = await until(client, kind(Status))
         assert isinstance(told[0], Hello)
@@ -189,7 +189,7 @@ async def test_what_waited_is_dropped_with_the_connection() -> None:
         stage.hop(1, "flute")
         await _arrived(client, seq(1))
         for connection in list(stage.server._connections):
-            connection.hang_up()
+            connection.abort()
         await _arrived(client, kind(Disconnected))
         told = await until(client, kind(Disconnected))
         assert [message.type for message in told] == ["segment", "change", "disconnected"]
@@ -290,7 +290,7 @@ async def test_place_that_was_tried_is_named() -> None:
 
 async def test_tls_where_none_was_expected_ends_the_client(certificate: Certificate) -> None:
     """A server with TLS is told from one that answers nothing, and its address with TLS is named."""
-    tls = encryption(str(certificate.certificate), str(certificate.key))
+    tls = tls_context(str(certificate.certificate), str(certificate.key))
     async with staged(tls=tls) as stage:
         with pytest.raises(RefusedError, match=f"^{stage.url}: the server has TLS; try wss://{stage.address}/ws$"):
             async with Client(stage.address) as client:
@@ -440,7 +440,7 @@ async def test_listen_prints_json() -> None:
         stage.hop(1, "flute")
         assert [check(await line(process))["type"] for _ in range(2)] == ["change", "label"]
         for connection in list(stage.server._connections):
-            connection.hang_up()
+            connection.abort()
         lost = json.loads(await line(process))
         assert lost.keys() == {"type", "reason", "retry"}
         assert lost["type"] == "disconnected"
@@ -455,7 +455,7 @@ async def test_listen_prints_what_happens() -> None:
         for number, name in enumerate(["violin", "violin", "flute", "flute", None], start=1):
             stage.hop(60 * number, name)
         stage.time = 3725.0
-        stage.server.mark("the \x1b[2Jbridge\n")
+        stage.server.publish(Mark(stage.time, "the \x1b[2Jbridge\n"))
         assert [await line(process) for _ in range(3)] == [
             "00:00:45  flute",
             "00:01:15  unknown",

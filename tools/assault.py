@@ -22,7 +22,7 @@ from typing import Any, TypeAlias
 
 from websockets.asyncio.client import connect
 
-from stream.server.access import encryption
+from stream.server.access import tls_context
 from tests.support import serving
 from tests.support.certificates import Certificate, make
 from tests.support.serving import PATIENCE, Listener, Raw, Stage, frame, staged, validator
@@ -393,7 +393,7 @@ async def assault(stage: Stage, rng: random.Random, count: int, trust: ssl.SSLCo
     async with connect(url, ssl=trust) as connection:
         witness = Listener(connection)
         await witness.greeting()
-        seq = stage.server.latest_label.seq if stage.server.latest_label else 0
+        seq = stage.server.state.label.seq if stage.server.state.label else 0
         for _ in range(count // AT_ONCE):
             cases = [case(rng, stage.address) for _ in range(AT_ONCE)]
             politely = [rng.random() < 0.9 for _ in cases]
@@ -423,9 +423,7 @@ async def reached(witness: Listener, seq: int) -> None:
 
 async def settled(stage: Stage) -> None:
     """Wait until nothing is left of those who came."""
-    async with asyncio.timeout(PATIENCE):
-        while len(stage.server._turnstile) or stage.server.clients:  # noqa: ASYNC110 - nobody tells
-            await asyncio.sleep(0.01)
+    await stage.emptied()
     serving._check.cache_clear()  # which grows with what the witness hears
     gc.collect()
 
@@ -443,7 +441,7 @@ def _files() -> int:
 async def fortified(certificate: Certificate) -> AsyncIterator[tuple[Stage, ssl.SSLContext]]:
     """Serve a stage with TLS; also yields what its clients trust."""
     trust = ssl.create_default_context(cafile=certificate.certificate)
-    async with staged(tls=encryption(str(certificate.certificate), str(certificate.key))) as stage:
+    async with staged(tls=tls_context(str(certificate.certificate), str(certificate.key))) as stage:
         yield stage, trust
 
 

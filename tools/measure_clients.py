@@ -20,7 +20,7 @@ from pathlib import Path
 from stream.protocol.messages import Mark, Spectrum
 from stream.protocol.outbox import CAPACITY
 from stream.protocol.requests import TYPES
-from stream.server.access import Access, encryption
+from stream.server.access import Access, tls_context
 from stream.server.http import Health
 from stream.server.metrics import Metrics
 from stream.server.server import Server
@@ -66,7 +66,7 @@ def stall(port: int, tls: bool) -> None:
 
 async def measure(certificate: str | None, key: str | None) -> None:
     """Serve them, and tell what they cost."""
-    access = Access(tls=encryption(certificate, key))
+    access = Access(tls=tls_context(certificate, key))
     time = 0.0
     server = Server(
         INSTRUMENTS, Metrics(), lambda: Health(None, {}), lambda: time, lambda mark: server.publish(mark), access
@@ -97,7 +97,7 @@ async def crowd(server: Server, arguments: list[str], tell: Callable[..., None])
     assert process.stdin is not None
     assert process.stdout is not None
     await process.stdout.readline()
-    await until(lambda: all(it.filter.subscription.types == TYPES for it in server._subscribers.values()))
+    await until(lambda: all(it.subscription.types == TYPES for it in server._subscribers))
     tell("connected")
     process.stdin.write(b"\n")
     await process.stdout.readline()
@@ -111,8 +111,8 @@ async def crowd(server: Server, arguments: list[str], tell: Callable[..., None])
         server.publish(change(number, "flute", "violin"))
         await asyncio.sleep(0)
     await asyncio.sleep(1)
-    waiting = [len(it._outbox) for it in server._subscribers.values()]
-    below = [it.connection.transport.get_write_buffer_size() for it in server._subscribers.values()]
+    waiting = [len(it._outbox) for it in server._subscribers]
+    below = [it.connection.transport.get_write_buffer_size() for it in server._subscribers]
     tell("stalled", f"; {server.clients} clients, {min(waiting)} messages wait or more, {max(below)} bytes below them")
     process.terminate()
     await process.communicate()

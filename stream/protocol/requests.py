@@ -1,4 +1,4 @@
-"""What a client may say, and what a subscription lets through; without any I/O."""
+"""What a client may ask of the server, as typed requests, and how they are read."""
 
 from __future__ import annotations
 
@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from typing import Any, Final, TypeAlias
 
 from stream.errors import ProtocolError
-from stream.protocol.messages import Change, Guess, Label, Level, Message, Segment
 
 TYPES: Final = frozenset({"label", "change", "segment", "guess", "level", "spectrum", "status", "outage", "mark"})
 """What can be subscribed to."""
@@ -171,81 +170,3 @@ def _bad(message: str) -> ProtocolError:
 def _short(value: object) -> str:
     text = ascii(value)
     return text if len(text) <= 60 else text[:57] + "..."
-
-
-class Filter:
-    """Decides, message by message, what one subscriber gets.
-
-    What does not match the wanted instruments and confidence is held back, except the first message that says that
-    something matching has ended.
-
-    Parameters
-    ----------
-    subscription : Subscribe
-    """
-
-    def __init__(self, subscription: Subscribe) -> None:
-        self.subscription = subscription
-        self._shown: set[str] = set()  # types whose last message to pass was a matching one
-        self._sent: dict[str, float] = {}  # stream time of the last message of a limited type
-
-    def admits(self, message: Message, confidence: float = 0.0) -> bool:
-        """Whether the subscriber gets this message; to be asked once for each.
-
-        Parameters
-        ----------
-        message : Message
-            Of any type.
-        confidence : float
-            For a change, which carries none: that of its hop.
-        """
-        wanted = self.subscription
-        if message.type in TYPES and message.type not in wanted.types:
-            return False
-        match message:
-            case Label():
-                return self._passes("label", self._matches(message.label, message.confidence), message)
-            case Change():
-                return self._passes("change", self._matches(message.label, confidence))
-            case Segment() | Guess():
-                return self._matches(message.label, message.confidence)
-            case Level():
-                return not self._too_soon(message)
-            case _:
-                return True
-
-    def begin(self, label: Label | None) -> None:
-        """Take note of the label that the subscriber is told first, whatever it says.
-
-        Parameters
-        ----------
-        label : Label or None
-            None when there is none yet; then the next one passes whatever it says.
-        """
-        if label is None:
-            self._shown = {"label"}
-            return
-        self._too_soon(label)
-        # The end of what it is told now is news, as a label and as a change.
-        self._shown = {"label", "change"} if self._matches(label.label, label.confidence) else set()
-
-    def _passes(self, kind: str, matches: bool, limited: Label | None = None) -> bool:
-        """Whether a message matches, or is the first that does not."""
-        if not (matches or kind in self._shown) or (limited is not None and self._too_soon(limited)):
-            return False
-        (self._shown.add if matches else self._shown.discard)(kind)
-        return True
-
-    def _matches(self, label: str | None, confidence: float) -> bool:
-        wanted = self.subscription
-        return confidence >= wanted.min_confidence and (wanted.instruments is None or label in wanted.instruments)
-
-    def _too_soon(self, message: Label | Level) -> bool:
-        """Whether the last one of its type passed too short a time ago; if not, this is the last one from now on."""
-        rate = self.subscription.max_rate
-        last = self._sent.get(message.type)
-        # A sample's length of tolerance, for times are multiples of hops and rates are not.
-        if rate is not None and last is not None and 0 <= message.time - last < 1 / rate - 1e-4:
-            return True
-        self._sent[message.type] = message.time
-        return False

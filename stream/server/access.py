@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from stream.errors import ConfigError
-from stream.server import certificate as validity
+from stream.server.certificate import validity_warning
 from stream.server.host_names import is_address, is_loopback, name_of, origin, own_names
 from stream.server.settings import CONNECTIONS, PER_ADDRESS, TOKEN_LENGTH, ServerSettings
 from stream.system.files import read_regular_file
@@ -32,7 +32,7 @@ class Access:
     """WebSocket connections of one address other than loopback at the most."""
     tls: ssl.SSLContext | None = None
     """What encrypts; nothing without it."""
-    doubt: str | None = None
+    certificate_warning: str | None = None
     """What is wrong with the time of the certificate, if anything is."""
 
     @classmethod
@@ -51,7 +51,7 @@ class Access:
                 f'host is "{settings.host}", where others can come in: require a token (token_file or token), '
                 "or let in everybody (open = true or --open)"
             )
-        tls = encryption(settings.certificate, settings.key)
+        tls = tls_context(settings.certificate, settings.key)
         return cls(
             token=secret,
             names=own_names(socket.gethostname())
@@ -60,10 +60,10 @@ class Access:
             connections=settings.connections,
             per_address=settings.connections_per_address,
             tls=tls,
-            doubt=None if tls is None else validity.doubt(tls, str(settings.certificate), time.time()),
+            certificate_warning=None if tls is None else validity_warning(tls, str(settings.certificate), time.time()),
         )
 
-    def knows(self, host: str) -> bool:
+    def allows_host(self, host: str) -> bool:
         """Whether a request meant this server, by its Host field.
 
         A page of another site whose name was made to lead here (DNS rebinding) says that name.
@@ -73,7 +73,7 @@ class Access:
             return False
         return is_address(name) or name == "localhost" or name.endswith(".localhost") or name in self.names
 
-    def welcomes(self, page: str, host: str) -> bool:
+    def allows_origin(self, page: str, host: str) -> bool:
         """Whether a page may open a WebSocket.
 
         Parameters
@@ -93,14 +93,14 @@ class Access:
         schemes = ("https",) if self.tls is not None else ("http", "https")
         return scheme in schemes and its_origin == origin(f"{scheme}://{host}")
 
-    def bears(self, authorization: str) -> bool:
+    def has_token(self, authorization: str) -> bool:
         """Whether an Authorization field has the token; never so without one."""
         scheme, _, given = authorization.partition(" ")
         # The bytes as they came: websockets reads headers as Latin-1.
         told = given.strip().encode("latin-1", "replace")
         return self.token is not None and scheme.lower() == "bearer" and _same(told, self.token)
 
-    def takes(self, given: str) -> bool:
+    def is_token(self, given: str) -> bool:
         """Whether this is the token; never so without one."""
         return self.token is not None and _same(given.encode(), self.token)
 
@@ -134,7 +134,7 @@ def token(settings: ServerSettings) -> str | None:
     return secret
 
 
-def encryption(certificate: str | None, key: str | None) -> ssl.SSLContext | None:
+def tls_context(certificate: str | None, key: str | None) -> ssl.SSLContext | None:
     """Make what encrypts connections with a certificate of the user's.
 
     Parameters

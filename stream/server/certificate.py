@@ -14,7 +14,7 @@ SOON: Final = 7 * 86_400.0
 _ANY_TIME: Final = 0x200000
 
 
-def doubt(tls: ssl.SSLContext, certificate: str, now: float) -> str | None:
+def validity_warning(tls: ssl.SSLContext, certificate: str, now: float) -> str | None:
     """Say what is wrong with the time of a certificate, if anything is.
 
     Parameters
@@ -27,7 +27,7 @@ def doubt(tls: ssl.SSLContext, certificate: str, now: float) -> str | None:
         Unix time.
     """
     try:
-        begin, end = period(tls, certificate)
+        begin, end = validity_period(tls, certificate)
     except ssl.SSLError:
         return None  # it is strange, and yet may be what the clients want
     if now < begin:
@@ -43,7 +43,7 @@ def doubt(tls: ssl.SSLContext, certificate: str, now: float) -> str | None:
     return f'certificate is "{certificate}": {told}'
 
 
-def period(tls: ssl.SSLContext, certificate: str) -> tuple[float, float]:
+def validity_period(tls: ssl.SSLContext, certificate: str) -> tuple[float, float]:
     """Return from when to when a certificate holds.
 
     Python tells the dates of a certificate only to who was shown it and trusts it. So it is shown to a client in

@@ -13,18 +13,18 @@ from websockets.asyncio.server import ServerConnection
 from websockets.frames import DATA_OPCODES, CloseCode, Frame, Opcode
 from websockets.protocol import Event, State
 
-from stream.server.connection_limits import Turnstile
-from stream.server.rate_limit import Allowance
+from stream.server.connection_limits import ConnectionLimiter
+from stream.server.rate_limit import TokenBucket
 
-RATE: Final = 20.0
+FRAME_RATE: Final = 20.0
 """Frames a second that a client may send for long: messages, parts of messages, pings and pongs."""
-BURST: Final = 60.0
+FRAME_BURST: Final = 60.0
 """Frames that it may send at once."""
-PATIENCE: Final = 40.0
+DRAIN_SECONDS: Final = 40.0
 """Seconds in which a client must take what was written to it, as long as it has to answer a ping."""
 UNSENT_BYTES: Final = 4096
 """What may wait below the outbox, where newer states cannot replace it, on this machine."""
-PARTS: Final = 64
+FRAGMENTS: Final = 64
 """Frames of one message at the most: each takes memory of its own, even if it holds nothing."""
 REQUEST_BYTES: Final = 16_384
 """Length of a request with all its fields at the most."""
@@ -42,22 +42,20 @@ class Connection(ServerConnection):
 
     Parameters
     ----------
-    turnstile : Turnstile
+    limiter : ConnectionLimiter
         Counts it as long as it lasts.
     """
 
-    def __init__(self, turnstile: Turnstile, *args: Any, **options: Any) -> None:
+    def __init__(self, limiter: ConnectionLimiter, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
-        self._turnstile = turnstile
-        self.is_hasty = False
+        self._limiter = limiter
+        self.sent_early = False
         """Whether the client sent more than its request before that was answered; it was not read."""
-        self.wire: asyncio.BaseTransport | None = None
-        """What is below TLS, where there is TLS."""
-        self._asked = b""  # of the request so far
-        self._allowance = Allowance(RATE, BURST, self.loop.time)
+        self._request = b""  # as far as it has come
+        self._bucket = TokenBucket(FRAME_RATE, FRAME_BURST, self.loop.time)
         self._parts = 0  # of the message that comes
         self._is_refused = False
-        self._end: asyncio.TimerHandle | None = None  # set when it is to end
+        self._abort_timer: asyncio.TimerHandle | None = None  # set when it is to end
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Keep the kernel from storing megabytes for a client that sleeps: minutes of labels long out of date."""
@@ -67,14 +65,14 @@ class Connection(ServerConnection):
         if option is not None and raw is not None:
             raw.setsockopt(socket.IPPROTO_TCP, option, UNSENT_BYTES)
         peer = transport.get_extra_info("peername")
-        self._turnstile.arrive(self, peer[0] if peer else "")
+        self._limiter.add_pending(self, peer[0] if peer else "")
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Let go of what belongs to the connection."""
         super().connection_lost(exc)
-        self._turnstile.leave(self)
-        if self._end is not None:
-            self._end.cancel()
+        self._limiter.remove(self)
+        if self._abort_timer is not None:
+            self._abort_timer.cancel()
 
     def data_received(self, data: bytes) -> None:
         """Read what the client sent, in pieces so small that a flood ends before all of it was answered."""
@@ -84,11 +82,11 @@ class Connection(ServerConnection):
                 return
             piece = data[start : start + _PIECE]
             if self.state is State.CONNECTING:
-                self._hear_request(piece)
+                self._read_request(piece)
             else:
                 super().data_received(piece)
         if self.state is State.CLOSING or (self.request is None and self.protocol.close_expected()):
-            self._end_soon()
+            self._abort_soon()
 
     def process_event(self, event: Event) -> None:
         """Process one frame, and close the connection when it is one too many."""
@@ -97,19 +95,18 @@ class Connection(ServerConnection):
                 return  # the end of a message of which a part was passed over is none
             if event.opcode in DATA_OPCODES:
                 self._parts = self._parts + 1 if event.opcode is Opcode.CONT else 1
-            if not self._allowance.take():
-                self._refuse(CloseCode.POLICY_VIOLATION, f"more than {RATE:g} frames a second")
+            if not self._bucket.take():
+                self._refuse(CloseCode.POLICY_VIOLATION, f"more than {FRAME_RATE:g} frames a second")
                 return
-            if self._parts > PARTS:
-                self._refuse(CloseCode.MESSAGE_TOO_BIG, f"more than {PARTS} parts of a message")
+            if self._parts > FRAGMENTS:
+                self._refuse(CloseCode.MESSAGE_TOO_BIG, f"more than {FRAGMENTS} parts of a message")
                 return
         super().process_event(event)
 
     def send_data(self) -> None:
         """Write what waits in one piece, and nothing to a connection that is lost, for asyncio logs each such write."""
         writes = self.protocol.data_to_send()
-        # TLS itself does not know that what is below it is lost.
-        if not writes or self.transport.is_closing() or (self.wire is not None and self.wire.is_closing()):
+        if not writes or self.transport.is_closing():
             return
         self.transport.write(b"".join(writes))
         if not writes[-1]:  # which says that nothing comes after it
@@ -124,46 +121,61 @@ class Connection(ServerConnection):
         TimeoutError
             When it does not; the caller, in websockets, ends the connection then.
         """
-        async with asyncio.timeout(self.close_timeout if self.state is State.CLOSING else PATIENCE):
+        async with asyncio.timeout(self.close_timeout if self.state is State.CLOSING else DRAIN_SECONDS):
             await super().drain()
 
-    def hang_up(self) -> None:
+    @property
+    def is_idle(self) -> bool:
+        """Whether the client has taken all that was written to it."""
+        return self.transport.get_write_buffer_size() == 0
+
+    def write_frame(self, frame: bytes) -> None:
+        """Write a frame that was made once for all clients, unless the end of this connection has begun."""
+        if self.protocol.state is State.OPEN and not self.transport.is_closing():
+            self.transport.write(frame)
+
+    def abort(self) -> None:
         """End the connection now, whatever its state."""
         if hasattr(self, "transport"):  # which it gets a moment after it was made
             self.transport.abort()
 
-    def _hear_request(self, data: bytes) -> None:
+    def _read_request(self, data: bytes) -> None:
         """Read to the end of the request and no further, for websockets would answer frames before the request."""
         if self.request is None and not self.protocol.close_expected():
-            known = len(self._asked)
-            self._asked += data
-            end = self._asked.find(b"\r\n\r\n", max(0, known - 3))
-            read = data if end < 0 else data[: end + 4 - known]
+            before = len(self._request)
+            self._request += data
+            end = self._request.find(b"\r\n\r\n", max(0, before - 3))
+            read = data if end < 0 else data[: end + 4 - before]
             data = data[len(read) :]
-            if known + len(read) > REQUEST_BYTES:
+            if before + len(read) > REQUEST_BYTES:
                 status = http.HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE
                 self.protocol.send_response(self.protocol.reject(status, f"more than {REQUEST_BYTES} bytes\n"))
                 self.send_data()
             else:
                 super().data_received(read)
             if self.request is not None or self.protocol.close_expected():
-                self._asked = b""
-        self.is_hasty = self.is_hasty or (self.request is not None and bool(data))
+                self._request = b""
+        self.sent_early = self.sent_early or (self.request is not None and bool(data))
 
     def _refuse(self, code: CloseCode, reason: str) -> None:
-        _log.info("client %s closed: %s", remote(self), reason)
+        _log.info("client %s closed: %s", peer_name(self), reason)
         self._is_refused = True
         self.protocol.fail(code, reason)
         self.send_data()
-        self._end_soon()
+        self._abort_soon()
 
-    def _end_soon(self) -> None:
+    def _abort_soon(self) -> None:
         """Give the client a moment to hang up, for which nobody else waits."""
-        if self._end is None:
-            self._end = self.loop.call_later(self.close_timeout or 0, self.hang_up)
+        if self._abort_timer is None:
+            self._abort_timer = self.loop.call_later(self.close_timeout or 0, self.abort)
 
 
-def remote(connection: ServerConnection) -> str:
+def text_frame(text: str) -> bytes:
+    """Make the frame of a text, the same for all clients: servers do not mask, and ours agrees on no extensions."""
+    return Frame(Opcode.TEXT, text.encode()).serialize(mask=False)
+
+
+def peer_name(connection: ServerConnection) -> str:
     """Return whence a connection comes, as people write it: its address and port."""
     host, port, *_ = connection.remote_address or ("nowhere", 0)  # which it is when it was lost at once
     return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"

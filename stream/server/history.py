@@ -22,18 +22,20 @@ Event: TypeAlias = Segment | Guess | Mark | Outage
 """What a history holds."""
 
 
-class Recent:
+class EventHistory:
     """Keeps the newest segments, guesses, marks and outages of a stream in memory.
 
     They are kept as text, for a history of thousands, encoded whenever a client asks, would keep the others waiting.
     """
 
     def __init__(self) -> None:
-        self._segments = _Shelf(_SEGMENTS)
-        self._guesses = _Shelf(_GUESSES)
-        self._marks = _Shelf(_MARKS)
-        self._outages = _Shelf(_OUTAGES)
-        self._away = False  # whether the last outage has no end yet
+        self._texts: dict[type[Event], _BoundedTexts] = {
+            Segment: _BoundedTexts(_SEGMENTS),
+            Guess: _BoundedTexts(_GUESSES),
+            Mark: _BoundedTexts(_MARKS),
+            Outage: _BoundedTexts(_OUTAGES),
+        }
+        self._outage_lasts = False  # whether the last outage has no end yet
 
     def add(self, event: Event) -> None:
         """Keep one more, and forget the oldest of its kind if there are too many.
@@ -41,74 +43,60 @@ class Recent:
         An outage that has ended takes the place of the one without an end.
         """
         if isinstance(event, Outage):
-            if self._away:
-                self._outages.drop_last()
-            self._away = event.end is None
-        self._shelf(event).add(_end(event), encode(event))
+            if self._outage_lasts:
+                self._texts[Outage].drop_last()
+            self._outage_lasts = event.end is None
+        self._texts[type(event)].add(_end(event), encode(event))
 
     def recall(self, events: Iterable[Event]) -> None:
         """Keep what was before the stream, oldest first, in place of what was recalled so far.
 
         It makes way before anything of the stream.
         """
-        past: dict[_Shelf, list[tuple[float, str]]] = {
-            shelf: [] for shelf in (self._segments, self._guesses, self._marks, self._outages)
-        }
+        past: dict[type[Event], list[tuple[float, str]]] = {kind: [] for kind in self._texts}
         for event in events:
-            past[self._shelf(event)].append((_end(event), encode(event)))
-        for shelf, texts in past.items():
-            shelf.recall(texts)
+            past[type(event)].append((_end(event), encode(event)))
+        for kind, texts in self._texts.items():
+            texts.recall(past[kind])
 
     def since(self, time: float) -> Iterator[str]:
         """Return what reaches past a stream time, and the marks from then on, as a message's text.
 
         It comes in pieces of a few kilobytes, so that whoever sends it to a slow client needs no memory for the whole.
         """
-        shelves = (self._segments, self._guesses, self._marks, self._outages)
-        parts = encode_history(*(shelf.after(time) for shelf in shelves))
+        parts = encode_history(*(texts.after(time) for texts in self._texts.values()))
         while piece := "".join(itertools.islice(parts, _PIECE)):
             yield piece
 
-    def _shelf(self, event: Event) -> _Shelf:
-        match event:
-            case Segment():
-                return self._segments
-            case Guess():
-                return self._guesses
-            case Mark():
-                return self._marks
-            case Outage():
-                return self._outages
 
-
-class _Shelf:
+class _BoundedTexts:
     """Texts with their ends, of which the oldest make way when there is no room.
 
     Parameters
     ----------
-    room : int
+    size : int
         Characters that fit, with one between two texts.
     """
 
-    def __init__(self, room: int) -> None:
-        self._room = room
+    def __init__(self, size: int) -> None:
+        self._free = size
         self._past: deque[tuple[float, str]] = deque()  # what was before the stream
         self._texts: deque[tuple[float, str]] = deque()
 
     def add(self, end: float, text: str) -> None:
         self._texts.append((end, text))
-        self._room -= len(text) + 1
+        self._free -= len(text) + 1
         self._make_room()
 
     def recall(self, texts: Iterable[tuple[float, str]]) -> None:
-        self._room += sum(len(text) + 1 for _, text in self._past)
+        self._free += sum(len(text) + 1 for _, text in self._past)
         self._past = deque(texts)
-        self._room -= sum(len(text) + 1 for _, text in self._past)
+        self._free -= sum(len(text) + 1 for _, text in self._past)
         self._make_room()
 
     def drop_last(self) -> None:
         if self._texts:  # not so if it alone was too long
-            self._room += len(self._texts.pop()[1]) + 1
+            self._free += len(self._texts.pop()[1]) + 1
 
     def after(self, time: float) -> list[str]:
         # A mark may be set to a moment before that of the last one.
@@ -116,9 +104,9 @@ class _Shelf:
         return [text for end, text in kept if end > time]
 
     def _make_room(self) -> None:
-        while self._room < 0:
+        while self._free < 0:
             _, text = (self._past or self._texts).popleft()
-            self._room += len(text) + 1
+            self._free += len(text) + 1
 
 
 def _end(event: Event) -> float:

@@ -57,7 +57,7 @@ class Health:
     details: dict[str, object]
 
 
-class Site:
+class HTTPResponder:
     """Answers everything but the WebSocket.
 
     Only the files that lay in `web/` when it was made are served, each under its own name: no path is ever looked up

@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable
 
 
-class Allowance:
+class TokenBucket:
     """Grows with time up to a limit, and is used up by what is done.
 
     Parameters

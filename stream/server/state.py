@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from stream.protocol.messages import Guess, Hello, Label, Mark, Message, Outage, Segment, Status
-from stream.server.history import Event, Recent
+from stream.server.history import Event, EventHistory
 
 
 class StreamState:
@@ -26,7 +26,7 @@ class StreamState:
         self.clock = clock
         self._hello: Hello | None = None
         self._status: Status | None = None
-        self._recent = Recent()
+        self._recent = EventHistory()
 
     def add(self, message: Message) -> None:
         """Keep a message that is published, if it is of a kind that is told again."""

@@ -6,16 +6,18 @@ import asyncio
 from collections.abc import Callable
 from typing import Final
 
-from websockets.asyncio.server import ServerConnection
 from websockets.exceptions import ConnectionClosed
 from websockets.frames import CloseCode
 
 from stream.errors import ProtocolError
-from stream.protocol import requests as protocol
+from stream.protocol.filter import Filter
 from stream.protocol.messages import Error, Message, Pong, encode
 from stream.protocol.outbox import Outbox
+from stream.protocol.requests import Auth, GetHistory, Ping, Request, SetMark, Subscribe, parse
 from stream.server.access import Access
-from stream.server.rate_limit import Allowance
+from stream.server.connection import Connection
+from stream.server.groups import SubscriberGroups
+from stream.server.rate_limit import TokenBucket
 from stream.server.state import StreamState
 
 AUTH_SECONDS: Final = 5.0
@@ -34,8 +36,10 @@ class Subscriber:
 
     Parameters
     ----------
-    connection : ServerConnection
+    connection : Connection
         After its handshake.
+    groups : SubscriberGroups
+        Where it takes its place when it is told, and whenever its subscription changes.
     state : StreamState
         What requests are answered from.
     set_mark : callable
@@ -46,35 +50,44 @@ class Subscriber:
 
     def __init__(
         self,
-        connection: ServerConnection,
+        connection: Connection,
+        groups: SubscriberGroups[Subscriber],
         state: StreamState,
         set_mark: Callable[[str, float], bool],
-        on_overrun: Callable[[], None],
+        on_overrun: Callable[[Subscriber], None],
     ) -> None:
         self.connection = connection
-        self.filter = protocol.Filter(protocol.Subscribe())
+        self.subscription = Subscribe()
+        """What it asked for last."""
+        self._groups = groups
         self._state = state
         self._set_mark = set_mark
         self._on_overrun = on_overrun
         # A history is put together when its turn comes, for it is long, and many may wait for theirs.
-        self._outbox = Outbox[str | protocol.GetHistory]()
-        self._histories = Allowance(*HISTORIES)
-        self._marks = Allowance(*MARKS)
+        self._outbox = Outbox[str | GetHistory]()
+        self._histories = TokenBucket(*HISTORIES)
+        self._marks = TokenBucket(*MARKS)
         self._waiting = asyncio.Event()
         self._overrun = asyncio.get_running_loop().create_future()
 
     @property
-    def idle(self) -> bool:
-        """Whether the client has taken everything so far, so that a message may be written to it directly."""
-        return not self._waiting.is_set() and self.connection.transport.get_write_buffer_size() == 0
+    def is_idle(self) -> bool:
+        """Whether the client has taken everything so far, so that a frame may be written to it directly."""
+        return self.connection.is_idle and not self._waiting.is_set()
 
-    def put(self, kind: str, item: str | protocol.GetHistory) -> None:
+    def begin(self) -> None:
+        """Tell the client what newcomers are told, and let it have what is published from now on."""
+        for message in self._state.greeting:
+            self.tell(message)
+        self._join()
+
+    def put(self, kind: str, item: str | GetHistory) -> None:
         """Let a message, or what asks for one, wait until the client has taken those before it."""
         if self._outbox.put(kind, item):
             self._waiting.set()
         elif not self._overrun.done():
             self._overrun.set_result(None)
-            self._on_overrun()
+            self._on_overrun(self)
 
     def tell(self, message: Message) -> None:
         """Send a message to this client alone, whatever its subscription."""
@@ -100,10 +113,10 @@ class Subscriber:
         """Wait for the client to say the token, and close the connection if it does not."""
         try:
             async with asyncio.timeout(AUTH_SECONDS):
-                request = protocol.parse(await self.connection.recv(), ())
+                request = parse(await self.connection.recv(), ())
         except (TimeoutError, ProtocolError):
             request = None
-        if isinstance(request, protocol.Auth) and access.takes(request.token):
+        if isinstance(request, Auth) and access.is_token(request.token):
             return True
         await self.connection.send(encode(Error("unauthorized", "expected the token in an auth message first")))
         await self.connection.close(CloseCode.POLICY_VIOLATION, "unauthorized")
@@ -120,26 +133,33 @@ class Subscriber:
     async def _read(self) -> None:
         async for data in self.connection:
             try:
-                self._answer(protocol.parse(data, self._state.instruments))
+                self._answer(parse(data, self._state.instruments))
             except ProtocolError as error:
                 self.tell(Error(error.code, str(error)))
 
-    def _answer(self, request: protocol.Request) -> None:
+    def _answer(self, request: Request) -> None:
         match request:
-            case protocol.Subscribe():
-                label = self._state.label
-                self.filter = protocol.Filter(request)
-                self.filter.begin(label)
-                if label is not None:
-                    self.tell(label)
-            case protocol.GetHistory():
+            case Subscribe():
+                self.subscription = request
+                self._join()
+                if self._state.label is not None:
+                    self.tell(self._state.label)
+            case GetHistory():
                 if not self._histories.take():
                     raise ProtocolError("too-often", f"history is asked for more than {HISTORIES[0]:g} times a second")
                 self.put("history", request)
-            case protocol.SetMark():
+            case SetMark():
                 if not self._marks.take() or not self._set_mark(request.text, request.ago):
                     raise ProtocolError("too-often", f"more than {MARKS[0]:g} marks a second; this one is not set")
-            case protocol.Ping():
+            case Ping():
                 self.tell(Pong())
-            case protocol.Auth():
+            case Auth():
                 pass  # a client may say its token where none is required, or twice
+
+    def _join(self) -> None:
+        """Get what the subscription lets through from now on, after the label, which the client is told anyway."""
+        if self._overrun.done():
+            return
+        new = Filter(self.subscription)
+        new.begin(self._state.label)
+        self._groups.join(self, new)

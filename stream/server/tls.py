@@ -1,99 +1,227 @@
-"""A connection before it has TLS."""
+"""TLS between a TCP connection and the WebSocket that is spoken through it."""
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import ssl
 from collections.abc import Callable
-from typing import cast
+from typing import Any, Final, cast
 
 from stream.server.connection import Connection
-from stream.server.connection_limits import Turnstile
+from stream.server.connection_limits import ConnectionLimiter
+
+SHUTDOWN_SECONDS: Final = 2.0
+"""Time that a client has to hang up when it was told the end of TLS."""
+_RECORD: Final = 16_384
+"""Bytes in one record of TLS at the most."""
+_UNSENT_BYTES: Final = 1_048_576
+"""What may wait to be sent, amply: more waits only for a client that makes TLS answer, and takes no answers."""
 
 
-class Handshake(asyncio.Protocol):
-    """Waits for TLS on a connection that was accepted, and makes a WebSocket connection of it then.
+class TLSTransport(asyncio.Transport, asyncio.Protocol):
+    """Does the handshake of TLS on a TCP connection, and is the transport of a WebSocket connection then.
 
-    asyncio would do so by itself, but tells nobody of a connection before it has TLS: one that never gets there could
-    neither be counted for its address nor be hung up when others come.
+    asyncio has this, too, but tells nobody of a connection before it has TLS: one that never gets there could neither
+    be counted for its address nor be ended when others come. And it keeps 256 KiB for each connection to read into,
+    where a record of TLS has no more than 16.
 
     Parameters
     ----------
-    turnstile : Turnstile
-        Counts it, as one who waits, until it has TLS.
-    tls : ssl.SSLContext
+    limiter : ConnectionLimiter
+        Counts the connection, as a pending one, until it has TLS.
+    context : ssl.SSLContext
     connect : callable
-        Makes the connection that takes over.
-    seconds : float
-        Time for TLS.
+        Makes the WebSocket connection.
+    handshake_seconds : float
+        Time for the handshake.
     """
 
     def __init__(
-        self, turnstile: Turnstile, tls: ssl.SSLContext, connect: Callable[[], Connection], seconds: float
+        self,
+        limiter: ConnectionLimiter,
+        context: ssl.SSLContext,
+        connect: Callable[[], Connection],
+        handshake_seconds: float,
     ) -> None:
-        self._turnstile = turnstile
-        self._tls = tls
+        super().__init__()
+        self._limiter = limiter
         self._connect = connect
-        self._seconds = seconds
-        self._connection: Connection | None = None
-        self._early = b""  # what was sent right behind the handshake
-        self._is_lost = False
-        self.task: asyncio.Task[None] | None = None
-        """What waits, from when there is a transport."""
+        self._handshake_seconds = handshake_seconds
+        self._received, self._unsent = ssl.MemoryBIO(), ssl.MemoryBIO()
+        self._tls = context.wrap_bio(self._received, self._unsent, server_side=True)
+        self._connection: Connection | None = None  # from the end of the handshake
+        self._is_closing = False
+        self._timer: asyncio.TimerHandle | None = None  # of the handshake, later that of the shutdown
+
+    # What the TCP connection calls.
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Begin, as soon as the event loop has done with the transport."""
-        self._transport = cast(asyncio.Transport, transport)
-        self._transport.pause_reading()  # all that comes is for TLS
+        """Wait for the handshake, but not for ever."""
+        self._tcp = cast(asyncio.Transport, transport)
+        if self._is_closing:  # since before there was anything to close
+            self._tcp.abort()
         peer = transport.get_extra_info("peername")
-        self._turnstile.arrive(self, peer[0] if peer else "")
-        self.task = asyncio.get_running_loop().create_task(self._wait())
+        self._limiter.add_pending(self, peer[0] if peer else "")
+        self._abort_after(self._handshake_seconds)
 
     def data_received(self, data: bytes) -> None:
-        """Keep what comes between the end of the handshake and the moment in which we are told of it."""
-        self._early += data
+        """Decrypt what came, record by record: OpenSSL keeps as much memory as it was ever given at once."""
+        for start in range(0, len(data), _RECORD):
+            if self.is_closing():
+                return  # whatever comes after the end is of no interest
+            self._received.write(data[start : start + _RECORD])
+            try:
+                self._decrypt()
+            except ssl.SSLError:
+                self._send()  # the alert that tells the client what was wrong
+                self._shut_down()
+                return
+
+    def eof_received(self) -> None:
+        """End the connection, which the client has ended."""
+        if not self.is_closing():
+            self._end()
+
+    def pause_writing(self) -> None:
+        """Tell the connection that its client does not take what is written."""
+        if self._connection is not None:
+            self._connection.pause_writing()
+
+    def resume_writing(self) -> None:
+        """Tell the connection that its client takes what is written again."""
+        if self._connection is not None:
+            self._connection.resume_writing()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Tell who has taken over: the loss may have been on its way to us."""
-        self._is_lost = True
-        if self._connection is not None:
-            self._connection.connection_lost(exc)
+        """Let go of what belongs to the connection."""
+        self._is_closing = True
+        self._limiter.remove(self)
+        if self._timer is not None:
+            self._timer.cancel()
+        connection, self._connection = self._connection, None  # which keep each other in memory
+        if connection is not None:
+            connection.connection_lost(exc)
 
-    def hang_up(self) -> None:
+    # What the WebSocket connection calls.
+
+    def write(self, data: bytes | bytearray | memoryview) -> None:
+        """Encrypt and send."""
+        if self.is_closing():
+            return
+        view = memoryview(data)
+        try:
+            for start in range(0, len(view), _RECORD):
+                self._tls.write(view[start : start + _RECORD])
+        except ssl.SSLError:
+            self.abort()
+        self._send()
+
+    def close(self) -> None:
+        """End the connection once all was sent, or after a moment."""
+        if not self._is_closing:
+            self._is_closing = True
+            with contextlib.suppress(ssl.SSLError):  # most often, that the client's end has yet to come
+                self._tls.unwrap()
+            self._send()
+            self._shut_down()
+
+    def abort(self) -> None:
         """End the connection now."""
-        self._transport.abort()
+        self._is_closing = True
+        if hasattr(self, "_tcp"):  # which it gets a moment after it was made
+            self._tcp.abort()
 
-    async def _wait(self) -> None:
+    def is_closing(self) -> bool:
+        """Whether nothing can be written any more."""
+        return self._is_closing or self._tcp.is_closing()
+
+    @property
+    def is_open(self) -> bool:
+        """Whether there is TLS, and a WebSocket connection that it is for."""
+        return self._connection is not None
+
+    def can_write_eof(self) -> bool:
+        """Return False: in TLS, who says that it will write no more ends the connection."""
+        return False
+
+    def get_extra_info(self, name: str, default: Any = None) -> Any:
+        """Return what is known of the TCP connection."""
+        return self._tcp.get_extra_info(name, default)
+
+    def pause_reading(self) -> None:
+        """Let the client wait."""
+        self._tcp.pause_reading()
+
+    def resume_reading(self) -> None:
+        """Read on."""
+        self._tcp.resume_reading()
+
+    def set_write_buffer_limits(self, high: int | None = None, low: int | None = None) -> None:
+        """Set from how many bytes on the connection is told to write no more, and when to go on."""
+        self._tcp.set_write_buffer_limits(high, low)
+
+    def get_write_buffer_size(self) -> int:
+        """Return how many encrypted bytes wait to be sent."""
+        return self._tcp.get_write_buffer_size()
+
+    def _decrypt(self) -> None:
+        """Go on with the handshake, or pass on what the client sent, as far as it has come.
+
+        Raises
+        ------
+        ssl.SSLError
+            When it is no TLS.
+        """
         try:
-            encrypted = await self._encrypt()
-        finally:
-            self._turnstile.leave(self)
-        if encrypted is None or self._is_lost:
+            if self._connection is None:
+                self._tls.do_handshake()
+                self._open()
+            while not self.is_closing():
+                data = self._tls.read(_RECORD)
+                if not data:
+                    self._end()
+                    return
+                assert self._connection is not None
+                self._connection.data_received(data)
+        except ssl.SSLWantReadError:
+            pass
+        except ssl.SSLZeroReturnError:
+            self._end()
             return
-        if encrypted.is_closing():
-            encrypted.abort()
-            return
+        self._send()
+        if self._tcp.get_write_buffer_size() > _UNSENT_BYTES:
+            self.abort()
+
+    def _open(self) -> None:
+        """Have a WebSocket connection from now on, with time of its own for its request."""
+        assert self._timer is not None
+        self._timer.cancel()
+        self._limiter.remove(self)
         self._connection = self._connect()
-        self._connection.wire = self._transport
-        encrypted.set_protocol(self._connection)
-        self._connection.connection_made(encrypted)
-        if self._early:
-            self._connection.data_received(self._early)
+        self._connection.connection_made(self)
 
-    async def _encrypt(self) -> asyncio.Transport | None:
-        """Return the transport with TLS, None if there is none."""
-        if self._transport.is_closing():
-            return None
-        try:
-            return await asyncio.get_running_loop().start_tls(
-                self._transport,
-                self,
-                self._tls,
-                server_side=True,
-                ssl_handshake_timeout=self._seconds,
-                ssl_shutdown_timeout=2.0,
-            )
-        except OSError as error:  # as all errors of TLS are
-            # The error and the frames that it came through would keep each other, and the buffers of TLS, in memory.
-            error.__traceback__ = None
-            return None
+    def _end(self) -> None:
+        """Do as the client, which has said that it will send no more."""
+        if self._connection is not None:
+            self._connection.eof_received()
+        self.close()
+
+    def _send(self) -> None:
+        """Send what is encrypted."""
+        if self._unsent.pending and not self._tcp.is_closing():
+            self._tcp.write(self._unsent.read())
+
+    def _shut_down(self) -> None:
+        """Say on the TCP connection that nothing comes any more, and wait a moment for the client to say the same."""
+        self._is_closing = True
+        if not self._tcp.is_closing():
+            self._abort_after(SHUTDOWN_SECONDS)
+            self._tcp.resume_reading()
+            if self._tcp.can_write_eof():
+                self._tcp.write_eof()
+
+    def _abort_after(self, seconds: float) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+        self._timer = asyncio.get_running_loop().call_later(seconds, self._tcp.abort)

@@ -163,7 +163,7 @@ class Service:
         self._health.slow_down(classifier.interpreter.slowdown_reason)
         if settings.recognition.gate != old.recognition.gate:
             self._line.examine(settings.recognition.gate)
-        self.server.admit(access, self.recognizer.instruments)  # who comes from now on sees the new certificate
+        self.server.change_access(access, self.recognizer.instruments)  # who comes from now on sees the new certificate
         self.settings = settings
         if settings.session_log != old.session_log:
             self._session_logging.open(settings.session_log)
@@ -198,7 +198,7 @@ class Service:
     def _serve(self, event: Event) -> None:
         """Have the server tell its clients of an event, if it is one for them."""
         if isinstance(event, RecognizerReplaced) or (isinstance(event, Outage) and event.end is None):
-            self.server.latest_label = None  # it says nothing about what is heard now
+            self.server.state.label = None  # it says nothing about what is heard now
         for message, confidence in translation.messages(event):
             self.server.publish(message, confidence)
 

@@ -151,8 +151,8 @@ def notes(reading: Reading) -> list[str]:
         if getattr(audio, name) != getattr(_DEFAULTS, name)
     ]
     with contextlib.suppress(ConfigError):  # which is among the problems
-        if (doubt := Access.of(reading.settings.server).doubt) is not None:
-            found.append(reading.placed(doubt))
+        if (warning := Access.of(reading.settings.server).certificate_warning) is not None:
+            found.append(reading.placed(warning))
     return found
 
 

@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
 from stream.errors import ProtocolError
+from stream.protocol.filter import Filter
 from stream.protocol.messages import (
     Change,
     Error,
@@ -38,14 +39,13 @@ from stream.protocol.requests import (
     MARK_LENGTH,
     TYPES,
     Auth,
-    Filter,
     GetHistory,
     Ping,
     SetMark,
     Subscribe,
     parse,
 )
-from stream.server.history import Recent
+from stream.server.history import EventHistory
 from tests.support.serving import HELLO, INSTRUMENTS, SCHEMA, STATUS, change, check, label, segment, validator
 
 MESSAGES: list[Message] = [
@@ -342,7 +342,7 @@ def test_history_of_encoded_parts_is_the_history() -> None:
 
 def test_recent_reaches_back_as_far_as_asked() -> None:
     """A history has what ends after a time and the marks from then on, oldest first."""
-    recent = Recent()
+    recent = EventHistory()
     for i in range(4):
         recent.add(segment(4 * i, 4 * i + 4, "flute"))  # a second each
         recent.add(Guess(float(i), i + 1.0, "violin", 0.2))
@@ -358,7 +358,7 @@ def test_recent_reaches_back_as_far_as_asked() -> None:
 
 def test_marks_are_told_in_the_order_of_their_moments() -> None:
     """A note that was written for long stands where its moment was, before one that came in between."""
-    recent = Recent()
+    recent = EventHistory()
     for time in (1.0, 5.0, 3.0):
         recent.add(Mark(time, f"at {time}"))
     history = decode("".join(recent.since(0.0)))
@@ -368,7 +368,7 @@ def test_marks_are_told_in_the_order_of_their_moments() -> None:
 
 def test_an_outage_that_ends_takes_its_own_place() -> None:
     """The history has an outage once, without an end as long as the source is away, however far back it is."""
-    recent = Recent()
+    recent = EventHistory()
     recent.add(Outage(1.0, 2.0, "a stage", "gone"))
     recent.add(Outage(5.0, None, "a stage", "gone"))
     away = decode("".join(recent.since(60.0)))
@@ -385,7 +385,7 @@ def test_longest_history_fits_a_usual_client() -> None:
 
     It has at least as many of the newest as the documentation says.
     """
-    recent = Recent()
+    recent = EventHistory()
     name = "distorted electric guitar"
     for i in range(10_000):
         start, end = 80_000 + i / 7, 80_000 + (i + 1) / 7
@@ -406,7 +406,7 @@ def test_longest_history_fits_a_usual_client() -> None:
 
 def test_a_name_without_end_makes_no_history_without_end() -> None:
     """An outage that alone is too long for a history is left out, and those after it are kept."""
-    recent = Recent()
+    recent = EventHistory()
     for end in (None, 2.0):
         recent.add(Outage(1.0, end, "x" * 2**20, "gone"))
     recent.add(Outage(5.0, None, "a stage", "gone"))

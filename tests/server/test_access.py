@@ -12,8 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from stream.errors import ConfigError
-from stream.server.access import Access, encryption
-from stream.server.certificate import doubt, period
+from stream.server.access import Access, tls_context
+from stream.server.certificate import validity_period, validity_warning
 from stream.server.host_names import is_loopback, name_of, origin, own_names
 from stream.server.settings import ServerSettings
 from stream.settings import check as checkup
@@ -44,7 +44,7 @@ ACCESS = Access(names=own_names("Stage.example.org") | {"desk"}, origins=frozens
 )
 def test_server_is_known_by_these_names(host: str) -> None:
     """Every address, localhost, the machine's own name and the names that were set are known, in any spelling."""
-    assert ACCESS.knows(host)
+    assert ACCESS.allows_host(host)
 
 
 @pytest.mark.parametrize(
@@ -81,7 +81,7 @@ def test_server_is_known_by_these_names(host: str) -> None:
 )
 def test_server_is_not_known_by_others(host: str) -> None:
     """Names that somebody else can let lead here, and what is no name at all, are not ours."""
-    assert not ACCESS.knows(host)
+    assert not ACCESS.allows_host(host)
 
 
 @pytest.mark.parametrize(
@@ -102,7 +102,7 @@ def test_server_is_not_known_by_others(host: str) -> None:
 )
 def test_pages_of_the_server_are_welcome(page: str, host: str) -> None:
     """A page may connect to where it came from, and those that were set to anywhere."""
-    assert ACCESS.welcomes(page, host)
+    assert ACCESS.allows_origin(page, host)
 
 
 @pytest.mark.parametrize(
@@ -130,21 +130,21 @@ def test_pages_of_the_server_are_welcome(page: str, host: str) -> None:
 )
 def test_other_pages_are_not_welcome(page: str, host: str) -> None:
     """Another host, port or scheme, a page without an origin, and what is no origin may not connect."""
-    assert not ACCESS.welcomes(page, host)
+    assert not ACCESS.allows_origin(page, host)
 
 
 def test_page_without_tls_is_not_welcome_where_there_is_tls() -> None:
     """A server with TLS takes its own pages by https only."""
     access = Access(tls=ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER))
-    assert access.welcomes("https://stage.local:8765", "stage.local:8765")
-    assert not access.welcomes("http://stage.local:8765", "stage.local:8765")
+    assert access.allows_origin("https://stage.local:8765", "stage.local:8765")
+    assert not access.allows_origin("http://stage.local:8765", "stage.local:8765")
 
 
 @given(st.text() | st.from_regex(r"[a-z]*://[a-z.\[\]:0-9@/]*"), st.text() | st.from_regex(r"[a-zA-Z.\[\]:0-9]*"))
 def test_whatever_is_said_is_judged(page: str, host: str) -> None:
     """No Host and no Origin raises anything, and what passes for the page's own host names that very host."""
-    ACCESS.knows(host)
-    if ACCESS.welcomes(page, host):
+    ACCESS.allows_host(host)
+    if ACCESS.allows_origin(page, host):
         assert origin(page) in ACCESS.origins or f"//{name_of(host)}" in str(origin(page))
 
 
@@ -152,22 +152,22 @@ def test_whatever_is_said_is_judged(page: str, host: str) -> None:
 def test_whatever_is_given_is_no_token(given_: str) -> None:
     """No text but the token is taken for it, and nothing where there is none."""
     access = Access(token="söcret \N{KEY}")
-    assert not access.bears(given_)
-    assert not access.bears(f"Bearer {given_}")
+    assert not access.has_token(given_)
+    assert not access.has_token(f"Bearer {given_}")
     try:
         given_.encode()
     except UnicodeEncodeError:
         return  # the protocol lets no such text through
-    assert access.takes(given_) == (given_ == access.token)
-    assert not Access().takes(given_)
+    assert access.is_token(given_) == (given_ == access.token)
+    assert not Access().is_token(given_)
 
 
 def test_bearer_may_be_written_in_any_case() -> None:
     """The scheme is read without regard to case; the token is taken as the bytes of its UTF-8."""
     access = Access(token="söcret")
     for scheme in ("Bearer", "bearer", "BEARER"):
-        assert access.bears(f"{scheme}   " + "söcret".encode().decode("latin-1"))
-    assert not Access().bears("Bearer ")
+        assert access.has_token(f"{scheme}   " + "söcret".encode().decode("latin-1"))
+    assert not Access().has_token("Bearer ")
 
 
 @pytest.mark.parametrize(
@@ -264,10 +264,10 @@ def test_certificate_is_used(certificate: Certificate) -> None:
     both = certificate.folder / "both.pem"
     both.write_bytes(certificate.certificate.read_bytes() + certificate.key.read_bytes())
     for files in ((certificate.certificate, certificate.key), (both, None)):
-        context = encryption(str(files[0]), None if files[1] is None else str(files[1]))
+        context = tls_context(str(files[0]), None if files[1] is None else str(files[1]))
         assert context is not None
         assert context.minimum_version == ssl.TLSVersion.TLSv1_2
-    assert encryption(None, None) is None
+    assert tls_context(None, None) is None
 
 
 def test_certificate_that_cannot_be_used_is_named(certificate: Certificate, tmp_path: Path) -> None:
@@ -289,7 +289,7 @@ def test_certificate_that_cannot_be_used_is_named(certificate: Certificate, tmp_
         ((str(tmp_path), key), f'certificate is "{tmp_path}": Is a directory'),
     ):
         with pytest.raises(ConfigError) as error:
-            encryption(*files)
+            tls_context(*files)
         assert str(error.value).startswith(said)
         assert "\n" not in str(error.value)
 
@@ -309,36 +309,36 @@ def test_certificate_that_cannot_be_used_is_named(certificate: Certificate, tmp_
 def test_time_of_a_certificate_is_looked_at(certificate: Certificate, days: float, said: str | None) -> None:
     """A certificate is in order until a week before its end, and the days are counted from then on."""
     file = str(certificate.certificate)
-    tls = encryption(file, str(certificate.key))
+    tls = tls_context(file, str(certificate.key))
     assert tls is not None
-    begin, end = period(tls, file)
+    begin, end = validity_period(tls, file)
     assert end - begin == 30 * 86_400
     first, last = (time.strftime("%Y-%m-%d", time.gmtime(it)) for it in (begin, end))
     expected = None if said is None else f'certificate is "{file}": {said.format(begin=first, end=last)}'
-    assert doubt(tls, file, begin + days * 86_400) == expected
+    assert validity_warning(tls, file, begin + days * 86_400) == expected
 
 
 def test_times_of_any_certificate_are_found(tmp_path: Path) -> None:
     """Also of one that another follows in its file; one that is for no server is left alone."""
     strange = make(tmp_path, "strange", more=["-addext", "extendedKeyUsage=clientAuth"])
-    tls = encryption(str(strange.certificate), str(strange.key))
+    tls = tls_context(str(strange.certificate), str(strange.key))
     assert tls is not None
-    assert doubt(tls, str(strange.certificate), 0.0) is None
+    assert validity_warning(tls, str(strange.certificate), 0.0) is None
     old = make(tmp_path, "old", days=30)
     chain = tmp_path / "chain.pem"
     chain.write_bytes(old.certificate.read_bytes() + make(tmp_path, "authority", days=90).certificate.read_bytes())
-    tls = encryption(str(chain), str(old.key))
+    tls = tls_context(str(chain), str(old.key))
     assert tls is not None
-    begin, end = period(tls, str(chain))
+    begin, end = validity_period(tls, str(chain))
     assert end - begin == 30 * 86_400
 
 
-def test_doubt_comes_with_the_access(tmp_path: Path) -> None:
+def test_warning_comes_with_the_access(tmp_path: Path) -> None:
     """What is wrong with a certificate is known with all else about access."""
     brief = make(tmp_path, days=3)
     access = Access.of(ServerSettings(certificate=str(brief.certificate), key=str(brief.key)))
-    assert access.doubt is not None
-    assert access.doubt.startswith(f'certificate is "{brief.certificate}": it expires in 2 days, on ')
+    assert access.certificate_warning is not None
+    assert access.certificate_warning.startswith(f'certificate is "{brief.certificate}": it expires in 2 days, on ')
     flags = {"certificate": str(brief.certificate), "key": str(brief.key)}
-    assert checkup.notes(read(flags, {})) == [f"--{access.doubt}"]
-    assert Access.of(ServerSettings()).doubt is None
+    assert checkup.notes(read(flags, {})) == [f"--{access.certificate_warning}"]
+    assert Access.of(ServerSettings()).certificate_warning is None

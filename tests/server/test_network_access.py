@@ -21,9 +21,8 @@ from websockets.exceptions import InvalidStatus
 from stream.client import Client, Disconnected
 from stream.errors import ConfigError, RefusedError
 from stream.protocol.messages import Hello, Mark
-from stream.server import connection_limits as turnstile
-from stream.server import server, subscriber
-from stream.server.access import encryption
+from stream.server import connection_limits, open_files, server, subscriber
+from stream.server.access import tls_context
 from stream.server.connection import REQUEST_BYTES
 from tests.service.test_reload import complaint
 from tests.support.certificates import Certificate, make
@@ -147,7 +146,7 @@ async def test_limit_of_connections() -> None:
 
 async def test_limit_of_an_address(monkeypatch: pytest.MonkeyPatch) -> None:
     """One client too many of an address is told so by its status, and a patient one gets in when another leaves."""
-    monkeypatch.setattr(turnstile, "place_of", lambda address: address)
+    monkeypatch.setattr(connection_limits, "network_of", lambda address: address)
     async with staged(per_address=2) as stage, stage.listener(), stage.listener() as other:
         with pytest.raises(InvalidStatus) as error:
             await connect(stage.url)
@@ -206,7 +205,7 @@ async def test_handshake_that_fails_takes_no_place() -> None:
             assert status == 400
         async with stage.listener() as client:
             await client.greeting()
-        assert not stage.server._turnstile._places
+        assert not stage.server._limiter._counts
 
 
 async def test_those_who_ask_for_nothing_make_way() -> None:
@@ -220,7 +219,7 @@ async def test_those_who_ask_for_nothing_make_way() -> None:
             for reader, _ in flood[:26]:
                 with contextlib.suppress(ConnectionError):
                     assert await reader.read() == b""
-        assert len(stage.server._turnstile) <= 65
+        assert len(stage.server._limiter) <= 65
 
 
 async def test_request_that_never_ends_is_cut(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -311,10 +310,10 @@ async def test_flood_of_handshakes_of_tls(certificate: Certificate, said: bytes)
             stage.hop(1)
             while json.loads(await inside.recv()).get("seq") != 1:
                 pass
-            assert len(stage.server._turnstile) <= 65
+            assert len(stage.server._limiter) <= 65
             assert b'soloist_refused_connections_total{reason="waiting"}' in stage.metrics.text()
         assert asyncio.all_tasks() <= before
-        assert len(stage.server._turnstile) == 0
+        assert len(stage.server._limiter) == 0
 
 
 async def test_tls_that_never_ends_is_cut(certificate: Certificate, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -328,8 +327,9 @@ async def test_tls_that_never_ends_is_cut(certificate: Certificate, monkeypatch:
                 with contextlib.suppress(ConnectionError):
                     assert await reader.read() == b""
         await gone(before)
-        assert len(stage.server._turnstile) == 0
-        assert not list(stage.server._handshakes)
+        await stage.emptied()
+        assert len(stage.server._limiter) == 0
+        assert not list(stage.server._tls_transports)
 
 
 async def test_client_that_sleeps_in_tls_does_not_keep_the_service_from_ending(
@@ -407,13 +407,14 @@ async def test_request_that_comes_with_the_end_of_tls(certificate: Certificate, 
                         answer += client.read(65_536)
                 assert answer.startswith(b"HTTP/1.1 200 ")
             await gone(before)
-        assert len(stage.server._turnstile) == 0
+            await stage.emptied()
+        assert len(stage.server._limiter) == 0
 
 
 @contextlib.asynccontextmanager
 async def encrypted(certificate: Certificate, **access: Any) -> AsyncIterator[Stage]:
     """Serve a stage with TLS."""
-    context = encryption(str(certificate.certificate), str(certificate.key))
+    context = tls_context(str(certificate.certificate), str(certificate.key))
     async with staged(tls=context, **access) as stage:
         yield stage
 
@@ -449,7 +450,8 @@ async def test_without_tls_there_is_nothing_where_tls_is(certificate: Certificat
                 with contextlib.suppress(ConnectionError):
                     assert b"HTTP" not in await reader.read()
         await gone(before)
-        assert len(stage.server._turnstile) == 0
+        await stage.emptied()
+        assert len(stage.server._limiter) == 0
 
 
 @pytest.mark.parametrize(
@@ -472,11 +474,11 @@ async def test_there_are_files_enough_for_all(
 ) -> None:
     """The limit of open files is raised as far as clients need it and the system lets it; or fewer clients may come."""
     changed: list[tuple[int, int]] = []
-    monkeypatch.setattr(server.resource, "getrlimit", lambda what: limits)
-    monkeypatch.setattr(server.resource, "setrlimit", lambda what, to: changed.append(to))
+    monkeypatch.setattr(open_files.resource, "getrlimit", lambda what: limits)
+    monkeypatch.setattr(open_files.resource, "setrlimit", lambda what, to: changed.append(to))
     async with staged() as stage:
         assert changed == asked
-        assert stage.server._turnstile._most == (fewer or 600)
+        assert stage.server._limiter._most == (fewer or 600)
     assert [record.getMessage() for record in caplog.records] == (fewer is not None) * [
         f"the system lets us have {limits[1]} open files, so that connections is {fewer} instead of 600"
     ]

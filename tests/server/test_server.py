@@ -275,7 +275,7 @@ async def test_flood_ends_with_the_first_frame_too_many(
     async with stage.raw() as (reader, writer), asyncio.timeout(PATIENCE):
         (connection,) = stage.server._connections
         answers = iter([True, False, *[True] * 100])
-        monkeypatch.setattr(connection._allowance, "take", lambda: next(answers))
+        monkeypatch.setattr(connection._bucket, "take", lambda: next(answers))
         writer.write(frame(b'{"type":"ping"}') + 25 * (frame(b"", 1, fin=False) + frame(b"", 0)))
         assert b"more than 20 frames a second" in await reader.read()
         assert len(list(answers)) == 100
@@ -287,11 +287,11 @@ async def test_parts_of_a_message_are_few(stage: Stage, monkeypatch: pytest.Monk
     async with stage.raw() as (reader, writer), asyncio.timeout(PATIENCE):
         await reader.readuntil(b'"label"')
         (its,) = stage.server._connections
-        monkeypatch.setattr(its._allowance, "take", lambda: True)
-        writer.write(frame(b'{"type":', 1, fin=False) + (connection.PARTS - 2) * frame(b"", 0, fin=False))
+        monkeypatch.setattr(its._bucket, "take", lambda: True)
+        writer.write(frame(b'{"type":', 1, fin=False) + (connection.FRAGMENTS - 2) * frame(b"", 0, fin=False))
         writer.write(frame(b"", 9) + frame(b'"ping"}', 0))
         await reader.readuntil(b'{"type":"pong"}')
-        writer.write(frame(b"", 1, fin=False) + (connection.PARTS + 9) * frame(b"", 0, fin=False))
+        writer.write(frame(b"", 1, fin=False) + (connection.FRAGMENTS + 9) * frame(b"", 0, fin=False))
         answer = await reader.read()
     assert int.from_bytes(answer[2:4], "big") == CloseCode.MESSAGE_TOO_BIG
     assert b"more than 64 parts" in answer
@@ -306,7 +306,7 @@ async def test_client_that_does_not_hang_up_is_hung_up(sent: bytes, monkeypatch:
         async with stage.raw() as (_, writer):
             writer.write(sent)
             await gone(before)
-        assert len(stage.server._turnstile) == 0
+        assert len(stage.server._limiter) == 0
 
 
 async def test_client_that_does_not_hang_up_does_not_keep_the_service_from_ending(
@@ -396,9 +396,9 @@ async def test_allowance_is_enough(stage: Stage) -> None:
     """A burst within the allowance is answered in full."""
     async with stage.listener() as client:
         await client.greeting()
-        for _ in range(int(connection.BURST) - 2):
+        for _ in range(int(connection.FRAME_BURST) - 2):
             await client.say("ping")
-        assert [await client.get() for _ in range(int(connection.BURST) - 2)] == [{"type": "pong"}] * 58
+        assert [await client.get() for _ in range(int(connection.FRAME_BURST) - 2)] == [{"type": "pong"}] * 58
 
 
 async def test_history_and_marks_reach_everybody(stage: Stage) -> None:
@@ -490,7 +490,7 @@ async def test_stalled_clients_do_not_keep_the_service_from_ending() -> None:
 
 async def test_client_that_takes_nothing_is_given_up(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
     """A client that stays stalled is cut off after a while, although its events are not full."""
-    monkeypatch.setattr(connection, "PATIENCE", 0.2)
+    monkeypatch.setattr(connection, "DRAIN_SECONDS", 0.2)
     before = asyncio.all_tasks()
     async with stage.stalled("spectrum"):
         for _ in range(100):
@@ -503,7 +503,7 @@ async def test_nothing_remains_of_those_who_left(stage: Stage) -> None:
     before = asyncio.all_tasks()
     async with stage.listener() as client:
         await client.greeting()
-        subscriber = weakref.ref(next(iter(stage.server._subscribers.values())))
+        subscriber = weakref.ref(next(iter(stage.server._subscribers)))
     async with stage.listener() as client:
         client.connection.transport.abort()
     for data in (b"", frame(b"", 8), frame(b"x" * 5000), b"\xff\xff\xff", frame(b"{}")[:-1]):
@@ -760,9 +760,9 @@ async def test_idle_clients_are_written_to_directly(stage: Stage) -> None:
     """A client that keeps up has its messages written by whoever publishes, without a turn of the event loop."""
     async with stage.listener() as client:
         await client.greeting()
-        (told,) = stage.server._subscribers.values()
+        (told,) = stage.server._subscribers
         await client.settled()
-        assert told.idle
+        assert told.is_idle
         stage.server.publish(label(1))
         assert not told._outbox
         assert (await client.get())["seq"] == 1

@@ -13,7 +13,7 @@ import pytest
 from stream.client import Disconnected
 from stream.protocol.messages import Guess, Hello, History, Mark, Message, Outage, Segment, Status, decode
 from stream.recognition.mel import SAMPLE_RATE, Array
-from stream.server.history import Event, Recent
+from stream.server.history import Event, EventHistory
 from stream.service import recall
 from stream.session_log.reader import LogReader
 from stream.session_log.session_log import SessionLog
@@ -198,7 +198,7 @@ async def test_a_stream_of_the_future_hides_nothing(socket: Socket, log: Path) -
 
 def test_a_past_that_is_recalled_again_takes_the_place_of_the_first() -> None:
     """What was before the stream can be told anew, beside what the stream has; an outage that lasts is not ended."""
-    recent = Recent()
+    recent = EventHistory()
     recent.add(Outage(5.0, None, "stage", "gone"))
     for shift in (0.0, -100.0):
         recent.recall([Segment(shift - 2.0, shift - 1.0, "silence", None, 0.0), Outage(shift - 1.0, 0.0, "USB", "off")])
@@ -216,7 +216,7 @@ def test_a_past_that_is_recalled_again_takes_the_place_of_the_first() -> None:
 
 def test_the_past_makes_way_for_the_stream() -> None:
     """Where there is no room for all, the oldest before the stream is left out first, also when it is recalled late."""
-    recent = Recent()
+    recent = EventHistory()
     for number in range(1000):
         recent.add(Mark(float(number), 200 * "x"))
     recent.recall([Mark(float(number), 200 * "y") for number in range(-4000, 0)])

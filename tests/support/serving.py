@@ -164,7 +164,7 @@ class Stage:
 
     def hop(self, seq: int, name: str | None = "violin", confidence: float = 0.9, state: State | None = None) -> None:
         """Publish a hop as the service does: segment, change, label."""
-        now, last = label(seq, name, confidence, state), self.server.latest_label
+        now, last = label(seq, name, confidence, state), self.server.state.label
         self.time = now.time
         if last is None or (last.state, last.label) != (now.state, now.label):
             heard = Heard("warming", None) if last is None else Heard(last.state, last.label)
@@ -179,6 +179,12 @@ class Stage:
         """Publish a message and keep it."""
         self.published.append(message)
         self.server.publish(message, confidence)
+
+    async def emptied(self) -> None:
+        """Wait until all connections have ended."""
+        async with asyncio.timeout(PATIENCE):
+            while len(self.server._limiter) or self.server.clients:  # noqa: ASYNC110 - nobody tells
+                await asyncio.sleep(0.01)
 
     @contextlib.asynccontextmanager
     async def listener(self, **options: Any) -> AsyncIterator[Listener]:
@@ -224,7 +230,7 @@ class Stage:
         async with self.listener() as pace:
             await pace.greeting()
             await pace.ask("subscribe", types=["level"])
-            while not any(s.filter.subscription.types == {*types} for s in self.server._subscribers.values()):
+            while not any(s.subscription.types == {*types} for s in self.server._subscribers):
                 self.server.publish(Level(self.time, -18.0, -6.0, clipped=False))
                 await pace.get()
 

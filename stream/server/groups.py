@@ -1,0 +1,65 @@
+"""Subscribers by what they get."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Generic, TypeVar
+
+from stream.protocol.filter import Filter
+from stream.protocol.messages import Message
+
+T = TypeVar("T")
+
+
+@dataclass(slots=True, eq=False)
+class _Group(Generic[T]):
+    filter: Filter
+    members: dict[T, None] = field(default_factory=dict)  # in the order in which they came
+
+
+class SubscriberGroups(Generic[T]):
+    """Groups of subscribers whose filters decide alike, so that each message is looked at once for each group.
+
+    Hundreds of clients have few subscriptions, most of them the default one.
+    """
+
+    def __init__(self) -> None:
+        self._groups: list[_Group[T]] = []
+        self._group_of: dict[T, _Group[T]] = {}
+
+    def __len__(self) -> int:
+        return len(self._group_of)
+
+    def __iter__(self) -> Iterator[T]:
+        return iter(self._group_of)
+
+    def join(self, subscriber: T, new: Filter) -> None:
+        """Let a subscriber get what a filter admits from now on, instead of what it got so far."""
+        self.leave(subscriber)
+        group = next((it for it in self._groups if it.filter == new), None)
+        if group is None:
+            group = _Group(new)
+            self._groups.append(group)
+        group.members[subscriber] = None
+        self._group_of[subscriber] = group
+
+    def leave(self, subscriber: T) -> None:
+        """Let a subscriber get nothing any more."""
+        group = self._group_of.pop(subscriber, None)
+        if group is not None:
+            del group.members[subscriber]
+            if not group.members:
+                self._groups.remove(group)
+
+    def wants(self, kind: str) -> bool:
+        """Whether anybody subscribes to a type of message."""
+        return any(kind in group.filter.subscription.types for group in self._groups)
+
+    def receivers(self, message: Message, confidence: float) -> list[T]:
+        """Return who gets a message; to be asked once for each. For `confidence` see `Filter.admits`."""
+        receivers: list[T] = []
+        for group in self._groups:
+            if group.filter.admits(message, confidence):
+                receivers.extend(group.members)
+        return receivers
