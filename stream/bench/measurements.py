@@ -255,7 +255,7 @@ async def _fanout() -> Figures:
     async with server.listening("127.0.0.1", 0) as address:
         host, _, port = address.removeprefix("http://").rstrip("/").rpartition(":")
         crowd = await asyncio.create_subprocess_exec(
-            sys.executable, "-m", "stream.bench.fanout", host, port, str(_SUBSCRIBERS), stdout=asyncio.subprocess.PIPE
+            sys.executable, "-m", "stream.bench.load_generator", host, port, str(_SUBSCRIBERS), stdout=asyncio.subprocess.PIPE
         )
         while server.clients < _SUBSCRIBERS + 1:  # noqa: ASYNC110 - nobody tells when all are there
             await asyncio.sleep(0.1)
