@@ -41,6 +41,10 @@ class OutputError(SoloistError):
     """Standard output that cannot be written."""
 
 
+class BenchError(SoloistError):
+    """A measurement that cannot be taken."""
+
+
 class ConnectionLostError(SoloistError):
     """There is no connection to the server now."""
 

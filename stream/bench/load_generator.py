@@ -83,6 +83,11 @@ def _labels(arrivals: list[Arrival]) -> list[tuple[int, float]]:
 
 
 def _run(host: str, port: int, count: int) -> None:
+    """Subscribe `count` times, and once more without reading, until the server closes.
+
+    Then write a line of JSON for each that read: its labels, as pairs of sequence number and age in seconds.
+    Ages need one clock for both processes, so a label's time has to be `time.monotonic()`.
+    """
     subscribers = [_subscribe(host, port) for _ in range(count)]
     stalled = _subscribe(host, port)
     arrivals = _receive(subscribers)

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 from stream import __version__
-from stream.cli import commands
+from stream.cli import bench, commands
 
 
 class _Parser(argparse.ArgumentParser):
@@ -82,10 +82,7 @@ def parser() -> argparse.ArgumentParser:
     install.add_argument("--print", action="store_true", default=False, help="write the unit to standard output only")
     install.add_argument("--force", action="store_true", default=False, help="replace a unit that differs")
 
-    bench = add("bench", commands.measure, "measure this machine")
-    bench.add_argument("--json", action="store_true", default=False, help="one flat JSON object")
-    bench.add_argument("--soak", type=float, metavar="HOURS", help="hear this much audio, and nothing else")
-    bench.add_argument("--model", metavar="NAME|PATH", help="model to measure")
+    bench.add_arguments(add("bench", bench.measure, "measure this machine, alone or beside another installation"))
 
     subparsers.add_parser("train", help="the laboratory (needs the train extra)", add_help=False)
     return parser

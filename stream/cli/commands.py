@@ -177,17 +177,6 @@ def install_service(options: argparse.Namespace) -> int:
     return 0
 
 
-def measure(options: argparse.Namespace) -> int:
-    """Measure this machine."""
-    from stream.bench import measurements as bench
-
-    model = vars(options).get("model")
-    soak = vars(options).get("soak")
-    figures = bench.soak(soak, model) if soak is not None else bench.measure(model)
-    sys.stdout.write(bench.as_json(figures) if options.json else bench.as_table(figures))
-    return 0
-
-
 def train(arguments: list[str]) -> int:
     """Enter the laboratory, which takes its arguments as they are."""
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # TensorFlow would tell of GPUs that are not there

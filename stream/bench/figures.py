@@ -1,0 +1,66 @@
+"""The figures of the design, with which way is better and what is wanted of each."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+from stream.errors import ConfigError
+
+Figures = dict[str, float | None]
+"""What was measured, under the keys of `FIGURES`; None for what could not be measured here."""
+
+
+@dataclass(frozen=True, slots=True)
+class Figure:
+    """What a figure is and what it is to be."""
+
+    group: str
+    """Those of one group are measured together."""
+    what: str
+    unit: str
+    is_lower_better: bool
+    target: float
+    """At most this where lower is better, at least this where it is not."""
+
+    def is_met(self, value: float) -> bool:
+        """Whether a value is as good as the target."""
+        return value <= self.target if self.is_lower_better else value >= self.target
+
+
+FIGURES: Final = {
+    "hop_ms_p50": Figure("hop", "one hop, median", "ms", True, 1.2),
+    "hop_ms_p99": Figure("hop", "one hop, 99th percentile", "ms", True, 5.0),
+    "feature_ratio": Figure("features", "librosa's features / ours", "x", False, 12.0),
+    "librosa_ratio": Figure("features", "hop the usual way / ours", "x", False, 3.5),
+    "handover_ms_p95": Figure("handover", "audio handed over to label written, 95 %", "ms", True, 15.0),
+    "rss_mb": Figure("memory", "resident memory with a subscriber", "MB", True, 120.0),
+    "startup_s": Figure("start", "process start to serving", "s", True, 1.0),
+    "fanout_p99_ms": Figure("fanout", "500 subscribers, one stalled: label's age, 99 %", "ms", True, 50.0),
+    "fanout_lost": Figure("fanout", "500 subscribers: messages lost by healthy ones", "", True, 0.0),
+    "realtime_factor": Figure("files", "classify: audio seconds per second", "x", False, 200.0),
+    "soak_hours": Figure("soak", "audio through one recognizer", "h", False, 24.0),
+    "soak_rss_growth_mb": Figure("soak", "memory that it took meanwhile", "MB", True, 1.0),
+}
+
+GROUPS: Final = tuple(dict.fromkeys(figure.group for figure in FIGURES.values() if figure.group != "soak"))
+"""What `measurements.measure` can be asked for; the soak takes hours and is asked for by itself."""
+
+
+def checked_groups(groups: tuple[str, ...]) -> tuple[str, ...]:
+    """Return groups as they are if there are such.
+
+    Raises
+    ------
+    ConfigError
+        If there are not.
+    """
+    for group in groups or ("",):
+        if group not in GROUPS:
+            raise ConfigError(f'--only has "{group}"; expected some of {", ".join(GROUPS)}')
+    return groups
+
+
+def keys(groups: tuple[str, ...]) -> list[str]:
+    """Return the keys of the figures of some groups, in the order of `FIGURES`."""
+    return [key for key, figure in FIGURES.items() if figure.group in groups]
