@@ -156,9 +156,14 @@ def build(folder: Path, root: Path) -> Path:
     sys.exit(f"qemu-aarch64 does not take our plugin: {tried.stderr}")
 
 
+def environment_of(more: dict[str, str]) -> dict[str, str]:
+    """Return the variables of what is counted: ours, but bytecode is kept as that of an installation is."""
+    return {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"} | more
+
+
 def count(command: list[str], environment: dict[str, str]) -> int:
     """Run a command and return the instructions that it took."""
-    done = subprocess.run(command, capture_output=True, text=True, env={**os.environ, **environment})
+    done = subprocess.run(command, capture_output=True, text=True, env=environment_of(environment))
     found = re.search(r"I +refs: +([\d,]+)", done.stderr)
     if done.returncode or not found:
         sys.exit(f"{' '.join(command)}: {done.stderr}")
@@ -187,6 +192,11 @@ def main() -> None:
         for part in options.parts.split(","):
             more = MORE_OF_LITTLE if part in ("smooth", "encode") else MORE
             few, many = (0, 1) if part == "start" else (FEW, FEW + more)
+            if part == "start" and not options.folder:
+                # A checkout may have no bytecode yet, and to compile is not to start.
+                subprocess.run(
+                    [sys.executable, __file__, "--work", part, "1"], check=True, env=environment_of(environment)
+                )
             taken = count(command(part, many), environment) - count(command(part, few), environment)
             sys.stdout.write(f"{part:10}{taken / (many - few) / 1e6:9.3f} million  {PARTS[part]}\n")
             sys.stdout.flush()

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Literal
 
-from stream.bench.figures import FIGURES, Figures, keys
+from stream.bench.figures import FIGURES, GROUPS, Figures, keys
 from stream.bench.installation import other_installation, this_installation
 from stream.errors import ConfigError
 
@@ -123,10 +123,9 @@ def compared(
     groups : tuple of str, optional
         Whose figures are compared; without it those that either of them has.
     """
+    # A bench of version 0.1 lists the figures of a soak too, which it has not measured.
     had = dict.fromkeys(key for figures in (*ours, *theirs) for key in figures)
-    shown = (
-        keys(groups) if groups else [key for key in FIGURES if key in had] + [key for key in had if key not in FIGURES]
-    )
+    shown = keys(groups or GROUPS) + [key for key in had if key not in FIGURES and not groups]
     return {
         key: _compared_figure(key, [bench.get(key) for bench in ours], [bench.get(key) for bench in theirs])
         for key in shown

@@ -100,7 +100,7 @@ def this_installation() -> Installation:
 def other_installation(against: str) -> Installation:
     """Return the one that a command runs.
 
-    It gets the variables that this one has, but for those that would lead its Python to our modules.
+    It gets the variables that this one gets, but for those that would lead its Python to our modules.
 
     Parameters
     ----------

@@ -23,8 +23,16 @@ def environment() -> dict[str, str]:
 
 
 def without_settings() -> dict[str, str]:
-    """Return the variables of this process, but for those that are settings of Soloist."""
-    return {name: value for name, value in os.environ.items() if not name.startswith("SOLOIST_")}
+    """Return the variables of this process, but for those that are settings of Soloist.
+
+    And but for the one that forbids Python to keep bytecode: an installation from a wheel has it, a checkout gets it,
+    and what has none takes half as long again to start.
+    """
+    return {
+        name: value
+        for name, value in os.environ.items()
+        if not name.startswith("SOLOIST_") and name != "PYTHONDONTWRITEBYTECODE"
+    }
 
 
 def resident_mb(process: int | None = None) -> float:

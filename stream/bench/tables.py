@@ -63,16 +63,16 @@ def comparison_as_table(comparison: Comparison) -> str:
     lines = [
         f"ours    {comparison.ours}, this installation\n",
         f"theirs  {comparison.theirs}, {printable(comparison.against)}\n",
-        f"rounds  {comparison.rounds}\n\n",
-        f"{'':<16}{'ours':>9}{'theirs':>9}     {'ratio':>6} {'of rounds':<13}{'ours is':<14}{'(medians)'}\n",
+        f"rounds  {comparison.rounds}, of which these are medians\n\n",
+        f"{'':<16}{'ours':>9}{'theirs':>9}     {'ratio':>6} {'(min - max)':<15}{'ours is':<14}\n",
     ]
     for key, figure in comparison.figures.items():
         known = FIGURES.get(key)
         unit, what = (known.unit, known.what) if known else ("", "")
         ratio = _NONE if figure.ratio is None else f"{figure.ratio:.2f}"
-        spread = f"{min(figure.ratios):.2f} - {max(figure.ratios):.2f}" if figure.ratios else ""
+        spread = f"({min(figure.ratios):.2f} - {max(figure.ratios):.2f})" if len(figure.ratios) > 1 else ""
         lines.append(
-            f"{key:<16}{_shown(figure.ours):>9}{_shown(figure.theirs):>9} {unit:<3} {ratio:>6} {spread:<13}"
+            f"{key:<16}{_shown(figure.ours):>9}{_shown(figure.theirs):>9} {unit:<3} {ratio:>6} {spread:<15}"
             f"{_verdict(figure):<14}{what}\n"
         )
     lines.append(
