@@ -76,6 +76,7 @@ def work(part: str, times: int) -> None:
     from stream.recognition.recognizer import Recognizer
     from stream.recognition.settings import MODEL
     from stream.recognition.smoothing import Smoother
+    from stream.service import translation
 
     model = part.removeprefix("hop-")
     classifier = Classifier(bundle.load(model if model in MODELS else MODEL))
@@ -108,7 +109,7 @@ def work(part: str, times: int) -> None:
         for _ in range(times):
             smoother.update(raw, HOP / 22050)
     elif part == "encode":
-        label = next(Recognizer(classifier).feed(audio)).estimate
+        label = translation.label(next(Recognizer(classifier).feed(audio)).estimate)
         for _ in range(times):
             encode(label)
     else:
