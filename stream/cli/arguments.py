@@ -82,7 +82,7 @@ def parser() -> argparse.ArgumentParser:
     install.add_argument("--print", action="store_true", default=False, help="write the unit to standard output only")
     install.add_argument("--force", action="store_true", default=False, help="replace a unit that differs")
 
-    bench.add_arguments(add("bench", bench.measure, "measure this machine, alone or beside another installation"))
+    bench.add_arguments(add("bench", bench.execute, bench.HELP))
 
     subparsers.add_parser("train", help="the laboratory (needs the train extra)", add_help=False)
     return parser

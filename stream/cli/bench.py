@@ -1,51 +1,51 @@
-"""`soloist bench`: measure this machine, or compare with another installation."""
+"""`soloist bench`: what this machine can do, and what another installation can do on it."""
 
 from __future__ import annotations
 
+import argparse
 import sys
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
-from stream.bench.figures import GROUPS
+from stream.bench.figures import GROUPS, checked_groups
 from stream.errors import ConfigError
 
-if TYPE_CHECKING:
-    import argparse
+HELP = "measure this machine, alone or with another installation"
 
 _ROUNDS: Final = 3
 
 
-def add_arguments(bench: argparse.ArgumentParser) -> None:
-    """Add what can be asked for."""
-    bench.add_argument("--json", action="store_true", default=False, help="one flat JSON object")
-    bench.add_argument("--model", metavar="NAME|PATH", help="model to measure; of a NAME --against has its own")
-    bench.add_argument("--only", type=_names, metavar="A,B", help=f"only these: {', '.join(GROUPS)}")
-    bench.add_argument("--soak", type=float, metavar="HOURS", help="hear this much audio, and nothing else")
-    bench.add_argument(
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add what is to be measured."""
+    parser.add_argument("--json", action="store_true", default=False, help="one flat JSON object")
+    parser.add_argument("--model", metavar="NAME|PATH", help="model to measure; of a NAME --against has its own")
+    parser.add_argument("--only", type=_names, metavar="A,B", help=f"only these: {', '.join(GROUPS)}")
+    parser.add_argument("--soak", type=float, metavar="HOURS", help="hear this much audio, and nothing else")
+    parser.add_argument(
         "--against", metavar="COMMAND", help="compare with another installation, as /old/bin/soloist, run in turn"
     )
-    bench.add_argument("--rounds", type=int, metavar="N", help=f"how often both are run ({_ROUNDS})")
+    parser.add_argument("--rounds", type=int, metavar="N", help=f"how often both are run ({_ROUNDS})")
+    parser.set_defaults(execute=execute)
 
 
-def measure(options: argparse.Namespace) -> int:
+def execute(options: argparse.Namespace) -> int:
     """Measure this machine, alone or in turn with another installation."""
     from stream.bench import tables
-    from stream.bench.figures import checked_groups
 
     told = vars(options)
-    against, soak, model = told.get("against"), told.get("soak"), told.get("model")
+    against, hours, model = told.get("against"), told.get("soak"), told.get("model")
     _refuse_what_is_not_together(told)
     groups = checked_groups(told["only"]) if "only" in told else None
     if against is not None:
         from stream.bench.comparison import compare
 
         comparison = compare(against, told.get("rounds", _ROUNDS), groups, model, _report)
-        as_text = tables.comparison_as_json if options.json else tables.comparison_as_table
-        sys.stdout.write(as_text(comparison))
+        write = tables.comparison_as_json if options.json else tables.comparison_as_table
+        sys.stdout.write(write(comparison))
         return 0
-    if soak is not None:
-        from stream.bench.soak import soak as measured_soak
+    if hours is not None:
+        from stream.bench.soak import soak
 
-        figures = measured_soak(soak, model)
+        figures = soak(hours, model)
     else:
         from stream.bench.measurements import measure
 
