@@ -143,7 +143,7 @@ def _compared_figure(key: str, ours: list[float | None], theirs: list[float | No
             sign = _sign([math.log(ratio) for ratio in ratios], math.log1p(_LEAST_DIFFERENCE))
         else:
             sign = _sign([mine - other for mine, other in pairs], 0.0)
-        good = -1 if FIGURES[key].is_lower_better else 1
+        good = -1 if FIGURES[key].better == "lower" else 1
         verdict = "equal" if not sign else "better" if sign == good else "worse"
     return ComparedFigure(_median(ours), _median(theirs), ratios, verdict)
 

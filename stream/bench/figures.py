@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, Literal
 
 from stream.errors import ConfigError
 
@@ -19,28 +19,28 @@ class Figure:
     """Those of one group are measured together."""
     what: str
     unit: str
-    is_lower_better: bool
+    better: Literal["lower", "higher"]
     target: float
-    """At most this where lower is better, at least this where it is not."""
+    """At most this where lower is better, at least this where higher is."""
 
     def is_met(self, value: float) -> bool:
         """Whether a value is as good as the target."""
-        return value <= self.target if self.is_lower_better else value >= self.target
+        return value <= self.target if self.better == "lower" else value >= self.target
 
 
 FIGURES: Final = {
-    "hop_ms_p50": Figure("hop", "one hop, median", "ms", True, 1.2),
-    "hop_ms_p99": Figure("hop", "one hop, 99th percentile", "ms", True, 5.0),
-    "feature_ratio": Figure("features", "librosa's features / ours", "x", False, 12.0),
-    "librosa_ratio": Figure("features", "hop the usual way / ours", "x", False, 3.5),
-    "handover_ms_p95": Figure("handover", "audio handed over to label written, 95 %", "ms", True, 15.0),
-    "rss_mb": Figure("memory", "resident memory with a subscriber", "MB", True, 120.0),
-    "startup_s": Figure("start", "process start to serving", "s", True, 1.0),
-    "fanout_p99_ms": Figure("fanout", "500 subscribers, one stalled: label's age, 99 %", "ms", True, 50.0),
-    "fanout_lost": Figure("fanout", "500 subscribers: messages lost by healthy ones", "", True, 0.0),
-    "realtime_factor": Figure("files", "classify: audio seconds per second", "x", False, 200.0),
-    "soak_hours": Figure("soak", "audio through one recognizer", "h", False, 24.0),
-    "soak_rss_growth_mb": Figure("soak", "memory that it took meanwhile", "MB", True, 1.0),
+    "hop_ms_p50": Figure("hop", "one hop, median", "ms", "lower", 1.2),
+    "hop_ms_p99": Figure("hop", "one hop, 99th percentile", "ms", "lower", 5.0),
+    "feature_ratio": Figure("features", "librosa's features / ours", "x", "higher", 12.0),
+    "librosa_ratio": Figure("features", "hop the usual way / ours", "x", "higher", 3.5),
+    "handover_ms_p95": Figure("handover", "audio handed over to label written, 95 %", "ms", "lower", 15.0),
+    "rss_mb": Figure("memory", "resident memory with a subscriber", "MB", "lower", 120.0),
+    "startup_s": Figure("start", "process start to serving", "s", "lower", 1.0),
+    "fanout_p99_ms": Figure("fanout", "500 subscribers, one stalled: label's age, 99 %", "ms", "lower", 50.0),
+    "fanout_lost": Figure("fanout", "500 subscribers: messages lost by healthy ones", "", "lower", 0.0),
+    "realtime_factor": Figure("files", "classify: audio seconds per second", "x", "higher", 200.0),
+    "soak_hours": Figure("soak", "audio through one recognizer", "h", "higher", 24.0),
+    "soak_rss_growth_mb": Figure("soak", "memory that it took meanwhile", "MB", "lower", 1.0),
 }
 
 GROUPS: Final = tuple(dict.fromkeys(figure.group for figure in FIGURES.values() if figure.group != "soak"))

@@ -22,7 +22,7 @@ def as_table(figures: Figures) -> str:
     lines = []
     for key, value in figures.items():
         figure = FIGURES[key]
-        sign = "<=" if figure.is_lower_better else ">="
+        sign = "<=" if figure.better == "lower" else ">="
         wanted = f"{sign} {figure.target:g} {figure.unit}"
         if value is None:
             shown, verdict = _NONE, "not measured"
