@@ -48,16 +48,16 @@ class Capture:
     Parameters
     ----------
     settings : AudioSettings
-    on_alive : callable
+    on_idle : callable
         Called now and then while there is no audio and that is in order; not while the sound system hangs, for from
         that only another start may help.
     """
 
-    def __init__(self, settings: AudioSettings, on_alive: Callable[[], None] = lambda: None) -> None:
+    def __init__(self, settings: AudioSettings, on_idle: Callable[[], None] = lambda: None) -> None:
         self.source: Source | None = None
         """The open source, if any."""
         self._settings = settings
-        self._on_alive = on_alive
+        self._on_idle = on_idle
         self._worker = Worker("capture")
         self._opening: asyncio.Future[Source] | None = None
         self._has_opened = False  # whether PortAudio knows of the devices there were, not of those there are
@@ -171,7 +171,7 @@ class Capture:
                 # Only time in which we ran counts: a process that was suspended finds its audio a moment later.
                 left -= _TICK
             if not self.is_live:
-                self._on_alive()  # who feeds standard input may pause
+                self._on_idle()  # who feeds standard input may pause
             if source.queue.deliveries != deliveries:
                 deliveries, left = source.queue.deliveries, DELIVERY_TIMEOUT
             elif left <= 0 and not self._reported_idle:
@@ -198,7 +198,7 @@ class Capture:
             await asyncio.sleep(min(seconds, _TICK))
             seconds -= _TICK
             if self._opening is None:
-                self._on_alive()
+                self._on_idle()
             if _cards() != cards:
                 self._pauses = iter(RETRY_SECONDS)  # the card may need a moment
                 return

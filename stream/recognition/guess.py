@@ -10,7 +10,7 @@ import numpy as np
 from stream.recognition.classifier import Probabilities
 from stream.recognition.results import Stretch
 
-LEAST: Final = 0.15
+MIN_PROBABILITY: Final = 0.15
 """Smoothed probability from which on a guess is worth telling."""
 _HOPS: Final = 2  # a single hop is chance
 
@@ -54,7 +54,7 @@ class GuessTracker:
         if shown is not None:
             others[shown] = 0.0
         best = int(np.argmax(others))
-        present = best if others[best] >= LEAST else None
+        present = best if others[best] >= MIN_PROBABILITY else None
         ended = None
         if present != self._present:
             ended = self.close(time)

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stream.recognition.guess import LEAST, GuessTracker
+from stream.recognition.guess import MIN_PROBABILITY, GuessTracker
 from stream.recognition.results import Stretch
 
 NAMES = ("flute", "piano", "violin")
@@ -48,8 +48,8 @@ def test_the_unknown_has_guesses_too() -> None:
 def test_a_single_hop_is_chance() -> None:
     """A guess of one hop is not told, and neither is one that is too improbable."""
     assert told([([0.3, 0.0, 0.7], 2), ([0.0, 0.3, 0.7], 2), ([0.3, 0.0, 0.7], 2)]) == []
-    assert told([([LEAST - 1e-6, 0.0, 0.7], 2)] * 9) == []
-    assert len(told([([LEAST, 0.0, 0.7], 2)] * 2)) == 1
+    assert told([([MIN_PROBABILITY - 1e-6, 0.0, 0.7], 2)] * 9) == []
+    assert len(told([([MIN_PROBABILITY, 0.0, 0.7], 2)] * 2)) == 1
 
 
 def test_where_nothing_is_estimated_there_is_no_guess() -> None:
@@ -59,7 +59,8 @@ def test_where_nothing_is_estimated_there_is_no_guess() -> None:
 
 
 HOP = st.tuples(
-    st.lists(st.sampled_from([0.0, 0.1, LEAST, 0.2, 0.4]), min_size=3, max_size=3), st.none() | st.integers(0, 2)
+    st.lists(st.sampled_from([0.0, 0.1, MIN_PROBABILITY, 0.2, 0.4]), min_size=3, max_size=3),
+    st.none() | st.integers(0, 2),
 )
 
 
@@ -68,7 +69,9 @@ def test_guesses_are_the_runs_of_the_second_best(hops: Hops) -> None:
     """Whatever is heard, the guesses are the stretches of two hops or more with the same most probable other one."""
     seconds: list[str | None] = []
     for probabilities, shown in hops:
-        others = [(-value, index) for index, value in enumerate(probabilities) if index != shown and value >= LEAST]
+        others = [
+            (-value, index) for index, value in enumerate(probabilities) if index != shown and value >= MIN_PROBABILITY
+        ]
         seconds.append(NAMES[min(others)[1]] if others else None)
     expected, start = [], 0
     for name, run in itertools.groupby(seconds):
