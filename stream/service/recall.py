@@ -28,17 +28,27 @@ def read(path: Path, now: float) -> list[Record]:
         return list(dict.fromkeys((*by_clock, *reader.records(since=newest - PAST_SECONDS))))
 
 
-def lately(records: Sequence[Record], utc: float) -> list[Segment | Guess | Mark | Outage]:
-    """Return what was heard before a stream, at its own Unix time, whenever that of stream time 0 is another.
-
-    What is too old is left out, and so is what seems to be later than the stream, as it does after a start with a
-    clock that is slow; both are there when the clock is right.
+class Past:
+    """What was heard before a stream, whatever the Unix time of that turns out to be.
 
     Parameters
     ----------
     records : sequence of Record
-    utc : float
-        Unix time of stream time 0, as it is known now.
     """
-    kept = [record for record in records if record.end is None or record.end > utc - PAST_SECONDS]
-    return list(messages_before(kept, utc))
+
+    def __init__(self, records: Sequence[Record]) -> None:
+        self._records = records
+
+    def messages(self, utc: float) -> list[Segment | Guess | Mark | Outage]:
+        """Return what was heard, each at its own Unix time, as messages of the stream with negative times.
+
+        What is too old is left out, and so is what seems to be later than the stream, as it does after a start with a
+        clock that is slow; both are there when the clock is right.
+
+        Parameters
+        ----------
+        utc : float
+            Unix time of stream time 0, as it is known now.
+        """
+        kept = [record for record in self._records if record.end is None or record.end > utc - PAST_SECONDS]
+        return list(messages_before(kept, utc))

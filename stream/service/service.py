@@ -8,7 +8,7 @@ import secrets
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from stream import __version__
 from stream.audio.capture import OPEN_TIMEOUT
@@ -22,7 +22,7 @@ from stream.server.access import Access
 from stream.server.http import Health as HealthReport
 from stream.server.metrics import Metrics
 from stream.server.server import Server
-from stream.service import recall, reload, translation
+from stream.service import reload, translation
 from stream.service.events import (
     Event,
     Events,
@@ -37,9 +37,11 @@ from stream.service.line import Line
 from stream.service.listening import Listening
 from stream.service.metrics import ServiceMetrics
 from stream.service.session_logging import SessionLogging
-from stream.session_log.reader import Record
 from stream.settings.settings import Settings
 from stream.system.worker import Worker
+
+if TYPE_CHECKING:
+    from stream.service.recall import Past
 
 _STATUS_SECONDS: Final = 2.0
 _START_SECONDS: Final = 30.0  # patience with a sound system without which there is nothing to do
@@ -89,7 +91,7 @@ class Service:
             self.events.publish,  # the marks that clients set
             Access.of(settings.server),
         )
-        self._past: list[Record] = []  # heard before the service started
+        self._past: Past | None = None
         # The server first, for its clients wait; the others can.
         for take in (self._serve, self._session_logging.take, self._health.take, self._metrics.take, self._follow):
             self.events.add(take)
@@ -252,6 +254,8 @@ class Service:
 
     async def _recall(self, log: Path) -> None:
         """Read from the session log what was heard before, while everything else goes on."""
+        from stream.service import recall  # takes time to import, and the first start has nothing to read
+
         try:
             records = await self._worker.submit(recall.read, log, self._started)
         except Exception as error:  # whatever is in the file: it is about the past
@@ -259,12 +263,13 @@ class Service:
             return
         now = time.time()
         # What this run has written while the log was read is in the history anyway.
-        self._past = [it for it in records if not self._started <= it.start <= now]
+        self._past = recall.Past([it for it in records if not self._started <= it.start <= now])
         self._place_past()
 
     def _place_past(self) -> None:
         """Have what was heard before in the history, by the Unix time of stream time 0 as it is known now."""
-        self.server.recall(recall.lately(self._past, self._listening.utc))
+        if self._past is not None:
+            self.server.recall(self._past.messages(self._listening.utc))
 
 
 def _read(settings: Settings) -> tuple[Access, Classifier]:
