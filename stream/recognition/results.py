@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Literal, TypeAlias
+from typing import Literal, NamedTuple, TypeAlias
 
 from stream.recognition.mel import Array
 
@@ -12,8 +11,7 @@ State: TypeAlias = Literal["warming", "silence", "unknown", "instrument"]
 """Less than a window was heard; the level is below the gate; nothing passes its threshold; an instrument is named."""
 
 
-@dataclass(frozen=True, slots=True)
-class Heard:
+class Heard(NamedTuple):
     """A state, and the instrument that goes with it."""
 
     state: State
@@ -21,8 +19,7 @@ class Heard:
     """None unless the state is `instrument`."""
 
 
-@dataclass(frozen=True, slots=True)
-class Estimate:
+class Estimate(NamedTuple):
     """What is heard at the end of one hop."""
 
     seq: int
@@ -47,8 +44,7 @@ class Estimate:
     """Largest sample of the hop, in dBFS, -120 for nothing."""
 
 
-@dataclass(frozen=True, slots=True)
-class Transition:
+class Transition(NamedTuple):
     """Another state or instrument is heard from now on."""
 
     time: float
@@ -57,8 +53,7 @@ class Transition:
     now: Heard
 
 
-@dataclass(frozen=True, slots=True)
-class Stretch:
+class Stretch(NamedTuple):
     """A closed part of the stream in which one thing was heard."""
 
     start: float
@@ -71,8 +66,7 @@ class Stretch:
     """Mean over the stretch, 0 to 1."""
 
 
-@dataclass(frozen=True, slots=True)
-class Result:
+class Result(NamedTuple):
     """What one hop brought."""
 
     estimate: Estimate

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
 
 from stream.protocol.messages import Change, Guess, Heard, Message, Outage, Segment, Spectrum
@@ -48,7 +46,7 @@ def test_a_hop_is_told_as_its_messages() -> None:
         HOP.label,
         Spectrum(1.0, [[0.0]]),
     )
-    hop = replace(HOP, segment=parts[0], guess=parts[1], change=parts[2], spectrum=parts[4])
+    hop = HOP._replace(segment=parts[0], guess=parts[1], change=parts[2], spectrum=parts[4])
     assert told(hop) == [(part, HOP.label.confidence) for part in parts]
     assert told(HOP) == [(HOP.label, HOP.label.confidence)]
 
