@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
-import os
 import random
 import ssl
 from collections.abc import AsyncIterator, Iterable
@@ -13,14 +12,15 @@ from dataclasses import dataclass
 from http import HTTPStatus
 from types import TracebackType
 from typing import Any, ClassVar, Final, Self
-from urllib.parse import urlsplit, urlunsplit
 
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidMessage, InvalidStatus, InvalidURI
 from websockets.frames import CloseCode
 
 from stream.errors import ConfigError, ConnectionLostError, ProtocolError, RefusedError
-from stream.protocol.messages import PROTOCOL, Hello, Label, Message, decode
+from stream.protocol.address import address, failure_text, host_and_port, with_other_scheme
+from stream.protocol.encoding import decode
+from stream.protocol.messages import PROTOCOL, Hello, Label, Message
 from stream.protocol.outbox import Outbox
 from stream.protocol.requests import parse
 
@@ -28,8 +28,6 @@ FIRST_RETRY: Final = 0.25
 """Seconds before a lost connection is tried again for the first time; each further time it is twice as long."""
 LONGEST_RETRY: Final = 8.0
 """Seconds between two tries at the most."""
-PORT: Final = 8765
-"""Port of an address that names none, that of `soloist run` by default."""
 _SILENCE: Final = 5.0  # seconds without an answer to a ping, after which the connection is given up
 
 
@@ -210,8 +208,9 @@ class Client:
                     ) from error
                 except (OSError, TimeoutError, InvalidHandshake) as error:
                     if isinstance(error, InvalidMessage) and self._tls is None and await _has_tls(self.url):
-                        raise RefusedError(f"{self.url}: the server has TLS; try {_other(self.url)}") from error
-                    reason = _trouble(error, self.url)
+                        other = with_other_scheme(self.url)
+                        raise RefusedError(f"{self.url}: the server has TLS; try {other}") from error
+                    reason = failure_text(error, self.url)
                 finally:
                     self._connection = None
                 wait = retry * random.uniform(0.8, 1.2)  # so that not all clients come back at once
@@ -274,38 +273,13 @@ def _reason(connection: ClientConnection) -> str:
     return reason or f"the server closed the connection with code {code}"
 
 
-def _trouble(error: Exception, url: str) -> str:
-    """Say what was tried when no connection came about, and what was in the way."""
-    errno, words = getattr(error, "errno", None), getattr(error, "strerror", None)
-    if isinstance(error, ssl.SSLError | ConnectionResetError) and url.startswith("wss:"):
-        text = f"TLS does not come about; if the server has none, try {_other(url)}"
-    elif errno and errno > 0:
-        # asyncio's text for a refused connection is longer, and no clearer, than the system's.
-        text = os.strerror(errno)
-    else:
-        text = words or str(error) or type(error).__name__
-    host, port = _place(url)
-    return f"{f'[{host}]' if ':' in host else host}:{port}: {text}"
-
-
-def _place(url: str) -> tuple[str, int]:
-    """Return the host and the port of an address that is complete."""
-    parts = urlsplit(url)
-    return parts.hostname or "", parts.port or (443 if parts.scheme == "wss" else 80)
-
-
-def _other(url: str) -> str:
-    """Return an address with TLS if it is one without, and the other way round."""
-    return url.replace("ws:", "wss:", 1) if url.startswith("ws:") else url.replace("wss:", "ws:", 1)
-
-
 async def _has_tls(url: str) -> bool:
     """Find out whether a server speaks TLS. It is told nothing, so that it need not be trusted."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
     try:
         async with asyncio.timeout(_SILENCE):
-            _, writer = await asyncio.open_connection(*_place(url), ssl=context)
+            _, writer = await asyncio.open_connection(*host_and_port(url), ssl=context)
     except OSError:
         return False
     writer.transport.abort()
@@ -324,23 +298,3 @@ def _trust(ca: str | None) -> ssl.SSLContext:
     except OSError as error:
         reason = "no PEM with a certificate" if isinstance(error, ssl.SSLError) else error.strerror
         raise ConfigError(f'ca is "{ca}": {reason}') from error
-
-
-def address(url: str) -> str:
-    """Complete an address: ``HOST:PORT``, or ``HOST`` alone, to ``ws://HOST:PORT/ws``.
-
-    Raises
-    ------
-    ConfigError
-        When it cannot be an address of a WebSocket.
-    """
-    text = url if "://" in url else f"ws://{url}"
-    try:
-        parts = urlsplit(text)
-        scheme = {"http": "ws", "https": "wss"}.get(parts.scheme, parts.scheme)
-        if scheme in ("ws", "wss") and parts.hostname and parts.port != 0:
-            place = parts.netloc if parts.port or "://" in url else f"{parts.netloc.rstrip(':')}:{PORT}"
-            return urlunsplit((scheme, place, parts.path if parts.path not in ("", "/") else "/ws", "", ""))
-    except ValueError:
-        pass
-    raise ConfigError(f"address is {url!r}; expected HOST, HOST:PORT or ws://HOST:PORT/ws")

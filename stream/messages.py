@@ -1,3 +1,45 @@
-"""The messages under the path that they had before version 0.2; they are in `stream.protocol.messages`."""
+"""The messages under the path that they had before version 0.2; they are in `stream.protocol`."""
 
-from stream.protocol.messages import *  # noqa: F403
+from stream.protocol.encoding import decode, encode, encode_history
+from stream.protocol.messages import (
+    PROTOCOL,
+    Change,
+    Error,
+    Guess,
+    Heard,
+    Hello,
+    History,
+    Label,
+    Level,
+    Mark,
+    Message,
+    Outage,
+    Pong,
+    Segment,
+    Spectrum,
+    State,
+    Status,
+)
+
+__all__ = [
+    "PROTOCOL",
+    "Change",
+    "Error",
+    "Guess",
+    "Heard",
+    "Hello",
+    "History",
+    "Label",
+    "Level",
+    "Mark",
+    "Message",
+    "Outage",
+    "Pong",
+    "Segment",
+    "Spectrum",
+    "State",
+    "Status",
+    "decode",
+    "encode",
+    "encode_history",
+]

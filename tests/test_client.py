@@ -26,20 +26,9 @@ from stream import client as module
 from stream.cli.listen import Display
 from stream.client import Client, Disconnected, address
 from stream.errors import ConfigError, ConnectionLostError, RefusedError
-from stream.protocol.messages import (
-    Change,
-    Error,
-    Guess,
-    Hello,
-    History,
-    Label,
-    Mark,
-    Message,
-    Outage,
-    Segment,
-    Status,
-    encode,
-)
+from stream.protocol.address import failure_text
+from stream.protocol.encoding import encode
+from stream.protocol.messages import Change, Error, Guess, Hello, History, Label, Mark, Message, Outage, Segment, Status
 from stream.protocol.requests import TYPES
 from stream.server.access import tls_context
 from stream.server.settings import ServerSettings
@@ -283,9 +272,9 @@ async def test_place_that_was_tried_is_named() -> None:
     assert lost.reason == f"127.0.0.1:{port}: Connection refused"
     refused = ConnectionRefusedError(errno.ECONNREFUSED, "Connect call failed")
     nameless = socket.gaierror(socket.EAI_NONAME, "Name or service not known")
-    assert module._trouble(refused, address("localhost")) == "localhost:8765: Connection refused"
-    assert module._trouble(refused, address("wss://[::1]")) == "[::1]:443: Connection refused"
-    assert module._trouble(nameless, address("stage:1")) == "stage:1: Name or service not known"
+    assert failure_text(refused, address("localhost")) == "localhost:8765: Connection refused"
+    assert failure_text(refused, address("wss://[::1]")) == "[::1]:443: Connection refused"
+    assert failure_text(nameless, address("stage:1")) == "stage:1: Name or service not known"
 
 
 async def test_tls_where_none_was_expected_ends_the_client(certificate: Certificate) -> None:

@@ -25,7 +25,7 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.asyncio.server import ServerConnection, broadcast, serve
 from websockets.extensions.permessage_deflate import ServerPerMessageDeflateFactory
 
-from stream.protocol.messages import encode
+from stream.protocol.encoding import encode
 from stream.recognition import bundle
 from stream.recognition.classifier import Classifier
 from stream.recognition.mel import SAMPLE_RATE

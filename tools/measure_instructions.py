@@ -69,7 +69,7 @@ def work(part: str, times: int) -> None:
 
     from stream.audio.converter import Converter
     from stream.bench.demo_audio import demo_audio
-    from stream.protocol.messages import encode
+    from stream.protocol.encoding import encode
     from stream.recognition import bundle
     from stream.recognition.classifier import Classifier
     from stream.recognition.mel import WINDOW, StreamingMel

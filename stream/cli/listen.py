@@ -9,7 +9,8 @@ from collections.abc import Mapping
 from typing import Any, TextIO
 
 from stream.client import Client, Disconnected
-from stream.protocol.messages import Change, Error, Guess, Hello, Label, Mark, Message, Outage, Status, encode
+from stream.protocol.encoding import encode
+from stream.protocol.messages import Change, Error, Guess, Hello, Label, Mark, Message, Outage, Status
 
 _BAR = 24
 

@@ -1,18 +1,10 @@
-"""What the server tells, as typed messages, and their one encoding as JSON text frames (protocol version 1)."""
+"""What the server tells, as typed messages (protocol version 1)."""
 
 from __future__ import annotations
 
-import collections.abc
-import dataclasses
-import json
-import math
-import types
-import typing
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar, Final, Literal, TypeAlias
-
-from stream.errors import ProtocolError
+from typing import ClassVar, Final, Literal, TypeAlias
 
 PROTOCOL: Final = 1
 """Version of the protocol."""
@@ -230,106 +222,3 @@ class Error:
 Message: TypeAlias = (
     Hello | Label | Change | Segment | Guess | Level | Spectrum | Status | Outage | Mark | History | Pong | Error
 )  # what a server sends
-
-_CLASSES: Final[dict[str, type[Message]]] = {
-    cls.type: cls
-    for cls in (Hello, Label, Change, Segment, Guess, Level, Spectrum, Status, Outage, Mark, History, Pong, Error)
-}  # fmt: skip
-
-_LISTS: Final[dict[str, type[Message]]] = {"segments": Segment, "guesses": Guess, "marks": Mark, "outages": Outage}
-
-_HINTS: Final[dict[type[Any], dict[str, Any]]] = {
-    cls: typing.get_type_hints(cls) for cls in (*_CLASSES.values(), Heard)
-}  # fmt: skip
-
-
-def encode(message: Message) -> str:
-    """Encode a message as the text of one WebSocket frame.
-
-    Numbers are rounded to four digits after the point: a tenth of a millisecond, a hundredth of a percent.
-    """
-    return json.dumps({"type": message.type, **_plain(message)}, separators=(",", ":"), allow_nan=False)
-
-
-def encode_history(
-    segments: Iterable[str], guesses: Iterable[str], marks: Iterable[str], outages: Iterable[str]
-) -> Iterator[str]:
-    """Encode a `History` whose parts are encoded already; what it yields makes the text together."""
-    before = '{"type":"history",'
-    for name, parts in zip(_LISTS, (segments, guesses, marks, outages), strict=True):
-        yield f'{before}"{name}":['
-        for number, part in enumerate(parts):
-            yield f",{part}" if number else part
-        before = "],"
-    yield "]}"
-
-
-def decode(text: str | bytes) -> Message | None:
-    """Decode what a server sent, ignoring fields that this version does not know.
-
-    Returns
-    -------
-    Message or None
-        None for a type that this version does not know.
-
-    Raises
-    ------
-    ProtocolError
-        When the text is not a message, lacks a field, or has a field of another kind than expected.
-    """
-    try:
-        fields = json.loads(text)
-        cls = _CLASSES.get(fields["type"])
-        return None if cls is None else _build(cls, fields)
-    except (ValueError, KeyError, TypeError, RecursionError) as error:
-        raise ProtocolError("bad-message", f"not a message of protocol {PROTOCOL}: {error!r}") from error
-
-
-def _build(cls: type[Any], fields: dict[str, Any]) -> Any:
-    values = {
-        field.name: fields[field.name]
-        for field in dataclasses.fields(cls)
-        if field.name in fields or field.default is dataclasses.MISSING
-    }
-    if cls is Change:
-        values["previous"] = _build(Heard, values["previous"])
-    elif cls is History:
-        values |= {name: [_build(part, fields) for fields in values[name]] for name, part in _LISTS.items()}
-    for name, value in values.items():
-        if not _fits(value, _HINTS[cls][name]):
-            raise TypeError(f"{cls.__name__}: {name} is {ascii(value)[:60]}")
-    return cls(**values)
-
-
-def _fits(value: Any, hint: Any) -> bool:
-    """Whether a value is of the kind that a field takes."""
-    if isinstance(value, bool) or isinstance(hint, type):
-        return isinstance(value, bool) == (hint is bool) and isinstance(value, int | float if hint is float else hint)
-    inner = typing.get_args(hint)
-    match typing.get_origin(hint):
-        case types.UnionType:
-            return any(_fits(value, one) for one in inner)
-        case typing.Literal:
-            return isinstance(value, str)  # a later server may know more of them
-        case collections.abc.Sequence:
-            return isinstance(value, list) and all(_fits(item, inner[0]) for item in value)
-        case collections.abc.Mapping:
-            return isinstance(value, dict) and all(_fits(item, inner[1]) for item in value.values())
-    raise AssertionError(hint)
-
-
-def _plain(value: Any) -> Any:
-    """Turn a message, or a part of one, into what the json module writes."""
-    if isinstance(value, float):
-        if not math.isfinite(value):
-            raise ValueError(f"{value} cannot be told in JSON")
-        return round(value, 4)
-    if isinstance(value, str | int | None):
-        return value
-    if dataclasses.is_dataclass(value):
-        plain = {field.name: _plain(getattr(value, field.name)) for field in dataclasses.fields(value)}
-        # A message within a message says what it is, too; `Heard` is none and has no type.
-        return {"type": value.type, **plain} if hasattr(value, "type") else plain
-    if isinstance(value, Mapping):
-        return {key: _plain(item) for key, item in value.items()}
-    return [_plain(item) for item in value]

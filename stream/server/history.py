@@ -9,7 +9,8 @@ from collections.abc import Iterable, Iterator
 from operator import itemgetter
 from typing import Final, TypeAlias
 
-from stream.protocol.messages import Guess, Mark, Outage, Segment, encode, encode_history
+from stream.protocol.encoding import encode, encode_history
+from stream.protocol.messages import Guess, Mark, Outage, Segment
 
 # Bytes of text for each. Together they are less than 1 MiB, for a WebSocket client may refuse longer messages.
 _SEGMENTS: Final = 420_000  # 3000 of the longest that the shipped models tell, more than two busy hours

@@ -18,7 +18,8 @@ from websockets.protocol import State
 
 from stream import __version__
 from stream.errors import AddressError
-from stream.protocol.messages import Mark, Message, encode
+from stream.protocol.encoding import encode
+from stream.protocol.messages import Mark, Message
 from stream.server.access import Access
 from stream.server.connection import UNSENT_BYTES, Connection, peer_name, text_frame
 from stream.server.connection_limits import HANDSHAKE_SECONDS, ConnectionLimiter

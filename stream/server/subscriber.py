@@ -10,8 +10,9 @@ from websockets.exceptions import ConnectionClosed
 from websockets.frames import CloseCode
 
 from stream.errors import ProtocolError
+from stream.protocol.encoding import encode
 from stream.protocol.filter import Filter
-from stream.protocol.messages import Error, Message, Pong, encode
+from stream.protocol.messages import Error, Message, Pong
 from stream.protocol.outbox import Outbox
 from stream.protocol.requests import Auth, GetHistory, Ping, Request, SetMark, Subscribe, parse
 from stream.server.access import Access

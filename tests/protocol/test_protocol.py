@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
 from stream.errors import ProtocolError
+from stream.protocol.encoding import decode, encode, encode_history
 from stream.protocol.filter import Filter
 from stream.protocol.messages import (
     Change,
@@ -30,9 +31,6 @@ from stream.protocol.messages import (
     Pong,
     Segment,
     Spectrum,
-    decode,
-    encode,
-    encode_history,
 )
 from stream.protocol.requests import (
     DEFAULT_TYPES,

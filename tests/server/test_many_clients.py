@@ -14,7 +14,8 @@ from typing import Any
 from websockets.asyncio.client import connect
 from websockets.frames import CloseCode
 
-from stream.protocol.messages import Mark, Spectrum, encode
+from stream.protocol.encoding import encode
+from stream.protocol.messages import Mark, Spectrum
 from stream.protocol.outbox import CAPACITY
 from tests.support.serving import Listener, Stage, frame, gone, staged
 

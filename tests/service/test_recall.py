@@ -11,7 +11,8 @@ from typing import TypeAlias
 import pytest
 
 from stream.client import Disconnected
-from stream.protocol.messages import Guess, Hello, History, Mark, Message, Outage, Segment, Status, decode
+from stream.protocol.encoding import decode
+from stream.protocol.messages import Guess, Hello, History, Mark, Message, Outage, Segment, Status
 from stream.recognition.mel import SAMPLE_RATE, Array
 from stream.server.history import Event, EventHistory
 from stream.service import recall
