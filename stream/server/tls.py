@@ -15,6 +15,8 @@ SHUTDOWN_SECONDS: Final = 2.0
 """Time that a client has to hang up when it was told the end of TLS."""
 _RECORD: Final = 16_384
 """Bytes in one record of TLS at the most."""
+_PIECE: Final = 4096
+"""Bytes that are decrypted at once: a memory BIO keeps as much memory as it was ever given."""
 _UNSENT_BYTES: Final = 1_048_576
 """What may wait to be sent, amply: more waits only for a client that makes TLS answer, and takes no answers."""
 
@@ -66,11 +68,11 @@ class TLSTransport(asyncio.Transport, asyncio.Protocol):
         self._abort_after(self._handshake_seconds)
 
     def data_received(self, data: bytes) -> None:
-        """Decrypt what came, record by record: OpenSSL keeps as much memory as it was ever given at once."""
-        for start in range(0, len(data), _RECORD):
+        """Decrypt what came."""
+        for start in range(0, len(data), _PIECE):
             if self.is_closing():
                 return  # whatever comes after the end is of no interest
-            self._received.write(data[start : start + _RECORD])
+            self._received.write(data[start : start + _PIECE])
             try:
                 self._decrypt()
             except ssl.SSLError:
@@ -106,16 +108,16 @@ class TLSTransport(asyncio.Transport, asyncio.Protocol):
     # What the WebSocket connection calls.
 
     def write(self, data: bytes | bytearray | memoryview) -> None:
-        """Encrypt and send."""
+        """Encrypt and send, record by record, as they are decrypted."""
         if self.is_closing():
             return
         view = memoryview(data)
         try:
             for start in range(0, len(view), _RECORD):
                 self._tls.write(view[start : start + _RECORD])
+                self._send()
         except ssl.SSLError:
             self.abort()
-        self._send()
 
     def close(self) -> None:
         """End the connection once all was sent, or after a moment."""
@@ -216,7 +218,8 @@ class TLSTransport(asyncio.Transport, asyncio.Protocol):
         """Say on the TCP connection that nothing comes any more, and wait a moment for the client to say the same."""
         self._is_closing = True
         if not self._tcp.is_closing():
-            self._abort_after(SHUTDOWN_SECONDS)
+            # A page that is not taken yet has the time of a request; a WebSocket's end is watched by the connection.
+            self._abort_after(self._handshake_seconds if self._tcp.get_write_buffer_size() else SHUTDOWN_SECONDS)
             self._tcp.resume_reading()
             if self._tcp.can_write_eof():
                 self._tcp.write_eof()

@@ -23,6 +23,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from websockets.asyncio.client import connect
 from websockets.exceptions import InvalidStatus
 from websockets.frames import CloseCode
+from websockets.protocol import State
 from websockets.typing import Origin
 
 from stream.errors import AddressError
@@ -766,6 +767,24 @@ async def test_idle_clients_are_written_to_directly(stage: Stage) -> None:
         stage.server.publish(label(1))
         assert not told._outbox
         assert (await client.get())["seq"] == 1
+
+
+async def test_nothing_is_told_behind_the_end(stage: Stage) -> None:
+    """Whoever said that it will close, or was told so, gets no message behind that, though its connection lasts."""
+    for end in (frame(b"\x03\xe8bye", 8), frame(b"x" * 5000)):
+        async with stage.raw() as (reader, writer), asyncio.timeout(PATIENCE):
+            await reader.readuntil(b'"label"')
+            (connection_,) = [it for it in stage.server._connections if it.protocol.state is State.OPEN]
+            writer.write(end)
+            while connection_.protocol.state is State.OPEN:  # noqa: ASYNC110 - nobody tells
+                await asyncio.sleep(0)
+            stage.hop(1)
+            stage.server.publish(Mark(0.0, "too late"))
+            writer.write_eof()
+            answer = await reader.read()
+        assert b"too late" not in answer
+        close = answer[answer.index(b"\x88") :]
+        assert len(close) == 2 + close[1]
 
 
 async def test_service_speaks_the_protocol() -> None:
