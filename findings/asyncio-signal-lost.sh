@@ -6,11 +6,11 @@
 # Happens:   Each call_soon_threadsafe writes a byte into the socket by which the loop also hears of signals. While the
 #            loop is busy nobody empties it; it takes 277 bytes on Linux as it comes (each counts as a whole packet).
 #            All blocks arrive, the signal does not, neither then nor later: Python drops its byte with a message on
-#            standard error and forgets the signal, and so the service is not ended. With a block every 10 ms that
-#            takes a pause of less than three seconds.
+#            standard error and forgets the signal, and so the service is not ended. With a block every 10 ms that takes
+#            a pause of less than three seconds.
 # Seen with: Python 3.11.7, 3.12.1 and 3.13.0 on Linux 6.18; nothing is installed
-# Known:     https://github.com/python/cpython/issues/74224 says that this can happen in principle. The documentation
-#            of loop.add_signal_handler and of call_soon_threadsafe do not mention it.
+# Known:     https://github.com/python/cpython/issues/74224 says that this can happen in principle. The documentation of
+#            loop.add_signal_handler and of call_soon_threadsafe do not mention it.
 # Output:    100 blocks during the pause: 100 arrived, signal heard
 #            2000 blocks during the pause: 2000 arrived, signal lost
 #            as seen: SIGTERM is lost when many blocks come during a pause of the loop

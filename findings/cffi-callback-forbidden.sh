@@ -1,15 +1,17 @@
 #!/usr/bin/env bash
 # Where memory may not be written and executed, a Python program opens a microphone and reads it, but gets no callback.
 #
-# Meets:     systemd's MemoryDenyWriteExecute=yes (which `systemd-analyze security` asks for, and many units have), sounddevice
+# Meets:     systemd's MemoryDenyWriteExecute=yes (which `systemd-analyze security` asks for, and many units have),
+#            sounddevice
 # Expected:  A Python program makes no machine code while it runs, so that the setting costs nothing; or nothing works.
-# Happens:   sounddevice has its callbacks from cffi, whose wheel writes a piece of code for each into memory of its own. Reading
-#            from a stream works; a stream with a callback, which is what a real-time program has, raises a MemoryError
-#            with gigabytes free. Imports, tests and a device list pass: it shows when the first device is opened.
-# Seen with: sounddevice 0.5.6, cffi 2.1.1, libportaudio2 19.6.0-1.2 (Debian 12), Python 3.11.7. The filter is systemd 252's:
-#            no mmap with write and execute, no mprotect with execute.
-# Known:     cffi's documentation warns of ffi.callback on systems with SELinux; that sounddevice is concerned is not in its
-#            documentation.
+# Happens:   sounddevice has its callbacks from cffi, whose wheel writes a piece of code for each into memory of its
+#            own. Reading from a stream works; a stream with a callback, which is what a real-time program has, raises a
+#            MemoryError with gigabytes free. Imports, tests and a device list pass: it shows when the first device is
+#            opened.
+# Seen with: sounddevice 0.5.6, cffi 2.1.1, libportaudio2 19.6.0-1.2 (Debian 12), Python 3.11.7. The filter is systemd
+#            252's: no mmap with write and execute, no mprotect with execute.
+# Known:     cffi's documentation warns of ffi.callback on systems with SELinux; that sounddevice is concerned is not in
+#            its documentation.
 # Output:    as it is: read 100 frames, callback called
 #            filtered: read 100 frames, MemoryError: Cannot allocate write+execute memory for ffi.callback()
 #            as seen: callbacks need memory that is written and executed

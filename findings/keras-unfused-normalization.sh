@@ -2,15 +2,16 @@
 # Keras 3 trains batch normalization on TensorFlow without TensorFlow's operation for it, several times slower.
 #
 # Meets:     keras.layers.BatchNormalization, TensorFlow's FusedBatchNorm, training on a CPU
-# Expected:  The fused operation, which the same layer used as long as Keras was a part of TensorFlow, where it fits: maps of four
-#            axes, channels last, scale and offset.
-# Happens:   The layer is put together of means, differences and products, and so is its gradient: about a hundred operations in
-#            place of thirty, none of them FusedBatchNorm. Forward and backward take about five times as long on one core;
-#            a small convolutional network may spend half of its step there. tf.compat.v1.nn.fused_batch_norm, called by
-#            hand, gives the same outputs (its variance for the moving average has Bessel's correction).
+# Expected:  The fused operation, which the same layer used as long as Keras was a part of TensorFlow, where it fits:
+#            maps of four axes, channels last, scale and offset.
+# Happens:   The layer is put together of means, differences and products, and so is its gradient: about a hundred
+#            operations in place of thirty, none of them FusedBatchNorm. Forward and backward take about five times as
+#            long on one core; a small convolutional network may spend half of its step there.
+#            tf.compat.v1.nn.fused_batch_norm, called by hand, gives the same outputs (its variance for the moving
+#            average has Bessel's correction).
 # Seen with: keras 3.15.1, tensorflow 2.21.0, Python 3.11.7, two x86 cores
-# Known:     https://github.com/keras-team/keras-core/issues/225 (2023, closed): slow, and to be fixed. No documentation of Keras says
-#            that the fused operation is not used.
+# Known:     https://github.com/keras-team/keras-core/issues/225 (2023, closed): slow, and to be fixed. No documentation
+#            of Keras says that the fused operation is not used.
 # Output:    Keras: no FusedBatchNorm among 102 operations, 15.9 ms
 #            fused: FusedBatchNormGradV3 FusedBatchNormV3 among 29 operations, 3.2 ms
 #            largest difference of the outputs: 0.0000
@@ -68,7 +69,8 @@ for name, normalize in (("Keras", by_keras), ("fused", fused)):
         start = time.perf_counter()
         run(maps)
         shortest[name] = min(shortest[name], time.perf_counter() - start)
-    print(f"{name}: {names[name] or 'no FusedBatchNorm'} among {len(operations)} operations, {1000 * shortest[name]:.1f} ms")
+    print(f"{name}: {names[name] or 'no FusedBatchNorm'} among {len(operations)} operations, "
+          f"{1000 * shortest[name]:.1f} ms")
 difference = float(tf.reduce_max(tf.abs(outputs["Keras"] - outputs["fused"])))
 print(f"largest difference of the outputs: {difference:.4f}")
 if not names["Keras"] and names["fused"] and difference < 1e-3 and shortest["Keras"] > 1.5 * shortest["fused"]:

@@ -3,9 +3,9 @@
 #
 # Meets:     ai_edge_litert.compiled_model, an int8 model, a program that has floats
 # Expected:  An error, as from Interpreter of the same package, or a conversion by the model's scale.
-# Happens:   TensorBuffer.read(number, dtype) hands out the tensor's bytes as that dtype: int8 outputs read as float32 are
-#            numbers such as 1e-15, and read as int32 they are a quarter as many. TensorBuffer.write takes whatever is
-#            not longer in bytes: int32 in an int8 tensor, or the first half of an input, behind which the former one
+# Happens:   TensorBuffer.read(number, dtype) hands out the tensor's bytes as that dtype: int8 outputs read as float32
+#            are numbers such as 1e-15, and read as int32 they are a quarter as many. TensorBuffer.write takes whatever
+#            is not longer in bytes: int32 in an int8 tensor, or the first half of an input, behind which the former one
 #            still stands. Only what is too long is refused. The docstring promises an error for an unsupported dtype.
 # Seen with: ai-edge-litert 2.3.0, Python 3.11.7
 # Known:     no report of it was found

@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # Where /proc/cpuinfo cannot be opened, LiteRT computes hundreds of times slower and says nothing of it.
 #
-# Meets:     LiteRT's default delegate XNNPACK, systemd's ProcSubset=pid (which `systemd-analyze security` asks for) or a
-#            chroot without /proc
+# Meets:     LiteRT's default delegate XNNPACK, systemd's ProcSubset=pid (which `systemd-analyze security` asks for) or
+#            a chroot without /proc
 # Expected:  The same speed, or an error.
 # Happens:   XNNPACK asks the library cpuinfo for the processor, which wants to read /proc/cpuinfo, on x86-64 too, where
 #            it needs none of it: an empty file will do. Where there is none, Interpreter falls back to TFLite's own

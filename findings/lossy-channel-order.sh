@@ -3,12 +3,13 @@
 #
 # Meets:     files with more than two channels that libsndfile wrote, read by FFmpeg (PyAV)
 # Expected:  Channel 2 is channel 2, as in WAV, FLAC and AIFF, where both agree for 3 to 6 channels.
-# Happens:   Vorbis and Opus say that three channels are left, centre, right, and ALAC that they are centre, left, right.
-#            FFmpeg knows that and hands out left, right, centre. libsndfile writes and reads them as they come, so that
-#            all looks well as long as one library does both. Who chooses a channel by its number hears another microphone
-#            after a change of the reader, without an error.
+# Happens:   Vorbis and Opus say that three channels are left, centre, right, and ALAC that they are centre, left,
+#            right. FFmpeg knows that and hands out left, right, centre. libsndfile writes and reads them as they come,
+#            so that all looks well as long as one library does both. Who chooses a channel by its number hears another
+#            microphone after a change of the reader, without an error.
 # Seen with: soundfile 0.14.0 (libsndfile 1.2.2), av 18.1.0, Python 3.11.7
-# Known:     no report of it was found
+# Known:     https://github.com/libsndfile/libsndfile/pull/797 says that libsndfile does not reorder channels, and
+#            https://github.com/vgmstream/vgmstream/issues/1274 is the same between SoX and another reader.
 # Output:    channels of FFmpeg, by the number that they were written as and libsndfile reads them as:
 #            FLAC: 1 2 3, and 1 2 3 4 5
 #            Vorbis: 1 3 2, and 1 3 2 4 5

@@ -1,12 +1,14 @@
 #!/usr/bin/env bash
 # Opening a data set with mirdata configures the program's log: what the program sets afterwards has no effect.
 #
-# Meets:     mirdata, whose loaders are imported by mirdata.initialize, and logging.basicConfig in the program that uses it
+# Meets:     mirdata, whose loaders are imported by mirdata.initialize, and logging.basicConfig in the program that uses
+#            it
 # Expected:  A library logs to a logger of its own and leaves the root logger to the program.
-# Happens:   mirdata's module for downloads calls logging.basicConfig when it is imported, which is not with `import mirdata` but
-#            with the first initialize, whatever data set it is and whether or not anything is downloaded: the root logger gets a handler
-#            to standard error and the level INFO, so that other libraries' messages appear, and a later basicConfig of the
-#            program, with its file and its level, is passed over without an error. One before the first initialize holds.
+# Happens:   mirdata's module for downloads calls logging.basicConfig when it is imported, which is not with `import
+#            mirdata` but with the first initialize, whatever data set it is and whether or not anything is downloaded:
+#            the root logger gets a handler to standard error and the level INFO, so that other libraries' messages
+#            appear, and a later basicConfig of the program, with its file and its level, is passed over without an
+#            error. One before the first initialize holds.
 # Seen with: mirdata 1.0.0, Python 3.11.7
 # Known:     no report of it was found
 # Output:    import mirdata: WARNING, 0 handlers

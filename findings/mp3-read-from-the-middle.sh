@@ -2,8 +2,8 @@
 # Read from the middle, an MP3 of 22.05 or 24 kHz begins with up to 13 ms of other sound; at 44.1 kHz it does not.
 #
 # Meets:     libsndfile's seek, libmpg123, MPEG-2 layer III (sample rates of 16 to 24 kHz, as music data sets have them)
-# Expected:  soundfile.read(start=n) gives the samples that a reading of the whole file gives from n on. It does for MP3s of
-#            32, 44.1 and 48 kHz and for Vorbis, so a data loader that draws clips from files may count on it.
+# Expected:  soundfile.read(start=n) gives the samples that a reading of the whole file gives from n on. It does for
+#            MP3s of 32, 44.1 and 48 kHz and for Vorbis, so a data loader that draws clips from files may count on it.
 # Happens:   At 22.05 and 24 kHz about one start in six gives up to 300 wrong samples first, as far off as the sound is
 #            loud, and not silence: the decoder lacks bits of frames before it (the bit reservoir). Only the decoder
 #            tells, and past the program: "error: part2_3_length ... too large" on standard error.

@@ -2,14 +2,15 @@
 # One MP3 begins 50 ms later, and is longer, when pedalboard reads it.
 #
 # Meets:     an MP3 that libsndfile wrote, and three readers: libsndfile, FFmpeg (PyAV), pedalboard (JUCE)
-# Expected:  The length and the beginning that were written, from all three: libsndfile writes a LAME header that says how
-#            many samples the encoder put before and behind the sound.
-# Happens:   libsndfile and FFmpeg take them off. pedalboard.io does not, and counts them in `frames` and `duration`: all is
-#            1105 samples late, 50 ms at 22.05 kHz, more than two frames of a mel spectrogram. Labels that were made with
-#            one of them do not fit what the other reads. Vorbis and FLAC begin where they were written in all three.
+# Expected:  The length and the beginning that were written, from all three: libsndfile writes a LAME header that says
+#            how many samples the encoder put before and behind the sound.
+# Happens:   libsndfile and FFmpeg take them off. pedalboard.io does not, and counts them in `frames` and `duration`:
+#            all is 1105 samples late, 50 ms at 22.05 kHz, more than two frames of a mel spectrogram. Labels that were
+#            made with one of them do not fit what the other reads. Vorbis and FLAC begin where they were written in all
+#            three.
 # Seen with: pedalboard 0.9.26, soundfile 0.14.0 (libsndfile 1.2.2), av 18.1.0, Python 3.11.7
-# Known:     https://github.com/pytorch/audio/issues/1500 and https://github.com/MTG/essentia/issues/686 are the like of other
-#            libraries; of pedalboard no report was found.
+# Known:     https://github.com/pytorch/audio/issues/1500 and https://github.com/MTG/essentia/issues/686 are the like of
+#            other libraries; of pedalboard no report was found.
 # Output:    MP3: 44223 samples were written; a click at 11025
 #            soundfile: 44223 samples, click at 11025
 #            FFmpeg: 44223 samples, click at 11025

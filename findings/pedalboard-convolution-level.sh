@@ -2,14 +2,14 @@
 # Through pedalboard's Convolution with "1", sound comes out 18 dB quieter, and with "0.5" just as loud as with "1".
 #
 # Meets:     pedalboard (JUCE), impulse responses of rooms and cabinets
-# Expected:  A convolution: the response that is 1 and then zeros changes nothing, half of it is 6 dB less, and of two rooms
-#            the one that was measured quieter sounds quieter.
-# Happens:   Each response is scaled to an energy of its own (1/64, that is -18 dB) before it is used, whatever its level. What a set
-#            of responses has in common, the distance of the microphones say, is lost, and who
-#            adds the dry sound by hand gets another share of it than was measured.
+# Expected:  A convolution: the response that is 1 and then zeros changes nothing, half of it is 6 dB less, and of two
+#            rooms the one that was measured quieter sounds quieter.
+# Happens:   Each response is scaled to an energy of its own (1/64, that is -18 dB) before it is used, whatever its
+#            level. What a set of responses has in common, the distance of the microphones say, is lost, and who adds
+#            the dry sound by hand gets another share of it than was measured.
 # Seen with: pedalboard 0.9.26, scipy 1.17.1, Python 3.11.7
-# Known:     https://github.com/juce-framework/JUCE/issues/290 asks for an option in JUCE, which has one by now; pedalboard does
-#            not offer it, and its documentation does not mention the scaling.
+# Known:     https://github.com/juce-framework/JUCE/issues/290 asks for an option in JUCE, which has one by now;
+#            pedalboard does not offer it, and its documentation does not mention the scaling.
 # Output:    response 1: convolved 0.0 dB, pedalboard -18.1 dB
 #            response 0.5: convolved -6.0 dB, pedalboard -18.1 dB
 #            response 0.01: convolved -40.0 dB, pedalboard -18.1 dB

@@ -1,15 +1,15 @@
 #!/usr/bin/env bash
 # Whenever PortAudio looks for devices on a Debian, 12 KiB are lost, for libraries that ALSA loads and unloads.
 #
-# Meets:     PortAudio, which lists devices only when it starts, so that whoever waits for one that was unplugged starts it again
-#            and again; ALSA's resampling plug-in, which is linked with FFmpeg's libraries and those they need
+# Meets:     PortAudio, which lists devices only when it starts, so that whoever waits for one that was unplugged starts
+#            it again and again; ALSA's resampling plug-in, which is linked with FFmpeg's libraries and those they need
 # Expected:  Some memory the first time, and none for each further look.
-# Happens:   PortAudio tries the sample rates of each device, ALSA opens its resampler for that, and closes it when the look is
-#            over. libpixman and libgomp, which come along, allocate when they are loaded and give nothing back when they
-#            are unloaded. Every two seconds that is half a gigabyte a day. Held loaded by anybody, they cost nothing more. No
-#            sound card is needed to see it: a device of ALSA's type "null" will do.
-# Seen with: Debian 12: libportaudio2 19.6.0-1.2, libasound2 1.2.8-1, libasound2-plugins 1.2.7.1-1, libpixman-1-0 0.42.2-1;
-#            sounddevice 0.5.6
+# Happens:   PortAudio tries the sample rates of each device, ALSA opens its resampler for that, and closes it when the
+#            look is over. libpixman and libgomp, which come along, allocate when they are loaded and give nothing back
+#            when they are unloaded. Every two seconds that is half a gigabyte a day. Held loaded by anybody, they cost
+#            nothing more. No sound card is needed to see it: a device of ALSA's type "null" will do.
+# Seen with: Debian 12: libportaudio2 19.6.0-1.2, libasound2 1.2.8-1, libasound2-plugins 1.2.7.1-1, libpixman-1-0
+#            0.42.2-1; sounddevice 0.5.6
 # Known:     no report of it was found
 # Output:    a look costs 12.5 KiB
 #            a look costs 0.3 KiB with libpixman and libgomp held loaded

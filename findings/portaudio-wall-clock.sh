@@ -1,14 +1,16 @@
 #!/usr/bin/env bash
 # PortAudio's stream time on Linux is the time of day: it jumps when the clock is set.
 #
-# Meets:     Debian's PortAudio, a Raspberry Pi without a clock chip, which gets the time of day from the network minutes after
-#            it started
-# Expected:  What PortAudio's documentation says of Pa_GetStreamTime: a time that only rises, from an unspecified origin.
-# Happens:   The time of the stream and `currentTime` in a callback are those of CLOCK_REALTIME, to the microsecond: differences
-#            of two of them are wrong by years when the first was taken before the clock was set, and negative when it was
-#            set back.
+# Meets:     Debian's PortAudio, a Raspberry Pi without a clock chip, which gets the time of day from the network
+#            minutes after it started
+# Expected:  What PortAudio's documentation says of Pa_GetStreamTime: a time that only rises, from an unspecified
+#            origin.
+# Happens:   The time of the stream and `currentTime` in a callback are those of CLOCK_REALTIME, to the microsecond:
+#            differences of two of them are wrong by years when the first was taken before the clock was set, and
+#            negative when it was set back.
 # Seen with: Debian 12: libportaudio2 19.6.0-1.2; sounddevice 0.5.6
-# Known:     https://github.com/PortAudio/portaudio/pull/559, merged: newer sources of PortAudio take the monotonic clock
+# Known:     https://github.com/PortAudio/portaudio/pull/559, merged: newer sources of PortAudio take the monotonic
+#            clock
 # Output:    stream time: 0.000 s from the time of day, years from the monotonic clock
 #            callback's currentTime: 0.000 s from the time of day, years from the monotonic clock
 #            as seen: PortAudio tells the time of day

@@ -3,13 +3,14 @@
 #
 # Meets:     PulseAudio, ALSA's plug-in for it, PortAudio, a program that listens to the channel of a number
 # Expected:  As many channels as the input has, or an error when more are asked for, as from a sound card.
-# Happens:   PortAudio tells 32 input channels whatever the input is, and opens them. PulseAudio fills them as it would fill
-#            loudspeakers: of mono, each gets a copy, and the subwoofer (channel 6) nothing. Of stereo, 3, 4, 7 and 8 are copies
-#            of 1 and 2, 5 is half of both, 6 and all from 9 on are silent. So "channel 3 of the interface" sounds right when the
-#            interface has two, and a test of the sixth says that the microphone is dead.
-# Seen with: Debian 12: pulseaudio 16.1+dfsg1-2+b1, libasound2-plugins 1.2.7.1-1, libportaudio2 19.6.0-1.2; sounddevice 0.5.6
-# Known:     PulseAudio documents remixing (enable-remixing); that recordings of an ALSA program get channels which the input
-#            does not have was not found.
+# Happens:   PortAudio tells 32 input channels whatever the input is, and opens them. PulseAudio fills them as it would
+#            fill loudspeakers: of mono, each gets a copy, and the subwoofer (channel 6) nothing. Of stereo, 3, 4, 7 and
+#            8 are copies of 1 and 2, 5 is half of both, 6 and all from 9 on are silent. So "channel 3 of the interface"
+#            sounds right when the interface has two, and a test of the sixth says that the microphone is dead.
+# Seen with: Debian 12: pulseaudio 16.1+dfsg1-2+b1, libasound2-plugins 1.2.7.1-1, libportaudio2 19.6.0-1.2; sounddevice
+#            0.5.6
+# Known:     PulseAudio documents remixing (enable-remixing); that recordings of an ALSA program get channels which the
+#            input does not have was not found.
 # Output:    inputs that PortAudio tells: pulse with 32 channels
 #            a mono input, opened with 8 channels: 0.50 0.50 0.50 0.50 0.50 0.00 0.50 0.50
 #            a stereo input, its second channel silent: 0.50 0.00 0.50 0.00 0.25 0.00 0.50 0.00

@@ -3,12 +3,14 @@
 #
 # Meets:     PulseAudio, ALSA's plug-in for it, PortAudio: what an ALSA program has on most desktops
 # Expected:  An error, the end of the stream, or silence, as with a sound card that is pulled.
-# Happens:   PulseAudio moves the recording to another input, a monitor of what the computer plays if there is nothing else. No
-#            module is loaded that would do that (module-rescue-streams, module-stream-restore). PulseAudio tells its own
-#            clients, but ALSA has no word for it: the stream stays active, no status is set, finished_callback is not called, and
-#            the device has the name that it had. What is heard is another room.
-# Seen with: Debian 12: pulseaudio 16.1+dfsg1-2+b1, libasound2-plugins 1.2.7.1-1, libportaudio2 19.6.0-1.2; sounddevice 0.5.6
-# Known:     https://github.com/bastibe/SoundCard/issues/149 for PulseAudio's own clients; for ALSA's no report was found.
+# Happens:   PulseAudio moves the recording to another input, a monitor of what the computer plays if there is nothing
+#            else. No module is loaded that would do that (module-rescue-streams, module-stream-restore). PulseAudio
+#            tells its own clients, but ALSA has no word for it: the stream stays active, no status is set,
+#            finished_callback is not called, and the device has the name that it had. What is heard is another room.
+# Seen with: Debian 12: pulseaudio 16.1+dfsg1-2+b1, libasound2-plugins 1.2.7.1-1, libportaudio2 19.6.0-1.2; sounddevice
+#            0.5.6
+# Known:     https://github.com/bastibe/SoundCard/issues/149 for PulseAudio's own clients; for ALSA's no report was
+#            found.
 # Output:    recorded: nothing at 1 kHz, from stage.monitor
 #            stage is unplugged
 #            recorded: a tone of 1 kHz, from other.monitor
@@ -60,7 +62,8 @@ def recorded() -> tuple[bool, str]:
     """Whether the last half second is a tone of 1 kHz, and which input PulseAudio records from."""
     last = np.concatenate(heard)[-RATE // 2 :, 0]
     source = {row[0]: row[1] for row in pactl("list", "short", "sources")}
-    told = bool(np.abs(np.fft.rfft(last))[500] * 2 / len(last) > 0.1), source[pactl("list", "short", "source-outputs")[0][1]]
+    tone = bool(np.abs(np.fft.rfft(last))[500] * 2 / len(last) > 0.1)
+    told = tone, source[pactl("list", "short", "source-outputs")[0][1]]
     print(f"recorded: {'a tone of' if told[0] else 'nothing at'} 1 kHz, from {told[1]}")
     return told
 

@@ -3,9 +3,9 @@
 #
 # Meets:     soxr, 16-bit audio, a check whether an input delivers nothing but zeros
 # Expected:  0 in, 0 out, as from any filter without an offset, and as it is with float32, float64 and int32.
-# Happens:   libsoxr dithers when its output has 16 bits, zeros included, and python-soxr has no switch for it. The noise is
-#            that of a live input, so a muted or dead channel cannot be told any more behind the resampler. It is the same
-#            noise each time: the mean of many takes does not get rid of it.
+# Happens:   libsoxr dithers when its output has 16 bits, zeros included, and python-soxr has no switch for it. The
+#            noise is that of a live input, so a muted or dead channel cannot be told any more behind the resampler. It
+#            is the same noise each time: the mean of many takes does not get rid of it.
 # Seen with: soxr 1.1.0 (libsoxr 0.1.3-14), Python 3.11.7
 # Known:     https://github.com/dofuuz/python-soxr/issues/11 and pull request 12 are about how the dither is made. The
 #            documentation of python-soxr does not mention it.

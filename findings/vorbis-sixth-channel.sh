@@ -3,11 +3,12 @@
 #
 # Meets:     multi-track recordings, libsndfile's Vorbis and Opus
 # Expected:  Six channels in, six channels out, each about as good as the others. With five it is so.
-# Happens:   Both formats take six channels for 5.1 surround, whose sixth is the subwoofer's, and the encoders throw away
-#            what a subwoofer does not play, a tone of 1 kHz for instance. There is no error and no other number of channels, and
-#            libsndfile has no way to say that six channels are six microphones.
+# Happens:   Both formats take six channels for 5.1 surround, whose sixth is the subwoofer's, and the encoders throw
+#            away what a subwoofer does not play, a tone of 1 kHz for instance. There is no error and no other number of
+#            channels, and libsndfile has no way to say that six channels are six microphones.
 # Seen with: soundfile 0.14.0 (libsndfile 1.2.2), Python 3.11.7
-# Known:     RFC 7845 and the Vorbis specification name the sixth channel; that libsndfile's users lose it was not found.
+# Known:     RFC 7845 and the Vorbis specification name the sixth channel; that libsndfile's users lose it was not
+#            found.
 # Output:    a tone of 1 kHz at -13.5 dB in each channel; what comes back of the last one:
 #            FLAC: 5 channels -13.5 dB, 6 channels -13.5 dB
 #            Vorbis: 5 channels -13.4 dB, 6 channels -180.0 dB
