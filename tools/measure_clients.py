@@ -21,7 +21,7 @@ from stream.protocol.messages import Mark, Spectrum
 from stream.protocol.outbox import CAPACITY
 from stream.protocol.requests import TYPES
 from stream.server.access import Access, tls_context
-from stream.server.http import Health
+from stream.server.http import HealthReport
 from stream.server.metrics import Metrics
 from stream.server.server import Server
 from tests.support.serving import HELLO, INSTRUMENTS, STATUS, change, frame, label, segment
@@ -69,7 +69,7 @@ async def measure(certificate: str | None, key: str | None) -> None:
     access = Access(tls=tls_context(certificate, key))
     time = 0.0
     server = Server(
-        INSTRUMENTS, Metrics(), lambda: Health(None, {}), lambda: time, lambda mark: server.publish(mark), access
+        INSTRUMENTS, Metrics(), lambda: HealthReport(None, {}), lambda: time, lambda mark: server.publish(mark), access
     )
     async with server.listening("127.0.0.1", 0) as address:
         for message in (HELLO, STATUS, label(0)):

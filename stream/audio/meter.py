@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 import numpy as np
 
@@ -14,8 +13,7 @@ from stream.recognition.mel import SAMPLE_RATE, Array
 _BLOCK: Final = SAMPLE_RATE // 20
 
 
-@dataclass(frozen=True, slots=True)
-class LevelReading:
+class LevelReading(NamedTuple):
     """The level of 50 ms of audio."""
 
     time: float

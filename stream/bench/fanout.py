@@ -13,7 +13,7 @@ import numpy as np
 from stream.bench.figures import Figures
 from stream.bench.processes import command, environment
 from stream.protocol.messages import Change, Heard, Label
-from stream.server.http import Health
+from stream.server.http import HealthReport
 from stream.server.metrics import Metrics
 from stream.server.server import Server
 
@@ -25,7 +25,7 @@ _LABELS_PER_CHANGE: Final = 8
 
 async def fanout() -> Figures:
     """Publish labels to the load generator: their age when they arrive, and how many never do."""
-    server = Server((), Metrics(), lambda: Health(None, {}), time.monotonic, lambda mark: None)
+    server = Server((), Metrics(), lambda: HealthReport(None, {}), time.monotonic, lambda mark: None)
     async with server.listening("127.0.0.1", 0) as address:
         host, _, port = address.removeprefix("http://").rstrip("/").rpartition(":")
         generator = await asyncio.create_subprocess_exec(

@@ -207,7 +207,7 @@ def _token(options: argparse.Namespace) -> str | None:
     reading = config.read(flags, {} if flags else variables)
     config.refuse(reading.problems)
     try:
-        return gate.token(reading.settings.server)
+        return gate.read_token(reading.settings.server)
     except ConfigError as error:
         raise ConfigError(reading.placed(error)) from error
 

@@ -45,7 +45,7 @@ class Access:
             When a file that they name cannot be used, or when others could come in without a token and nobody said
             that they may.
         """
-        secret = token(settings)
+        secret = read_token(settings)
         if secret is None and not settings.open and not is_loopback(settings.host):
             raise ConfigError(
                 f'host is "{settings.host}", where others can come in: require a token (token_file or token), '
@@ -110,7 +110,7 @@ def _same(told: bytes, token: str) -> bool:
     return hmac.compare_digest(told, token.encode())
 
 
-def token(settings: ServerSettings) -> str | None:
+def read_token(settings: ServerSettings) -> str | None:
     """Return the token, from wherever it stands.
 
     Raises

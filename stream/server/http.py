@@ -49,7 +49,7 @@ class Page:
 
 
 @dataclass(frozen=True, slots=True)
-class Health:
+class HealthReport:
     """How the service is, for whoever restarts it."""
 
     reason: str | None
@@ -71,7 +71,7 @@ class HTTPResponder:
         Returns the Prometheus text.
     """
 
-    def __init__(self, health: Callable[[], Health], metrics: Callable[[], bytes]) -> None:
+    def __init__(self, health: Callable[[], HealthReport], metrics: Callable[[], bytes]) -> None:
         self._health = health
         self._metrics = metrics
         self._pages = {f"/{path}": page for path, page in _pages(resources.files("stream") / "web", "")}

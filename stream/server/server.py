@@ -25,7 +25,7 @@ from stream.server.connection import UNSENT_BYTES, Connection, peer_name, text_f
 from stream.server.connection_limits import HANDSHAKE_SECONDS, ConnectionLimiter
 from stream.server.groups import SubscriberGroups
 from stream.server.history import Event
-from stream.server.http import Health, HTTPResponder, field
+from stream.server.http import HealthReport, HTTPResponder, field
 from stream.server.metrics import Metrics
 from stream.server.opening_handshake import OpeningHandshake
 from stream.server.rate_limit import TokenBucket
@@ -72,7 +72,7 @@ class Server:
         self,
         instruments: Sequence[str],
         metrics: Metrics,
-        health: Callable[[], Health],
+        health: Callable[[], HealthReport],
         clock: Callable[[], float],
         set_mark: Callable[[Mark], None],
         access: Access = Access(),  # noqa: B008 - it is frozen

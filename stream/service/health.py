@@ -11,7 +11,7 @@ from typing import Final
 
 from stream import __version__
 from stream.protocol.messages import Outage, Status
-from stream.server.http import Health as HealthReport
+from stream.server.http import HealthReport
 from stream.service.events import (
     AudioResumed,
     AudioTaken,

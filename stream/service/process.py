@@ -11,7 +11,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Final
 
 from stream.errors import AddressError, ConfigError, ModelError, SoloistError, SourceLostError
-from stream.server import access as gate
+from stream.server.access import read_token
 from stream.settings.reading import Reading, in_short, refuse
 from stream.system import logs
 from stream.system.sd_notify import SystemdNotifier
@@ -49,7 +49,7 @@ def run(read: Callable[[], Reading]) -> int:
     settings = reading.settings
     try:
         refuse(reading.problems)
-        token = gate.token(settings.server)
+        token = read_token(settings.server)
     except ConfigError as error:
         logs.configure(logs.LoggingSettings(format=settings.logging.format))
         logs.log_always(reading.placed(error), logging.ERROR)
@@ -141,18 +141,18 @@ class _Process:
 
     async def _change(self, service: Service, reading: Reading) -> None:
         """Go on with other settings, or with the old ones if these cannot be used, now or at the next start."""
-        from stream.service import reload as renewal
-        from stream.settings import check as checkup
+        from stream.service import reload
+        from stream.settings import check
 
         settings, later, problems = reading.settings, list[str](), reading.problems
         if not problems:
-            later = renewal.possible(service.settings, settings)[1]
-            problems = await self._worker.submit(checkup.next_problems, reading, later)
+            later = reload.changeable(service.settings, settings)[1]
+            problems = await self._worker.submit(check.next_problems, reading, later)
         if not problems:
             try:
                 await service.reload(settings)
             except SoloistError as error:
-                problems = await self._worker.submit(checkup.problems, reading) or [reading.placed(error)]
+                problems = await self._worker.submit(check.problems, reading) or [reading.placed(error)]
         if problems:
             logs.log_always(f"the settings stay as they were: {in_short(problems)}", logging.ERROR)
             return
@@ -187,7 +187,7 @@ def _service(reading: Reading) -> Service:
     try:
         return Service(reading.settings)
     except (ConfigError, ModelError) as error:
-        from stream.settings import check as checkup
+        from stream.settings import check
 
-        problems = checkup.problems(reading)  # takes time
+        problems = check.problems(reading)  # takes time
         raise type(error)(in_short(problems or [reading.placed(error)])) from error

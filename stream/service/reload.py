@@ -11,7 +11,7 @@ from stream.settings.settings import Settings
 _FIXED: Final = ("host", "port")  # of the server: as long as the service runs, and so is all that is listened to
 
 
-def possible(old: Settings, new: Settings) -> tuple[Settings, list[str]]:
+def changeable(old: Settings, new: Settings) -> tuple[Settings, list[str]]:
     """Leave out of other settings what cannot change while the service runs.
 
     Returns
@@ -30,6 +30,6 @@ def possible(old: Settings, new: Settings) -> tuple[Settings, list[str]]:
     return replace(new, audio=old.audio, server=server), later
 
 
-def changes_hearing(old: RecognitionSettings, new: RecognitionSettings) -> bool:
+def changes_labels(old: RecognitionSettings, new: RecognitionSettings) -> bool:
     """Whether labels will be others, though the model be the same."""
     return new != replace(old, model=new.model)

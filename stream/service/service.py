@@ -19,7 +19,7 @@ from stream.recognition.mel import SAMPLE_RATE, WINDOW
 from stream.recognition.recognizer import Recognizer
 from stream.recognition.settings import RecognitionSettings
 from stream.server.access import Access
-from stream.server.http import Health as HealthReport
+from stream.server.http import HealthReport
 from stream.server.metrics import Metrics
 from stream.server.server import Server
 from stream.service import reload, translation
@@ -153,11 +153,11 @@ class Service:
             When they cannot be used; then all is as it was.
         """
         old = self.settings
-        settings, later = reload.possible(old, settings)
+        settings, later = reload.changeable(old, settings)
         # Not here, for a disk may not answer; the model also when its name is the same, for the file may not be.
         access, classifier = await self._worker.submit(_read, settings)
         other = _recognizer(settings.recognition, classifier)
-        if classifier.bundle != self._bundle or reload.changes_hearing(old.recognition, settings.recognition):
+        if classifier.bundle != self._bundle or reload.changes_labels(old.recognition, settings.recognition):
             for guess in await self._line.replace(other):
                 self.events.publish(guess)
             self.events.publish(RecognizerReplaced())

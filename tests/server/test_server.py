@@ -31,7 +31,7 @@ from stream.protocol.messages import Guess, Level, Mark, Outage, Spectrum
 from stream.protocol.outbox import CAPACITY
 from stream.protocol.requests import TYPES
 from stream.server import connection, server, subscriber
-from stream.server.http import Health
+from stream.server.http import HealthReport
 from stream.server.metrics import Metrics
 from stream.server.server import MESSAGE_BYTES, Server
 from tests.support.processes import serving
@@ -531,7 +531,7 @@ async def test_end_is_told(stage: Stage) -> None:
 
 async def test_port_in_use_is_told(stage: Stage) -> None:
     """A port that somebody else listens on is named in the error."""
-    other = Server(INSTRUMENTS, Metrics(), lambda: Health(None, {}), lambda: 0.0, lambda mark: None)
+    other = Server(INSTRUMENTS, Metrics(), lambda: HealthReport(None, {}), lambda: 0.0, lambda mark: None)
     with pytest.raises(AddressError, match=f"cannot listen on 127.0.0.1:{stage.port}: Address already in use"):
         async with other.listening("127.0.0.1", stage.port):
             pass
@@ -591,7 +591,7 @@ async def test_health_is_told(stage: Stage) -> None:
     status, header, body = await request(stage, "GET /healthz")
     assert (status, header["Content-Type"]) == (200, "application/json")
     assert json.loads(body) == {"status": "ok", "reason": None, "model": "toy"}
-    stage.health = Health("no audio for 7.0 s", {"model": "toy"})
+    stage.health = HealthReport("no audio for 7.0 s", {"model": "toy"})
     status, _, body = await request(stage, "GET /healthz")
     assert status == 503
     assert json.loads(body) == {"status": "failing", "reason": "no audio for 7.0 s", "model": "toy"}
@@ -747,7 +747,7 @@ async def test_token_protects_what_is_not_the_page(guarded: Stage) -> None:
     assert (await request(guarded, "GET /"))[0] == 200
     status, _, body = await request(guarded, "GET /healthz")
     assert (status, json.loads(body)) == (200, {"status": "ok"})
-    guarded.health = Health("no audio yet", {"model": "toy"})
+    guarded.health = HealthReport("no audio yet", {"model": "toy"})
     status, _, body = await request(guarded, "GET /healthz")
     assert (status, json.loads(body)) == (503, {"status": "failing"})
     assert json.loads((await request(guarded, "GET /healthz", bearer))[2])["reason"] == "no audio yet"

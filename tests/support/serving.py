@@ -19,7 +19,7 @@ from websockets.exceptions import ConnectionClosed
 
 from stream.protocol.messages import Change, Heard, Hello, Label, Level, Segment, State, Status
 from stream.server.access import Access
-from stream.server.http import Health
+from stream.server.http import HealthReport
 from stream.server.metrics import Metrics
 from stream.server.server import Server
 
@@ -147,7 +147,7 @@ class Stage:
     server: Server
     metrics: Metrics
     port: int
-    health: Health
+    health: HealthReport
     time: float = 0.0
     """Stream time in seconds."""
     published: list[Change | Segment | Label] = field(default_factory=list)
@@ -250,7 +250,7 @@ async def staged(port: int = 0, greeting: bool = True, host: str = "127.0.0.1", 
     )
     async with server.listening(host, port) as address:
         port = int(address.rstrip("/").rpartition(":")[2])
-        stage = Stage(server, metrics, port, Health(None, {"model": "toy"}))
+        stage = Stage(server, metrics, port, HealthReport(None, {"model": "toy"}))
         if greeting:
             server.publish(HELLO)
             server.publish(STATUS)
