@@ -55,6 +55,8 @@ def run(read: Callable[[], Reading]) -> int:
         logs.log_always(reading.placed(error), logging.ERROR)
         return 2
     logs.configure(settings.logging, token)
+    if reading.outdated is not None:
+        logs.log_always(reading.outdated, logging.WARNING)
     signal.signal(signal.SIGINT, signal.default_int_handler)  # for which asyncio has a better one
     try:
         asyncio.run(_Process(read).serve(reading))

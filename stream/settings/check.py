@@ -140,11 +140,12 @@ def _log_problems(reading: Reading) -> list[str]:
 
 
 def notes(reading: Reading) -> list[str]:
-    """Name settings that have no effect with the input that is set, and a certificate that ends soon, a line each."""
+    """Name settings in an old form, or without effect here, and a certificate that ends soon, a line each."""
     audio = reading.settings.audio
     chosen = audio.input
     kind = chosen if chosen in _EFFECT else "file"
-    found = [
+    found = [] if reading.outdated is None else [reading.outdated]
+    found += [
         f"{reading.called(name)} has no effect with input {written(chosen)}"
         for name in reading.origins
         if name in _ABOUT_INPUT - _EFFECT[kind]

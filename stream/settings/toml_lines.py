@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import re
 import tomllib
-from dataclasses import dataclass
-from typing import Any, Final
+from dataclasses import dataclass, field
+from typing import Any, Final, TypeAlias
 
 _LONGEST: Final = 100
 """Lines of a statement; each is tried, so that this bounds the time for a text."""
+
+Path: TypeAlias = tuple[str, ...]
+"""Keys from the top of a text down."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,6 +22,8 @@ class Statement:
     """Its first line, counted from 1."""
     value: Any
     """As tomllib gives it; a dict for a table."""
+    lines: dict[str, int] = field(default_factory=dict)
+    """The first line of each key in a table."""
 
 
 class StatementError(Exception):
@@ -30,13 +35,15 @@ class StatementError(Exception):
         Where, counted from 1.
     reason : str
         What is wrong there.
-    key, value : str, optional
-        The statement so far as it looks like one, the value as it is written.
+    path : tuple of str
+        The key of the statement so far as it looks like one, below that of the table in which it is.
+    value : str, optional
+        As it is written.
     """
 
-    def __init__(self, line: int, reason: str, key: str | None = None, value: str | None = None) -> None:
+    def __init__(self, line: int, reason: str, path: Path = (), value: str | None = None) -> None:
         super().__init__(reason)
-        self.line, self.reason, self.key, self.value = line, reason, key, value
+        self.line, self.reason, self.path, self.value = line, reason, path, value
 
 
 def parse(text: str) -> dict[str, Statement]:
@@ -47,42 +54,87 @@ def parse(text: str) -> dict[str, Statement]:
     StatementError
         When it is not one.
     """
-    lines, unfinished = _lines(text)
+    found = _Lines(text)
     try:
         values = tomllib.loads(text)
     except (ValueError, RecursionError) as error:  # a ValueError is also what int() says of 4301 digits
-        raise _fault(text.split("\n"), lines, unfinished, error) from error
-    if unfinished is not None:
-        raise StatementError(unfinished, f"a value of more than {_LONGEST} lines")
-    return {key: Statement(lines[key], value) for key, value in values.items()}
+        raise _fault(text.split("\n"), found, error) from error
+    if found.unfinished is not None:
+        raise StatementError(found.unfinished, f"a value of more than {_LONGEST} lines")
+    return {
+        key: Statement(
+            found.lines[key,], value, {it: found.lines[key, it] for it in value} if isinstance(value, dict) else {}
+        )
+        for key, value in values.items()
+    }
 
 
-def _lines(text: str) -> tuple[dict[str, int], int | None]:
-    """Find the line of each key at the top, and where a statement begins that never becomes whole."""
-    found: dict[str, int] = {}
-    in_table = False
-    first, statement = 1, ""
-    for number, line in enumerate(text.split("\n"), 1):
-        statement += line + "\n"
-        if first < number < first + _LONGEST and not any(end in line for end in ("]", '"""', "'''")):
-            continue  # only these end what began on an earlier line
-        try:
-            # A statement that goes on is no TOML before its last line, and is afterwards: tomllib knows best.
-            values = tomllib.loads(statement)
-        except (ValueError, RecursionError):
-            if number - first == _LONGEST:
-                break
+class _Lines:
+    """Where the statements of a text stand.
+
+    Parameters
+    ----------
+    text : str
+        It need not be TOML: what stands before the first fault is found.
+    """
+
+    def __init__(self, text: str) -> None:
+        self.lines: dict[Path, int] = {}
+        """The first line of each key at the top, and of each in a table there."""
+        self.unfinished: int | None = None
+        """Where a statement begins that never becomes whole."""
+        self._tables: list[tuple[int, Path]] = [(0, ())]  # from which line on, which one
+        first, statement = 1, ""
+        for number, line in enumerate(text.split("\n"), 1):
+            statement += line + "\n"
+            if first < number < first + _LONGEST and not any(end in line for end in ("]", '"""', "'''")):
+                continue  # only these end what began on an earlier line
+            try:
+                # A statement that goes on is no TOML before its last line, and is afterwards: tomllib knows best.
+                values = tomllib.loads(statement)
+            except (ValueError, RecursionError):
+                if number - first == _LONGEST:
+                    break
+                continue
+            if statement.lstrip().startswith("["):
+                self._tables.append((first, _header(values)))
+                self._note((), values, first)
+            else:
+                self._note(self._tables[-1][1], values, first)
+            first, statement = number + 1, ""
+        if statement:
+            self.unfinished = first
+
+    def table(self, line: int) -> Path:
+        """Return the table in which a line is."""
+        return next(table for first, table in reversed(self._tables) if first <= line)
+
+    def _note(self, above: Path, values: dict[str, Any], line: int) -> None:
+        """Note the line of the keys of a statement, so far as they are at the top or in a table there."""
+        for key, value in values.items():
+            path = (*above, key)
+            if len(path) > 2:
+                return
+            self.lines.setdefault(path, line)
+            if isinstance(value, dict):
+                self._note(path, value, line)
+
+
+def _header(values: Any) -> Path:
+    """Return the path of the table that a header declares, from what tomllib makes of the header alone."""
+    path: Path = ()
+    while values:
+        if isinstance(values, list):  # of tables
+            (values,) = values
             continue
-        is_header = statement.lstrip().startswith("[")
-        in_table = in_table or is_header
-        for key in values if is_header or not in_table else ():
-            found.setdefault(key, first)
-        first, statement = number + 1, ""
-    return found, first if statement else None
+        ((key, values),) = values.items()
+        path += (key,)
+    return path
 
 
-def _fault(lines: list[str], found: dict[str, int], unfinished: int | None, error: Exception) -> StatementError:
+def _fault(lines: list[str], found: _Lines, error: Exception) -> StatementError:
     """Say what is wrong where."""
+    unfinished = found.unfinished
     said = re.fullmatch(r"(?s)(.*) \(at (?:line (\d+), column (\d+)|end of document)\)", str(error))
     if isinstance(error, RecursionError):
         reason, line = "nested too deeply", unfinished or 1
@@ -93,9 +145,14 @@ def _fault(lines: list[str], found: dict[str, int], unfinished: int | None, erro
     else:
         reason, line = f"{said[1]} (column {said[3]})", int(said[2])
     begin = line if unfinished is None else min(line, unfinished)
-    written = re.match(r"\s*([\w-]+)\s*=\s*(.*?)\s*$", lines[begin - 1])
+    header = re.match(r"\s*\[\s*([\w.-]+)\s*\]", lines[begin - 1])
+    if header is not None and reason.startswith("Cannot "):
+        before = found.lines.get(tuple(header[1].split(".")), begin)
+        return StatementError(line, f"[{header[1]}] is there before, on line {before}" if before < begin else reason)
+    written = re.match(r"\s*([\w.-]+)\s*=\s*(.*?)\s*$", lines[begin - 1])
     if written is None:
         return StatementError(line, reason)
-    if reason.startswith("Cannot overwrite") and found.get(written[1], line) < line:
-        reason = f"it is set before, on line {found[written[1]]}"
-    return StatementError(line, reason, written[1], written[2])
+    path = (*found.table(begin), *written[1].split("."))
+    if reason.startswith("Cannot overwrite") and (before := found.lines.get(path, begin)) < begin:
+        reason = f"it is set before, on line {before}"
+    return StatementError(line, reason, path, written[2])

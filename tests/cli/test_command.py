@@ -295,10 +295,10 @@ async def test_settings_without_effect_are_notes(tmp_path: Path) -> None:
     status, _, err = await soloist("config", "check", "--input", "demo", "--wait")
     assert (status, err) == (0, 'soloist: note: --wait has no effect with input "demo"\n')
     file = tmp_path / "my.toml"
-    file.write_text('instruments = ["kazoo"]\nprot = 1\nchannel = 9\n')
+    file.write_text('[recognition]\ninstruments = ["kazoo"]\nprot = 1\n[audio]\nchannel = 9\n')
     status, _, err = await soloist("config", "check", "--config", str(file), "--input", "demo", "--gate", "x")
     assert status == 2
-    assert [line.removeprefix(f"soloist: {file}:")[:1] for line in err.splitlines()[:3]] == ["1", "2", "3"]
+    assert [line.removeprefix(f"soloist: {file}:")[:1] for line in err.splitlines()[:3]] == ["2", "3", "5"]
     assert err.splitlines()[3:] == ['soloist: --gate is "x"; expected a number']
 
 
@@ -428,7 +428,7 @@ async def test_a_missing_portaudio_names_its_package(tmp_path: Path) -> None:
 async def test_the_settings_are_told_with_their_places(tmp_path: Path) -> None:
     """`config check` tells value and origin of each setting, and exits 0 when all can be used."""
     file = tmp_path / "my.toml"
-    file.write_text('token = "secret"\n\ngate = -60\n')
+    file.write_text('server.token = "secret"\n[recognition]\ngate = -60\n')
     env = {"SOLOIST_PORT": "9000", "SOLOIST_CONFIG": str(file), "SOLOIST_PROT": "1"}
     status, out, err = await soloist("config", "check", "--hop", "0.5", env=env)
     rows = [re.split(" {2,}", line) for line in out.splitlines()]
@@ -444,18 +444,35 @@ async def test_the_settings_are_told_with_their_places(tmp_path: Path) -> None:
 async def test_all_that_is_wrong_with_the_settings_is_told(tmp_path: Path) -> None:
     """`config check` tells each problem on a line, those of the model too, and exits 2; `run` tells the first."""
     file = tmp_path / "my.toml"
-    file.write_text('prot = 1\ngate = "x"\ninstruments = ["kazoo"]\n')
+    file.write_text('prot = 1\n[recognition]\ngate = "x"\ninstruments = ["kazoo"]\n')
     status, _, err = await soloist("config", "check", "--config", str(file), "--threads", "0")
     told = err.splitlines()
     assert status == 2
     assert [line.partition(";")[0] for line in told] == [
         f'soloist: {file}:1: unknown setting "prot"',
-        f'soloist: {file}:2: gate is "x"',
-        f'soloist: {file}:3: instruments names "kazoo", which model lead does not know',
+        f'soloist: {file}:3: recognition.gate is "x"',
+        f'soloist: {file}:4: recognition.instruments names "kazoo", which model lead does not know',
         "soloist: --threads is 0",
     ]
     status, _, err = await soloist("run", "--config", str(file), "--threads", "0")
     assert (status, err) == (2, f"{told[0]} (and 2 more: soloist config check)\n")
+
+
+async def test_settings_outside_of_tables_are_told_once(tmp_path: Path) -> None:
+    """A file as it was before there were tables is used; a line says where its settings belong, and never again."""
+    file = tmp_path / "my.toml"
+    file.write_text('input = "demo"\nsession_log_days = 7\nlog_level = "info"\n')
+    told = (
+        f"{file}:1: settings outside of tables are an old form; they belong to [audio] (input), "
+        "[session_log] (session_log_days as days), [logging] (log_level as level)"
+    )
+    assert (await soloist("config", "check", "--config", str(file)))[::2] == (0, f"soloist: note: {told}\n")
+    async with serving("--config", str(file)) as service, asyncio.timeout(10):
+        service.process.send_signal(signal.SIGHUP)
+        while "soloist: the settings were read again" not in service.complaints:
+            await asyncio.sleep(0.02)
+        assert service.complaints.count(f"soloist: {told}") == 1
+    assert service.process.returncode == 0
 
 
 async def test_an_example_of_settings_is_told(tmp_path: Path) -> None:

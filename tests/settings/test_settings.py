@@ -22,8 +22,9 @@ from stream.server.access import Access
 from stream.server.settings import ServerSettings
 from stream.settings import check as checkup
 from stream.settings.reading import load, read
-from stream.settings.settings import Settings, declared, names
+from stream.settings.settings import Settings, declared, names, rooms
 from stream.settings.values import closest
+from stream.system.fields import written
 from tests.support.certificates import Certificate
 
 EXAMPLE = Path(__file__).parents[2] / "docs" / "soloist.toml"
@@ -76,7 +77,37 @@ def test_variables_are_read_by_the_type_of_their_setting() -> None:
         ("\nprot = 1", ':2: unknown setting "prot"; did you mean port?'),
         ("log-level = 1", ':1: unknown setting "log-level"; did you mean log_level?'),
         ("xyz = 1", f':1: unknown setting "xyz"; known are {", ".join(names())}'),
-        ("[server]\nport = 1", ':1: unknown table "server"; settings stand outside of tables'),
+        ("[servr]\nport = 1", ':1: unknown table "servr"; did you mean server?'),
+        ("[t]\nport = 1", ':1: unknown table "t"; known are audio, recognition, server, session_log, logging'),
+        (
+            "\n[server.t]\nport = 1",
+            ':2: unknown table "server.t"; known are audio, recognition, server, session_log, logging',
+        ),
+        ("server = 1", ":1: server is no setting but a table of them; expected [server]"),
+        ("[[server]]\nport = 1", ":1: server is no setting but a table of them; expected [server]"),
+        ("[server]\n\nprot = 1", ':3: unknown setting "prot" in [server]; did you mean port?'),
+        ("[server]\ngaet = 1", ':2: unknown setting "gaet" in [server]; did you mean gate in [recognition]?'),
+        ("[audio]\nport = 1", ':2: unknown setting "port" in [audio]; it belongs to [server]'),
+        ("level = 'info'", ':1: unknown setting "level"; it belongs to [logging]'),
+        ("[logging]\nlog_level = 'info'", ':2: unknown setting "log_level" in [logging]; did you mean level?'),
+        (
+            "[audio]\nlog_level = 'info'",
+            ':2: unknown setting "log_level" in [audio]; it belongs to [logging], as level',
+        ),
+        ("[logging]\nxyz = 1", ':2: unknown setting "xyz" in [logging]; known are level, format'),
+        ("[server]\n[audio]\n[server]", ":3: [server] is there before, on line 1"),
+        ("[server]\nport = 'x'", ':2: server.port is "x"; expected a whole number'),
+        ("server = { port = 'x' }", ':1: server.port is "x"; expected a whole number'),
+        ("server.port = 'x'", ':1: server.port is "x"; expected a whole number'),
+        ("[server.port]", ":1: server.port is a table; expected a whole number"),
+        ("[server]\nport = x", ":2: server.port is x: Invalid value (column 8); expected a whole number"),
+        ("[session_log]\ndays = 0", ":2: session_log.days is 0; expected 1 to 36500"),
+        ("[logging]\n\nformat = 'xml'", ':3: logging.format is "xml"; expected "text" or "json"'),
+        ("[server]\nport = 1\nport = 2", ":3: server.port is 2: it is set before, on line 2; expected a whole number"),
+        ("wait = true\n[audio]\n\nwait = true", ":4: audio.wait is set as wait too, on line 1"),
+        ("audio.wait = true\nwait = true", ":1: audio.wait is set as wait too, on line 2"),
+        ("session_log = 'off'\n[session_log]\ndays = 3", ":2: [session_log] is there before, on line 1"),
+        ("log_level = 'info'\n[logging]\nlevel = 'info'", ":3: logging.level is set as log_level too, on line 1"),
         ('"a\\nb" = 1', f':1: unknown setting "a\\nb"; known are {", ".join(names())}'),
         ("[port]", ":1: port is a table; expected a whole number"),
         ('port = "x"', ':1: port is "x"; expected a whole number'),
@@ -141,7 +172,23 @@ def test_everything_that_is_wrong_is_found(file: Path) -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["token = 1234567", "token = s1234567", 'token = ["1234567"]', 'tokn = "1234567', "token = '''\n\0 1234567'''"],
+    [
+        "token = 1234567",
+        "token = s1234567",
+        'token = ["1234567"]',
+        'tokn = "1234567',
+        "token = '''\n\0 1234567'''",
+        "[server]\ntoken = 1234567",
+        "[server]\ntoken = s1234567",
+        "[[server]]\ntoken = s1234567",
+        "server.token = s1234567",
+        "server = { token = s1234567 }",
+        "session_log = { token = s1234567 }",
+        "[server]\ntokn = s1234567",
+        "[server]\ntokn = '1234567'",
+        "[audio]\ntoken = '1234567'",
+        "server = '1234567'",
+    ],
 )
 def test_no_message_tells_a_token(file: Path, text: str) -> None:
     """However wrong it is, a token is in no message, not even where its name is misspelt."""
@@ -150,6 +197,39 @@ def test_no_message_tells_a_token(file: Path, text: str) -> None:
     assert "1234567" not in problem
     assert "1234567" not in declared()["token"].field.written("1234567")
     assert "1234567" not in checkup.table(read({"token": "1234567"}, {}))
+
+
+def test_each_setting_may_stand_in_its_table_or_as_it_was_before(file: Path) -> None:
+    """Every setting is the same in the table of its room and outside of it, which is told in one line."""
+    values = {name: setting.field.default for name, setting in declared().items()}
+    values |= {name: 2 for name, value in values.items() if isinstance(value, int) and not isinstance(value, bool)}
+    values |= {name: ["a"] for name, it in declared().items() if "tuple" in str(it.field.hint)}
+    values |= {"channel": 2, "origins": ["http://a"], "loop": True}
+    values = {name: "x" if value is None else value for name, value in values.items()}
+    old = "".join(f"{name} = {written(value)}\n" for name, value in values.items())
+    file.write_text(old)
+    before = read({}, {}, file)
+    lines: dict[str, str] = {}
+    for name, setting in declared().items():
+        lines[setting.room] = lines.get(setting.room, "") + f"{setting.field.name} = {written(values[name])}\n"
+    file.write_text("".join(f"[{room}]\n{text}" for room, text in lines.items()))
+    now = read({}, {}, file)
+    assert now.problems == before.problems == []
+    assert now.settings == before.settings != Settings()
+    assert len(now.values) == len(names())
+    assert now.outdated is None
+    assert before.outdated == (
+        f"{file}:1: settings outside of tables are an old form; they belong to "
+        "[audio] (input, device, wait, channel, pcm, loop), "
+        "[recognition] (instruments, hop, gate, model, runtime, threads), "
+        "[server] (host, port, token, token_file, open, hosts, origins, certificate, key, connections, "
+        "connections_per_address), [session_log] (session_log as file, session_log_days as days, "
+        "session_log_megabytes as megabytes), [logging] (log_level as level, log_format as format)"
+    )
+    assert checkup.notes(before)[0] == before.outdated
+    file.write_text("\n[server]\nport = 1\n")
+    assert read({}, {}, file).called("port") == f"{file}:3: server.port"
+    assert read({"port": "2"}, {}, file).called("port") == "--port"
 
 
 @pytest.mark.parametrize(
@@ -215,10 +295,12 @@ def test_settings_made_by_hand_are_checked_too() -> None:
 def test_the_example_holds_every_setting_at_its_default(file: Path) -> None:
     """As it is, the example changes nothing; with every # taken away, every setting is the same."""
     text = EXAMPLE.read_text(encoding="utf-8")
-    assert tomllib.loads(text) == {}
+    assert tomllib.loads(text) == {room: {} for room in rooms()}
     uncommented = re.sub(r"(?m)^#(?=\w+ = )", "", text)
-    assert list(tomllib.loads(uncommented)) == names()
+    told = [(room, key) for room, table in tomllib.loads(uncommented).items() for key in table]
+    assert told == [(it.room, it.field.name) for it in declared().values()]
     file.write_text(uncommented)
+    assert read({}, {}, file).outdated is None
     settings = load({}, {}, file)
     for name, setting in declared().items():
         value, default = setting.of(settings), setting.field.default
@@ -231,8 +313,13 @@ def test_the_example_holds_every_setting_at_its_default(file: Path) -> None:
 
 def test_the_manual_tells_every_setting() -> None:
     """The manual has a row for each setting, in the same order."""
-    told = re.findall(r"(?m)^\| `(\w+)` \|", MANUAL.read_text(encoding="utf-8"))
-    assert told == names()
+    manual = MANUAL.read_text(encoding="utf-8")
+    told = [
+        (room, *row)
+        for room, table in re.findall(r"(?m)^### `\[(\w+)\]`\n((?:(?!#).*\n)*)", manual)
+        for row in re.findall(r"(?m)^\| `(\w+)` \| `--([\w-]+)` \|", table)
+    ]
+    assert told == [(it.room, it.field.name, name.replace("_", "-")) for name, it in declared().items()]
 
 
 def test_the_model_has_its_say(file: Path, tmp_path: Path) -> None:
@@ -273,11 +360,11 @@ def test_what_needs_no_device_is_tried(file: Path, tmp_path: Path) -> None:
 
 def test_settings_without_effect_are_noticed(file: Path) -> None:
     """What the input that is set does not use is named, unless it is at its default."""
-    file.write_text('device = "USB"\nwait = true\nloop = true\npcm = "s16le:44100:1"\n')
+    file.write_text('[audio]\ndevice = "USB"\nwait = true\nloop = true\npcm = "s16le:44100:1"\n')
     for source, without in (
-        ("mic", ["3: loop"]),
-        ("x.wav", ["1: device", "2: wait"]),
-        ("-", ["1: device", "2: wait", "3: loop"]),
+        ("mic", ["4: audio.loop"]),
+        ("x.wav", ["2: audio.device", "3: audio.wait"]),
+        ("-", ["2: audio.device", "3: audio.wait", "4: audio.loop"]),
     ):
         reading = read({"input": source}, {}, file)
         assert checkup.notes(reading) == [f'{file}:{it} has no effect with input "{source}"' for it in without]
@@ -317,7 +404,20 @@ TOML = st.recursive(
 )
 
 
-@given(st.lists(st.tuples(st.sampled_from([*names(), "x", "[t]", "a.b"]), TOML), max_size=4), st.binary(max_size=20))
+KEYS = [
+    *names(),
+    "x",
+    "[t]",
+    "a.b",
+    "[server]\nport",
+    "[audio]\nx",
+    "[session_log]\ndays",
+    "server.token",
+    "[[audio]]\nx",
+]
+
+
+@given(st.lists(st.tuples(st.sampled_from(KEYS), TOML), max_size=4), st.binary(max_size=20))
 def test_any_file_is_used_or_refused(tmp_path_factory: pytest.TempPathFactory, lines: list[Any], end: bytes) -> None:
     """Whatever a file holds, there are settings, or problems that each name the file on one line."""
     file = tmp_path_factory.getbasetemp() / "any.toml"
