@@ -54,14 +54,11 @@ def _command(told: list[str]) -> int:
     # One thread is what the figures promise, and OpenBLAS takes memory for each that it starts. It reads this when
     # numpy is imported, which is why every command imports what it needs by itself.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
-    from stream.cli import arguments, commands
+    from stream.cli import command_line
     from stream.system.terminal import checked_stdout
 
     with checked_stdout():
-        if told[:1] == ["train"]:
-            return commands.train(told[1:])
-        options = arguments.parser().parse_args(told)
-        return int(options.command(options))
+        return command_line.execute(told)
 
 
 def _print_error(what: object) -> None:

@@ -23,7 +23,7 @@ import pytest
 from websockets.asyncio.server import ServerConnection, serve
 
 from stream import client as module
-from stream.cli.listen import Display
+from stream.cli.listen_display import Display
 from stream.client import Client, Disconnected, address
 from stream.errors import ConfigError, ConnectionLostError, RefusedError
 from stream.protocol.address import failure_text

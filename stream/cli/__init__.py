@@ -1,1 +1,1 @@
-"""The `soloist` command: one file for each of its commands."""
+"""The `soloist` command: one file for each of its commands; `command_line` names them."""

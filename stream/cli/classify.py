@@ -1,15 +1,67 @@
-"""What `soloist classify` tells of a file."""
+"""`soloist classify`: what is in audio files."""
 
 from __future__ import annotations
 
+import argparse
 import json
 import math
-from typing import Final
+import sys
+from typing import TYPE_CHECKING, Final
 
-from stream.service.offline import FileTimeline
-from stream.system.terminal import printable
+from stream.cli.settings_flags import add_recognition, sources
+from stream.errors import SoloistError
+from stream.system.terminal import print_error, printable
+
+if TYPE_CHECKING:
+    from stream.service.offline import FileTimeline
+
+HELP = "tell what is in audio files"
 
 _LEAST_MISSED: Final = 0.05  # s
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add which files, and what decides about labels."""
+    parser.add_argument("files", nargs="+", metavar="FILE")
+    parser.add_argument("--json", action="store_true", default=False, help="one JSON object per file and line")
+    parser.add_argument("--channel", metavar="N", help="listen to this channel, from 1, not to all")
+    add_recognition(parser)
+    parser.set_defaults(execute=execute)
+
+
+def execute(options: argparse.Namespace) -> int:
+    """Tell what is in audio files; those that cannot be read are told, and the others are done."""
+    from stream.recognition import bundle
+    from stream.recognition.classifier import Classifier
+    from stream.service.offline import classify
+    from stream.settings import check
+    from stream.settings.reading import read, refuse
+
+    reading = read(*sources(options, input="-"))
+    refuse(reading.problems)
+    settings, channel = reading.settings.recognition, reading.settings.audio.channel
+    classifier = Classifier(bundle.load(settings.model), runtime=settings.runtime, threads=settings.threads)
+    refuse(check.strangers(reading, classifier.bundle.instruments, classifier.bundle.name))
+    failed = 0
+    for file in options.files:
+        try:
+            timeline = classify(
+                file,
+                classifier,
+                hop=settings.hop,
+                lineup=settings.instruments,
+                gate=settings.gate,
+                channel=channel,
+            )
+        except SoloistError as error:
+            print_error(error)
+            failed = 1
+            continue
+        for note in notes(timeline):
+            print_error(note)
+        sys.stdout.write(as_json(timeline) if options.json else as_text(timeline))
+        sys.stdout.flush()
+    return failed
 
 
 def as_json(timeline: FileTimeline) -> str:

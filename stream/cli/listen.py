@@ -2,17 +2,56 @@
 
 from __future__ import annotations
 
+import argparse
 import json
-import shutil
+import os
 import sys
-from collections.abc import Mapping
-from typing import Any, TextIO
+from typing import TYPE_CHECKING, Any
 
-from stream.client import Client, Disconnected
-from stream.protocol.encoding import encode
-from stream.protocol.messages import Change, Error, Guess, Hello, Label, Mark, Message, Outage, Status
+from stream.errors import ConfigError
 
-_BAR = 24
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from stream.client import Disconnected
+    from stream.protocol.messages import Message
+
+HELP = "subscribe to a running service and tell what it hears"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add which service it is, and what is wanted of it."""
+    add = parser.add_argument
+    add("url", nargs="?", default="127.0.0.1:8765", help="ws://HOST:PORT/ws, HOST:PORT or HOST")
+    add("--json", action="store_true", default=False, help="every message as a line of JSON")
+    add("--types", type=_names, metavar="A,B", help="types of messages")
+    add("--instruments", type=_names, metavar="A,B", help="only these instruments")
+    add("--min-confidence", type=float, metavar="P", help="only when at least this sure, 0 to 1")
+    add("--max-rate", type=float, metavar="N", help="at most so many labels a second")
+    add("--token", metavar="TEXT", help="what the server requires (or SOLOIST_TOKEN)")
+    add("--token-file", metavar="FILE", help="a file that holds it (or SOLOIST_TOKEN_FILE)")
+    add("--ca", metavar="FILE", help="PEM file with the authority of a wss server's certificate")
+    parser.set_defaults(execute=execute)
+
+
+def _names(text: str) -> tuple[str, ...]:
+    return tuple(name.strip() for name in text.split(",") if name.strip())
+
+
+def execute(options: argparse.Namespace) -> int:
+    """Tell what a running service hears."""
+    import asyncio
+    import signal
+
+    wanted = {
+        key: value
+        for key, value in vars(options).items()
+        if key in ("types", "instruments", "min_confidence", "max_rate")
+    }
+    token = _token(options)
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # for which asyncio has a better one
+    asyncio.run(listen(options.url, wanted, token, options.json, vars(options).get("ca")))
+    return 0
 
 
 async def listen(url: str, wanted: Mapping[str, Any], token: str | None, as_json: bool, ca: str | None = None) -> None:
@@ -36,6 +75,9 @@ async def listen(url: str, wanted: Mapping[str, Any], token: str | None, as_json
     SoloistError
         When the server cannot be understood or does not let us in.
     """
+    from stream.cli.listen_display import Display
+    from stream.client import Client
+
     display = None if as_json else Display(sys.stdout)
     try:
         async with Client(url, token=token, ca=ca, **wanted) as client:
@@ -51,89 +93,24 @@ async def listen(url: str, wanted: Mapping[str, Any], token: str | None, as_json
 
 
 def _line(message: Message | Disconnected) -> str:
+    from stream.client import Disconnected
+    from stream.protocol.encoding import encode
+
     if isinstance(message, Disconnected):
         return json.dumps({"type": message.type, "reason": message.reason, "retry": round(message.retry, 2)}) + "\n"
     return encode(message) + "\n"
 
 
-class Display:
-    """What is heard now in one line that stays in place, and a line above it for everything that happened.
+def _token(options: argparse.Namespace) -> str | None:
+    """Return the token that a client is told, as the service reads it; where a flag says it no variable does."""
+    from stream.server import access
+    from stream.settings.reading import read, refuse
 
-    Where the output is no terminal there is only what happened.
-
-    Parameters
-    ----------
-    out : text file
-    """
-
-    def __init__(self, out: TextIO) -> None:
-        self._out = out
-        self._in_place = out.isatty()
-        self._now = ""
-        self._last = ""
-        self._troubles: set[str] = set()  # that were told and go on
-
-    def show(self, message: Message | Disconnected) -> None:
-        """Tell a message."""
-        match message:
-            case Label():
-                self._now = _now(message)
-            case Change():
-                self._happened(f"{_clock(message.time)}  {message.label or message.state}")
-            case Hello():
-                self._happened(f"          connected to {message.server}, hearing {message.source}")
-            case Mark():
-                self._happened(f"{_clock(message.time)}  * {message.text}")
-            case Guess():
-                self._happened(f"{_clock(message.end)}  guess: {message.label} ({message.confidence:.0%})")
-            case Outage(end=None):
-                self._happened(f"{_clock(message.start)}  {message.reason}")
-                self._troubles.add(message.reason)
-            case Outage(end=float(end)):
-                self._happened(f"{_clock(end)}  {message.source} is back after {end - message.start:.0f} s")
-            case Status():
-                troubles = [*([] if message.message is None else [message.message]), *message.warnings]
-                for text in dict.fromkeys(troubles):
-                    if text not in self._troubles:
-                        self._happened(f"          {text}")
-                self._troubles = set(troubles)
-            case Error():
-                self._happened(f"          {message.message}")
-            case Disconnected():
-                self._now = ""
-                self._happened(f"          no connection: {message.reason}")
-            case _:
-                return
-        self._draw()
-
-    def close(self) -> None:
-        """Leave the terminal clean."""
-        self._now = ""
-        self._draw()
-
-    def _happened(self, line: str) -> None:
-        if line == self._last:
-            return  # a try that failed like the one before
-        self._last = line
-        # Marks and names come from others, and a terminal obeys what it is sent.
-        line = "".join(character if character.isprintable() else "\N{REPLACEMENT CHARACTER}" for character in line)
-        self._out.write(f"\r\x1b[K{line}\n" if self._in_place else f"{line}\n")
-        self._out.flush()
-
-    def _draw(self) -> None:
-        if self._in_place:
-            width = shutil.get_terminal_size().columns - 1
-            self._out.write(f"\r\x1b[K{self._now[:width]}")
-            self._out.flush()
-
-
-def _now(label: Label) -> str:
-    filled = round(label.confidence * _BAR) if label.state == "instrument" else 0
-    bar = "█" * filled + "·" * (_BAR - filled)
-    sure = f"{label.confidence:4.0%}" if label.state == "instrument" else "    "
-    return f"{_clock(label.time)}  {label.label or label.state:<26} {bar} {sure}  {label.rms:6.1f} dBFS"
-
-
-def _clock(seconds: float) -> str:
-    hours, rest = divmod(int(seconds), 3600)
-    return f"{hours:02d}:{rest // 60:02d}:{rest % 60:02d}"
+    flags = {name: value for name, value in vars(options).items() if name in ("token", "token_file")}
+    variables = {name: os.environ.get(name, "") for name in ("SOLOIST_TOKEN", "SOLOIST_TOKEN_FILE")}
+    reading = read(flags, {} if flags else variables)
+    refuse(reading.problems)
+    try:
+        return access.read_token(reading.settings.server)
+    except ConfigError as error:
+        raise ConfigError(reading.placed(error)) from error

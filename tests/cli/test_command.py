@@ -305,7 +305,7 @@ async def test_settings_without_effect_are_notes(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "module"),
     [
-        (["run", "--port", "0", "--input", "demo"], "stream.cli.arguments"),
+        (["run", "--port", "0", "--input", "demo"], "stream.cli.command_line"),
         (["run", "--port", "0", "--input", "demo"], "stream.settings.settings"),
         (["run", "--port", "0", "--input", "demo"], "stream.service.service"),
         (["run", "--port", "0", "--input", "demo"], "prometheus_client"),
@@ -340,7 +340,7 @@ async def test_a_reload_that_is_asked_for_too_early_is_made_later(tmp_path: Path
         "import os, signal, sys\n"
         "class Hangup:\n"
         "    def find_spec(self, name, path=None, target=None):\n"
-        "        if name in ('stream.cli.arguments', 'stream.service.service'):\n"
+        "        if name in ('stream.cli.command_line', 'stream.service.service'):\n"
         "            os.kill(os.getpid(), signal.SIGHUP)\n"
         "sys.meta_path.insert(0, Hangup())\n"
     )
@@ -469,7 +469,9 @@ async def test_settings_outside_of_tables_are_told_once(tmp_path: Path) -> None:
     assert (await soloist("config", "check", "--config", str(file)))[::2] == (0, f"soloist: note: {told}\n")
     async with serving("--config", str(file)) as service, asyncio.timeout(10):
         service.process.send_signal(signal.SIGHUP)
-        while "soloist: the settings were read again" not in service.complaints:
+        while True:
+            if "soloist: the settings were read again" in service.complaints:
+                break
             await asyncio.sleep(0.02)
         assert service.complaints.count(f"soloist: {told}") == 1
     assert service.process.returncode == 0

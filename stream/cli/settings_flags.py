@@ -1,0 +1,64 @@
+"""Flags for settings, which several commands take."""
+
+from __future__ import annotations
+
+import argparse
+import os
+from collections.abc import Mapping
+from typing import Any
+
+
+def add_settings(parser: argparse.ArgumentParser) -> None:
+    """Add all that `stream.settings.settings.Settings` holds, as texts: that room says what is wrong with them."""
+    add = parser.add_argument
+    add("--config", metavar="FILE", help="TOML file with settings (or SOLOIST_CONFIG)")
+    add("--input", metavar="mic|demo|FILE|-", help="what to listen to (mic)")
+    add("--device", metavar="NAME", help="a part of the microphone's name; it is waited for")
+    add("--wait", action="store_true", help="wait for a microphone if there is none")
+    add("--channel", metavar="N", help="listen to this channel, from 1, not to all")
+    add("--pcm", metavar="s16le|f32le:RATE:CHANNELS", help="form of --input - (s16le:44100:1)")
+    add("--loop", action="store_true", help="begin a file again at its end")
+    add_recognition(parser)
+    add("--host", metavar="H", help="address to listen on (127.0.0.1)")
+    add("--port", metavar="P", help="port to listen on, 0 for any (8765)")
+    add("--token", metavar="TEXT", help="what clients have to know (seen by all users of this machine)")
+    add("--token-file", metavar="FILE", help="a file that holds the token")
+    add("--open", action="store_true", help="let in everybody who reaches --host, without a token")
+    add("--hosts", metavar="A,B", help="what the server is called, besides its own name")
+    add("--origins", metavar="A,B", help="other pages that may connect: scheme://host:port")
+    add("--certificate", metavar="FILE", help="PEM file with a certificate, to serve with TLS")
+    add("--key", metavar="FILE", help="PEM file with its key, if it is not in the same file")
+    add("--connections", metavar="N", help="clients at the most (600)")
+    add("--connections-per-address", metavar="N", help="of one address, not loopback (32)")
+    add("--session-log", metavar="FILE|off", help="where to keep what is heard")
+    add("--session-log-days", metavar="N", help="how far it reaches back at the most (90)")
+    add("--session-log-megabytes", metavar="N", help="its size at the most (64)")
+    add("--log-level", metavar="debug|info|warning|error", help="how much to tell (warning)")
+    add("--log-format", metavar="text|json", help="lines for people, or JSON (text)")
+
+
+def add_recognition(parser: argparse.ArgumentParser) -> None:
+    """Add what decides about labels, for live audio and files alike."""
+    add = parser.add_argument
+    add("--instruments", metavar="A,B", help="tonight's line-up: name only these")
+    add("--hop", metavar="S", help="seconds from one estimate to the next (0.255)")
+    add("--gate", metavar="DBFS", help="level below which it is silent (-70)")
+    add("--model", metavar="NAME|PATH", help="a shipped model, or a .tflite with its .json")
+    add("--runtime", metavar="auto|litert|tflite", help="TFLite interpreter (auto)")
+    add("--threads", metavar="N", help="threads for one inference (1)")
+
+
+def sources(options: argparse.Namespace, **more: Any) -> tuple[dict[str, Any], Mapping[str, str], str | None]:
+    """Return what can say how something is set, as `stream.settings.reading.read` takes it.
+
+    Parameters
+    ----------
+    options : argparse.Namespace
+    **more
+        What is set by the command itself, as by a flag.
+    """
+    from stream.settings.settings import names
+
+    known = names()
+    flags = {name: value for name, value in vars(options).items() if name in known}
+    return flags | more, os.environ, vars(options).get("config") or os.environ.get("SOLOIST_CONFIG")
