@@ -117,7 +117,7 @@ def read(flags: Mapping[str, Any], variables: Mapping[str, str], file: str | Pat
         reading.values[name], reading.origins[name], reading.keys[name] = value, origin, key
 
     if content is not None:
-        for it in content.told:
+        for it in content.entries:
             put(it.setting.name, it.value, f"{file}:{it.line}", it.key)
         reading.problems[:] = reading.in_order([*content.problems, *reading.problems])
     for key, setting in known.items():

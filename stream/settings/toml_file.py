@@ -17,7 +17,7 @@ _MOST_BYTES: Final = 16_384
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
+class Entry:
     """A setting as a file has it."""
 
     setting: Setting
@@ -35,10 +35,10 @@ class Told:
 
 
 @dataclass(frozen=True, slots=True)
-class Content:
+class FileContent:
     """What a file holds."""
 
-    told: list[Told] = field(default_factory=list)
+    entries: list[Entry] = field(default_factory=list)
     """Settings in their order, no two of them the same."""
     problems: list[str] = field(default_factory=list)
     """What is wrong with it, a line each."""
@@ -46,7 +46,7 @@ class Content:
     """Which settings stand outside of the tables to which they belong now, in one line."""
 
 
-def read(path: str | Path) -> Content:
+def read(path: str | Path) -> FileContent:
     """Read what stands in a file of settings; what cannot be read is among the problems."""
     try:
         content = read_regular_file(path, _MOST_BYTES + 1)
@@ -54,49 +54,50 @@ def read(path: str | Path) -> Content:
             raise ValueError(f"it is longer than the {_MOST_BYTES} bytes that a file of settings may have")
         statements = parse(content.decode("utf-8-sig"))
     except OSError as error:
-        return Content(problems=[f"{path}: {error.strerror}"])
+        return FileContent(problems=[f"{path}: {error.strerror}"])
     except UnicodeDecodeError as error:
         line = content.count(b"\n", 0, error.start) + 1
         said = f"byte 0x{content[error.start]:02x} is not UTF-8; expected text in UTF-8"
-        return Content(problems=[f"{path}:{line}: {said}"])
+        return FileContent(problems=[f"{path}:{line}: {said}"])
     except ValueError as error:
-        return Content(problems=[f"{path}: {error}"])
+        return FileContent(problems=[f"{path}: {error}"])
     except StatementError as error:
-        return Content(problems=[f"{path}:{error.line}: {_told(error)}"])
+        return FileContent(problems=[f"{path}:{error.line}: {_describe(error)}"])
     return _content(path, statements)
 
 
-def _told(error: StatementError) -> str:
+def _describe(error: StatementError) -> str:
     """Say what is wrong with a text that is no TOML."""
     if not error.path:
         return error.reason
     key = ".".join(error.path)
     setting = next((it for it in declared().values() if error.path in ((it.name,), (it.room, it.field.name))), None)
-    is_table = (error.value or "").startswith("{")
-    if setting is None or is_table:  # of which the value is not told: it may be a secret whose name is misspelt
+    written_value = error.value or ""
+    # The value of what is unknown, or may hold more settings than one, is not told: it may be a secret.
+    if setting is None or "=" in written_value or written_value.startswith("{"):
         return f"{key}: {error.reason}"
-    value = "" if setting.field.is_secret else f" is {short(error.value or '')}"
+    value = "" if setting.field.is_secret else f" is {short(written_value)}"
     return f"{key}{value}: {error.reason}; expected {values.words(setting.field)}"
 
 
-def _content(path: str | Path, statements: dict[str, Statement]) -> Content:
+def _content(path: str | Path, statements: dict[str, Statement]) -> FileContent:
     """Find the settings among what stands at the top of a file."""
     known = declared()
-    told: dict[str, Told] = {}
+    entries: dict[str, Entry] = {}
     problems: list[str] = []
     for key, statement in statements.items():
         place = f"{path}:{statement.line}"
         is_table = isinstance(statement.value, dict)
         if key in rooms() and is_table:
             for it in _table(path, key, statement, problems):
-                if (before := told.get(it.setting.name)) is not None:
+                if (before := entries.get(it.setting.name)) is not None:
                     problems.append(f"{path}:{it.line}: {it.key} is set as {before.key} too, on line {before.line}")
-                told[it.setting.name] = it
+                entries[it.setting.name] = it
         elif key in known:
-            it = Told(known[key], statement.value, statement.line, key)
-            if (before := told.get(key)) is not None:
+            it = Entry(known[key], statement.value, statement.line, key)
+            if (before := entries.get(key)) is not None:
                 problems.append(f"{path}:{before.line}: {before.key} is set as {key} too, on line {it.line}")
-            told.setdefault(key, it)
+            entries.setdefault(key, it)
         elif key in rooms():
             problems.append(f"{place}: {key} is no setting but a table of them; expected [{key}]")
         elif is_table:
@@ -105,22 +106,22 @@ def _content(path: str | Path, statements: dict[str, Statement]) -> Content:
             room = _room_of(key)
             meant = values.closest(key, known) if room is None else f"it belongs to [{room}]"
             problems.append(f"{place}: unknown setting {written(key)}; {meant}")
-    return Content(list(told.values()), problems, _outdated(path, told.values()))
+    return FileContent(list(entries.values()), problems, _outdated(path, entries.values()))
 
 
-def _table(path: str | Path, room: str, table: Statement, problems: list[str]) -> list[Told]:
+def _table(path: str | Path, room: str, table: Statement, problems: list[str]) -> list[Entry]:
     """Find the settings in the table of a room."""
     found = {it.field.name: it for it in declared().values() if it.room == room}
-    told = []
+    entries = []
     for key, value in table.value.items():
         line = table.lines[key]
         if key in found:
-            told.append(Told(found[key], value, line, f"{room}.{key}"))
+            entries.append(Entry(found[key], value, line, f"{room}.{key}"))
         elif isinstance(value, dict):
             problems.append(f"{path}:{line}: unknown table {written(f'{room}.{key}')}; known are {', '.join(rooms())}")
         else:
             problems.append(f"{path}:{line}: unknown setting {written(key)} in [{room}]; {_meant(key, room)}")
-    return told
+    return entries
 
 
 def _meant(key: str, room: str) -> str:
@@ -143,11 +144,11 @@ def _room_of(key: str) -> str | None:
     return next((it.room for it in declared().values() if it.field.name == key), None)
 
 
-def _outdated(path: str | Path, told: Iterable[Told]) -> str | None:
+def _outdated(path: str | Path, entries: Iterable[Entry]) -> str | None:
     """Say which settings belong into tables."""
     belong: dict[str, list[str]] = {}
     lines = []
-    for it in told:
+    for it in entries:
         if it.is_old and not isinstance(it.value, dict):
             name, key = it.setting.name, it.setting.field.name
             belong.setdefault(it.setting.room, []).append(name if name == key else f"{name} as {key}")

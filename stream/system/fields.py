@@ -7,7 +7,7 @@ import functools
 import json
 import typing
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 from stream.errors import ConfigError
 
@@ -68,6 +68,8 @@ class Field:
             return "a text that is not empty"
         if value == ():
             return "at least one name"
+        if typing.get_origin(self.hint) is Literal and value not in (choices := typing.get_args(self.hint)):
+            return " or ".join(map(_written, choices))
         return next((said for rule in self.annotations if callable(rule) and (said := rule(value)) is not None), None)
 
     def written(self, value: object) -> str:

@@ -559,6 +559,34 @@ def test_help_takes_nothing_that_takes_time() -> None:
     assert out.splitlines()[-1] == "[]"
 
 
+def test_a_command_imports_no_other() -> None:
+    """Of the commands only the one that is meant is imported."""
+    code = (
+        "import sys\n"
+        "from stream.__main__ import main\n"
+        "try:\n"
+        "    main(['devices', '--help'])\n"
+        "except SystemExit as end:\n"
+        "    assert end.code == 0\n"
+        "print(sorted(name for name in sys.modules if name.startswith('stream.cli.')))"
+    )
+    out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+    assert out.splitlines()[-1] == "['stream.cli.argument_parser', 'stream.cli.command_line', 'stream.cli.devices']"
+
+
+def test_what_lists_or_writes_imports_nothing_that_hears() -> None:
+    """Reading settings takes no numpy: sessions are listed and a unit is written without it."""
+    code = (
+        "import sys\n"
+        "from stream.__main__ import main\n"
+        "main(['install-service', '--print'])\n"
+        "main(['sessions', '--log', '/none'])\n"
+        "print(sorted({'numpy', 'soundfile', 'ssl', 'asyncio', 'tomllib', 'websockets'} & set(sys.modules)))"
+    )
+    out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+    assert out.splitlines()[-1] == "[]"
+
+
 def test_the_version_is_told() -> None:
     """`soloist --version` names program and version."""
     out = subprocess.run([*SOLOIST, "--version"], capture_output=True, text=True, check=True).stdout
