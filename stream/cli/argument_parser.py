@@ -37,3 +37,8 @@ def add_action(
     )
     action.set_defaults(execute=execute)
     return action
+
+
+def comma_separated(text: str) -> tuple[str, ...]:
+    """Read a list of names, `A,B`, as the `type` of an argument."""
+    return tuple(name.strip() for name in text.split(",") if name.strip())

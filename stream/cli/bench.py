@@ -7,6 +7,7 @@ import sys
 from typing import Any, Final
 
 from stream.bench.figures import GROUPS, checked_groups
+from stream.cli.argument_parser import comma_separated
 from stream.errors import ConfigError
 
 HELP = "measure this machine, alone or with another installation"
@@ -18,7 +19,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add what is to be measured."""
     parser.add_argument("--json", action="store_true", default=False, help="one flat JSON object")
     parser.add_argument("--model", metavar="NAME|PATH", help="model to measure; of a NAME --against has its own")
-    parser.add_argument("--only", type=_names, metavar="A,B", help=f"only these: {', '.join(GROUPS)}")
+    parser.add_argument("--only", type=comma_separated, metavar="A,B", help=f"only these: {', '.join(GROUPS)}")
     parser.add_argument("--soak", type=float, metavar="HOURS", help="hear this much audio, and nothing else")
     parser.add_argument(
         "--against", metavar="COMMAND", help="compare with another installation, as /old/bin/soloist, run in turn"
@@ -68,7 +69,3 @@ def _report(line: str) -> None:
     if sys.stderr.isatty():
         sys.stderr.write(f"{line} ...\n")
         sys.stderr.flush()
-
-
-def _names(text: str) -> tuple[str, ...]:
-    return tuple(name.strip() for name in text.split(",") if name.strip())

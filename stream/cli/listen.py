@@ -8,6 +8,7 @@ import os
 import sys
 from typing import TYPE_CHECKING, Any
 
+from stream.cli.argument_parser import comma_separated
 from stream.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -24,18 +25,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
     add("url", nargs="?", default="127.0.0.1:8765", help="ws://HOST:PORT/ws, HOST:PORT or HOST")
     add("--json", action="store_true", default=False, help="every message as a line of JSON")
-    add("--types", type=_names, metavar="A,B", help="types of messages")
-    add("--instruments", type=_names, metavar="A,B", help="only these instruments")
+    add("--types", type=comma_separated, metavar="A,B", help="types of messages")
+    add("--instruments", type=comma_separated, metavar="A,B", help="only these instruments")
     add("--min-confidence", type=float, metavar="P", help="only when at least this sure, 0 to 1")
     add("--max-rate", type=float, metavar="N", help="at most so many labels a second")
     add("--token", metavar="TEXT", help="what the server requires (or SOLOIST_TOKEN)")
     add("--token-file", metavar="FILE", help="a file that holds it (or SOLOIST_TOKEN_FILE)")
     add("--ca", metavar="FILE", help="PEM file with the authority of a wss server's certificate")
     parser.set_defaults(execute=execute)
-
-
-def _names(text: str) -> tuple[str, ...]:
-    return tuple(name.strip() for name in text.split(",") if name.strip())
 
 
 def execute(options: argparse.Namespace) -> int:
