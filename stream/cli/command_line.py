@@ -37,7 +37,8 @@ def execute(arguments: Sequence[str]) -> int:
         from stream.cli import train
 
         return train.execute(arguments[1:])  # as they are: they are for another program
-    options = parser((name,) if name in COMMANDS else COMMANDS).parse_args(arguments)
+    named = name in COMMANDS or name == "--version"  # which needs none of them
+    options = parser([it for it in COMMANDS if it == name] if named else COMMANDS).parse_args(arguments)
     return int(options.execute(options))
 
 
