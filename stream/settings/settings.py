@@ -6,7 +6,7 @@ import dataclasses
 import functools
 import typing
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from stream.audio.settings import AudioSettings
 from stream.recognition.settings import RecognitionSettings
@@ -36,8 +36,7 @@ class Settings:
     logging: LoggingSettings = dataclasses.field(default_factory=LoggingSettings)
 
 
-@dataclass(frozen=True, slots=True)
-class Setting:
+class Setting(NamedTuple):
     """One of them, as it is told from outside."""
 
     name: str

@@ -6,8 +6,7 @@ import dataclasses
 import functools
 import json
 import typing
-from dataclasses import dataclass
-from typing import Any, Final, Literal
+from typing import Any, Final, Literal, NamedTuple
 
 from stream.errors import ConfigError
 
@@ -15,8 +14,7 @@ _SHOWN: Final = 80
 """Characters of a value in a message, at the most."""
 
 
-@dataclass(frozen=True, slots=True)
-class Range:
+class Range(NamedTuple):
     """From the least to the most, both of them included; beside a field by `typing.Annotated`."""
 
     least: float
@@ -27,20 +25,17 @@ class Range:
         return None if self.least <= value <= self.most else f"{self.least} to {self.most}"
 
 
-@dataclass(frozen=True, slots=True)
-class Example:
+class Example(NamedTuple):
     """What a message shows of a field that takes several texts; beside it by `typing.Annotated`."""
 
     text: str
 
 
-@dataclass(frozen=True, slots=True)
 class Secret:
     """Says beside a field, by `typing.Annotated`, that its value is never told."""
 
 
-@dataclass(frozen=True, slots=True)
-class Field:
+class Field(NamedTuple):
     """One field of a settings dataclass, as it is declared there."""
 
     name: str
