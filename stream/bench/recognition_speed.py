@@ -42,7 +42,7 @@ def hop_times(classifier: Classifier) -> Figures:
 
 def librosa_ratios(model: str) -> Figures:
     """Compare with the usual way, in a process of its own, for it needs librosa: None where that is not installed."""
-    compare = command("train.cli.librosa_baseline", model)
+    compare = command("train.evaluation.librosa_baseline", model)
     done = subprocess.run(compare, capture_output=True, text=True, env=environment())
     if done.returncode:
         return {"feature_ratio": None, "librosa_ratio": None}

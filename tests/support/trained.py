@@ -12,8 +12,8 @@ import numpy as np
 from stream.recognition.bundle import Bundle
 from tests.support.tones import Tones
 from train.datasets.corpus import decibels, window_features
-from train.evaluation.score import calibrate, softmax
-from train.export.artifacts import Provenance, write
+from train.evaluation.metrics import calibrate, softmax
+from train.export.bundle_files import Provenance, write
 from train.export.int8 import Int8Model, convert
 
 

@@ -6,9 +6,9 @@ import argparse
 from pathlib import Path
 
 from stream.errors import ConfigError
-from train.datasets.choice import Data
+from train.data_settings import Data
 from train.datasets.medley import TASKS
-from train.fitting.augment import AUGMENTATIONS
+from train.fitting.augmentation import AUGMENTATIONS
 from train.fitting.schedule import Schedule
 
 # Written out: who asks for help need not wait for Keras, or have it.

@@ -19,33 +19,33 @@ from stream.errors import ConfigError, SourceError
 from stream.recognition.bundle import UNKNOWN, Bundle, load
 from stream.recognition.mel import CHANNELS, SAMPLE_RATE
 from train.cli.arguments import at_least, data_of
-from train.compose import render
-from train.compose.montage import Montage
+from train.compose import rendered_notes
+from train.compose.clip_programmes import Montage
 from train.compose.programmes import Stage
-from train.datasets import medley_archive as archive
-from train.datasets.choice import Data, require, trainable
+from train.data_settings import Data, require, trainable
+from train.datasets import medley_files as archive
 from train.datasets.clips import Clip, Dataset, Split
 from train.datasets.corpus import Extraction, extract, window_features
+from train.evaluation import programme_result
 from train.evaluation import smoothing_tradeoff as tradeoff
-from train.evaluation import timing
-from train.evaluation.evaluate import demo, evaluate, look, original, validation
-from train.evaluation.programme_score import follow
-from train.evaluation.result import table
-from train.evaluation.served_programmes import listen
+from train.evaluation.clip_evaluation import demo, evaluate, look, original, validation
+from train.evaluation.clip_result import table
+from train.evaluation.programme_evaluation import follow
+from train.evaluation.programme_predictions import listen
 from train.experiments import ablation, search, study
 from train.experiments import ablation_table as ablationtable
 from train.experiments import study_table as studytable
-from train.export import artifacts as export
-from train.export.making import ORDERS, Further, called, make, measure, tell
-from train.fitting import refit
-from train.fitting.augment import AUGMENTATIONS
+from train.export import bundle_files as export
+from train.fitting.augmentation import AUGMENTATIONS
 from train.fitting.cluster import Workers
 from train.fitting.fit import STATE, Schedule, fit
-from train.fitting.run import Run
 from train.fitting.schedule import fitting
-from train.networks.by_name import NETWORKS
+from train.fitting.training_run import Run
+from train.networks.architectures import NETWORKS
+from train.pipeline import refit
+from train.pipeline.shipping import ORDERS, Further, called, make, measure, tell
 from train.report import figures
-from train.report.card import looked
+from train.report.model_card import looked
 
 log = logging.getLogger(__name__)
 
@@ -230,9 +230,9 @@ def examples_(arguments: argparse.Namespace) -> None:
 
 def render_(arguments: argparse.Namespace) -> None:
     """Render notes for a pack's thin instruments."""
-    for rendered in render.render(arguments.data, arguments.out, render.fonts_of(arguments.soundfont)):
+    for rendered in rendered_notes.render(arguments.data, arguments.out, rendered_notes.fonts_of(arguments.soundfont)):
         _print(str(rendered))
-    _print(render.summary(arguments.out))
+    _print(rendered_notes.summary(arguments.out))
 
 
 def programmes_(arguments: argparse.Namespace) -> None:
@@ -255,7 +255,7 @@ def programmes_(arguments: argparse.Namespace) -> None:
             looks = look(arguments.cache, bundle.name)
             montage = Montage(real, real.clips, arguments.seed)
             timings.append(follow("real", bundle, montage, ORDERS, len(real.labels), arguments.processes))
-        _print(timing.table(timings))
+        _print(programme_result.table(timings))
         if arguments.real:
             _print(f"\n{looked(looks)}")
         record = {measured.name: measured.figures() for measured in timings}
@@ -361,7 +361,7 @@ def _rendered(data: Data, cache: Path) -> Path:
     out = cache.resolve() / "pack"
     if (out / "training.csv").exists() and original(out) != data.path.resolve():
         raise ConfigError(f"{out} was rendered for {original(out)}: name another --cache, or delete it")
-    for rendered in render.render(data.path, out, render.fonts_of(())):
+    for rendered in rendered_notes.render(data.path, out, rendered_notes.fonts_of(())):
         log.info("%s", rendered)
     log.info("clips are composed of %s", out)
     return out

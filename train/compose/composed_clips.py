@@ -16,13 +16,13 @@ import numpy as np
 import numpy.typing as npt
 
 from stream.errors import ConfigError
-from train.compose import articulations as manners
 from train.compose import composer, effects, melodies, notes, pack, phrases
-from train.compose import recordings as tape
-from train.compose import source_choice as cast
+from train.compose import decoded_recordings as tape
+from train.compose import playing_techniques as manners
+from train.compose import source_selection as cast
 from train.compose.composer import Composer, Recipe
 from train.compose.pack import INSTRUMENTS, LABELS, fingerprint, read_pack, read_rooms
-from train.compose.source_choice import Plan
+from train.compose.source_selection import Plan
 from train.datasets.clips import SPLITS, Clip, Split
 
 Array = npt.NDArray[np.float32]

@@ -12,11 +12,11 @@ import numpy.typing as npt
 from stream.errors import ConfigError
 from stream.recognition.mel import WINDOW
 from train.compose import effects
+from train.compose.decoded_recordings import Tape
 from train.compose.effects import level
 from train.compose.pack import INSTRUMENTS, LABELS, read_pack, read_rooms, side_of
 from train.compose.phrases import extract, play
-from train.compose.recordings import Tape
-from train.compose.source_choice import Cast, Maker, Plan
+from train.compose.source_selection import Cast, Maker, Plan
 from train.datasets.clips import SPLITS, Split
 
 Array = npt.NDArray[np.float32]

@@ -9,7 +9,6 @@ import numpy as np
 import numpy.typing as npt
 
 from stream.recognition.mel import SAMPLE_RATE, WINDOW
-from train.compose.articulations import Manner
 from train.compose.notes import (
     Array,
     Curve,
@@ -26,6 +25,7 @@ from train.compose.notes import (
     trill,
     vibrato,
 )
+from train.compose.playing_techniques import Manner
 
 SCALES: Final = (
     (0, 2, 4, 5, 7, 9, 11),

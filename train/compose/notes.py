@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from stream.recognition.mel import SAMPLE_RATE, WINDOW
-from train.compose.recordings import Tape
+from train.compose.decoded_recordings import Tape
 
 Array = npt.NDArray[np.float32]
 Curve = npt.NDArray[np.float64]

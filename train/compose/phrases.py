@@ -7,10 +7,10 @@ from typing import Final
 import numpy as np
 
 from stream.recognition.mel import SAMPLE_RATE, WINDOW
-from train.compose.articulations import MANNERS, Manner
+from train.compose.decoded_recordings import Tape
 from train.compose.melodies import line, melody, scale, span
 from train.compose.notes import Array, Notes, Rng, place, samples, vibrato, warp
-from train.compose.recordings import Tape
+from train.compose.playing_techniques import MANNERS, Manner
 
 CHORDS: Final = (
     (0, 4, 7),

@@ -17,7 +17,7 @@ from stream.recognition.mel import SAMPLE_RATE
 from train.compose import effects
 from train.compose.composer import INGREDIENTS, Composer, Recipe
 from train.compose.pack import INSTRUMENTS
-from train.compose.source_choice import Plan
+from train.compose.source_selection import Plan
 from train.datasets.clips import Array
 
 SILENCE: Final = "silence"

@@ -20,11 +20,11 @@ from tqdm.contrib.logging import logging_redirect_tqdm
 from stream.errors import ConfigError
 from stream.recognition.mel import PARAMETERS
 from stream.recognition.settings import GATE
-from train.datasets import extraction as measure
+from train.datasets import clip_features as measure
+from train.datasets.clip_features import STEPS, Task, decibels, quantise, window_features
 from train.datasets.clips import SPLITS, Clip, Dataset, Split
-from train.datasets.extraction import STEPS, Task, decibels, quantise, window_features
 from train.datasets.feature_cache import Cache, Features
-from train.datasets.processes import Crew
+from train.worker_pool import Crew
 
 __all__ = ["STEPS", "Corpus", "Extraction", "Skipped", "decibels", "extract", "quantise", "window_features"]
 

@@ -12,7 +12,7 @@ from stream.errors import ConfigError
 from train.compose.pack import INSTRUMENTS
 from train.datasets.audio_files import Files, keep_validation
 from train.datasets.clips import SPLITS, Clip, Split
-from train.datasets.medley_archive import official
+from train.datasets.medley_files import official
 from train.datasets.splits import divide, shuffled
 
 Division = Literal["official", "study"]

@@ -9,9 +9,9 @@ from typing import Any, Final
 
 from stream.recognition.bundle import Bundle
 from stream.recognition.smoothing import Smoother, Smoothing
-from train.evaluation.programme_score import score
-from train.evaluation.served_programmes import Hearing, smoothed
-from train.evaluation.timing import Timing, duration, number, per_minute, share
+from train.evaluation.programme_evaluation import score
+from train.evaluation.programme_predictions import Hearing, smoothed
+from train.evaluation.programme_result import Timing, duration, number, per_minute, share
 
 GRID: Final = tuple(
     itertools.starmap(
@@ -60,7 +60,7 @@ def weigh(
     bundle : Bundle
         Whose instruments and thresholds they are.
     programmes, solos : sequence of Hearing
-        What `train.evaluation.served_programmes.listen` returned.
+        What `train.evaluation.programme_predictions.listen` returned.
     grid : sequence of Smoothing
 
     Returns

@@ -19,19 +19,19 @@ from stream.errors import ConfigError, SourceError
 from stream.recognition.bundle import UNKNOWN
 from train.compose.composed_clips import Composed
 from train.compose.composer import INGREDIENTS
-from train.datasets.choice import Data, trainable
+from train.data_settings import Data, trainable
 from train.datasets.corpus import extract
-from train.evaluation.evaluate import validation
-from train.evaluation.score import Floats, Ints, calibrate, calibration_error, softmax
+from train.evaluation.clip_evaluation import validation
+from train.evaluation.metrics import Floats, Ints, calibrate, calibration_error, softmax
 from train.experiments import ablation_table as ablationtable
+from train.experiments import parallel_training
 from train.experiments.ablation_table import FULL, Ablation, Clips, Heard, Trial, digits
-from train.export import artifacts as export
+from train.experiments.parallel_training import Corpora, Job, Trained
+from train.export import bundle_files as export
 from train.export.int8 import Int8Model
-from train.fitting import trainer
-from train.fitting.augment import AUGMENTATIONS
+from train.fitting.augmentation import AUGMENTATIONS
 from train.fitting.schedule import Schedule, fitting
-from train.fitting.trainer import Corpora, Job, Trained
-from train.networks.by_name import NETWORKS, VARIANTS
+from train.networks.architectures import NETWORKS, VARIANTS
 
 log = logging.getLogger(__name__)
 
@@ -47,7 +47,7 @@ class Row:
 
     described: str
     network: str
-    """Key of `train.networks.by_name.NETWORKS`."""
+    """Key of `train.networks.architectures.NETWORKS`."""
     schedule: Schedule
     without: str = ""
     """Key of `train.compose.composer.INGREDIENTS`; empty for all of them."""
@@ -59,7 +59,7 @@ def lines(network: str, schedule: Schedule) -> dict[str, Row]:
     Parameters
     ----------
     network : str
-        Key of `train.networks.by_name.NETWORKS`: that of the full recipe.
+        Key of `train.networks.architectures.NETWORKS`: that of the full recipe.
     schedule : Schedule
         That of the full recipe.
     """
@@ -143,7 +143,7 @@ def ablation(
     out : Path
         Folder for what comes out; made when absent.
     network : str
-        Key of `train.networks.by_name.NETWORKS`.
+        Key of `train.networks.architectures.NETWORKS`.
     only : sequence of str
         Rows or groups of rows, as for `chosen`.
     seeds : int
@@ -200,7 +200,7 @@ def ablation(
         for batch in _batches(list(jobs), processes):
             corpora = {name: _composed(dataset, name, full, cache, processes, progress) for name in batch}
             todo = [job for name in batch for job in jobs[name]]
-            for trained in trainer.train(todo, corpora, processes):
+            for trained in parallel_training.train(todo, corpora, processes):
                 trial = _kept(trained, full, len(found.instruments), out)
                 found.add(trial)
                 found.save(path)

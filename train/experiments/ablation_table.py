@@ -13,8 +13,8 @@ from typing import Any, Final
 import numpy as np
 
 from stream.errors import SourceError
-from train.evaluation.score import Floats, Ints, class_average
-from train.export.artifacts import replace
+from train.evaluation.metrics import Floats, Ints, class_average
+from train.export.bundle_files import replace
 
 FULL: Final = "full"
 """Name of the row that the others are compared with."""

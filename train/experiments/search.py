@@ -19,16 +19,16 @@ from tqdm import tqdm
 from tqdm.contrib.logging import logging_redirect_tqdm
 
 from stream.errors import ConfigError, SourceError
-from train.datasets.choice import Data, require, trainable
+from train.data_settings import Data, require, trainable
 from train.datasets.corpus import extract
 from train.experiments import search_report as searchreport
+from train.experiments.parallel_training import Corpora
 from train.experiments.study_results import Score
-from train.export.artifacts import replace
+from train.export.bundle_files import replace
 from train.fitting.fit import Fitted, fit
 from train.fitting.learner import outputs
 from train.fitting.schedule import Schedule
-from train.fitting.trainer import Corpora
-from train.networks.by_name import Variant
+from train.networks.architectures import Variant
 
 log = logging.getLogger(__name__)
 

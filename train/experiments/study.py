@@ -16,19 +16,19 @@ from tqdm.contrib.logging import logging_redirect_tqdm
 from stream.errors import ConfigError, SourceError
 from stream.recognition.mel import CHANNELS
 from train.compose.pack import INSTRUMENTS
+from train.data_settings import Data, require, trainable
 from train.datasets import medley
-from train.datasets.choice import Data, require, trainable
 from train.datasets.clips import Array, Clip, Dataset, Split
 from train.datasets.corpus import extract
 from train.datasets.medley import TASKS
+from train.experiments import parallel_training
 from train.experiments import study_results as findings
 from train.experiments import study_table as studytable
+from train.experiments.parallel_training import Corpora, Job, Trained
 from train.experiments.study_results import Material, Study
-from train.export import artifacts as export
-from train.fitting import trainer
+from train.export import bundle_files as export
 from train.fitting.schedule import Schedule
-from train.fitting.trainer import Corpora, Job, Trained
-from train.networks.by_name import VARIANTS, Variant
+from train.networks.architectures import VARIANTS, Variant
 
 log = logging.getLogger(__name__)
 
@@ -158,7 +158,7 @@ def study(
                     jobs.append(Job(task, row, line.variant, line.channels, replace(schedule, seed=seed), compact))
     shown = progress and sys.stderr.isatty()
     with logging_redirect_tqdm(), tqdm(total=len(jobs), desc="training", unit="run", disable=not shown) as bar:
-        for trained in trainer.train(jobs, corpora, processes):
+        for trained in parallel_training.train(jobs, corpora, processes):
             _keep(found, trained, out)
             found.save(path)
             log.info("%s", _told(trained))
@@ -238,7 +238,7 @@ def _time(found: Study, corpora: Mapping[str, Corpora], out: Path) -> None:
             except OSError as error:
                 raise SourceError(f"cannot read {path}: {error.strerror}; remove {out} and start over") from error
             features = corpora[compact.task]["validation"].features(slice(20))
-            milliseconds = trainer.measure(content, features, ROWS[compact.row].channels)
+            milliseconds = parallel_training.measure(content, features, ROWS[compact.row].channels)
             found.compacts[number] = replace(compact, milliseconds=round(milliseconds, 4))
 
 

@@ -14,8 +14,8 @@ import numpy as np
 from stream.errors import ConfigError, SourceError
 from train.datasets.clips import SPLITS, Split
 from train.datasets.corpus import Corpus
-from train.evaluation.score import Floats, class_average
-from train.export.artifacts import replace
+from train.evaluation.metrics import Floats, class_average
+from train.export.bundle_files import replace
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,7 +124,7 @@ class Study:
     data: str
     """What the clips are."""
     kind: str
-    """`train.datasets.choice.Data.kind` of it."""
+    """`train.data_settings.Data.kind` of it."""
     materials: dict[str, Material] = field(default_factory=dict)
     """By task."""
     trainings: list[Training] = field(default_factory=list)

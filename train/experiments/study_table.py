@@ -12,8 +12,8 @@ from typing import Any, Final
 from train.datasets.clips import SPLITS
 from train.datasets.medley import TASKS
 from train.experiments.study_results import Compact, Spread, Study
-from train.export.artifacts import replace
-from train.networks.by_name import VARIANTS
+from train.export.bundle_files import replace
+from train.networks.architectures import VARIANTS
 
 # The project's brief is the only source of these: the publication itself could not be found when this was written. The
 # brief names neither the row nor the clips of a figure, so a figure stands once for its task.

@@ -18,7 +18,7 @@ from stream.recognition.interpreter import Interpreter
 from stream.recognition.mel import FRAMES, N_MELS, TOP_DB, stack
 from stream.system.stderr import quiet_stderr
 from train.datasets.corpus import decibels
-from train.evaluation.score import softmax
+from train.evaluation.metrics import softmax
 from train.export.rounding import rounded
 
 Features = npt.NDArray[np.uint8]

@@ -15,12 +15,12 @@ import numpy.typing as npt
 import tensorflow as tf
 
 from train.datasets.corpus import Corpus
-from train.export.artifacts import replace
+from train.export.bundle_files import replace
 from train.fitting import checkpoint
 from train.fitting.cluster import Workers
 from train.fitting.learner import Learner, outputs
 from train.fitting.schedule import History, Schedule, best_epoch
-from train.networks.by_name import Network
+from train.networks.architectures import Network
 
 __all__ = ["STATE", "Fitted", "History", "Schedule", "best_epoch", "fit", "outputs"]
 

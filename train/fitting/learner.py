@@ -18,12 +18,12 @@ from tqdm import tqdm
 
 from stream.recognition.mel import FRAMES, N_MELS, stack
 from train.datasets.corpus import Corpus, decibels
-from train.evaluation.score import class_average, softmax
-from train.fitting.augment import augment
+from train.evaluation.metrics import class_average, softmax
+from train.fitting.augmentation import augment
 from train.fitting.checkpoint import Checkpoint
 from train.fitting.cluster import Workers
 from train.fitting.schedule import History, Schedule, best_epoch, stale
-from train.networks.by_name import Network, build
+from train.networks.architectures import Network, build
 
 Array = npt.NDArray[np.float32]
 

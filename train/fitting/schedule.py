@@ -28,7 +28,7 @@ class Schedule:
     augmented: bool = True
     """Whether to change and mix up the clips."""
     without: tuple[str, ...] = ()
-    """Which of `train.fitting.augment.AUGMENTATIONS` to leave out."""
+    """Which of `train.fitting.augmentation.AUGMENTATIONS` to leave out."""
     handovers: float = 0.0
     """Share of the clips that begin with another player, who hands over to the one that is to be named."""
     average: float = 0.995

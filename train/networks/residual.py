@@ -72,7 +72,7 @@ RESIDUALS: Final = {
 
 
 def build(network: Residual, outputs: int, channels: int = 1, momentum: float = 0.97) -> keras.Model:
-    """Build a network with freshly drawn weights; see `train.networks.by_name.build`."""
+    """Build a network with freshly drawn weights; see `train.networks.architectures.build`."""
     features = keras.Input((N_MELS, FRAMES, channels), name="features")
     x = keras.layers.Rescaling(1 / TOP_DB, offset=1.0)(features)  # 0 to 1
     x = _bent(keras.layers.Conv2D(network.stem, 5, strides=2, padding="same", use_bias=False)(x), momentum)

@@ -20,7 +20,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator, PercentFormatter
 
 from stream.recognition.mel import FRAMES, HOP_LENGTH, N_MELS, SAMPLE_RATE, mel_edges
-from train.evaluation.score import Bin
+from train.evaluation.metrics import Bin
 
 # matplotlib has no variables: it draws in these colours, and they are replaced afterwards.
 _TEXT, _LINE, _FIRST, _SECOND, _MUTED = "#010101", "#020202", "#030303", "#040404", "#050505"

@@ -13,13 +13,13 @@ from stream.errors import SourceError
 from stream.recognition.bundle import UNKNOWN
 from train.datasets.clips import Dataset
 from train.datasets.corpus import Corpus
-from train.evaluation.evaluate import Mistake
-from train.evaluation.result import Result, percent
-from train.evaluation.timing import Timing
-from train.export.agreement import Agreement
-from train.export.artifacts import replace
+from train.evaluation.agreement import Agreement
+from train.evaluation.clip_evaluation import Mistake
+from train.evaluation.clip_result import Result, percent
+from train.evaluation.programme_result import Timing
+from train.export.bundle_files import replace
 from train.report import sections
-from train.report.html import definitions, escape, paragraph, section
+from train.report.html_elements import definitions, escape, paragraph, section
 from train.report.sections import Example, Heard
 
 _SECTIONS: Final = {
@@ -59,7 +59,7 @@ def heard(found: Sequence[Mistake], corpus: Corpus, dataset: Dataset) -> list[He
     Parameters
     ----------
     found : sequence of Mistake
-        What `train.evaluation.evaluate.mistakes` found, as many as are to be shown.
+        What `train.evaluation.clip_evaluation.mistakes` found, as many as are to be shown.
     corpus : Corpus
         Where the features are; mistakes about other clips are left out.
     dataset : Dataset

@@ -14,13 +14,13 @@ import soundfile
 from stream.recognition.bundle import UNKNOWN
 from stream.recognition.mel import SAMPLE_RATE, Array
 from train.datasets.clips import Clip
-from train.evaluation.evaluate import Mistake
-from train.evaluation.result import Result, percent
-from train.evaluation.score import Merit
-from train.evaluation.timing import EXPLAINED, Timing, decisive
-from train.export.agreement import Agreement
+from train.evaluation.agreement import Agreement
+from train.evaluation.clip_evaluation import Mistake
+from train.evaluation.clip_result import Result, percent
+from train.evaluation.metrics import Merit
+from train.evaluation.programme_result import EXPLAINED, Timing, decisive
 from train.report import figures
-from train.report.html import escape, matrix, paragraph, table
+from train.report.html_elements import escape, matrix, paragraph, table
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -21,6 +21,7 @@ from tests.support.train_toys import toy_pack
 from train.compose import effects
 from train.compose.composed_clips import Composed
 from train.compose.composer import INGREDIENTS, Composer, Recipe
+from train.compose.decoded_recordings import Tape, read_mono
 from train.compose.pack import (
     HELD_OUT,
     INSTRUMENTS,
@@ -32,11 +33,10 @@ from train.compose.pack import (
     side_of,
     sides,
 )
-from train.compose.recordings import Tape, read_mono
-from train.compose.source_choice import Cast
+from train.compose.source_selection import Cast
 from train.datasets.clips import SPLITS, Array, Split
 from train.datasets.corpus import decibels, extract, window_features
-from train.evaluation.evaluate import validation as real_clips
+from train.evaluation.clip_evaluation import validation as real_clips
 
 STUDY = ("distorted electric guitar", "female singer", "clarinet", "piano")
 

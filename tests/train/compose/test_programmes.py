@@ -22,16 +22,16 @@ from stream.recognition.mel import SAMPLE_RATE, WINDOW
 from stream.recognition.smoothing import Smoother, Smoothing
 from tests.support.tones import HERTZ, Tones
 from tests.support.train_toys import tone, toy_pack, write
-from train.compose.montage import Montage
+from train.compose.clip_programmes import Montage
+from train.compose.decoded_recordings import Tape
 from train.compose.pack import HELD_OUT, INSTRUMENTS
 from train.compose.programmes import LEAD_IN, NOBODY, SILENCE, STEADY, Interval, Programme, Stage, chain, join
-from train.compose.recordings import Tape
 from train.datasets.clips import Array
-from train.evaluation.programme_score import score
-from train.evaluation.served_programmes import NONE, Hearing, hear, listen, smoothed
+from train.evaluation.programme_evaluation import score
+from train.evaluation.programme_predictions import NONE, Hearing, hear, listen, smoothed
+from train.evaluation.programme_result import Steady, Timing, table
 from train.evaluation.smoothing_tradeoff import GRID, Choice, weigh
 from train.evaluation.smoothing_tradeoff import table as choices_table
-from train.evaluation.timing import Steady, Timing, table
 
 
 @pytest.fixture(scope="module")

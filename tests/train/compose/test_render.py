@@ -9,7 +9,9 @@ import soundfile
 from stream.errors import ConfigError, RuntimeMissingError, SourceError
 from stream.recognition.mel import SAMPLE_RATE
 
-render = pytest.importorskip("train.compose.render", reason="the train extra is not installed", exc_type=ImportError)
+render = pytest.importorskip(
+    "train.compose.rendered_notes", reason="the train extra is not installed", exc_type=ImportError
+)
 from train.__main__ import main  # noqa: E402
 from train.compose.pack import read_pack, read_rooms  # noqa: E402
 

@@ -30,7 +30,7 @@ from train.datasets.clips import SPLITS, Clip
 from train.datasets.folder import folder
 from train.datasets.manifest import manifest
 from train.datasets.medley import STUDY, TASKS, medley
-from train.datasets.medley_archive import download, validate
+from train.datasets.medley_files import download, validate
 from train.datasets.splits import divide, divided, shuffled
 
 # smart_open, which mirdata reads with, tries what clients of clouds it finds.

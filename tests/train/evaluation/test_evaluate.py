@@ -19,13 +19,13 @@ from tests.support.tones import HERTZ, Tones, aside
 from tests.support.trained import Trained, train
 from train.compose.pack import Recording
 from train.datasets.clips import Clip
-from train.evaluation import evaluate
-from train.evaluation.result import score, table
-from train.evaluation.score import Calibration
-from train.evaluation.served_clips import Served, served
-from train.export import artifacts as export
-from train.export.agreement import agree
-from train.report.card import COMPOSED, Story, card, looked
+from train.evaluation import clip_evaluation
+from train.evaluation.agreement import agree
+from train.evaluation.clip_predictions import Served, served
+from train.evaluation.clip_result import score, table
+from train.evaluation.metrics import Calibration
+from train.export import bundle_files as export
+from train.report.model_card import COMPOSED, Story, card, looked
 
 # TensorFlow's converter warns about itself, and about statistics that full-integer models take from their clips.
 pytestmark = pytest.mark.filterwarnings(
@@ -77,23 +77,23 @@ def test_silent_and_broken_clips_are_counted_and_left_out(trained: Trained) -> N
     """A clip that cannot be read is named with the reason, a silent one gets no probabilities, and neither a figure."""
     clips = held_out(trained.dataset)
     odd = [aside("whistle", "silence.wav"), aside("whistle", "take.broken")]
-    result, heard = evaluate.evaluate("test", trained.bundle, trained.dataset, [*odd, *clips])
+    result, heard = clip_evaluation.evaluate("test", trained.bundle, trained.dataset, [*odd, *clips])
     assert heard.silent.tolist() == [True] + [False] * len(clips)
     assert not heard.probabilities[0].any()
     assert [str(skipped.clip) for skipped in heard.skipped] == ["take.broken, window 0"]
     assert "take.broken" in heard.skipped[0].reason
     assert (result.clips, result.silent, result.skipped) == (len(clips), 1, 1)
     assert "; not among them: 1 silent, 1 unreadable" in table(result)
-    alone = evaluate.score_served("test", trained.bundle, served(trained.bundle, trained.dataset, clips))
+    alone = clip_evaluation.score_served("test", trained.bundle, served(trained.bundle, trained.dataset, clips))
     assert result.figures() == {**alone.figures(), "silent": 1, "skipped": 1}
 
 
 def test_the_tones_are_told_apart(trained: Trained) -> None:
     """A model of sounds that are easy to tell apart is right, and rejects noise, as the service hears it."""
-    result, heard = evaluate.evaluate("test", trained.bundle, trained.dataset, held_out(trained.dataset))
+    result, heard = clip_evaluation.evaluate("test", trained.bundle, trained.dataset, held_out(trained.dataset))
     assert result.accuracy > 0.9
     assert result.rejected > 0.6
-    wrong = evaluate.mistakes(heard)
+    wrong = clip_evaluation.mistakes(heard)
     assert len(wrong) == np.sum(heard.probabilities.argmax(axis=1) != np.repeat(range(4), 8))
 
 
@@ -185,7 +185,7 @@ def test_mistakes_are_told_surest_first() -> None:
     clips = tuple(replace(clip, label=label) for clip, label in zip(Tones(each=1).clips, "abcc", strict=False))
     rows = np.array([[0.1, 0.9, 0.0], [0.6, 0.4, 0.0], [0.1, 0.2, 0.7], [0.0, 0.0, 0.0]])
     heard = Served(("a", "b", "unknown"), clips, rows, np.array([False, False, False, True]), ())
-    wrong = evaluate.mistakes(heard)
+    wrong = clip_evaluation.mistakes(heard)
     assert [(mistake.clip.label, mistake.guess, mistake.probability) for mistake in wrong] == [
         ("a", "b", 0.9),
         ("b", "a", 0.6),
@@ -237,7 +237,7 @@ def test_bundles_that_make_no_sense_are_not_written(trained: Trained, tmp_path: 
 def test_card_tells_what_is_true_of_its_data_set(trained: Trained) -> None:
     """The card of another data set has its labels, splits and sources, and nothing of the pack's story."""
     heard = served(trained.bundle, trained.dataset, held_out(trained.dataset))
-    result = evaluate.score_served("test", trained.bundle, heard)
+    result = clip_evaluation.score_served("test", trained.bundle, heard)
     provenance = export.Provenance("tones", "d1ce", trained.dataset.clips, 0, "soloist train fit --data tones")
     text = card(
         trained.bundle, provenance, [result], network="one convolution", parameters=1, story=Story("Synthesized.")
@@ -268,7 +268,7 @@ def test_card_of_composed_clips_tells_the_recordings(trained: Trained) -> None:
 
 def test_demo_is_named_by_windows() -> None:
     """Windows of the demo lie inside its segments, and the shipped model names most of them right."""
-    stretches = evaluate.demo(bundles.load())
+    stretches = clip_evaluation.demo(bundles.load())
     windows = sum(stretch.windows for stretch in stretches)
     assert windows == sum(sum(stretch.names.values()) for stretch in stretches) > 100
     assert sum(stretch.names.get(stretch.label, 0) for stretch in stretches) / windows > 0.6
@@ -277,7 +277,7 @@ def test_demo_is_named_by_windows() -> None:
 
 def test_validation_clips_are_the_real_ones(shared: Path) -> None:
     """The 104 real clips are opened with the instruments they are of."""
-    dataset = evaluate.validation(shared)
+    dataset = clip_evaluation.validation(shared)
     assert len(dataset.clips) == 104
     assert len(dataset.labels) == 8
     assert dataset.audio(dataset.clips[0]).shape == (WINDOW,)

@@ -18,12 +18,12 @@ from stream.recognition.interpreter import Interpreter
 from tests.support.train_toys import tone, toy_pack, write
 from train import __main__
 from train.compose.composer import INGREDIENTS
-from train.datasets.choice import Data
-from train.evaluation.score import class_average
+from train.data_settings import Data
+from train.evaluation.metrics import class_average
 from train.experiments import ablation_table as ablationtable
 from train.experiments.ablation import SCHEDULE, ablation, chosen, lines
 from train.experiments.ablation_table import Ablation, Difference, difference
-from train.fitting.augment import AUGMENTATIONS
+from train.fitting.augmentation import AUGMENTATIONS
 from train.fitting.schedule import Schedule
 
 INSTRUMENTS = ("flute", "trumpet")

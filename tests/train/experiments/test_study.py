@@ -18,7 +18,7 @@ import optuna
 from stream.errors import ConfigError
 from stream.recognition.interpreter import Interpreter
 from tests.support.train_toys import tone, toy_pack, write
-from train.datasets.choice import Data
+from train.data_settings import Data
 from train.datasets.medley import TASKS
 from train.experiments import study_table as studytable
 from train.experiments.search import chosen, search

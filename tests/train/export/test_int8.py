@@ -16,7 +16,7 @@ import keras
 from stream.errors import ModelError
 from stream.recognition.mel import CHANNELS, stack
 from train.datasets.corpus import decibels, quantise
-from train.evaluation.score import softmax
+from train.evaluation.metrics import softmax
 from train.export.int8 import Int8Model, convert
 from train.export.rounding import rounded
 from train.networks.normalization import BatchNormalization

@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from train.fitting.augment import AUGMENTATIONS, augment, hand_over
+from train.fitting.augmentation import AUGMENTATIONS, augment, hand_over
 
 Array = npt.NDArray[np.float32]
 

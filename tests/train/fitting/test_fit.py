@@ -29,11 +29,11 @@ from train.__main__ import main
 from train.compose.pack import LABELS
 from train.datasets.corpus import Extraction, extract
 from train.datasets.folder import folder
-from train.evaluation.score import softmax
+from train.evaluation.metrics import softmax
 from train.fitting.fit import Schedule, best_epoch, fit, outputs
-from train.fitting.run import Run
 from train.fitting.schedule import History, stale
-from train.networks.by_name import VARIANTS
+from train.fitting.training_run import Run
+from train.networks.architectures import VARIANTS
 
 # TensorFlow's converter warns about itself, and about statistics that full-integer models take from their clips.
 pytestmark = [

@@ -17,7 +17,7 @@ from train.__main__ import main
 from train.compose.pack import HELD_OUT
 from train.fitting import checkpoint
 from train.fitting.fit import STATE
-from train.fitting.run import Run
+from train.fitting.training_run import Run
 
 # TensorFlow's converter warns about itself, and about statistics that full-integer models take from their clips.
 pytestmark = [

@@ -17,7 +17,7 @@ import tensorflow as tf
 from train.cli.arguments import parser
 from train.compose.pack import LABELS
 from train.export.int8 import Int8Model, convert
-from train.networks.by_name import NETWORKS, VARIANTS, Variant, build, recall
+from train.networks.architectures import NETWORKS, VARIANTS, Variant, build, recall
 from train.networks.normalization import BatchNormalization
 from train.networks.residual import RESIDUALS, Pooling, Residual
 

@@ -17,14 +17,14 @@ pytest.importorskip("mir_eval", reason="needs the train extra")
 from stream.recognition import bundle as bundles
 from tests.support.train_toys import tone, toy_pack, write
 from train.__main__ import main
-from train.compose import render
+from train.compose import rendered_notes
 from train.compose.pack import INSTRUMENTS
 from train.datasets.clips import Clip
-from train.evaluation.evaluate import Rejection, acceptance, original, rejections, validation
-from train.evaluation.score import Calibration
-from train.evaluation.served_clips import Served
-from train.evaluation.timing import Steady, Timing, summary
-from train.fitting.run import Run
+from train.evaluation.clip_evaluation import Rejection, acceptance, original, rejections, validation
+from train.evaluation.clip_predictions import Served
+from train.evaluation.metrics import Calibration
+from train.evaluation.programme_result import Steady, Timing, summary
+from train.fitting.training_run import Run
 
 # TensorFlow's converter warns about itself, and about statistics that full-integer models take from their clips.
 pytestmark = [
@@ -72,7 +72,7 @@ def made(data: Path, cache: Path, tmp_path_factory: pytest.TempPathFactory) -> P
     (out / "notes.md").write_text("Violins *screech*.\n")
     flags = f"--data {data} --cache {cache} --out {out} --name toy {TINY} --render --real --programmes 1 --solos 1"
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(render, "FONTS", ())
+        patch.setattr(rendered_notes, "FONTS", ())
         told = ["--ablation", str(out / "ablation"), "--notes", str(out / "notes.md")]
         assert main(["fit", *flags.split(), *told]) == 0
     return out
@@ -229,10 +229,10 @@ def test_what_cannot_be_measured_is_told_first(
 
 def test_another_packs_renderings_are_not_taken(data: Path, tmp_path: Path, capsys, monkeypatch) -> None:
     """A cache with the rendered notes of one pack is refused for another, in one line."""
-    monkeypatch.setattr(render, "FONTS", ())
+    monkeypatch.setattr(rendered_notes, "FONTS", ())
     other = tmp_path / "other"
     toy_pack(other)
-    render.render(other, tmp_path / "pack", ())
+    rendered_notes.render(other, tmp_path / "pack", ())
     assert main(["fit", "--data", str(data), "--render", "--out", str(tmp_path), "--cache", str(tmp_path)]) == 1
     assert f"pack was rendered for {other}: name another --cache, or delete it" in capsys.readouterr().err
 

@@ -21,11 +21,11 @@ from stream.errors import SourceError
 from stream.recognition.mel import SAMPLE_RATE, WINDOW
 from tests.support.tones import Tones, aside
 from train.datasets.corpus import Corpus, extract
-from train.evaluation.evaluate import mistakes
-from train.evaluation.result import score
-from train.evaluation.score import Calibration, softmax
-from train.evaluation.served_clips import Served
-from train.export.agreement import agree
+from train.evaluation.agreement import agree
+from train.evaluation.clip_evaluation import mistakes
+from train.evaluation.clip_predictions import Served
+from train.evaluation.clip_result import score
+from train.evaluation.metrics import Calibration, softmax
 from train.report import figures
 from train.report import run_report as report
 

@@ -17,7 +17,7 @@ from stream.recognition.mel import SAMPLE_RATE, WINDOW, Array
 from stream.recognition.recognizer import Recognizer
 from train.datasets.clips import Clip, Dataset
 from train.datasets.corpus import Skipped
-from train.datasets.processes import Crew
+from train.worker_pool import Crew
 
 Probabilities = npt.NDArray[np.float64]
 Heard = tuple[Probabilities, bool]

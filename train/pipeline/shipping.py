@@ -14,28 +14,28 @@ import numpy as np
 from threadpoolctl import threadpool_limits
 
 from stream.recognition.bundle import UNKNOWN, Bundle
-from train.compose.montage import Montage
+from train.compose.clip_programmes import Montage
 from train.compose.pack import LABELS, read_pack, sides
 from train.compose.programmes import Stage
-from train.datasets.choice import Data
+from train.data_settings import Data
 from train.datasets.clips import Clip, Dataset, Split
 from train.datasets.corpus import Corpus
-from train.evaluation.evaluate import Rejection, acceptance, evaluate, look, mistakes, original, rejections
-from train.evaluation.programme_score import follow
-from train.evaluation.result import Result, score
-from train.evaluation.score import Calibration, calibrate, softmax
-from train.evaluation.served_clips import Served
-from train.evaluation.timing import Timing
-from train.export import artifacts as export
-from train.export.agreement import Agreement, agree
-from train.export.artifacts import Provenance
+from train.evaluation.agreement import Agreement, agree
+from train.evaluation.clip_evaluation import Rejection, acceptance, evaluate, look, mistakes, original, rejections
+from train.evaluation.clip_predictions import Served
+from train.evaluation.clip_result import Result, score
+from train.evaluation.metrics import Calibration, calibrate, softmax
+from train.evaluation.programme_evaluation import follow
+from train.evaluation.programme_result import Timing
+from train.export import bundle_files as export
+from train.export.bundle_files import Provenance
 from train.export.int8 import Int8Model, convert
-from train.fitting.augment import AUGMENTATIONS
+from train.fitting.augmentation import AUGMENTATIONS
 from train.fitting.fit import best_epoch, outputs
-from train.fitting.run import Run, history
 from train.fitting.schedule import History, Schedule
+from train.fitting.training_run import Run, history
 from train.report import run_report as report
-from train.report.card import COMPOSED, HELD_BACK, Story, card, looked
+from train.report.model_card import COMPOSED, HELD_BACK, Story, card, looked
 
 log = logging.getLogger(__name__)
 

@@ -24,13 +24,13 @@ from stream.recognition.interpreter import Interpreter
 from stream.recognition.mel import stack
 from train.datasets.clips import Split
 from train.datasets.corpus import Corpus, decibels
-from train.datasets.processes import begin
 from train.experiments.study_results import Compact, Score, Training
 from train.export.int8 import Features, Int8Model, convert
 from train.fitting.fit import fit
 from train.fitting.learner import outputs
 from train.fitting.schedule import Schedule
-from train.networks.by_name import Network
+from train.networks.architectures import Network
+from train.worker_pool import begin
 
 _REPRESENTATIVE: Final = 200  # training clips that the ranges of the int8 model are measured on
 _WARM_UP: Final = 20  # inferences that are not counted

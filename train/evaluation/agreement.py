@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from stream.errors import ConfigError
 from train.datasets.clips import Clip
-from train.evaluation.served_clips import Served
+from train.evaluation.clip_predictions import Served
 
 Floats = npt.NDArray[np.floating]
 

@@ -13,8 +13,8 @@ import numpy.typing as npt
 
 from stream.recognition.bundle import Bundle
 from train.compose.programmes import NOBODY, Interval, Programmes
-from train.evaluation.served_programmes import NONE, Hearing, listen
-from train.evaluation.timing import TOLERANCES, Steady, Timing
+from train.evaluation.programme_predictions import NONE, Hearing, listen
+from train.evaluation.programme_result import TOLERANCES, Steady, Timing
 
 _FRAME: Final = 0.1  # s, of the pairs that segments are compared by
 _BINS: Final = 10  # of the confidence
@@ -30,7 +30,7 @@ def follow(
     name : str
         What the programmes are.
     bundle, programmes, count, solos, processes, first
-        As for `train.evaluation.served_programmes.listen`.
+        As for `train.evaluation.programme_predictions.listen`.
     """
     return score(name, *listen(bundle, programmes, count, solos, processes, first=first))
 

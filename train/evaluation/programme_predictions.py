@@ -14,7 +14,7 @@ from stream.recognition.classifier import Classifier, Probabilities
 from stream.recognition.recognizer import Recognizer
 from stream.recognition.smoothing import Smoother
 from train.compose.programmes import Interval, Programme, Programmes
-from train.datasets.processes import Crew
+from train.worker_pool import Crew
 
 NONE: Final = "nobody"
 """What stands for `unknown` and `silence` in scores: a change from one to the other is none of the label."""

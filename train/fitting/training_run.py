@@ -11,11 +11,11 @@ from typing import Any
 import keras
 
 from stream.errors import ConfigError, SourceError
-from train.datasets.choice import Data
-from train.export.artifacts import replace
+from train.data_settings import Data
+from train.export.bundle_files import replace
 from train.fitting import checkpoint
 from train.fitting.fit import STATE, History, Schedule
-from train.networks.by_name import Network, build, recall
+from train.networks.architectures import Network, build, recall
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,9 +20,9 @@ from stream.recognition.recognizer import Recognizer
 from train.compose.pack import read_pack
 from train.datasets.clips import Clip, Dataset
 from train.datasets.manifest import manifest
-from train.evaluation.result import Result, score
-from train.evaluation.score import Calibration, Floats
-from train.evaluation.served_clips import Served, served
+from train.evaluation.clip_predictions import Served, served
+from train.evaluation.clip_result import Result, score
+from train.evaluation.metrics import Calibration, Floats
 
 ACCEPTED: Final = 0.9
 """Share of the instruments' clips that a threshold for all of them is to accept, at least."""
@@ -40,7 +40,7 @@ def evaluate(
     name : str
         What the clips are.
     bundle, dataset, clips, processes
-        As for `train.evaluation.served_clips.served`.
+        As for `train.evaluation.clip_predictions.served`.
 
     Returns
     -------

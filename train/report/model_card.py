@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from typing import Final
 
 from stream.recognition.bundle import UNKNOWN, Bundle
-from train.evaluation.evaluate import ACCEPTED, Rejection
-from train.evaluation.result import Result, percent, table
-from train.evaluation.timing import EXPLAINED, Timing, duration, summary
-from train.export.agreement import Agreement
-from train.export.artifacts import Provenance
+from train.evaluation.agreement import Agreement
+from train.evaluation.clip_evaluation import ACCEPTED, Rejection
+from train.evaluation.clip_result import Result, percent, table
+from train.evaluation.programme_result import EXPLAINED, Timing, duration, summary
+from train.export.bundle_files import Provenance
 
 COMPOSED: Final = """The clips were composed of openly licensed recordings of single notes, phrases, voices, drums and
 noise, as if cut out of songs. One instrument is in front and plays a melody in a key of its own, chords, riffs or a

@@ -19,7 +19,7 @@ from stream.recognition.bundle import FORMAT, UNKNOWN, Bundle, load
 from stream.recognition.mel import PARAMETERS
 from train.compose.pack import Recording
 from train.datasets.clips import SPLITS, Clip
-from train.evaluation.score import Calibration
+from train.evaluation.metrics import Calibration
 
 
 @dataclass(frozen=True, slots=True)

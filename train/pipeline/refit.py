@@ -17,10 +17,10 @@ import numpy as np
 from stream.errors import ConfigError
 from stream.recognition.bundle import Bundle
 from train.datasets.clips import Dataset
-from train.evaluation.score import Calibration
-from train.export.making import Corpora, Further, Measured, Twin, make
+from train.evaluation.metrics import Calibration
 from train.fitting.fit import fit
-from train.fitting.run import Run
+from train.fitting.training_run import Run
+from train.pipeline.shipping import Corpora, Further, Measured, Twin, make
 
 FOLDER: Final = "all-sources"
 """Folder, in that of the twin's run, of what went on with all sources."""
@@ -38,7 +38,7 @@ def twin(
     Parameters
     ----------
     run, folder, dataset, corpora, model, further, processes
-        As for `train.export.making.make`. The real clips are left for what is shipped.
+        As for `train.pipeline.shipping.make`. The real clips are left for what is shipped.
     """
     further = replace(further, real=None)
     bundle, measured = make(run, folder, folder, dataset, corpora, model, processes, further=further)
@@ -97,7 +97,7 @@ def refit(
     twin : Twin
         What was measured with it.
     out, further, processes, ablation, notes
-        As for `train.export.making.make`.
+        As for `train.pipeline.shipping.make`.
     """
     first = [np.asarray(variable) for variable in model.variables]
     inner = folder / FOLDER

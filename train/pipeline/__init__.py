@@ -1,0 +1,1 @@
+"""From data to a shipped model: bundle, card and report of a training run."""
