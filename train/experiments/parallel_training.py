@@ -27,8 +27,8 @@ from train.datasets.corpus import Corpus, decibels
 from train.experiments.study_results import Compact, Score, Training
 from train.export.int8 import Features, Int8Model, convert
 from train.fitting.fit import fit
-from train.fitting.learner import outputs
 from train.fitting.schedule import Schedule
+from train.fitting.trainer import outputs
 from train.networks.architectures import Network
 from train.worker_pool import begin
 

@@ -26,8 +26,8 @@ from train.experiments.parallel_training import Corpora
 from train.experiments.study_results import Score
 from train.export.bundle_files import replace
 from train.fitting.fit import Fitted, fit
-from train.fitting.learner import outputs
 from train.fitting.schedule import Schedule
+from train.fitting.trainer import outputs
 from train.networks.architectures import Variant
 
 log = logging.getLogger(__name__)

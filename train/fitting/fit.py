@@ -18,8 +18,8 @@ from train.datasets.corpus import Corpus
 from train.export.bundle_files import replace
 from train.fitting import checkpoint
 from train.fitting.cluster import Workers
-from train.fitting.learner import Learner, outputs
 from train.fitting.schedule import History, Schedule, best_epoch
+from train.fitting.trainer import Learner, outputs
 from train.networks.architectures import Network
 
 __all__ = ["STATE", "Fitted", "History", "Schedule", "best_epoch", "fit", "outputs"]
