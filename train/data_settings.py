@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -10,10 +9,10 @@ from typing import Any
 
 from stream.errors import ConfigError
 from train.compose.composed_clips import Composed
-from train.compose.pack import INSTRUMENTS
-from train.datasets.audio_files import Files, refuse_validation
-from train.datasets.clips import SPLITS, Clip, Dataset, Split
+from train.datasets.audio_files import Files
+from train.datasets.clips import Dataset
 from train.datasets.folder import folder
+from train.datasets.labels import INSTRUMENTS
 from train.datasets.manifest import manifest
 from train.datasets.medley import Division, medley
 
@@ -109,32 +108,6 @@ class Data:
     def of(self, instruments: Sequence[str]) -> Data:
         """Return the same choice with other labels."""
         return replace(self, instruments=tuple(instruments))
-
-
-def trainable(dataset: Dataset) -> Dataset:
-    """Check that a data set may be trained on, and that it can be.
-
-    Returns
-    -------
-    Dataset
-        The same one.
-
-    Raises
-    ------
-    ConfigError
-        When a clip is for validation only, or a label has no clip to train or to validate with.
-    """
-    refuse_validation(dataset.clips)
-    require(dataset.labels, dataset.clips)
-    return dataset
-
-
-def require(labels: Sequence[str], clips: Sequence[Clip], splits: Sequence[Split] = SPLITS[:2]) -> None:
-    """Require clips of every label in every one of some splits, or raise ConfigError that names what lacks."""
-    counts = Counter((clip.split, clip.label) for clip in clips)
-    lacking = [f"{label} ({split})" for split in splits for label in labels if not counts[split, label]]
-    if lacking:
-        raise ConfigError(f"no clips of {', '.join(lacking)}: every label needs recordings to train and to validate")
 
 
 def _only(files: Files, labels: Sequence[str]) -> Files:

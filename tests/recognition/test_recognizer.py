@@ -315,7 +315,7 @@ def two_channels(demo: Array, tmp_path_factory: pytest.TempPathFactory) -> TwoCh
     pytest.importorskip("tensorflow", reason="makes its model with it: pip install 'soloist[train]'")
     import keras
 
-    from train.datasets.corpus import quantise
+    from train.datasets.clip_features import quantise
     from train.export.int8 import convert
 
     keras.utils.set_random_seed(0)

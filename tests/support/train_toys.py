@@ -10,7 +10,8 @@ import numpy.typing as npt
 import soundfile
 
 from stream.recognition.mel import SAMPLE_RATE
-from train.compose.pack import HELD_OUT, INSTRUMENTS, VALIDATED
+from train.compose.pack import HELD_OUT, VALIDATED
+from train.datasets.labels import INSTRUMENTS
 
 SECONDS = 1.5
 

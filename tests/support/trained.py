@@ -11,10 +11,11 @@ import numpy as np
 
 from stream.recognition.bundle import Bundle
 from tests.support.tones import Tones
-from train.datasets.corpus import decibels, window_features
+from train.datasets.clip_features import decibels, window_features
 from train.evaluation.metrics import calibrate, softmax
-from train.export.bundle_files import Provenance, write
+from train.export.bundle_files import write
 from train.export.int8 import Int8Model, convert
+from train.export.provenance import Provenance
 
 
 @dataclass(frozen=True)

@@ -18,34 +18,38 @@ import soundfile
 from stream.errors import ConfigError, SourceError
 from stream.recognition.bundle import UNKNOWN, Bundle, load
 from stream.recognition.mel import CHANNELS, SAMPLE_RATE
+from train import atomic_file
 from train.cli.arguments import at_least, data_of
-from train.compose import rendered_notes
+from train.compose import rendered_notes, sound_fonts
 from train.compose.clip_programmes import Montage
-from train.compose.programmes import Stage
-from train.data_settings import Data, require, trainable
+from train.compose.composed_programmes import Stage
+from train.data_settings import Data
 from train.datasets import medley_files as archive
+from train.datasets.clip_features import window_features
 from train.datasets.clips import Clip, Dataset, Split
-from train.datasets.corpus import Extraction, extract, window_features
+from train.datasets.corpus import Extraction, extract
+from train.datasets.training_checks import require, trainable
 from train.evaluation import programme_result
 from train.evaluation import smoothing_tradeoff as tradeoff
-from train.evaluation.clip_evaluation import demo, evaluate, look, original, validation
+from train.evaluation.bundle_evaluation import ORDERS, Further, called, measure
+from train.evaluation.clip_evaluation import evaluate
 from train.evaluation.clip_result import table
+from train.evaluation.demo_evaluation import demo
 from train.evaluation.programme_evaluation import follow
 from train.evaluation.programme_predictions import listen
+from train.evaluation.real_clips import look, looked, original, validation
 from train.experiments import ablation, search, study
 from train.experiments import ablation_table as ablationtable
 from train.experiments import study_table as studytable
-from train.export import bundle_files as export
 from train.fitting.augmentation import AUGMENTATIONS
 from train.fitting.cluster import Workers
-from train.fitting.fit import STATE, Schedule, fit
-from train.fitting.schedule import fitting
+from train.fitting.fit import STATE, fit
+from train.fitting.schedule import Schedule, fitting
 from train.fitting.training_run import Run
 from train.networks.architectures import NETWORKS
 from train.pipeline import refit
-from train.pipeline.shipping import ORDERS, Further, called, make, measure, tell
+from train.pipeline.shipping import make, tell
 from train.report import figures
-from train.report.model_card import looked
 
 log = logging.getLogger(__name__)
 
@@ -230,7 +234,7 @@ def examples_(arguments: argparse.Namespace) -> None:
 
 def render_(arguments: argparse.Namespace) -> None:
     """Render notes for a pack's thin instruments."""
-    for rendered in rendered_notes.render(arguments.data, arguments.out, rendered_notes.fonts_of(arguments.soundfont)):
+    for rendered in rendered_notes.render(arguments.data, arguments.out, sound_fonts.fonts_of(arguments.soundfont)):
         _print(str(rendered))
     _print(rendered_notes.summary(arguments.out))
 
@@ -260,7 +264,7 @@ def programmes_(arguments: argparse.Namespace) -> None:
             _print(f"\n{looked(looks)}")
         record = {measured.name: measured.figures() for measured in timings}
     if arguments.json:
-        export.replace(arguments.json, (json.dumps(record, indent=1) + "\n").encode())
+        atomic_file.replace(arguments.json, (json.dumps(record, indent=1) + "\n").encode())
 
 
 def download_(arguments: argparse.Namespace) -> None:
@@ -361,7 +365,7 @@ def _rendered(data: Data, cache: Path) -> Path:
     out = cache.resolve() / "pack"
     if (out / "training.csv").exists() and original(out) != data.path.resolve():
         raise ConfigError(f"{out} was rendered for {original(out)}: name another --cache, or delete it")
-    for rendered in rendered_notes.render(data.path, out, rendered_notes.fonts_of(())):
+    for rendered in rendered_notes.render(data.path, out, sound_fonts.fonts_of(())):
         log.info("%s", rendered)
     log.info("clips are composed of %s", out)
     return out

@@ -10,7 +10,8 @@ import numpy as np
 
 from stream.recognition.mel import WINDOW
 from train.compose import effects
-from train.compose.programmes import LEAD_IN, NOBODY, SILENCE, STEADY, Programme, Rng, chain, join, rest, samples
+from train.compose.composed_programmes import STEADY
+from train.compose.programmes import LEAD_IN, NOBODY, SILENCE, Programme, Rng, chain, join, rest, samples
 from train.datasets.clips import Array, Clip, Dataset
 
 

@@ -16,18 +16,21 @@ import numpy as np
 import numpy.typing as npt
 
 from stream.errors import ConfigError
-from train.compose import composer, effects, melodies, notes, pack, phrases
+from train.compose import chords, composer, effects, melodies, notes, pack, phrases
 from train.compose import decoded_recordings as tape
 from train.compose import playing_techniques as manners
 from train.compose import source_selection as cast
 from train.compose.composer import Composer, Recipe
-from train.compose.pack import INSTRUMENTS, LABELS, fingerprint, read_pack, read_rooms
+from train.compose.pack import fingerprint, read_pack, read_rooms
 from train.compose.source_selection import Plan
+from train.datasets import labels
 from train.datasets.clips import SPLITS, Clip, Split
+from train.datasets.labels import INSTRUMENTS, LABELS
 
 Array = npt.NDArray[np.float32]
 
-_MODULES: Final = (cast, composer, effects, manners, melodies, notes, pack, phrases, tape)
+# All code that a clip depends on.
+_MODULES: Final = (cast, chords, composer, effects, labels, manners, melodies, notes, pack, phrases, tape)
 # Their random numbers, filters and codecs are part of every clip. With another version, an extraction that was
 # interrupted before would mix two kinds of clips, and one digest would stand for both.
 _PACKAGES: Final = ("numpy", "pedalboard", "soundfile", "soxr")

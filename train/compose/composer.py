@@ -14,10 +14,11 @@ from stream.recognition.mel import WINDOW
 from train.compose import effects
 from train.compose.decoded_recordings import Tape
 from train.compose.effects import level
-from train.compose.pack import INSTRUMENTS, LABELS, read_pack, read_rooms, side_of
+from train.compose.pack import read_pack, read_rooms, side_of
 from train.compose.phrases import extract, play
 from train.compose.source_selection import Cast, Maker, Plan
 from train.datasets.clips import SPLITS, Split
+from train.datasets.labels import INSTRUMENTS, LABELS
 
 Array = npt.NDArray[np.float32]
 Rng = np.random.Generator

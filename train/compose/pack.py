@@ -12,22 +12,6 @@ from typing import Final
 from stream.errors import ConfigError, SourceError
 from train.datasets.clips import SPLITS, Split
 
-LABELS: Final = (
-    "clarinet",
-    "distorted electric guitar",
-    "female singer",
-    "flute",
-    "piano",
-    "tenor saxophone",
-    "trumpet",
-    "violin",
-    "unknown",
-)
-"""The model's outputs in order: the instruments of Medley-solos-DB by name, then everything else."""
-
-INSTRUMENTS: Final = LABELS[:-1]
-"""The eight instruments that can be named."""
-
 # At least one source per instrument is never trained on: epoch, temperature and threshold are chosen on clips of these.
 # Where an instrument has one real player only, that player trains and what is left is held out.
 HELD_OUT: Final = frozenset(

@@ -10,7 +10,7 @@ import logging
 import shutil
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
@@ -21,7 +21,8 @@ import soxr
 
 from stream.errors import ConfigError, RuntimeMissingError, SourceError
 from stream.recognition.mel import SAMPLE_RATE
-from train.compose import demo
+from train.compose import fluidsynth
+from train.compose.sound_fonts import FONTS, PARTS, Font, Part
 
 log = logging.getLogger(__name__)
 
@@ -36,99 +37,6 @@ _SHORTEST: Final = 0.1  # s
 _STATE: Final = "rendered.json"
 _COLUMNS: Final = ["path", "instrument", "source", "original", "midi", "seconds", "licence"]
 
-_SOFT_TO_LOUD: Final = (45, 80, 115)
-_POWER_CHORDS: Final = ((0, 7), (0, 7, 12))
-
-
-@dataclass(frozen=True, slots=True)
-class Font:
-    """A sound font, and what a pack has to know of it."""
-
-    source: str
-    """Name of its notes' source."""
-    file: Path
-    package: str
-    """Debian package that installs it."""
-    licence: str
-    programs: tuple[int, ...]
-    """General MIDI programs that are rendered, counted from 0."""
-
-
-@dataclass(frozen=True, slots=True)
-class Part:
-    """What is rendered of one General MIDI program."""
-
-    instrument: str
-    """As in the pack's table."""
-    program: int
-    """Counted from 0."""
-    name: str
-    low: int
-    """Lowest sounding key, MIDI."""
-    high: int
-    """Highest one, included."""
-    step: int = 4
-    """Semitones from key to key."""
-    velocities: tuple[int, ...] = (90,)
-    chords: tuple[tuple[int, ...], ...] = ((0,),)
-    """What is played on every key, as semitones above it."""
-
-
-FONTS: Final = (
-    # Its winds, solo strings and guitars are Fluid's samples programmed anew, its grand piano is Splendid Grand's and
-    # its strings are VSCO 2's: what the pack holds out or validates with of those must not come in by this door, and
-    # what differs from Fluid's in nothing but that it is mono comes from there.
-    Font(
-        "musescore_general",
-        Path("/usr/share/sounds/sf3/MuseScore_General.sf3"),
-        "musescore-general-soundfont",
-        "MIT",
-        programs=(16, 19, 24, 25, 32, 33, 34, 40, 56, 66, 71, 73),
-    ),
-    # Its own samples. The driven guitars are single periods repeated, a buzz, and the pianos' loops can be heard.
-    Font(
-        "timgm6mb",
-        Path("/usr/share/sounds/sf2/TimGM6mb.sf2"),
-        "timgm6mb-soundfont",
-        "GPL-2",
-        programs=(16, 19, 24, 25, 26, 27, 32, 33, 34, 40, 42, 48, 56, 57, 59, 60, 65, 66, 67, 68, 71, 73),
-    ),
-    # The pack has most of this font already, as the source fluidr3_gm, but neither these nor any power chord.
-    Font("fluidr3_more", demo.SOUNDFONT, "fluid-soundfont-gm", "MIT", programs=(1, 2, 26, 27, 29, 30, 59)),
-)
-"""The fonts, by the names of their sources."""
-
-PARTS: Final = (
-    Part("trumpet", 56, "trumpet", 54, 84, 2, _SOFT_TO_LOUD),
-    Part("trumpet", 59, "muted trumpet", 54, 84, 2, _SOFT_TO_LOUD),
-    Part("tenor saxophone", 66, "tenor saxophone", 44, 76, 2, _SOFT_TO_LOUD),
-    Part("other saxophone", 65, "alto saxophone", 49, 81),
-    Part("other saxophone", 67, "baritone saxophone", 36, 69),
-    Part("violin", 40, "violin", 55, 100, 2, _SOFT_TO_LOUD),
-    Part("distorted electric guitar", 30, "distortion guitar", 40, 86, 2, _SOFT_TO_LOUD),
-    Part("distorted electric guitar", 30, "distortion guitar", 40, 62, 2, _SOFT_TO_LOUD, _POWER_CHORDS),
-    Part("distorted electric guitar", 29, "overdriven guitar", 40, 86, 2, _SOFT_TO_LOUD),
-    Part("distorted electric guitar", 29, "overdriven guitar", 40, 62, 2, _SOFT_TO_LOUD, _POWER_CHORDS),
-    Part("clean electric guitar", 26, "jazz guitar", 40, 84),
-    Part("clean electric guitar", 27, "clean guitar", 40, 84),
-    Part("clarinet", 71, "clarinet", 50, 91, 2, _SOFT_TO_LOUD),
-    Part("flute", 73, "flute", 60, 96, 2, _SOFT_TO_LOUD),
-    Part("piano", 1, "bright piano", 22, 106, 2, _SOFT_TO_LOUD),
-    Part("piano", 2, "electric grand", 22, 106, 2, _SOFT_TO_LOUD),
-    Part("cello", 42, "cello", 36, 76),
-    Part("trombone", 57, "trombone", 40, 72),
-    Part("french horn", 60, "french horn", 41, 77),
-    Part("oboe", 68, "oboe", 58, 90),
-    Part("organ", 16, "drawbar organ", 36, 96),
-    Part("organ", 19, "church organ", 36, 96),
-    Part("acoustic guitar", 24, "nylon guitar", 40, 84),
-    Part("acoustic guitar", 25, "steel guitar", 40, 84),
-    Part("string section", 48, "strings", 36, 96),
-    Part("bass", 32, "acoustic bass", 28, 60),
-    Part("bass", 33, "fingered bass", 28, 60),
-    Part("bass", 34, "picked bass", 28, 60),
-)
-"""What can be rendered of a font; no fiddle, whose samples are the violin's in all three."""
 
 _Audio = npt.NDArray[np.float64]
 _Row = dict[str, str]
@@ -151,35 +59,6 @@ class Rendered:
         return f"{self.source}: {self.notes} notes {done}" + (
             f", {self.silent} silent ones skipped" * bool(self.silent)
         )
-
-
-def fonts_of(files: Sequence[Path]) -> tuple[Font, ...]:
-    """Find what is known of sound font files.
-
-    Parameters
-    ----------
-    files : sequence of Path
-        Files of `FONTS`, wherever they lie; none for all fonts where Debian puts them.
-
-    Returns
-    -------
-    tuple of Font
-        With these files.
-
-    Raises
-    ------
-    ConfigError
-        If a font is another one: what it holds and its licence are unknown.
-    """
-    if not files:
-        return FONTS
-    found = []
-    for file in files:
-        font = next((font for font in FONTS if file.stem.startswith(font.file.stem)), None)
-        if font is None:
-            raise ConfigError(f"--soundfont is {file}; expected {', '.join(font.file.name for font in FONTS)}")
-        found.append(replace(font, file=file))
-    return tuple(found)
 
 
 def render(data: Path, out: Path, fonts: Sequence[Font] = FONTS, parts: Sequence[Part] = PARTS) -> tuple[Rendered, ...]:
@@ -350,16 +229,16 @@ def _render_font(font: Font, parts: Sequence[Part], out: Path, before: Sequence[
 
 def _play(font: Font, notes: Sequence[_Note]) -> Iterator[_Audio]:
     """Render notes in a row; yield each alone at `SAMPLE_RATE`, trimmed, nothing for a silent one."""
-    track = demo.Track(notes[0].part.program)
+    track = fluidsynth.Track(notes[0].part.program)
     for place, note in enumerate(notes):
         start = place * _SLOT
         track.send(start, "program_change", program=note.part.program)
         for interval in note.chord:
             track.note(start, start + _HELD, note.key + interval, note.velocity)
         track.control(start + _SLOT - _FADE / 3, 120, 0)  # all sound off
-    whole = demo.render([track], len(notes) * _SLOT, font.file)
+    whole = fluidsynth.render([track], len(notes) * _SLOT, font.file)
     size = round(_SLOT * SAMPLE_RATE)
-    mono = soxr.resample(whole, demo.RATE, SAMPLE_RATE)
+    mono = soxr.resample(whole, fluidsynth.RATE, SAMPLE_RATE)
     fade = round(_FADE * SAMPLE_RATE)
     for place in range(len(notes)):
         slot = mono[place * size : (place + 1) * size].copy()

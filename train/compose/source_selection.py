@@ -10,7 +10,8 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from train.compose.pack import INSTRUMENTS, Recording
+from train.compose.pack import Recording
+from train.datasets.labels import INSTRUMENTS
 
 Rng = np.random.Generator
 Maker = tuple[str, str]  # instrument, source

@@ -7,7 +7,7 @@ import json
 import logging
 import sys
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, TypeVar
@@ -21,12 +21,10 @@ from stream.errors import ConfigError
 from stream.recognition.mel import PARAMETERS
 from stream.recognition.settings import GATE
 from train.datasets import clip_features as measure
-from train.datasets.clip_features import STEPS, Task, decibels, quantise, window_features
+from train.datasets.clip_features import Task
 from train.datasets.clips import SPLITS, Clip, Dataset, Split
 from train.datasets.feature_cache import Cache, Features
 from train.worker_pool import Crew
-
-__all__ = ["STEPS", "Corpus", "Extraction", "Skipped", "decibels", "extract", "quantise", "window_features"]
 
 log = logging.getLogger(__name__)
 
@@ -87,6 +85,10 @@ class Corpus:
             chosen = rows if isinstance(rows, slice) else np.asarray(rows)
             numbers = numbers[chosen if isinstance(chosen, slice) or chosen.size else []]
         return self.cache.features([self.keys[number] for number in numbers])
+
+
+Corpora = Mapping[Split, Corpus]
+"""The clips of a data set by split."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Final, Literal
 
 from stream.errors import ConfigError
-from train.compose.pack import INSTRUMENTS
 from train.datasets.audio_files import Files, keep_validation
 from train.datasets.clips import SPLITS, Clip, Split
+from train.datasets.labels import INSTRUMENTS
 from train.datasets.medley_files import official
 from train.datasets.splits import divide, shuffled
 
@@ -52,7 +52,7 @@ def medley(
     home : Path
         Folder with ``annotation/`` and ``audio/``, and mirdata's index where that is not in mirdata itself.
     instruments : sequence of str
-        Two or more of `train.compose.pack.INSTRUMENTS`, in any order.
+        Two or more of `train.datasets.labels.INSTRUMENTS`, in any order.
     division : str
         ``official``: the published splits. ``study``: see above.
     cap : int, optional

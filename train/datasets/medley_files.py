@@ -16,8 +16,8 @@ from typing import Any, Final
 import mirdata
 
 from stream.errors import SourceError
-from train.compose.pack import INSTRUMENTS
 from train.datasets.clips import SPLITS, Clip
+from train.datasets.labels import INSTRUMENTS
 
 _TABLE: Final = Path("annotation", "Medley-solos-DB_metadata.csv")
 _LICENCE: Final = "CC BY 4.0"

@@ -6,7 +6,7 @@ import json
 import logging
 import sys
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import Final
@@ -17,21 +17,22 @@ from tqdm.contrib.logging import logging_redirect_tqdm
 
 from stream.errors import ConfigError, SourceError
 from stream.recognition.bundle import UNKNOWN
+from train import atomic_file
 from train.compose.composed_clips import Composed
 from train.compose.composer import INGREDIENTS
-from train.data_settings import Data, trainable
-from train.datasets.corpus import extract
-from train.evaluation.clip_evaluation import validation
+from train.data_settings import Data
+from train.datasets.corpus import Corpora, extract
+from train.datasets.training_checks import trainable
 from train.evaluation.metrics import Floats, Ints, calibrate, calibration_error, softmax
+from train.evaluation.real_clips import validation
+from train.experiments import ablation_results, parallel_training
 from train.experiments import ablation_table as ablationtable
-from train.experiments import parallel_training
-from train.experiments.ablation_table import FULL, Ablation, Clips, Heard, Trial, digits
-from train.experiments.parallel_training import Corpora, Job, Trained
-from train.export import bundle_files as export
+from train.experiments.ablation_results import FULL, Ablation, Clips, Heard, Trial, digits
+from train.experiments.ablation_rows import Row, chosen, lines
+from train.experiments.parallel_training import Job, Trained
 from train.export.int8 import Int8Model
-from train.fitting.augmentation import AUGMENTATIONS
 from train.fitting.schedule import Schedule, fitting
-from train.networks.architectures import NETWORKS, VARIANTS
+from train.networks.architectures import NETWORKS
 
 log = logging.getLogger(__name__)
 
@@ -39,77 +40,6 @@ SCHEDULE: Final = Schedule(epochs=8, handovers=0.25)
 """How each row is trained unless told otherwise; `seed` is the first of the seeds."""
 
 _ACCEPTED: Final = 0.9  # share of the instruments' clips that pass where the rejection of what is unknown is measured
-
-
-@dataclass(frozen=True, slots=True)
-class Row:
-    """A line of the table."""
-
-    described: str
-    network: str
-    """Key of `train.networks.architectures.NETWORKS`."""
-    schedule: Schedule
-    without: str = ""
-    """Key of `train.compose.composer.INGREDIENTS`; empty for all of them."""
-
-
-def lines(network: str, schedule: Schedule) -> dict[str, Row]:
-    """Declare all rows, by name: the full recipe, then what it is compared with, as GROUP/NAME.
-
-    Parameters
-    ----------
-    network : str
-        Key of `train.networks.architectures.NETWORKS`: that of the full recipe.
-    schedule : Schedule
-        That of the full recipe.
-    """
-    found = {FULL: Row(f"all ingredients; {NETWORKS[network].described}", network, schedule)}
-    for name, what in INGREDIENTS.items():
-        found[f"composer/{name}"] = Row(f"no {name}: {what}", network, schedule, name)
-    if schedule.augmented:
-        for name in AUGMENTATIONS:
-            if name not in schedule.without:
-                plain = replace(schedule, without=(*schedule.without, name))
-                found[f"augmentation/{name}"] = Row(f"no {name}", network, plain)
-    if schedule.handovers:
-        plain = replace(schedule, handovers=0.0)
-        found["training/handovers"] = Row("no clips that begin with another player", network, plain)
-    if schedule.average:
-        plain = replace(schedule, average=0.0)
-        found["training/average"] = Row("no moving average of the weights", network, plain)
-    for name, other in NETWORKS.items():
-        if name != network:
-            found[f"network/{name}"] = Row(other.described, name, schedule)
-    return found
-
-
-def chosen(only: Sequence[str], known: Mapping[str, Row]) -> list[str]:
-    """Choose rows by their names or their groups, in the order in which they are declared.
-
-    Parameters
-    ----------
-    only : sequence of str
-        Names, such as ``composer/codec``, and groups, such as ``composer``. Where there are none, all rows but those of
-        the published networks, of which 2B stands for all.
-    known : mapping
-        As from `lines`.
-
-    Returns
-    -------
-    list of str
-        The full recipe first, which the others are compared with.
-
-    Raises
-    ------
-    ConfigError
-        When there is no such row or group.
-    """
-    groups = {name: name.partition("/")[0] for name in known}
-    if strange := [name for name in only if name not in known and name not in groups.values()]:
-        raise ConfigError(f"no row {', '.join(strange)}; there are {', '.join(known)}")
-    published = {f"network/{name}" for name in VARIANTS if name != "2B"}
-    asked = [name for name in known if {name, groups[name]} & set(only)] or sorted(known.keys() - published)
-    return [name for name in known if name == FULL or name in asked]
 
 
 def ablation(
@@ -209,7 +139,7 @@ def ablation(
     if look:
         _look(found, data, cache, out, look, processes)
         found.save(path)
-    export.replace(out / "ablation.md", ablationtable.markdown(found).encode())
+    atomic_file.replace(out / "ablation.md", ablationtable.markdown(found).encode())
     return found
 
 
@@ -229,7 +159,7 @@ def _admitted(path: Path, fresh: Ablation, order: Sequence[str]) -> Ablation:
     """Go on with what the folder holds, if it was begun with the same settings and clips."""
     if not path.exists():
         return fresh
-    found = ablationtable.load(path)
+    found = ablation_results.load(path)
     wanted = json.loads(json.dumps(fresh.settings))
     changed = [
         f"{key} {found.settings[key]!r}, now {value!r}"
@@ -271,7 +201,7 @@ def _kept(trained: Trained, full: Corpora, instruments: int, out: Path) -> Trial
     """Keep a model, and score it on the held-out clips."""
     one, compact = trained.training, trained.compact
     assert compact is not None  # every job asks for one
-    export.replace(_model(out, one.row, one.seed), trained.content)
+    atomic_file.replace(_model(out, one.row, one.seed), trained.content)
     model = Int8Model(trained.content)
     held = full["validation"]
     logits = model.logits(held.features())

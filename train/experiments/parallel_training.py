@@ -22,13 +22,13 @@ from threadpoolctl import threadpool_limits
 from stream.errors import ConfigError
 from stream.recognition.interpreter import Interpreter
 from stream.recognition.mel import stack
-from train.datasets.clips import Split
-from train.datasets.corpus import Corpus, decibels
+from train.datasets.clip_features import decibels
+from train.datasets.corpus import Corpora
+from train.evaluation.network_logits import outputs
 from train.experiments.study_results import Compact, Score, Training
 from train.export.int8 import Features, Int8Model, convert
 from train.fitting.fit import fit
 from train.fitting.schedule import Schedule
-from train.fitting.trainer import outputs
 from train.networks.architectures import Network
 from train.worker_pool import begin
 
@@ -36,7 +36,6 @@ _REPRESENTATIVE: Final = 200  # training clips that the ranges of the int8 model
 _WARM_UP: Final = 20  # inferences that are not counted
 _INFERENCES: Final = 300
 
-Corpora = Mapping[Split, Corpus]
 
 _corpora: Mapping[str, Corpora]  # of this worker process, by task
 

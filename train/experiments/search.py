@@ -19,16 +19,16 @@ from tqdm import tqdm
 from tqdm.contrib.logging import logging_redirect_tqdm
 
 from stream.errors import ConfigError, SourceError
-from train.data_settings import Data, require, trainable
-from train.datasets.corpus import extract
+from train.atomic_file import replace
+from train.data_settings import Data
+from train.datasets.corpus import Corpora, extract
+from train.datasets.training_checks import require, trainable
+from train.evaluation.network_logits import outputs
 from train.experiments import search_report as searchreport
-from train.experiments.parallel_training import Corpora
 from train.experiments.study_results import Score
-from train.export.bundle_files import replace
 from train.fitting.fit import Fitted, fit
 from train.fitting.schedule import Schedule
-from train.fitting.trainer import outputs
-from train.networks.architectures import Variant
+from train.networks.published import Variant
 
 log = logging.getLogger(__name__)
 
@@ -81,7 +81,7 @@ def search(
     trials : int
         How many, those of earlier calls included.
     epochs, patience : int
-        Of every trial, as in `train.fitting.fit.Schedule`.
+        Of every trial, as in `train.fitting.schedule.Schedule`.
     seed : int
         Of the sampler, and of every training.
     channels : sequence of str

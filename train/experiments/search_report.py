@@ -13,7 +13,7 @@ from matplotlib.ticker import MaxNLocator, PercentFormatter
 from optuna.importance import FanovaImportanceEvaluator, get_param_importances
 from optuna.trial import FrozenTrial, TrialState
 
-from train.export.bundle_files import replace
+from train.atomic_file import replace
 
 
 def merit(trial: FrozenTrial) -> tuple[float, float, int]:

@@ -15,20 +15,21 @@ from tqdm.contrib.logging import logging_redirect_tqdm
 
 from stream.errors import ConfigError, SourceError
 from stream.recognition.mel import CHANNELS
-from train.compose.pack import INSTRUMENTS
-from train.data_settings import Data, require, trainable
+from train import atomic_file
+from train.data_settings import Data
 from train.datasets import medley
 from train.datasets.clips import Array, Clip, Dataset, Split
-from train.datasets.corpus import extract
+from train.datasets.corpus import Corpora, extract
+from train.datasets.labels import INSTRUMENTS
 from train.datasets.medley import TASKS
+from train.datasets.training_checks import require, trainable
 from train.experiments import parallel_training
 from train.experiments import study_results as findings
 from train.experiments import study_table as studytable
-from train.experiments.parallel_training import Corpora, Job, Trained
+from train.experiments.parallel_training import Job, Trained
 from train.experiments.study_results import Material, Study
-from train.export import bundle_files as export
 from train.fitting.schedule import Schedule
-from train.networks.architectures import VARIANTS, Variant
+from train.networks.published import VARIANTS, Variant
 
 log = logging.getLogger(__name__)
 
@@ -224,7 +225,7 @@ def _keep(found: Study, trained: Trained, out: Path) -> None:
     # In the table's order, whichever was done first.
     found.trainings.sort(key=lambda t: (t.task, list(ROWS).index(t.row), t.seed))
     if compact:
-        export.replace(_model(out, compact.task, compact.row), trained.content)
+        atomic_file.replace(_model(out, compact.task, compact.row), trained.content)
         found.compacts = sorted([*found.compacts, compact], key=lambda c: (c.task, list(ROWS).index(c.row)))
 
 

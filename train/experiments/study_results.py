@@ -12,10 +12,10 @@ from typing import Any
 import numpy as np
 
 from stream.errors import ConfigError, SourceError
+from train.atomic_file import replace
 from train.datasets.clips import SPLITS, Split
 from train.datasets.corpus import Corpus
 from train.evaluation.metrics import Floats, class_average
-from train.export.bundle_files import replace
 
 
 @dataclass(frozen=True, slots=True)

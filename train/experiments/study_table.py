@@ -9,11 +9,11 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final
 
+from train.atomic_file import replace
 from train.datasets.clips import SPLITS
 from train.datasets.medley import TASKS
 from train.experiments.study_results import Compact, Spread, Study
-from train.export.bundle_files import replace
-from train.networks.architectures import VARIANTS
+from train.networks.published import VARIANTS
 
 # The project's brief is the only source of these: the publication itself could not be found when this was written. The
 # brief names neither the row nor the clips of a figure, so a figure stands once for its task.

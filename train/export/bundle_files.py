@@ -4,72 +4,19 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import platform
-from collections import defaultdict
-from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
 from importlib import metadata
 from pathlib import Path
 from typing import Any
 
 from stream import __version__
-from stream.errors import ConfigError, SourceError
+from stream.errors import ConfigError
 from stream.recognition.bundle import FORMAT, UNKNOWN, Bundle, load
 from stream.recognition.mel import PARAMETERS
-from train.compose.pack import Recording
-from train.datasets.clips import SPLITS, Clip
+from train.atomic_file import replace
 from train.evaluation.metrics import Calibration
-
-
-@dataclass(frozen=True, slots=True)
-class Provenance:
-    """What a model was learned from, and how."""
-
-    dataset: str
-    """Name of the data set."""
-    digest: str
-    """Of everything that determines the training clips."""
-    clips: Sequence[Clip]
-    """All clips that were used, of all splits."""
-    seed: int
-    command: str
-    settings: Mapping[str, Any] = field(default_factory=dict)
-    """Variant, schedule and the like, as json takes them."""
-    ingredients: Sequence[Recording] = ()
-    """What the training clips were composed of; empty where they were cut from recordings."""
-    held_out: Collection[tuple[str, str]] = ()
-    """Instruments and sources that no composed training clip contains."""
-
-    def counts(self) -> dict[str, dict[str, dict[str, int]]]:
-        """Clips and recordings of each split and label."""
-        found: dict[str, dict[str, list[Clip]]] = {split: defaultdict(list) for split in SPLITS}
-        for clip in self.clips:
-            found[clip.split][clip.label].append(clip)
-        return {
-            split: {
-                label: {"clips": len(clips), "recordings": len({clip.recording for clip in clips})}
-                for label, clips in sorted(labels.items())
-            }
-            for split, labels in found.items()
-            if labels
-        }
-
-    def sources(self) -> list[dict[str, Any]]:
-        """Sum up by source and licence what was trained on: ingredients where there are any, else training clips."""
-        if self.ingredients:
-            unit = "files"
-            rows = [(row.source, row.licence, row.instrument) for row in self.ingredients]
-        else:
-            unit = "clips"
-            rows = [(clip.source, clip.licence, clip.label) for clip in self.clips if clip.split == "training"]
-        found: dict[tuple[str, str], list[str]] = defaultdict(list)
-        for source, licence, instrument in rows:
-            found[source, licence].append(instrument)
-        return [
-            {"source": source, "licence": licence, unit: len(names), "instruments": sorted(set(names))}
-            for (source, licence), names in sorted(found.items())
-        ]
+from train.export.provenance import Provenance
 
 
 def write(
@@ -164,26 +111,6 @@ def write(
     replace(out / f"{name}.tflite", content)
     replace(out / f"{name}.json", text.encode())
     return load(out / f"{name}.json")
-
-
-def replace(path: Path, content: bytes) -> None:
-    """Write a file whole or not at all, and the folders above it.
-
-    Raises
-    ------
-    SourceError
-        When it cannot be written.
-    """
-    part = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            part.write_bytes(content)
-            os.replace(part, path)
-        finally:
-            part.unlink(missing_ok=True)
-    except OSError as error:
-        raise SourceError(f"cannot write {path}: {error.strerror}") from error
 
 
 def _held_out(provenance: Provenance) -> dict[str, list[str]]:

@@ -12,13 +12,16 @@ import keras
 import numpy as np
 import numpy.typing as npt
 import tensorflow as tf
+from threadpoolctl import threadpool_limits
 
 from stream.errors import ModelError
+from stream.recognition.bundle import UNKNOWN
 from stream.recognition.interpreter import Interpreter
 from stream.recognition.mel import FRAMES, N_MELS, TOP_DB, stack
 from stream.system.stderr import quiet_stderr
-from train.datasets.corpus import decibels
-from train.evaluation.metrics import softmax
+from train.datasets.clip_features import decibels
+from train.datasets.corpus import Corpora
+from train.evaluation.metrics import Calibration, calibrate, softmax
 from train.export.rounding import rounded
 
 Features = npt.NDArray[np.uint8]
@@ -146,3 +149,30 @@ class Int8Model:
             steps = self._interpreter.input.quantize(stack(decibels(clip), self._channels))
             row[:] = self._interpreter.output.dequantize(self._interpreter(steps))[0]
         return rows
+
+
+_REPRESENTATIVE: Final = 500  # training clips that the ranges of the int8 model are measured on
+
+
+def quantised(model: keras.Model, corpora: Corpora, channels: Sequence[str], seed: int) -> tuple[bytes, Calibration]:
+    """Make the .tflite of a network, and choose how its outputs become names.
+
+    Parameters
+    ----------
+    model : keras.Model
+        From features in dB to logits.
+    corpora : mapping
+        Training clips give the ranges of the activations, validation clips the temperature and the thresholds.
+    channels : sequence of str
+        The model's input channels.
+    seed : int
+        Draws the training clips.
+    """
+    training, validation = corpora["training"], corpora["validation"]
+    rng = np.random.default_rng(seed)
+    chosen = rng.choice(len(training), min(_REPRESENTATIVE, len(training)), replace=False)
+    with threadpool_limits(1, "blas"):  # more threads only wait for each other here
+        content = convert(model, training.features(np.sort(chosen)), channels)
+    int8 = Int8Model(content, channels)
+    instruments = sum(label != UNKNOWN for label in training.labels)
+    return content, calibrate(validation.targets, int8.logits(validation.features()), instruments)

@@ -14,15 +14,13 @@ import numpy as np
 import numpy.typing as npt
 import tensorflow as tf
 
+from train.atomic_file import replace
 from train.datasets.corpus import Corpus
-from train.export.bundle_files import replace
 from train.fitting import checkpoint
 from train.fitting.cluster import Workers
 from train.fitting.schedule import History, Schedule, best_epoch
-from train.fitting.trainer import Learner, outputs
+from train.fitting.trainer import Learner
 from train.networks.architectures import Network
-
-__all__ = ["STATE", "Fitted", "History", "Schedule", "best_epoch", "fit", "outputs"]
 
 log = logging.getLogger(__name__)
 

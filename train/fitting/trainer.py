@@ -17,8 +17,10 @@ import tensorflow as tf
 from tqdm import tqdm
 
 from stream.recognition.mel import FRAMES, N_MELS, stack
-from train.datasets.corpus import Corpus, decibels
+from train.datasets.clip_features import decibels
+from train.datasets.corpus import Corpus
 from train.evaluation.metrics import class_average, softmax
+from train.evaluation.network_logits import outputs
 from train.fitting.augmentation import augment
 from train.fitting.checkpoint import Checkpoint
 from train.fitting.cluster import Workers
@@ -27,7 +29,6 @@ from train.networks.architectures import Network, build
 
 Array = npt.NDArray[np.float32]
 
-_READ: Final = 256  # clips at a time where nothing is learned from them
 
 _KEYS: Final = (
     "epoch",
@@ -256,13 +257,3 @@ def _momentum(steps: int) -> float:
     In an epoch of few steps they would lag behind the weights for dozens of epochs, and validation with them.
     """
     return float(np.clip(1 - 2 / steps, 0.7, 0.97))
-
-
-def outputs(model: keras.Model, corpus: Corpus, channels: Sequence[str] = ("mel",)) -> Array:
-    """Compute a network's logits [shape=(n, labels)] for all clips of a corpus."""
-    rows = [np.arange(start, min(start + _READ, len(corpus))) for start in range(0, len(corpus), _READ)]
-    return np.concatenate([_outputs(model, stack(decibels(corpus.features(part)), channels)) for part in rows])
-
-
-def _outputs(model: keras.Model, features: Array) -> Array:
-    return np.asarray(model(features, training=False), np.float32)

@@ -11,10 +11,11 @@ from typing import Any
 import keras
 
 from stream.errors import ConfigError, SourceError
+from train.atomic_file import replace
 from train.data_settings import Data
-from train.export.bundle_files import replace
 from train.fitting import checkpoint
-from train.fitting.fit import STATE, History, Schedule
+from train.fitting.fit import STATE
+from train.fitting.schedule import History, Schedule
 from train.networks.architectures import Network, build, recall
 
 

@@ -17,10 +17,13 @@ import numpy as np
 from stream.errors import ConfigError
 from stream.recognition.bundle import Bundle
 from train.datasets.clips import Dataset
+from train.datasets.corpus import Corpora
+from train.evaluation.bundle_evaluation import Further, Measured
 from train.evaluation.metrics import Calibration
 from train.fitting.fit import fit
 from train.fitting.training_run import Run
-from train.pipeline.shipping import Corpora, Further, Measured, Twin, make
+from train.pipeline.shipping import make
+from train.pipeline.twin import Twin
 
 FOLDER: Final = "all-sources"
 """Folder, in that of the twin's run, of what went on with all sources."""

@@ -9,27 +9,10 @@ from typing import Final
 
 from stream.recognition.bundle import UNKNOWN, Bundle
 from train.evaluation.agreement import Agreement
-from train.evaluation.clip_evaluation import ACCEPTED, Rejection
 from train.evaluation.clip_result import Result, percent, table
 from train.evaluation.programme_result import EXPLAINED, Timing, duration, summary
-from train.export.bundle_files import Provenance
-
-COMPOSED: Final = """The clips were composed of openly licensed recordings of single notes, phrases, voices, drums and
-noise, as if cut out of songs. One instrument is in front and plays a melody in a key of its own, chords, riffs or a
-piano's two hands, as it is played: slurred and detached, louder and softer, with vibrato, trills, glides, bends,
-scoops, falls, double stops, tremolo, growls, breaths and rests, with entries and endings inside the clip; or it is an
-extract of real playing. No note is transposed by more than 3 semitones. Clean guitars go through modelled pedals,
-valves and loudspeakers, and are most of the distorted ones; winds are in part blown harder than in sample libraries;
-alto, soprano and baritone saxophones count as tenor saxophone. Half of the clips have other players behind or leaking
-in, 4 to 50 dB below. Everybody stands in a measured room, an artificial hall or none, some before a modelled
-microphone; then come equalizers and compressors, noise and hum, feedback of a loudspeaker, and MP3 or Vorbis. `unknown`
-is made of drums, basses, whole bands, other instruments, men's voices, speech, crowds and noise, in the same rooms and
-by the same chain."""
-"""How clips of the pack come about, for the card of a model that was learned from them."""
-
-HELD_BACK: Final = """The clips that epoch, temperature and thresholds were chosen on are composed of sources that no
-training clip contains."""
-"""What is true where the held-out sources were held out."""
+from train.evaluation.rejection import ACCEPTED, Rejection
+from train.export.provenance import Provenance
 
 _CARD: Final = """# {name}
 
@@ -178,16 +161,6 @@ def card(
         ),
         held_out=f"\nHeld out (instrument: source): {held_out}.\n" if held_out else "",
         again=_again(provenance),
-    )
-
-
-def looked(looks: int) -> str:
-    """Say what the pack's real validation clips are, and how often they were looked at."""
-    times = "once" if looks == 1 else f"{looks} times"
-    return (
-        "The clips of `validation` are real ones of Medley-solos-DB's training split (Lostanlen, Cella, Bittner, "
-        f"Essid; CC BY 4.0) and were never trained on. They were looked at {times} while this model was made"
-        + (", so expect a little less of other recordings." if looks > 1 else ".")
     )
 
 

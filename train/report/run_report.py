@@ -11,13 +11,13 @@ import numpy as np
 
 from stream.errors import SourceError
 from stream.recognition.bundle import UNKNOWN
+from train.atomic_file import replace
 from train.datasets.clips import Dataset
 from train.datasets.corpus import Corpus
 from train.evaluation.agreement import Agreement
 from train.evaluation.clip_evaluation import Mistake
 from train.evaluation.clip_result import Result, percent
 from train.evaluation.programme_result import Timing
-from train.export.bundle_files import replace
 from train.report import sections
 from train.report.html_elements import definitions, escape, paragraph, section
 from train.report.sections import Example, Heard

@@ -22,21 +22,13 @@ from train.compose import effects
 from train.compose.composed_clips import Composed
 from train.compose.composer import INGREDIENTS, Composer, Recipe
 from train.compose.decoded_recordings import Tape, read_mono
-from train.compose.pack import (
-    HELD_OUT,
-    INSTRUMENTS,
-    LABELS,
-    VALIDATED,
-    Recording,
-    read_pack,
-    read_rooms,
-    side_of,
-    sides,
-)
+from train.compose.pack import HELD_OUT, VALIDATED, Recording, read_pack, read_rooms, side_of, sides
 from train.compose.source_selection import Cast
+from train.datasets.clip_features import decibels, window_features
 from train.datasets.clips import SPLITS, Array, Split
-from train.datasets.corpus import decibels, extract, window_features
-from train.evaluation.clip_evaluation import validation as real_clips
+from train.datasets.corpus import extract
+from train.datasets.labels import INSTRUMENTS, LABELS
+from train.evaluation.real_clips import validation as real_clips
 
 STUDY = ("distorted electric guitar", "female singer", "clarinet", "piano")
 

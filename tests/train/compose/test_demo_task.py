@@ -6,6 +6,7 @@ import asyncio
 import json
 import shutil
 import sys
+from importlib import resources
 from pathlib import Path
 
 import numpy as np
@@ -19,13 +20,13 @@ from stream.client import Client
 from stream.protocol.messages import Hello, Label
 from stream.recognition.bundle import load
 from tests.support.processes import serving, soloist
-from train.compose import demo
+from train.compose import demo, demo_performance, fluidsynth
 from train.compose.demo_tune import CHORDS, PLAYERS, Passage
 
 pytestmark = [
     pytest.mark.timeout(400),
     pytest.mark.skipif(shutil.which("fluidsynth") is None, reason="fluidsynth is not installed"),
-    pytest.mark.skipif(not demo.SOUNDFONT.is_file(), reason="fluid-soundfont-gm is not installed"),
+    pytest.mark.skipif(not fluidsynth.SOUNDFONT.is_file(), reason="fluid-soundfont-gm is not installed"),
 ]
 
 RANGES = {"clarinet": (55, 82), "distorted electric guitar": (45, 74), "piano": (48, 84)}
@@ -59,21 +60,23 @@ def tune(label: str, rng: np.random.Generator) -> Passage:
 def render(root: Path) -> None:
     """Write a dozen tunes of each player, every second one over the demo's band."""
     rng = np.random.default_rng(0)
-    band = demo.render(demo.accompany(rng), 60, demo.SOUNDFONT)
+    band = fluidsynth.render(demo_performance.accompany(rng), 60, fluidsynth.SOUNDFONT)
     for label in RANGES:
         (root / label).mkdir(parents=True)
         player = PLAYERS[label]
         for number in range(TUNES):
             passage = tune(label, rng)
-            solo = demo.render([demo.perform(passage, player, rng)], passage.seconds, demo.SOUNDFONT)
-            solo = demo.equalize(solo, demo.RATE, *player.tone) if player.tone else solo
+            solo = fluidsynth.render(
+                [demo_performance.perform(passage, player, rng)], passage.seconds, fluidsynth.SOUNDFONT
+            )
+            solo = demo.equalize(solo, fluidsynth.RATE, *player.tone) if player.tone else solo
             solo = demo.reverberate(demo.amplify(solo) if player.amp else solo, rng)
             solo /= np.abs(solo).max()
             if number % 2:
                 start = int(rng.integers(len(band) - len(solo)))
                 under = band[start : start + len(solo)]
                 solo += under * 10 ** ((demo.rms(solo) - rng.uniform(8, 16) - demo.rms(under)) / 20)
-            soundfile.write(root / label / f"{number}.flac", 0.5 * solo / np.abs(solo).max(), demo.RATE)
+            soundfile.write(root / label / f"{number}.flac", 0.5 * solo / np.abs(solo).max(), fluidsynth.RATE)
 
 
 async def test_three_of_the_demos_players_are_learned_and_served(tmp_path: Path) -> None:
@@ -92,7 +95,7 @@ async def test_three_of_the_demos_players_are_learned_and_served(tmp_path: Path)
     assert bundle.labels == tuple(RANGES)
     assert bundle.info["metrics"]["test clips"]["class_average"] > 0.8
 
-    demo_ogg = Path(demo.__file__).parents[1] / "stream" / "demo.ogg"
+    demo_ogg = resources.files("stream") / "demo.ogg"
     status, heard, _ = await soloist("classify", "--json", "--model", str(out / "three.json"), str(demo_ogg))
     assert status == 0
     segments = json.loads(heard)["segments"]

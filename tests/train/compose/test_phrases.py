@@ -16,11 +16,12 @@ pytest.importorskip("soxr", reason="needs the train extra")
 
 from stream.recognition.mel import SAMPLE_RATE, WINDOW
 from train.compose import melodies, phrases
+from train.compose.chords import POWER_CHORDS, chords, hands, riff
 from train.compose.decoded_recordings import Tape
 from train.compose.melodies import line, melody, ornament, scale, span
 from train.compose.notes import Notes, breath, fall, flutter, glide, place, release_bend, swell, trill, vibrato, warp
 from train.compose.pack import Recording
-from train.compose.phrases import POWER_CHORDS, chords, extract, hands, play, riff
+from train.compose.phrases import extract, play
 from train.compose.playing_techniques import MANNERS, Manner
 
 Array = npt.NDArray[np.float32]

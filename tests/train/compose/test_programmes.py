@@ -23,10 +23,12 @@ from stream.recognition.smoothing import Smoother, Smoothing
 from tests.support.tones import HERTZ, Tones
 from tests.support.train_toys import tone, toy_pack, write
 from train.compose.clip_programmes import Montage
+from train.compose.composed_programmes import STEADY, Stage
 from train.compose.decoded_recordings import Tape
-from train.compose.pack import HELD_OUT, INSTRUMENTS
-from train.compose.programmes import LEAD_IN, NOBODY, SILENCE, STEADY, Interval, Programme, Stage, chain, join
+from train.compose.pack import HELD_OUT
+from train.compose.programmes import LEAD_IN, NOBODY, SILENCE, Interval, Programme, chain, join
 from train.datasets.clips import Array
+from train.datasets.labels import INSTRUMENTS
 from train.evaluation.programme_evaluation import score
 from train.evaluation.programme_predictions import NONE, Hearing, hear, listen, smoothed
 from train.evaluation.programme_result import Steady, Timing, table

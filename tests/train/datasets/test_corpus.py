@@ -24,7 +24,8 @@ from stream.recognition.mel import SAMPLE_RATE, WINDOW, StreamingMel
 from tests.support.extracting import Deadly, files, recordings
 from tests.support.train_toys import write
 from train.datasets.audio_files import Files
-from train.datasets.corpus import Extraction, decibels, extract
+from train.datasets.clip_features import decibels
+from train.datasets.corpus import Extraction, extract
 from train.datasets.feature_cache import NAME, Cache
 
 TESTS = Path(__file__).parents[2]

@@ -24,10 +24,10 @@ pytest.importorskip("mirdata", reason="needs the train extra")
 
 from stream.errors import ConfigError, SourceError
 from stream.recognition.mel import SAMPLE_RATE, WINDOW
-from train.compose.pack import INSTRUMENTS
 from train.datasets.audio_files import Files, refuse_validation, windows
 from train.datasets.clips import SPLITS, Clip
 from train.datasets.folder import folder
+from train.datasets.labels import INSTRUMENTS
 from train.datasets.manifest import manifest
 from train.datasets.medley import STUDY, TASKS, medley
 from train.datasets.medley_files import download, validate

@@ -17,15 +17,19 @@ from stream.recognition.classifier import Classifier
 from stream.recognition.mel import WINDOW, StreamingMel
 from tests.support.tones import HERTZ, Tones, aside
 from tests.support.trained import Trained, train
+from train import atomic_file
 from train.compose.pack import Recording
 from train.datasets.clips import Clip
-from train.evaluation import clip_evaluation
+from train.evaluation import clip_evaluation, demo_evaluation, real_clips
 from train.evaluation.agreement import agree
 from train.evaluation.clip_predictions import Served, served
 from train.evaluation.clip_result import score, table
 from train.evaluation.metrics import Calibration
+from train.evaluation.real_clips import looked
 from train.export import bundle_files as export
-from train.report.model_card import COMPOSED, Story, card, looked
+from train.export.provenance import Provenance
+from train.report.model_card import Story, card
+from train.report.run_description import COMPOSED
 
 # TensorFlow's converter warns about itself, and about statistics that full-integer models take from their clips.
 pytestmark = pytest.mark.filterwarnings(
@@ -217,14 +221,14 @@ def test_a_bundle_cut_short_is_refused(trained: Trained, tmp_path: Path) -> None
     """A new model under the old json, as a kill between the two files leaves them, is not served."""
     for path in trained.folder.iterdir():
         (tmp_path / path.name).write_bytes(path.read_bytes())
-    export.replace(tmp_path / "tiny.tflite", b"new")
+    atomic_file.replace(tmp_path / "tiny.tflite", b"new")
     with pytest.raises(ModelError, match="SHA-256"):
         bundles.load(tmp_path / "tiny.json")
 
 
 def test_bundles_that_make_no_sense_are_not_written(trained: Trained, tmp_path: Path) -> None:
     """Labels without thresholds, unknown in the middle and a folder that is a file end with what was expected."""
-    provenance = export.Provenance("tones", "", (), 0, "")
+    provenance = Provenance("tones", "", (), 0, "")
     for labels, thresholds in ((("a", "b"), 1), (("a", "unknown"), 2), (("a", "unknown", "b"), 2)):
         with pytest.raises(ConfigError, match="expected a threshold for each"):
             export.write(tmp_path, "x", b"", labels, Calibration(1, (0.5,) * thresholds), provenance, {})
@@ -238,7 +242,7 @@ def test_card_tells_what_is_true_of_its_data_set(trained: Trained) -> None:
     """The card of another data set has its labels, splits and sources, and nothing of the pack's story."""
     heard = served(trained.bundle, trained.dataset, held_out(trained.dataset))
     result = clip_evaluation.score_served("test", trained.bundle, heard)
-    provenance = export.Provenance("tones", "d1ce", trained.dataset.clips, 0, "soloist train fit --data tones")
+    provenance = Provenance("tones", "d1ce", trained.dataset.clips, 0, "soloist train fit --data tones")
     text = card(
         trained.bundle, provenance, [result], network="one convolution", parameters=1, story=Story("Synthesized.")
     )
@@ -254,7 +258,7 @@ def test_card_tells_what_is_true_of_its_data_set(trained: Trained) -> None:
 def test_card_of_composed_clips_tells_the_recordings(trained: Trained) -> None:
     """The card of the pack's model lists the recordings it was composed of, what is held out, and the looks."""
     row = Recording("training/a.ogg", "flute", "somebody", None, 1.0, "CC BY 4.0")
-    provenance = export.Provenance(
+    provenance = Provenance(
         "pack", "d1ce", trained.dataset.clips, 0, "", ingredients=(row, row), held_out={("flute", "another")}
     )
     text = card(
@@ -268,7 +272,7 @@ def test_card_of_composed_clips_tells_the_recordings(trained: Trained) -> None:
 
 def test_demo_is_named_by_windows() -> None:
     """Windows of the demo lie inside its segments, and the shipped model names most of them right."""
-    stretches = clip_evaluation.demo(bundles.load())
+    stretches = demo_evaluation.demo(bundles.load())
     windows = sum(stretch.windows for stretch in stretches)
     assert windows == sum(sum(stretch.names.values()) for stretch in stretches) > 100
     assert sum(stretch.names.get(stretch.label, 0) for stretch in stretches) / windows > 0.6
@@ -277,7 +281,7 @@ def test_demo_is_named_by_windows() -> None:
 
 def test_validation_clips_are_the_real_ones(shared: Path) -> None:
     """The 104 real clips are opened with the instruments they are of."""
-    dataset = clip_evaluation.validation(shared)
+    dataset = real_clips.validation(shared)
     assert len(dataset.clips) == 104
     assert len(dataset.labels) == 8
     assert dataset.audio(dataset.clips[0]).shape == (WINDOW,)

@@ -20,9 +20,11 @@ from train import __main__
 from train.compose.composer import INGREDIENTS
 from train.data_settings import Data
 from train.evaluation.metrics import class_average
+from train.experiments import ablation_results
 from train.experiments import ablation_table as ablationtable
-from train.experiments.ablation import SCHEDULE, ablation, chosen, lines
-from train.experiments.ablation_table import Ablation, Difference, difference
+from train.experiments.ablation import SCHEDULE, ablation
+from train.experiments.ablation_results import Ablation, Difference, difference
+from train.experiments.ablation_rows import chosen, lines
 from train.fitting.augmentation import AUGMENTATIONS
 from train.fitting.schedule import Schedule
 
@@ -135,7 +137,7 @@ def test_only_the_composer_s_rows_have_clips_of_their_own(done: Place) -> None:
 
 def test_table_shows_what_is_stored(done: Place) -> None:
     """Averages, counts and differences in the table are those of the stored labels, and fit a terminal."""
-    record, found = stored(done), ablationtable.load(done.out / "ablation.json")
+    record, found = stored(done), ablation_results.load(done.out / "ablation.json")
     page = (done.out / "ablation.md").read_text()
     for which, average, gain in (("held", 1, 3), ("real", 7, 9)):
         targets = np.array(list(map(int, record[which]["targets"])))
@@ -250,7 +252,7 @@ def test_command_prints_the_table(done: Place, tmp_path: Path, capsys: pytest.Ca
     (place.out / "ablation.json").write_text(json.dumps(record))
     arguments = ["ablation", "--data", str(done.data), "--out", str(place.out), "--cache", str(done.cache)]
     assert __main__.main([*arguments, *FLAGS.split(), *RUNNING.split(), "--only", ", ".join(ROWS[1:]), "--real"]) == 0
-    found = ablationtable.load(place.out / "ablation.json")
+    found = ablation_results.load(place.out / "ablation.json")
     assert capsys.readouterr().out == ablationtable.text(found) + "\n"
     assert found.looks == [1]
     assert (done.cache / "validation-looks.log").read_text() == f"ablation {place.out}\n"

@@ -15,7 +15,7 @@ import keras
 
 from stream.errors import ModelError
 from stream.recognition.mel import CHANNELS, stack
-from train.datasets.corpus import decibels, quantise
+from train.datasets.clip_features import decibels, quantise
 from train.evaluation.metrics import softmax
 from train.export.int8 import Int8Model, convert
 from train.export.rounding import rounded

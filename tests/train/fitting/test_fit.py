@@ -26,14 +26,15 @@ from stream.recognition.mel import WINDOW, StreamingMel
 from tests.support.train_tones import CLASSES, tones
 from tests.support.train_toys import toy_pack
 from train.__main__ import main
-from train.compose.pack import LABELS
 from train.datasets.corpus import Extraction, extract
 from train.datasets.folder import folder
+from train.datasets.labels import LABELS
 from train.evaluation.metrics import softmax
-from train.fitting.fit import Schedule, best_epoch, fit, outputs
-from train.fitting.schedule import History, stale
+from train.evaluation.network_logits import outputs
+from train.fitting.fit import fit
+from train.fitting.schedule import History, Schedule, best_epoch, stale
 from train.fitting.training_run import Run
-from train.networks.architectures import VARIANTS
+from train.networks.published import VARIANTS
 
 # TensorFlow's converter warns about itself, and about statistics that full-integer models take from their clips.
 pytestmark = [

@@ -15,10 +15,11 @@ import keras
 import tensorflow as tf
 
 from train.cli.arguments import parser
-from train.compose.pack import LABELS
+from train.datasets.labels import LABELS
 from train.export.int8 import Int8Model, convert
-from train.networks.architectures import NETWORKS, VARIANTS, Variant, build, recall
+from train.networks.architectures import NETWORKS, build, recall
 from train.networks.normalization import BatchNormalization
+from train.networks.published import VARIANTS, Variant
 from train.networks.residual import RESIDUALS, Pooling, Residual
 
 # Keras warns about numpy when it loads.

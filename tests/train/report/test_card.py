@@ -18,12 +18,13 @@ from stream.recognition import bundle as bundles
 from tests.support.train_toys import tone, toy_pack, write
 from train.__main__ import main
 from train.compose import rendered_notes
-from train.compose.pack import INSTRUMENTS
 from train.datasets.clips import Clip
-from train.evaluation.clip_evaluation import Rejection, acceptance, original, rejections, validation
+from train.datasets.labels import INSTRUMENTS
 from train.evaluation.clip_predictions import Served
 from train.evaluation.metrics import Calibration
 from train.evaluation.programme_result import Steady, Timing, summary
+from train.evaluation.real_clips import original, validation
+from train.evaluation.rejection import Rejection, acceptance, rejections
 from train.fitting.training_run import Run
 
 # TensorFlow's converter warns about itself, and about statistics that full-integer models take from their clips.

@@ -1,0 +1,36 @@
+"""What clips must fulfil to be trained on."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+
+from stream.errors import ConfigError
+from train.datasets.audio_files import refuse_validation
+from train.datasets.clips import SPLITS, Clip, Dataset, Split
+
+
+def trainable(dataset: Dataset) -> Dataset:
+    """Check that a data set may be trained on, and that it can be.
+
+    Returns
+    -------
+    Dataset
+        The same one.
+
+    Raises
+    ------
+    ConfigError
+        When a clip is for validation only, or a label has no clip to train or to validate with.
+    """
+    refuse_validation(dataset.clips)
+    require(dataset.labels, dataset.clips)
+    return dataset
+
+
+def require(labels: Sequence[str], clips: Sequence[Clip], splits: Sequence[Split] = SPLITS[:2]) -> None:
+    """Require clips of every label in every one of some splits, or raise ConfigError that names what lacks."""
+    counts = Counter((clip.split, clip.label) for clip in clips)
+    lacking = [f"{label} ({split})" for split in splits for label in labels if not counts[split, label]]
+    if lacking:
+        raise ConfigError(f"no clips of {', '.join(lacking)}: every label needs recordings to train and to validate")
