@@ -8,8 +8,7 @@ import shlex
 import sys
 
 from stream.errors import SoloistError
-from stream.system.stderr import quiet_stderr
-from train.cli.arguments import parser
+from train.cli.actions import parser
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -32,13 +31,10 @@ def main(argv: list[str] | None = None) -> int:
     logging.getLogger("tensorflow").setLevel(logging.ERROR)  # it warns of every network after the first few
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # read when TensorFlow is imported
     try:
-        with quiet_stderr():  # TensorFlow tells of every library that it does not find
-            from train.cli.commands import ACTIONS  # not before: --help need not wait for it
-    except ImportError as error:
+        arguments.run_action(arguments)
+    except ModuleNotFoundError as error:
         sys.stderr.write(f"soloist train: {error.name} is missing: pip install --upgrade 'soloist[train]'\n")
         return 1
-    try:
-        ACTIONS[arguments.action](arguments)
     except SoloistError as error:
         sys.stderr.write(f"soloist train: {error}\n")
         return 1

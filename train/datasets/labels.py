@@ -1,4 +1,4 @@
-"""The labels of Medley-solos-DB, which are those of the shipped models."""
+"""The labels of Medley-solos-DB, which are those of the shipped models, and the study's choices of them."""
 
 from __future__ import annotations
 
@@ -19,3 +19,11 @@ LABELS: Final = (
 
 INSTRUMENTS: Final = LABELS[:-1]
 """The eight instruments that can be named."""
+
+TASKS: Final[dict[str, tuple[str, ...]]] = {
+    "2": ("distorted electric guitar", "female singer"),
+    "3": ("clarinet", "distorted electric guitar", "female singer"),
+    "4": ("clarinet", "distorted electric guitar", "female singer", "piano"),
+    "8": INSTRUMENTS,
+}
+"""The study's tasks, by the number of instruments to tell apart."""

@@ -17,14 +17,6 @@ from train.datasets.splits import divide, shuffled
 
 Division = Literal["official", "study"]
 
-TASKS: Final[dict[str, tuple[str, ...]]] = {
-    "2": ("distorted electric guitar", "female singer"),
-    "3": ("clarinet", "distorted electric guitar", "female singer"),
-    "4": ("clarinet", "distorted electric guitar", "female singer", "piano"),
-    "8": INSTRUMENTS,
-}
-"""The study's tasks, by the number of instruments to tell apart."""
-
 STUDY: Final[dict[Split, int]] = {"training": 367, "validation": 362}
 """The study's clips of an instrument: for four instruments 1468 to train and 1448 to validate (it names 1446)."""
 

@@ -20,8 +20,7 @@ from train.data_settings import Data
 from train.datasets import medley
 from train.datasets.clips import Array, Clip, Dataset, Split
 from train.datasets.corpus import Corpora, extract
-from train.datasets.labels import INSTRUMENTS
-from train.datasets.medley import TASKS
+from train.datasets.labels import INSTRUMENTS, TASKS
 from train.datasets.training_checks import require, trainable
 from train.experiments import parallel_training
 from train.experiments import study_results as findings
@@ -112,7 +111,7 @@ def study(
     out : Path
         Folder for what comes out; made when absent.
     tasks : sequence of str
-        Keys of `train.datasets.medley.TASKS`.
+        Keys of `train.datasets.labels.TASKS`.
     rows : sequence of str
         Keys of `ROWS`.
     seeds : int

@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from train.atomic_file import replace
 from train.datasets.clips import SPLITS
-from train.datasets.medley import TASKS
+from train.datasets.labels import TASKS
 from train.experiments.study_results import Compact, Spread, Study
 from train.networks.published import VARIANTS
 

@@ -8,11 +8,12 @@ import numpy as np
 import pytest
 import soundfile
 
+pytest.importorskip("mido", reason="the train extra is not installed", exc_type=ImportError)
+
 import stream
 from stream.errors import RuntimeMissingError
+from train.compose import demo, fluidsynth
 from train.compose import demo_tune as tune
-
-demo = pytest.importorskip("train.compose.demo", reason="the train extra is not installed", exc_type=ImportError)
 
 HOME = Path(stream.__file__).parent
 LABELS = {
@@ -149,7 +150,7 @@ def test_missing_soundfont_names_the_packages(tmp_path):
 
 
 @pytest.mark.skipif(shutil.which("fluidsynth") is None, reason="fluidsynth is not installed")
-@pytest.mark.skipif(not demo.SOUNDFONT.is_file(), reason="fluid-soundfont-gm is not installed")
+@pytest.mark.skipif(not fluidsynth.SOUNDFONT.is_file(), reason="fluid-soundfont-gm is not installed")
 def test_script_renders_the_shipped_demo_again(tmp_path, table, capsys):
     """`python -m train.compose.demo` makes the same table and, but for the encoder's freedom, the same sound."""
     assert demo.main(["--out", str(tmp_path)]) == 0

@@ -27,9 +27,9 @@ from stream.recognition.mel import SAMPLE_RATE, WINDOW
 from train.datasets.audio_files import Files, refuse_validation, windows
 from train.datasets.clips import SPLITS, Clip
 from train.datasets.folder import folder
-from train.datasets.labels import INSTRUMENTS
+from train.datasets.labels import INSTRUMENTS, TASKS
 from train.datasets.manifest import manifest
-from train.datasets.medley import STUDY, TASKS, medley
+from train.datasets.medley import STUDY, medley
 from train.datasets.medley_files import download, validate
 from train.datasets.splits import divide, divided, shuffled
 

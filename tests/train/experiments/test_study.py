@@ -19,7 +19,7 @@ from stream.errors import ConfigError
 from stream.recognition.interpreter import Interpreter
 from tests.support.train_toys import tone, toy_pack, write
 from train.data_settings import Data
-from train.datasets.medley import TASKS
+from train.datasets.labels import TASKS
 from train.experiments import study_table as studytable
 from train.experiments.search import chosen, search
 from train.experiments.study import ROWS, study

@@ -14,7 +14,7 @@ pytest.importorskip("tensorflow", reason="needs the train extra")
 import keras
 import tensorflow as tf
 
-from train.cli.arguments import parser
+from train.cli.actions import parser
 from train.datasets.labels import LABELS
 from train.export.int8 import Int8Model, convert
 from train.networks.architectures import NETWORKS, build, recall

@@ -17,7 +17,7 @@ pytest.importorskip("mir_eval", reason="needs the train extra")
 from stream.recognition import bundle as bundles
 from tests.support.train_toys import tone, toy_pack, write
 from train.__main__ import main
-from train.compose import rendered_notes
+from train.compose import rendered_notes, sound_fonts
 from train.datasets.clips import Clip
 from train.datasets.labels import INSTRUMENTS
 from train.evaluation.clip_predictions import Served
@@ -73,7 +73,7 @@ def made(data: Path, cache: Path, tmp_path_factory: pytest.TempPathFactory) -> P
     (out / "notes.md").write_text("Violins *screech*.\n")
     flags = f"--data {data} --cache {cache} --out {out} --name toy {TINY} --render --real --programmes 1 --solos 1"
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(rendered_notes, "FONTS", ())
+        patch.setattr(sound_fonts, "FONTS", ())
         told = ["--ablation", str(out / "ablation"), "--notes", str(out / "notes.md")]
         assert main(["fit", *flags.split(), *told]) == 0
     return out
@@ -230,7 +230,7 @@ def test_what_cannot_be_measured_is_told_first(
 
 def test_another_packs_renderings_are_not_taken(data: Path, tmp_path: Path, capsys, monkeypatch) -> None:
     """A cache with the rendered notes of one pack is refused for another, in one line."""
-    monkeypatch.setattr(rendered_notes, "FONTS", ())
+    monkeypatch.setattr(sound_fonts, "FONTS", ())
     other = tmp_path / "other"
     toy_pack(other)
     rendered_notes.render(other, tmp_path / "pack", ())

@@ -1,0 +1,112 @@
+"""What the actions share that make or measure a bundle: arguments, the run, its clips, and what is printed."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from stream.errors import ConfigError, SourceError
+from train.cli.options import at_least, print_now
+
+if TYPE_CHECKING:
+    from train.data_settings import Data
+    from train.datasets.clips import Dataset
+    from train.datasets.corpus import Corpora
+    from train.evaluation.bundle_evaluation import Further
+    from train.fitting.training_run import Run
+
+
+def measuring_arguments() -> argparse.ArgumentParser:
+    """Make the arguments that say what to measure of a bundle besides its clips."""
+    group = argparse.ArgumentParser(add_help=False)
+    add = group.add_argument_group("measuring").add_argument
+    add(
+        "--real",
+        nargs="?",
+        const="",
+        metavar="PACK",
+        help="also the real clips of the pack's validation.csv: a look at them, and logged",
+    )
+    add("--programmes", type=int, default=40, help="to compose of a pack, 70 s each (default: %(default)s)")
+    add("--solos", type=int, default=32, help="minutes of one player besides (default: %(default)s)")
+    add("--no-programmes", dest="programmes", action="store_const", const=0, help="none of these, which take minutes")
+    return group
+
+
+def card_arguments() -> argparse.ArgumentParser:
+    """Make the arguments that say what the card tells besides figures."""
+    group = argparse.ArgumentParser(add_help=False)
+    add = group.add_argument_group("card").add_argument
+    add("--ablation", type=Path, metavar="FILE|FOLDER", help="put the table of an ablation into the card")
+    add("--notes", type=Path, metavar="FILE", help="put findings into the card: what it gets wrong, and why")
+    return group
+
+
+def further_measurements(data: Data, arguments: argparse.Namespace) -> Further:
+    """Read what to measure besides, and open the real clips: what is wrong with them is not to be told hours later."""
+    from train.evaluation.bundle_evaluation import Further  # not before: --help need not wait for its libraries
+    from train.evaluation.real_clips import validation
+
+    at_least(arguments, 0, "programmes", "solos")
+    real = None
+    if arguments.real is not None:
+        if not arguments.real and data.kind != "composed":
+            raise ConfigError(
+                f"{data.path} is no pack with real clips: name the folder of a validation.csv, --real PACK"
+            )
+        real = validation(Path(arguments.real) if arguments.real else data.path)
+    return Further(arguments.cache, arguments.programmes, arguments.solos, real)
+
+
+def card_texts(arguments: argparse.Namespace) -> dict[str, Any]:
+    """Read the texts of `card_arguments`: `ablation` and `notes`, empty where there is none."""
+    table, notes = arguments.ablation, arguments.notes
+    if table and table.is_dir():
+        table = table / "ablation.md"
+    return {"ablation": _text(table) if table else "", "notes": _text(notes) if notes else ""}
+
+
+def load_run(folder: Path) -> Run:
+    """Read what was trained, or raise ConfigError where a bundle cannot be made of it again."""
+    from train.fitting.training_run import Run  # not before: it needs Keras
+
+    run = Run.load(folder)
+    if run.data.all_sources:
+        raise ConfigError(f"{folder} has its calibration from its twin; this makes both again: {run.command}")
+    if "--render" in run.command.split() and not run.data.path.exists():
+        raise ConfigError(f"{run.data.path}, with rendered notes, is gone; this makes it again: {run.command}")
+    return run
+
+
+def open_known(data: Data, further: Further, cache: Path) -> Dataset:
+    """Open a data set to train on, and require that the real clips are of labels that it has."""
+    from train.datasets.training_checks import trainable  # not before: --help need not wait for its libraries
+
+    dataset = trainable(data.open(cache))
+    if further.real and not set(further.real.labels) & set(dataset.labels):
+        raise ConfigError(f"the real clips are of {', '.join(further.real.labels)}: none is a label of {dataset.name}")
+    return dataset
+
+
+def extract_corpora(dataset: Dataset, arguments: argparse.Namespace) -> Corpora:
+    """Compute features, and see that clips of every label could be read."""
+    from train.datasets.corpus import extract  # not before: --help need not wait for its libraries
+    from train.datasets.training_checks import require
+
+    corpora = extract(dataset, arguments.cache, processes=arguments.processes).corpora
+    require(dataset.labels, [clip for corpus in corpora.values() for clip in corpus.clips])
+    return corpora
+
+
+def print_bundle(out: Path, run: Run, folder: Path) -> None:
+    """Print the card of a bundle, and where its files are."""
+    print_now((out / f"{run.name}.md").read_text(encoding="utf-8"))
+    print_now(f"{out / run.name}.tflite\n{out / run.name}.json\n{folder / 'report.html'}")
+
+
+def _text(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
+    except (OSError, UnicodeError) as error:
+        raise SourceError(f"cannot read {path}: {error}") from error
