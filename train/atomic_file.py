@@ -8,7 +8,7 @@ from pathlib import Path
 from stream.errors import SourceError
 
 
-def replace(path: Path, content: bytes) -> None:
+def write_atomically(path: Path, content: bytes) -> None:
     """Write a file whole or not at all, and the folders above it.
 
     Raises

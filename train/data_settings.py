@@ -8,17 +8,17 @@ from pathlib import Path
 from typing import Any
 
 from stream.errors import ConfigError
-from train.compose.composed_clips import Composed
-from train.datasets.audio_files import Files
+from train.compose.composed_clips import ComposedClips
+from train.datasets.audio_files import AudioFileDataset
 from train.datasets.clips import Dataset
-from train.datasets.folder import folder
+from train.datasets.folder import read_folder
 from train.datasets.labels import INSTRUMENTS
-from train.datasets.manifest import manifest
-from train.datasets.medley import Division, medley
+from train.datasets.manifest import read_manifest
+from train.datasets.medley import Division, read_medley
 
 
 @dataclass(frozen=True, slots=True)
-class Data:
+class DataSettings:
     """A choice of data.
 
     What a path is shows: a .csv is a manifest; a folder with `annotation/Medley-solos-DB_metadata.csv` is that data
@@ -31,7 +31,7 @@ class Data:
     unknown: bool = False
     """Whether composed clips have the label `unknown` besides."""
     division: Division = "official"
-    """Of Medley-solos-DB; see `train.datasets.medley.medley`."""
+    """Of Medley-solos-DB; see `train.datasets.medley.read_medley`."""
     balanced: bool = False
     """Whether to take as many clips of every instrument, of Medley-solos-DB."""
     cap: int | None = None
@@ -72,7 +72,7 @@ class Data:
         if not self.path.exists():
             raise ConfigError(f"no data at {self.path}: expected a folder, or a manifest in CSV")
         if self.kind == "composed":
-            return Composed(
+            return ComposedClips(
                 self.path,
                 cache,
                 instruments=self.instruments or INSTRUMENTS,
@@ -84,7 +84,7 @@ class Data:
                 all_sources=self.all_sources,
             )
         if self.kind == "medley":
-            return medley(
+            return read_medley(
                 self.path,
                 self.instruments or INSTRUMENTS,
                 division=self.division,
@@ -93,28 +93,28 @@ class Data:
                 seed=self.seed,
             )
         if self.kind == "manifest":
-            return manifest(self.path, instruments=self.instruments or None, seed=self.seed)
-        return _only(folder(self.path, seed=self.seed), self.instruments)
+            return read_manifest(self.path, instruments=self.instruments or None, seed=self.seed)
+        return _with_labels(read_folder(self.path, seed=self.seed), self.instruments)
 
     def record(self) -> dict[str, Any]:
-        """Return the choice as json takes it; `Data.recall` undoes it."""
+        """Return the choice as json takes it; `DataSettings.recall` undoes it."""
         return {**asdict(self), "path": str(self.path), "instruments": list(self.instruments)}
 
     @classmethod
-    def recall(cls, record: dict[str, Any]) -> Data:
+    def recall(cls, record: dict[str, Any]) -> DataSettings:
         """Make the choice again that `record` wrote down."""
         return cls(**{**record, "path": Path(record["path"]), "instruments": tuple(record["instruments"])})
 
-    def of(self, instruments: Sequence[str]) -> Data:
+    def of(self, instruments: Sequence[str]) -> DataSettings:
         """Return the same choice with other labels."""
         return replace(self, instruments=tuple(instruments))
 
 
-def _only(files: Files, labels: Sequence[str]) -> Files:
+def _with_labels(files: AudioFileDataset, labels: Sequence[str]) -> AudioFileDataset:
     """Leave out the other labels of a folder."""
     if absent := sorted(set(labels) - set(files.labels)):
         raise ConfigError(f"{files.name} has no folder of {', '.join(absent)}; it has {', '.join(files.labels)}")
     if not labels:
         return files
     kept = tuple(label for label in files.labels if label in labels)
-    return Files(files.name, kept, tuple(clip for clip in files.clips if clip.label in kept))
+    return AudioFileDataset(files.name, kept, tuple(clip for clip in files.clips if clip.label in kept))

@@ -23,12 +23,14 @@ Shared = TypeVar("Shared")
 Job = TypeVar("Job")
 Result = TypeVar("Result")
 
-_AHEAD: Final = 3  # jobs handed out per process: enough that none waits, few enough that results do not pile up
+_QUEUED_PER_PROCESS: Final = (
+    3  # jobs handed out per process: enough that none waits, few enough that results do not pile up
+)
 
 _shared: Any  # of this worker process
 
 
-class Crew(Generic[Shared]):
+class WorkerPool(Generic[Shared]):
     """Runs jobs on something shared, mostly a data set, in this process or in several; use it in a `with` statement.
 
     Parameters
@@ -44,7 +46,7 @@ class Crew(Generic[Shared]):
         self._processes = processes
         self._pool: ProcessPoolExecutor | None = None
 
-    def __enter__(self) -> Crew[Shared]:
+    def __enter__(self) -> WorkerPool[Shared]:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
@@ -75,13 +77,13 @@ class Crew(Generic[Shared]):
         # is then there for all workers, and a single job is not worth starting any.
         alone = jobs if self._processes < 2 or len(jobs) < 3 else jobs[:1]
         for job in alone:
-            yield _alone(work, self._shared, job)
+            yield _run_job(work, self._shared, job)
         rest = iter(jobs[len(alone) :])
         running: set[Future[Result]] = set()
         try:
             while True:
-                for job in islice(rest, _AHEAD * self._processes - len(running)):
-                    running.add(self._workers().submit(_work, work, job))
+                for job in islice(rest, _QUEUED_PER_PROCESS * self._processes - len(running)):
+                    running.add(self._workers().submit(_run_on_shared, work, job))
                 if not running:
                     return
                 done, running = wait(running, return_when=FIRST_COMPLETED)
@@ -106,21 +108,21 @@ def _start(shared: object) -> None:
     global _shared
     _shared = shared
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the parent, which ends its workers
-    threading.Thread(target=_follow, daemon=True).start()
+    threading.Thread(target=_end_with_parent, daemon=True).start()
 
 
-def _follow() -> None:
+def _end_with_parent() -> None:
     """End with the parent, also when it is killed: nobody else would tell a worker that waits for jobs."""
     if parent := multiprocessing.parent_process():
         parent.join()
         os._exit(1)
 
 
-def _work(work: Callable[[Any, Any], Result], job: Any) -> Result:
-    return _alone(work, _shared, job)
+def _run_on_shared(work: Callable[[Any, Any], Result], job: Any) -> Result:
+    return _run_job(work, _shared, job)
 
 
-def _alone(work: Callable[[Shared, Job], Result], shared: Shared, job: Job) -> Result:
+def _run_job(work: Callable[[Shared, Job], Result], shared: Shared, job: Job) -> Result:
     """Do a job with one BLAS thread.
 
     Another number rounds otherwise, which moves one value in millions by a step, and threads that wait for the next of
@@ -130,7 +132,7 @@ def _alone(work: Callable[[Shared, Job], Result], shared: Shared, job: Job) -> R
         return work(shared, job)
 
 
-def begin(module: str, function: str, *arguments: Any) -> None:
+def import_and_call(module: str, function: str, *arguments: Any) -> None:
     """Import a module without what its libraries say about themselves, and call a function of it.
 
     For the start of a process that TensorFlow is to run in, which would tell of every library that it does not find.

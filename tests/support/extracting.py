@@ -14,12 +14,12 @@ import numpy as np
 
 from stream.recognition.mel import SAMPLE_RATE, WINDOW
 from tests.support.train_toys import write
-from train.datasets.audio_files import Files
+from train.datasets.audio_files import AudioFileDataset
 from train.datasets.clips import Array, Clip, Split
 from train.datasets.corpus import extract
 
 
-def recordings(folder: Path, count: int) -> Files:
+def recordings(folder: Path, count: int) -> AudioFileDataset:
     """Write short tones, two files for each recording, and return them as a data set of two labels."""
     clips = []
     for number in range(count):
@@ -36,9 +36,9 @@ def clip(path: Path, number: int = 0) -> Clip:
     return Clip("ab"[number % 2], f"recording {number // 2}", split, "synthesised", "CC0", path, 0)
 
 
-def files(clips: list[Clip]) -> Files:
+def files(clips: list[Clip]) -> AudioFileDataset:
     """Return a data set of these clips."""
-    return Files("tones", ("a", "b"), tuple(clips))
+    return AudioFileDataset("tones", ("a", "b"), tuple(clips))
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ import numpy.typing as npt
 import soundfile
 
 from stream.recognition.mel import SAMPLE_RATE
-from train.compose.pack import HELD_OUT, VALIDATED
+from train.compose.pack import HELD_OUT_SOURCES, VALIDATION_SOURCES
 from train.datasets.labels import INSTRUMENTS
 
 SECONDS = 1.5
@@ -24,7 +24,11 @@ def toy_pack(data: Path, *, three_way: bool = False) -> None:
     """
     rng = np.random.default_rng(0)
     rows = []
-    kept = [dict(sorted(HELD_OUT)), dict(sorted(VALIDATED))] if three_way else [dict(sorted(HELD_OUT))]
+    kept = (
+        [dict(sorted(HELD_OUT_SOURCES)), dict(sorted(VALIDATION_SOURCES))]
+        if three_way
+        else [dict(sorted(HELD_OUT_SOURCES))]
+    )
     for number, instrument in enumerate(INSTRUMENTS):
         for source in ("toy", *(sources[instrument] for sources in kept)):
             for note in range(3):

@@ -13,7 +13,7 @@ from stream.recognition.bundle import Bundle
 from tests.support.tones import Tones
 from train.datasets.clip_features import decibels, window_features
 from train.evaluation.metrics import calibrate, softmax
-from train.export.bundle_files import write
+from train.export.bundle_files import write_bundle
 from train.export.int8 import Int8Model, convert
 from train.export.provenance import Provenance
 
@@ -59,5 +59,5 @@ def train(folder: Path, labels: tuple[str, ...]) -> Trained:
     provenance = Provenance(
         dataset.name, dataset.digest, dataset.clips, 0, "soloist train fit", MappingProxyType({"epochs": 12})
     )
-    bundle = write(folder, "tiny", content, labels, rule, provenance, {"held_out": {"accuracy": 1.0}})
+    bundle = write_bundle(folder, "tiny", content, labels, rule, provenance, {"held_out": {"accuracy": 1.0}})
     return Trained(dataset, model, bundle, folder)

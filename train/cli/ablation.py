@@ -38,7 +38,7 @@ def add_parser(actions: Actions[argparse.ArgumentParser]) -> argparse.ArgumentPa
 def run(arguments: argparse.Namespace) -> None:
     """Train the full recipe and what lacks one ingredient of it, and print the table."""
     with quiet_stderr():  # not before: TensorFlow takes seconds, and tells of every library that it does not find
-        from train.evaluation.real_clips import look
+        from train.evaluation.real_clips import log_look
         from train.experiments import ablation, ablation_table
     at_least(arguments, 1, "epochs", "seeds", "full_seeds")
     schedule = ablation.SCHEDULE
@@ -46,7 +46,7 @@ def run(arguments: argparse.Namespace) -> None:
         schedule = replace(schedule, epochs=arguments.epochs)
     if arguments.handovers is not None:
         schedule = replace(schedule, handovers=share("--handovers", arguments.handovers))
-    found = ablation.ablation(
+    found = ablation.run_ablation(
         replace(data_settings(arguments), clips=arguments.clips or 6_000),
         arguments.cache,
         arguments.out,
@@ -55,7 +55,7 @@ def run(arguments: argparse.Namespace) -> None:
         seeds=arguments.seeds,
         full_seeds=arguments.full_seeds,
         schedule=schedule,
-        look=(lambda: look(arguments.cache, f"ablation {arguments.out}")) if arguments.real else None,
+        look=(lambda: log_look(arguments.cache, f"ablation {arguments.out}")) if arguments.real else None,
         processes=arguments.processes,
     )
-    print_now(ablation_table.text(found))
+    print_now(ablation_table.ablation_text(found))

@@ -10,11 +10,11 @@ from stream.errors import ConfigError, SourceError
 from train.cli.options import at_least, print_now
 
 if TYPE_CHECKING:
-    from train.data_settings import Data
+    from train.data_settings import DataSettings
     from train.datasets.clips import Dataset
     from train.datasets.corpus import Corpora
-    from train.evaluation.bundle_evaluation import Further
-    from train.fitting.training_run import Run
+    from train.evaluation.bundle_evaluation import ExtraMeasurements
+    from train.fitting.training_run import TrainingRun
 
 
 def measuring_arguments() -> argparse.ArgumentParser:
@@ -43,10 +43,12 @@ def card_arguments() -> argparse.ArgumentParser:
     return group
 
 
-def further_measurements(data: Data, arguments: argparse.Namespace) -> Further:
+def extra_measurements(data: DataSettings, arguments: argparse.Namespace) -> ExtraMeasurements:
     """Read what to measure besides, and open the real clips: what is wrong with them is not to be told hours later."""
-    from train.evaluation.bundle_evaluation import Further  # not before: --help need not wait for its libraries
-    from train.evaluation.real_clips import validation
+    from train.evaluation.bundle_evaluation import (
+        ExtraMeasurements,  # not before: --help need not wait for its libraries
+    )
+    from train.evaluation.real_clips import open_real_clips
 
     at_least(arguments, 0, "programmes", "solos")
     real = None
@@ -55,8 +57,8 @@ def further_measurements(data: Data, arguments: argparse.Namespace) -> Further:
             raise ConfigError(
                 f"{data.path} is no pack with real clips: name the folder of a validation.csv, --real PACK"
             )
-        real = validation(Path(arguments.real) if arguments.real else data.path)
-    return Further(arguments.cache, arguments.programmes, arguments.solos, real)
+        real = open_real_clips(Path(arguments.real) if arguments.real else data.path)
+    return ExtraMeasurements(arguments.cache, arguments.programmes, arguments.solos, real)
 
 
 def card_texts(arguments: argparse.Namespace) -> dict[str, Any]:
@@ -67,11 +69,11 @@ def card_texts(arguments: argparse.Namespace) -> dict[str, Any]:
     return {"ablation": _text(table) if table else "", "notes": _text(notes) if notes else ""}
 
 
-def load_run(folder: Path) -> Run:
+def load_run(folder: Path) -> TrainingRun:
     """Read what was trained, or raise ConfigError where a bundle cannot be made of it again."""
-    from train.fitting.training_run import Run  # not before: it needs Keras
+    from train.fitting.training_run import TrainingRun  # not before: it needs Keras
 
-    run = Run.load(folder)
+    run = TrainingRun.load(folder)
     if run.data.all_sources:
         raise ConfigError(f"{folder} has its calibration from its twin; this makes both again: {run.command}")
     if "--render" in run.command.split() and not run.data.path.exists():
@@ -79,27 +81,27 @@ def load_run(folder: Path) -> Run:
     return run
 
 
-def open_known(data: Data, further: Further, cache: Path) -> Dataset:
+def open_known(data: DataSettings, extra: ExtraMeasurements, cache: Path) -> Dataset:
     """Open a data set to train on, and require that the real clips are of labels that it has."""
-    from train.datasets.training_checks import trainable  # not before: --help need not wait for its libraries
+    from train.datasets.training_checks import require_trainable  # not before: --help need not wait for its libraries
 
-    dataset = trainable(data.open(cache))
-    if further.real and not set(further.real.labels) & set(dataset.labels):
-        raise ConfigError(f"the real clips are of {', '.join(further.real.labels)}: none is a label of {dataset.name}")
+    dataset = require_trainable(data.open(cache))
+    if extra.real and not set(extra.real.labels) & set(dataset.labels):
+        raise ConfigError(f"the real clips are of {', '.join(extra.real.labels)}: none is a label of {dataset.name}")
     return dataset
 
 
 def extract_corpora(dataset: Dataset, arguments: argparse.Namespace) -> Corpora:
     """Compute features, and see that clips of every label could be read."""
     from train.datasets.corpus import extract  # not before: --help need not wait for its libraries
-    from train.datasets.training_checks import require
+    from train.datasets.training_checks import require_clips
 
     corpora = extract(dataset, arguments.cache, processes=arguments.processes).corpora
-    require(dataset.labels, [clip for corpus in corpora.values() for clip in corpus.clips])
+    require_clips(dataset.labels, [clip for corpus in corpora.values() for clip in corpus.clips])
     return corpora
 
 
-def print_bundle(out: Path, run: Run, folder: Path) -> None:
+def print_bundle(out: Path, run: TrainingRun, folder: Path) -> None:
     """Print the card of a bundle, and where its files are."""
     print_now((out / f"{run.name}.md").read_text(encoding="utf-8"))
     print_now(f"{out / run.name}.tflite\n{out / run.name}.json\n{folder / 'report.html'}")

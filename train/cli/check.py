@@ -19,9 +19,9 @@ def add_parser(actions: Actions[argparse.ArgumentParser]) -> argparse.ArgumentPa
 
 def run(arguments: argparse.Namespace) -> None:
     """Compare a copy of Medley-solos-DB with the published checksums, and name what differs."""
-    from train.datasets.medley_files import validate  # not before: --help need not wait for mirdata
+    from train.datasets.medley_files import verify_checksums  # not before: --help need not wait for mirdata
 
-    found = validate(arguments.folder)
+    found = verify_checksums(arguments.folder)
     for path in (*found.missing, *found.corrupt):
         sys.stderr.write(f"{'missing' if path in found.missing else 'corrupt'}: {path}\n")
     if found.missing or found.corrupt:

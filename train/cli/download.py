@@ -18,7 +18,7 @@ def add_parser(actions: Actions[argparse.ArgumentParser]) -> argparse.ArgumentPa
 
 def run(arguments: argparse.Namespace) -> None:
     """Download Medley-solos-DB, and check it."""
-    from train.datasets.medley_files import download  # not before: --help need not wait for mirdata
+    from train.datasets.medley_files import download_medley  # not before: --help need not wait for mirdata
 
-    download(arguments.folder)
+    download_medley(arguments.folder)
     check.run(arguments)

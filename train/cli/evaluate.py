@@ -33,11 +33,11 @@ def add_parser(actions: Actions[argparse.ArgumentParser]) -> argparse.ArgumentPa
 def run(arguments: argparse.Namespace) -> None:
     """Print how a bundle does, as the service runs it."""
     with quiet_stderr():  # not before: --help need not wait for TensorFlow and what composes clips
-        from train.evaluation.bundle_evaluation import called
-        from train.evaluation.clip_evaluation import evaluate
-        from train.evaluation.clip_result import table
-        from train.evaluation.demo_evaluation import demo
-        from train.evaluation.real_clips import look, looked, original, validation
+        from train.evaluation.bundle_evaluation import name_clips
+        from train.evaluation.clip_evaluation import evaluate_clips
+        from train.evaluation.clip_result import clip_table
+        from train.evaluation.demo_evaluation import evaluate_demo
+        from train.evaluation.real_clips import describe_looks, log_look, open_real_clips, original_pack
     bundle = load(arguments.model)
     data = data_settings(arguments)
     if data.kind == "composed":  # nothing else knows what the bundle's labels are
@@ -53,15 +53,15 @@ def run(arguments: argparse.Namespace) -> None:
         log.warning(
             "these clips may be of sources that %s learned from: only a run with --test-clips spares them", bundle.name
         )
-    result, _ = evaluate(called(data, split), bundle, dataset, clips, arguments.processes)
-    print_now(table(result))
+    result, _ = evaluate_clips(name_clips(data, split), bundle, dataset, clips, arguments.processes)
+    print_now(clip_table(result))
     if data.kind == "composed":
-        if not arguments.no_validation and (original(data.path) / "validation.csv").exists():
-            real = validation(data.path)
-            looks = look(arguments.cache, bundle.name)
-            print_now(table(evaluate("validation", bundle, real, real.clips)[0]))
-            print_now(looked(looks))
-        print_now("\n".join(map(str, demo(bundle))))
+        if not arguments.no_validation and (original_pack(data.path) / "validation.csv").exists():
+            real = open_real_clips(data.path)
+            looks = log_look(arguments.cache, bundle.name)
+            print_now(clip_table(evaluate_clips("validation", bundle, real, real.clips)[0]))
+            print_now(describe_looks(looks))
+        print_now("\n".join(map(str, evaluate_demo(bundle))))
 
 
 def _spared(bundle: Bundle) -> bool:

@@ -9,8 +9,8 @@ from stream.system.stderr import quiet_stderr
 from train.cli.bundle_options import (
     card_arguments,
     card_texts,
+    extra_measurements,
     extract_corpora,
-    further_measurements,
     load_run,
     measuring_arguments,
     open_known,
@@ -31,11 +31,13 @@ def add_parser(actions: Actions[argparse.ArgumentParser]) -> argparse.ArgumentPa
 def run(arguments: argparse.Namespace) -> None:
     """Make the bundle of a run again."""
     with quiet_stderr():  # not before: TensorFlow takes seconds, and tells of every library that it does not find
-        from train.pipeline.shipping import make
+        from train.pipeline.shipping import make_bundle
     training = load_run(arguments.run)
-    further, texts = further_measurements(training.data, arguments), card_texts(arguments)
-    dataset = open_known(training.data, further, arguments.cache)
+    extra, texts = extra_measurements(training.data, arguments), card_texts(arguments)
+    dataset = open_known(training.data, extra, arguments.cache)
     model = training.model(arguments.run, dataset.labels)
     corpora = extract_corpora(dataset, arguments)
-    make(training, arguments.run, arguments.out, dataset, corpora, model, arguments.processes, further=further, **texts)
+    make_bundle(
+        training, arguments.run, arguments.out, dataset, corpora, model, arguments.processes, extra=extra, **texts
+    )
     print_bundle(arguments.out, training, arguments.run)

@@ -13,8 +13,8 @@ from stream.system.stderr import quiet_stderr
 from train.cli.bundle_options import (
     card_arguments,
     card_texts,
+    extra_measurements,
     extract_corpora,
-    further_measurements,
     measuring_arguments,
     open_known,
     print_bundle,
@@ -30,11 +30,11 @@ from train.cli.options import (
     share,
 )
 from train.fitting.augmentation import AUGMENTATIONS
-from train.fitting.schedule import Schedule, fitting
+from train.fitting.schedule import Schedule, fit_batch_size
 
 if TYPE_CHECKING:
-    from train.data_settings import Data
-    from train.fitting.training_run import Run
+    from train.data_settings import DataSettings
+    from train.fitting.training_run import TrainingRun
 
 log = logging.getLogger(__name__)
 
@@ -66,23 +66,23 @@ def add_parser(actions: Actions[argparse.ArgumentParser]) -> argparse.ArgumentPa
 def run(arguments: argparse.Namespace) -> None:
     """Train a network, and make its bundle, card and report."""
     with quiet_stderr():  # not before: TensorFlow takes seconds, and tells of every library that it does not find
-        from train.fitting.cluster import Workers
-        from train.fitting.fit import STATE, fit
+        from train.fitting.cluster import Cluster
+        from train.fitting.fit import CHECKPOINT, fit
         from train.pipeline import refit
-        from train.pipeline.shipping import make
+        from train.pipeline.shipping import make_bundle
     training = _training_run(arguments)
     folder = arguments.run or arguments.out / training.name
-    workers = Workers(distribute=arguments.distribute)
-    further, texts = further_measurements(training.data, arguments), card_texts(arguments)
+    cluster = Cluster(distribute=arguments.distribute)
+    extra, texts = extra_measurements(training.data, arguments), card_texts(arguments)
     if arguments.refit:
-        refit.all_sources(training, arguments.refit)  # what cannot be is not to be told hours later
+        refit.with_all_sources(training, arguments.refit)  # what cannot be is not to be told hours later
     if arguments.render:
         training = replace(training, data=replace(training.data, path=_render_pack(training.data, arguments.cache)))
-    dataset = open_known(training.data, further, arguments.cache)
+    dataset = open_known(training.data, extra, arguments.cache)
     corpora = extract_corpora(dataset, arguments)
     if not arguments.batch and not arguments.settings:
-        training = replace(training, schedule=fitting(training.schedule, len(corpora["training"])))
-    if workers.chief and not (folder / STATE).exists():
+        training = replace(training, schedule=fit_batch_size(training.schedule, len(corpora["training"])))
+    if cluster.chief and not (folder / CHECKPOINT).exists():
         training.save(folder)  # so that it can be exported and reported whatever happens
     fitted = fit(
         training.variant,
@@ -90,24 +90,24 @@ def run(arguments: argparse.Namespace) -> None:
         corpora["validation"],
         training.schedule,
         channels=training.channels,
-        workers=workers,
+        cluster=cluster,
         folder=folder,
         progress=True,
     )
-    if not workers.chief:
+    if not cluster.chief:
         return
     training.save(folder)
     processes = arguments.processes
     if not arguments.refit:
-        make(training, folder, arguments.out, dataset, corpora, fitted.model, processes, further=further, **texts)
+        make_bundle(training, folder, arguments.out, dataset, corpora, fitted.model, processes, extra=extra, **texts)
         print_bundle(arguments.out, training, folder)
         return
-    twin = refit.twin(training, folder, dataset, corpora, fitted.model, further, processes)
-    again = refit.all_sources(training, arguments.refit, arguments.refit_clips)
-    dataset = open_known(again.data, further, arguments.cache)
+    twin = refit.measure_twin(training, folder, dataset, corpora, fitted.model, extra, processes)
+    again = refit.with_all_sources(training, arguments.refit, arguments.refit_clips)
+    dataset = open_known(again.data, extra, arguments.cache)
     corpora = extract_corpora(dataset, arguments)
-    refit.refit(again, folder, arguments.out, dataset, corpora, fitted.model, twin, further, processes, **texts)
-    print_bundle(arguments.out, again, folder / refit.FOLDER)
+    refit.refit(again, folder, arguments.out, dataset, corpora, fitted.model, twin, extra, processes, **texts)
+    print_bundle(arguments.out, again, folder / refit.REFIT_FOLDER)
 
 
 def _fitting_arguments() -> argparse.ArgumentParser:
@@ -136,21 +136,21 @@ def _fitting_arguments() -> argparse.ArgumentParser:
     return group
 
 
-def _training_run(arguments: argparse.Namespace) -> Run:
+def _training_run(arguments: argparse.Namespace) -> TrainingRun:
     """Read what to train from the arguments."""
     from train.experiments import search  # not before: it needs Optuna and Keras
-    from train.fitting.training_run import Run
+    from train.fitting.training_run import TrainingRun
     from train.networks.architectures import NETWORKS
 
     if arguments.network not in NETWORKS:
         raise ConfigError(f"no network {arguments.network!r}; there are {', '.join(NETWORKS)}")
     data = data_settings(arguments)
     if arguments.settings:
-        variant, schedule, inputs = search.chosen(arguments.settings)
-        return Run(arguments.name, data, variant, inputs, schedule, arguments.command)
+        variant, schedule, inputs = search.load_best(arguments.settings)
+        return TrainingRun(arguments.name, data, variant, inputs, schedule, arguments.command)
     inputs = channels(arguments.channels)
     network = NETWORKS[arguments.network]
-    return Run(arguments.name, data, network, inputs, _schedule(arguments), arguments.command)
+    return TrainingRun(arguments.name, data, network, inputs, _schedule(arguments), arguments.command)
 
 
 def _schedule(arguments: argparse.Namespace) -> Schedule:
@@ -182,17 +182,17 @@ def _without(names: str | None) -> tuple[str, ...]:
     return without
 
 
-def _render_pack(data: Data, cache: Path) -> Path:
+def _render_pack(data: DataSettings, cache: Path) -> Path:
     """Make the pack with rendered notes, or find it made."""
     from train.compose import rendered_notes, sound_fonts  # not before: --help need not wait for their libraries
-    from train.evaluation.real_clips import original
+    from train.evaluation.real_clips import original_pack
 
     if data.kind != "composed":
         raise ConfigError(f"--render needs a pack, a folder with training.csv; {data.path} is none")
     out = cache.resolve() / "pack"
-    if (out / "training.csv").exists() and original(out) != data.path.resolve():
-        raise ConfigError(f"{out} was rendered for {original(out)}: name another --cache, or delete it")
-    for rendered in rendered_notes.render(data.path, out, sound_fonts.fonts_of(())):
+    if (out / "training.csv").exists() and original_pack(out) != data.path.resolve():
+        raise ConfigError(f"{out} was rendered for {original_pack(out)}: name another --cache, or delete it")
+    for rendered in rendered_notes.render_pack(data.path, out, sound_fonts.find_fonts(())):
         log.info("%s", rendered)
     log.info("clips are composed of %s", out)
     return out

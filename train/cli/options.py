@@ -12,7 +12,7 @@ from stream.recognition.mel import CHANNELS
 from train.datasets.labels import TASKS
 
 if TYPE_CHECKING:
-    from train.data_settings import Data
+    from train.data_settings import DataSettings
 
 Actions = argparse._SubParsersAction  # what `ArgumentParser.add_subparsers` returns has no public name
 
@@ -56,16 +56,16 @@ def running_arguments() -> argparse.ArgumentParser:
     return group
 
 
-def data_settings(arguments: argparse.Namespace) -> Data:
+def data_settings(arguments: argparse.Namespace) -> DataSettings:
     """Read the choice of a data set from `data_arguments`."""
-    from train.data_settings import Data  # not before: --help need not wait for what reads and composes clips
+    from train.data_settings import DataSettings  # not before: --help need not wait for what reads and composes clips
 
     instruments = TASKS[arguments.task] if arguments.task else ()
     if arguments.instruments:
         instruments = comma_separated(arguments.instruments)
     at_least(arguments, 1, "clips", "validation_clips", "cap", "processes")
     at_least(arguments, 0, "test_clips")
-    return Data(
+    return DataSettings(
         path=arguments.data,
         instruments=instruments,
         unknown=not instruments if arguments.unknown is None else arguments.unknown,

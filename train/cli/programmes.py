@@ -11,6 +11,7 @@ from stream.errors import ConfigError
 from stream.recognition.bundle import load
 from stream.system.stderr import quiet_stderr
 from train.cli.options import Actions, at_least, print_now, running_arguments
+from train.evaluation.real_clips import describe_looks
 
 _ASIDE: Final = 1000  # first number of the programmes that smoothing is chosen on: others than those it is judged by
 
@@ -39,36 +40,40 @@ def add_parser(actions: Actions[argparse.ArgumentParser]) -> argparse.ArgumentPa
 def run(arguments: argparse.Namespace) -> None:
     """Print how a bundle follows continuous programmes, or what smoothing otherwise would cost."""
     with quiet_stderr():  # not before: --help need not wait for TensorFlow and what composes programmes
-        from train.atomic_file import replace
-        from train.compose.clip_programmes import Montage
-        from train.compose.composed_programmes import Stage
+        from train.atomic_file import write_atomically
+        from train.compose.clip_programmes import ClipProgrammes
+        from train.compose.composed_programmes import ComposedProgrammes
         from train.evaluation import programme_result, smoothing_tradeoff
-        from train.evaluation.bundle_evaluation import ORDERS
-        from train.evaluation.programme_evaluation import follow
-        from train.evaluation.programme_predictions import listen
-        from train.evaluation.real_clips import look, looked, validation
+        from train.evaluation.bundle_evaluation import REAL_CLIP_ORDERS
+        from train.evaluation.programme_evaluation import evaluate_programmes
+        from train.evaluation.programme_predictions import predict_programmes
+        from train.evaluation.real_clips import log_look, open_real_clips
     at_least(arguments, 1, "programmes", "solos", "processes")
     bundle = load(arguments.model)
-    stage = Stage(arguments.data, arguments.cache, arguments.seed)
+    composed = ComposedProgrammes(arguments.data, arguments.cache, arguments.seed)
     counts = arguments.programmes, arguments.solos
     record: Any
     if arguments.tune:
         if arguments.real:
             raise ConfigError("--tune and --real exclude each other: nothing is chosen on the real clips")
-        heard = listen(bundle, stage, *counts, arguments.processes, first=_ASIDE)
-        choices = smoothing_tradeoff.weigh(bundle, *heard)
-        print_now(smoothing_tradeoff.table(choices))
+        heard = predict_programmes(bundle, composed, *counts, arguments.processes, first=_ASIDE)
+        choices = smoothing_tradeoff.compare_smoothings(bundle, *heard)
+        print_now(smoothing_tradeoff.smoothing_table(choices))
         record = [choice.figures() for choice in choices]
     else:
-        timings = [follow("composed", bundle, stage, *counts, arguments.processes)]
+        programme_results = [evaluate_programmes("composed", bundle, composed, *counts, arguments.processes)]
         if arguments.real:
-            real = validation(arguments.data)
-            looks = look(arguments.cache, bundle.name)
-            montage = Montage(real, real.clips, arguments.seed)
-            timings.append(follow("real", bundle, montage, ORDERS, len(real.labels), arguments.processes))
-        print_now(programme_result.table(timings))
+            real = open_real_clips(arguments.data)
+            looks = log_look(arguments.cache, bundle.name)
+            clip_programmes = ClipProgrammes(real, real.clips, arguments.seed)
+            programme_results.append(
+                evaluate_programmes(
+                    "real", bundle, clip_programmes, REAL_CLIP_ORDERS, len(real.labels), arguments.processes
+                )
+            )
+        print_now(programme_result.programme_table(programme_results))
         if arguments.real:
-            print_now(f"\n{looked(looks)}")
-        record = {measured.name: measured.figures() for measured in timings}
+            print_now(f"\n{describe_looks(looks)}")
+        record = {measured.name: measured.figures() for measured in programme_results}
     if arguments.json:
-        replace(arguments.json, (json.dumps(record, indent=1) + "\n").encode())
+        write_atomically(arguments.json, (json.dumps(record, indent=1) + "\n").encode())

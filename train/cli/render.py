@@ -22,6 +22,8 @@ def run(arguments: argparse.Namespace) -> None:
     """Render notes for a pack's thin instruments, and print how many of each."""
     from train.compose import rendered_notes, sound_fonts  # not before: --help need not wait for their libraries
 
-    for rendered in rendered_notes.render(arguments.data, arguments.out, sound_fonts.fonts_of(arguments.soundfont)):
+    for rendered in rendered_notes.render_pack(
+        arguments.data, arguments.out, sound_fonts.find_fonts(arguments.soundfont)
+    ):
         print_now(str(rendered))
-    print_now(rendered_notes.summary(arguments.out))
+    print_now(rendered_notes.summarise_pack(arguments.out))

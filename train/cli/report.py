@@ -7,7 +7,7 @@ from pathlib import Path
 
 from stream.recognition.bundle import load
 from stream.system.stderr import quiet_stderr
-from train.cli.bundle_options import extract_corpora, further_measurements, load_run, measuring_arguments, open_known
+from train.cli.bundle_options import extra_measurements, extract_corpora, load_run, measuring_arguments, open_known
 from train.cli.options import Actions, print_now, running_arguments
 
 
@@ -23,14 +23,14 @@ def add_parser(actions: Actions[argparse.ArgumentParser]) -> argparse.ArgumentPa
 def run(arguments: argparse.Namespace) -> None:
     """Write the report of a run again."""
     with quiet_stderr():  # not before: TensorFlow takes seconds, and tells of every library that it does not find
-        from train.evaluation.bundle_evaluation import measure
-        from train.pipeline.shipping import tell
+        from train.evaluation.bundle_evaluation import evaluate_bundle
+        from train.pipeline.shipping import write_report
     training = load_run(arguments.run)
     bundle = load(arguments.model or arguments.run.resolve().parent / f"{training.name}.json")
-    further = further_measurements(training.data, arguments)
-    dataset = open_known(training.data, further, arguments.cache)
+    extra = extra_measurements(training.data, arguments)
+    dataset = open_known(training.data, extra, arguments.cache)
     model = training.model(arguments.run, dataset.labels)
     corpora = extract_corpora(dataset, arguments)
-    measured = measure(training.data, bundle, model, dataset, corpora, arguments.processes, further)
+    measured = evaluate_bundle(training.data, bundle, model, dataset, corpora, arguments.processes, extra)
     measured.save(arguments.run)
-    print_now(str(tell(training, arguments.run, measured, dataset, corpora)))
+    print_now(str(write_report(training, arguments.run, measured, dataset, corpora)))

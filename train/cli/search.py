@@ -32,12 +32,12 @@ def add_parser(actions: Actions[argparse.ArgumentParser]) -> argparse.ArgumentPa
 def run(arguments: argparse.Namespace) -> None:
     """Search for better hyper-parameters, and print what came out."""
     with quiet_stderr():  # not before: TensorFlow takes seconds, and tells of every library that it does not find
-        from train.experiments.search import search
-        from train.experiments.study import sized
+        from train.experiments.search import run_search
+        from train.experiments.study import sized_as_study
     at_least(arguments, 1, "epochs", "trials")
     data = data_settings(arguments)
-    search(
-        data if arguments.clips else sized(data),
+    run_search(
+        data if arguments.clips else sized_as_study(data),
         arguments.cache,
         arguments.out,
         trials=arguments.trials,

@@ -37,7 +37,7 @@ def run(arguments: argparse.Namespace) -> None:
         from train.experiments import study, study_table
     at_least(arguments, 1, "epochs", "seeds")
     schedule = study.SCHEDULE if arguments.epochs is None else replace(study.SCHEDULE, epochs=arguments.epochs)
-    found = study.study(
+    found = study.run_study(
         data_settings(arguments),
         arguments.cache,
         arguments.out,
@@ -47,4 +47,4 @@ def run(arguments: argparse.Namespace) -> None:
         schedule=schedule,
         processes=arguments.processes,
     )
-    print_now(study_table.text(found))
+    print_now(study_table.study_text(found))

@@ -9,7 +9,7 @@ import numpy as np
 from stream.recognition.mel import SAMPLE_RATE, WINDOW
 from train.compose.melodies import line, scale, span
 from train.compose.notes import Array, Notes, Rng, place, samples
-from train.compose.playing_techniques import Manner
+from train.compose.playing_techniques import PlayingTechniques
 
 CHORDS: Final = (
     (0, 4, 7),
@@ -28,7 +28,7 @@ POWER_CHORDS: Final = ((0, 7), (0, 7, 12), (0, 5), (0, 12), (0,))
 
 _MIDDLE: Final = 60  # MIDI; about where a pianist's hands meet
 
-_RIGHT: Final = Manner(run=0.12, arpeggio=0.08, mordent=0.04, trill=0.04)
+_RIGHT: Final = PlayingTechniques(run=0.12, arpeggio=0.08, mordent=0.04, trill=0.04)
 
 # What the left hand of a pianist does in one half of a bar: steps of its chord, as (beat, index into the chord).
 _LEFT: Final = (
@@ -104,7 +104,7 @@ def riff(notes: Notes, rng: Rng) -> Array:
     return out
 
 
-def hands(notes: Notes, rng: Rng) -> Array:
+def two_hands(notes: Notes, rng: Rng) -> Array:
     """Play a piano with two hands: a pattern of chords below, a melody or its octaves above; arguments as above."""
     out = np.zeros(WINDOW, np.float32)
     beat = np.exp(rng.uniform(np.log(0.12), np.log(0.45)))
@@ -127,7 +127,7 @@ def hands(notes: Notes, rng: Rng) -> Array:
                 if start >= end:
                     break
                 held = (4 - step) * beat + 0.1 if pedal else beat * 1.1
-                _strike(out, notes, chord[index], start, min(held, end - start), -balance, rng)
+                _piano_note(out, notes, chord[index], start, min(held, end - start), -balance, rng)
             at += 4 * beat
     if len(right):
         octaves = rng.random() < 0.2
@@ -138,16 +138,16 @@ def hands(notes: Notes, rng: Rng) -> Array:
             seconds = beat * max(0.5, np.round(seconds / beat * 2) / 2) if seconds > 0.16 else seconds
             held = min(seconds * (2.5 if pedal else 1.0), end - time)
             if rng.random() < _RIGHT.trill and seconds > 0.35:
-                _shake(out, notes, int(pitch), time, seconds, rng)
+                _piano_trill(out, notes, int(pitch), time, seconds, rng)
             elif rng.random() < 0.9:
-                _strike(out, notes, pitch, time, held, 0.0, rng)
+                _piano_note(out, notes, pitch, time, held, 0.0, rng)
                 if octaves:
-                    _strike(out, notes, pitch + 12, time, held, -2.0, rng)
+                    _piano_note(out, notes, pitch + 12, time, held, -2.0, rng)
             time += seconds
     return out
 
 
-def _strike(out: Array, notes: Notes, pitch: float, time: float, held: float, decibels: float, rng: Rng) -> None:
+def _piano_note(out: Array, notes: Notes, pitch: float, time: float, held: float, decibels: float, rng: Rng) -> None:
     """Play one note of a piano, about as loud as said."""
     release = rng.uniform(0.05, 0.25)
     sound = notes.sound(float(pitch), np.zeros(samples(time, held + release)), rng)
@@ -155,9 +155,9 @@ def _strike(out: Array, notes: Notes, pitch: float, time: float, held: float, de
     place(out, sound, start, max(held, 0.05), 0.0, 10 ** ((decibels + rng.normal(0, 1.5)) / 20), release)
 
 
-def _shake(out: Array, notes: Notes, pitch: int, time: float, seconds: float, rng: Rng) -> None:
+def _piano_trill(out: Array, notes: Notes, pitch: int, time: float, seconds: float, rng: Rng) -> None:
     """Trill on a piano, where every note of a trill is struck."""
     rate = rng.uniform(10, 14)
     neighbour = int(rng.integers(1, 3))
     for stroke in range(int(seconds * rate)):
-        _strike(out, notes, pitch + neighbour * (stroke % 2), time + stroke / rate, 1 / rate, -3.0, rng)
+        _piano_note(out, notes, pitch + neighbour * (stroke % 2), time + stroke / rate, 1 / rate, -3.0, rng)

@@ -11,12 +11,12 @@ import numpy as np
 from stream.recognition.mel import WINDOW
 from train.compose import effects
 from train.compose.composed_programmes import STEADY
-from train.compose.programmes import LEAD_IN, NOBODY, SILENCE, Programme, Rng, chain, join, rest, samples
+from train.compose.programmes import LEAD_IN, NOBODY, SILENCE, Programme, Rng, concatenate, crossfade, rest, samples
 from train.datasets.clips import Array, Clip, Dataset
 
 
 @dataclass(frozen=True)
-class Montage:
+class ClipProgrammes:
     """Programmes made of the clips of a data set in a row; implements `Programmes`.
 
     Two to four clips of one recording are a stretch; recordings of one clip share stretches with others of their
@@ -36,7 +36,7 @@ class Montage:
     seed: int = 0
 
     def programme(self, number: int) -> Programme:
-        """Chain all clips to a programme; parameters and result as for `Stage.programme`.
+        """Chain all clips to a programme; parameters and result as for `ComposedProgrammes.programme`.
 
         Raises
         ------
@@ -46,10 +46,10 @@ class Montage:
         rng = np.random.default_rng([self.seed, 2, number])
         parts = [(SILENCE, rest(LEAD_IN))]
         for stretch in self._order(self._stretches(rng), rng):
-            parts.append((stretch[0].label, chain(map(self._sound, stretch), len(stretch) * WINDOW)))
+            parts.append((stretch[0].label, crossfade(map(self._sound, stretch), len(stretch) * WINDOW)))
             if rng.random() < 0.25:
                 parts.append((SILENCE, rest(rng.uniform(0.5, 2))))
-        programme = join(parts)
+        programme = concatenate(parts)
         peak = max(1.0, float(np.abs(programme.audio).max()))
         return Programme(programme.audio / np.float32(peak), programme.truth)
 
@@ -60,7 +60,7 @@ class Montage:
         label = labels[number % len(labels)]
         clips = [clip for clip in self.clips if clip.label == label]
         order = (clips[at] for _ in itertools.count() for at in rng.permutation(len(clips)))
-        return join([(label, chain(map(self._sound, order), samples(STEADY)))])
+        return concatenate([(label, crossfade(map(self._sound, order), samples(STEADY)))])
 
     def _sound(self, clip: Clip) -> Array:
         return effects.level(self.dataset.audio(clip), 0.1)

@@ -16,13 +16,21 @@ import numpy as np
 import numpy.typing as npt
 
 from stream.errors import ConfigError
-from train.compose import chords, composer, effects, melodies, notes, pack, phrases
-from train.compose import decoded_recordings as tape
-from train.compose import playing_techniques as manners
-from train.compose import source_selection as cast
+from train.compose import (
+    chords,
+    composer,
+    decoded_recordings,
+    effects,
+    melodies,
+    notes,
+    pack,
+    phrases,
+    playing_techniques,
+    source_selection,
+)
 from train.compose.composer import Composer, Recipe
 from train.compose.pack import fingerprint, read_pack, read_rooms
-from train.compose.source_selection import Plan
+from train.compose.source_selection import ClipPlan
 from train.datasets import labels
 from train.datasets.clips import SPLITS, Clip, Split
 from train.datasets.labels import INSTRUMENTS, LABELS
@@ -30,14 +38,26 @@ from train.datasets.labels import INSTRUMENTS, LABELS
 Array = npt.NDArray[np.float32]
 
 # All code that a clip depends on.
-_MODULES: Final = (cast, chords, composer, effects, labels, manners, melodies, notes, pack, phrases, tape)
+_MODULES: Final = (
+    source_selection,
+    chords,
+    composer,
+    effects,
+    labels,
+    playing_techniques,
+    melodies,
+    notes,
+    pack,
+    phrases,
+    decoded_recordings,
+)
 # Their random numbers, filters and codecs are part of every clip. With another version, an extraction that was
 # interrupted before would mix two kinds of clips, and one digest would stand for both.
 _PACKAGES: Final = ("numpy", "pedalboard", "soundfile", "soxr")
 
 
 @dataclass(frozen=True)
-class Composed:
+class ComposedClips:
     """Clips composed of the pack's recordings; implements `clips.Dataset`.
 
     A clip depends on its number and on everything but the numbers of clips, so a larger data set begins like a smaller
@@ -158,7 +178,7 @@ class Composed:
             label=plan.label,
             recording=_recording(plan, f"{side} {index}"),
             split=side,
-            source=" + ".join(dict.fromkeys(source for _, source in plan.makers)) or "synthesised",
+            source=" + ".join(dict.fromkeys(source for _, source in plan.sources)) or "synthesised",
             licence="; ".join(composer.licences(plan)),
             path=None,
             # The same whatever the numbers of clips, and no other side's: it is part of the clip's key in the cache.
@@ -166,9 +186,9 @@ class Composed:
         )
 
 
-def _recording(plan: Plan, noise: str) -> str:
+def _recording(plan: ClipPlan, noise: str) -> str:
     """Name what a clip is composed of; noise is made for each clip anew."""
-    return " + ".join(f"{instrument}/{source}" for instrument, source in sorted(plan.makers)) or f"noise/{noise}"
+    return " + ".join(f"{instrument}/{source}" for instrument, source in sorted(plan.sources)) or f"noise/{noise}"
 
 
 def _code(source: str) -> str:

@@ -15,8 +15,8 @@ from stream.errors import ConfigError
 from stream.recognition.bundle import UNKNOWN
 from train.compose import effects
 from train.compose.composer import INGREDIENTS, Composer, Recipe
-from train.compose.programmes import LEAD_IN, SILENCE, Programme, Rng, chain, join, rest, samples
-from train.compose.source_selection import Plan
+from train.compose.programmes import LEAD_IN, SILENCE, Programme, Rng, concatenate, crossfade, rest, samples
+from train.compose.source_selection import ClipPlan
 from train.datasets.clips import Array
 from train.datasets.labels import INSTRUMENTS
 
@@ -35,7 +35,7 @@ _PLAYED: Final = frozenset({"phrases", "renderings", "sisters", "amplifier", "bl
 
 
 @dataclass(frozen=True)
-class Stage:
+class ComposedProgrammes:
     """Programmes composed of the pack's held-out sources; implements `Programmes`.
 
     Players play for 4 to 12 s each, in half of the programmes over a band 12 to 24 dB below, and one stretch in four
@@ -97,21 +97,21 @@ class Stage:
             player = player if label == UNKNOWN else label
             if rng.random() < 0.4:
                 parts.append((empty, rest(rng.uniform(0.5, 2))))
-        return self._recorded(join(parts), backed, rng)
+        return self._recorded(concatenate(parts), backed, rng)
 
     def solo(self, number: int) -> Programme:
         """Compose a minute of one player: of clarinet, guitar and so on in turn."""
         rng = np.random.default_rng([self.seed, 1, number])
         label = INSTRUMENTS[number % len(INSTRUMENTS)]
         played = self._play(self._plan({label}, rng), samples(STEADY), rng)
-        return self._recorded(join([(label, played)]), rng.random() < 0.5, rng)
+        return self._recorded(concatenate([(label, played)]), rng.random() < 0.5, rng)
 
     @functools.cached_property
     def _composer(self) -> Composer:
         dry = tuple(name for name in INGREDIENTS if name not in _PLAYED)
         return Composer(Recipe(self.data, self.cache, "validation", self.seed, without=dry))
 
-    def _plan(self, wanted: Collection[str], rng: Rng) -> Plan:
+    def _plan(self, wanted: Collection[str], rng: Rng) -> ClipPlan:
         """Draw plans until one has a label, or a name for what plays, that is wanted."""
         for _ in range(_DRAWS):
             plan = self._composer.plan(int(rng.integers(2**31)))
@@ -119,12 +119,12 @@ class Stage:
                 return plan
         raise ConfigError(f"{self.data} has nothing held out to compose {' or '.join(sorted(wanted))} of")
 
-    def _play(self, plan: Plan, length: int, rng: Rng) -> Array:
+    def _play(self, plan: ClipPlan, length: int, rng: Rng) -> Array:
         """Let one player play phrase after phrase, from the first moment on, through a desk [RMS about 1]."""
-        sound = chain((self._phrase(plan, rng) for _ in itertools.count()), length)
-        return effects.level(effects.desk(sound, rng), float(10 ** (rng.uniform(-6, 0) / 20)))
+        sound = crossfade((self._phrase(plan, rng) for _ in itertools.count()), length)
+        return effects.level(effects.mixing_desk(sound, rng), float(10 ** (rng.uniform(-6, 0) / 20)))
 
-    def _phrase(self, plan: Plan, rng: Rng) -> Array:
+    def _phrase(self, plan: ClipPlan, rng: Rng) -> Array:
         return effects.level(self._composer.compose(plan, rng), float(10 ** (rng.normal(0, 1.5) / 20)))
 
     def _recorded(self, programme: Programme, backed: bool, rng: Rng) -> Programme:

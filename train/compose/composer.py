@@ -12,11 +12,11 @@ import numpy.typing as npt
 from stream.errors import ConfigError
 from stream.recognition.mel import WINDOW
 from train.compose import effects
-from train.compose.decoded_recordings import Tape
+from train.compose.decoded_recordings import DecodedRecordings
 from train.compose.effects import level
-from train.compose.pack import read_pack, read_rooms, side_of
-from train.compose.phrases import extract, play
-from train.compose.source_selection import Cast, Maker, Plan
+from train.compose.pack import read_pack, read_rooms, split_of_source
+from train.compose.phrases import excerpt, play_source
+from train.compose.source_selection import ClipPlan, InstrumentSource, SourceSelection
 from train.datasets.clips import SPLITS, Split
 from train.datasets.labels import INSTRUMENTS, LABELS
 
@@ -64,7 +64,7 @@ class Recipe:
     labels: tuple[str, ...] = LABELS
     """Some of `LABELS`. Where `unknown` is one, the instruments that are not are unknown."""
     three_way: bool = False
-    """Whether there is a test side, as in `pack.sides`."""
+    """Whether there is a test side, as in `pack.split_by_source`."""
     without: tuple[str, ...] = ()
     """Ingredients to leave out, of `INGREDIENTS`."""
     all_sources: bool = False
@@ -94,13 +94,13 @@ class Composer:
         self.recipe = recipe
         pack = read_pack(recipe.data)
         rooms = read_rooms(recipe.data)
-        self._tape = Tape(recipe.data, pack + rooms, recipe.cache)
+        self._decoded = DecodedRecordings(recipe.data, pack + rooms, recipe.cache)
         self._rooms = range(len(pack), len(pack) + len(rooms))
-        sides = [side_of(row.instrument, row.source, three_way=recipe.three_way) for row in pack]
+        sides = [split_of_source(row.instrument, row.source, three_way=recipe.three_way) for row in pack]
         everybody = recipe.all_sources and recipe.side == "training"
         here = [number for number, side in enumerate(sides) if everybody or side == recipe.side]
         self._with = frozenset(INGREDIENTS) - frozenset(recipe.without)
-        self._cast = Cast(
+        self._selection = SourceSelection(
             pack,
             here,
             recipe.labels,
@@ -108,12 +108,12 @@ class Composer:
             renderings="renderings" in self._with,
             amplifier="amplifier" in self._with,
         )
-        if missing := self._cast.missing:
+        if missing := self._selection.missing:
             raise ConfigError(f"{recipe.data}/training.csv has no {recipe.side} recordings of {', '.join(missing)}")
 
-    def plan(self, index: int) -> Plan:
+    def plan(self, index: int) -> ClipPlan:
         """Tell what clip number `index` will be, without decoding any audio."""
-        return self._cast.plan(self._rng(index))
+        return self._selection.plan(self._rng(index))
 
     def audio(self, index: int) -> Array:
         """Compose clip number `index`.
@@ -131,9 +131,9 @@ class Composer:
             If the recordings have to be decoded, and the cache cannot be written.
         """
         rng = self._rng(index)
-        return self.compose(self._cast.plan(rng), rng)
+        return self.compose(self._selection.plan(rng), rng)
 
-    def compose(self, plan: Plan, rng: Rng) -> Array:
+    def compose(self, plan: ClipPlan, rng: Rng) -> Array:
         """Compose a clip after a plan of one's own; result and errors as for `audio`."""
         solo = self._perform(plan, rng)
         for _ in range(_TRIES):
@@ -148,10 +148,10 @@ class Composer:
             solo = solo + level(self._accompaniment(plan.name, rng), 10 ** (-below / 20))
         return self._recorded(solo, rng)
 
-    def licences(self, plan: Plan) -> tuple[str, ...]:
+    def licences(self, plan: ClipPlan) -> tuple[str, ...]:
         """Licences of what a clip's soloist plays with, by name."""
-        numbers = [number for maker in plan.makers for number in self._cast.recordings(maker)]
-        return tuple(sorted({self._tape.recordings[number].licence for number in numbers}))
+        numbers = [number for source in plan.sources for number in self._selection.recordings(source)]
+        return tuple(sorted({self._decoded.recordings[number].licence for number in numbers}))
 
     def _rng(self, index: int) -> Rng:
         return np.random.default_rng([self.recipe.seed, SPLITS.index(self.recipe.side), index])
@@ -159,7 +159,7 @@ class Composer:
     def _recorded(self, sound: Array, rng: Rng) -> Array:
         """Take what sounds in the room through the chain of a recording, or of a concert."""
         if "desk" in self._with:
-            sound = effects.desk(sound, rng)
+            sound = effects.mixing_desk(sound, rng)
         if "noise" in self._with and rng.random() < 0.85:
             sound = level(sound, 1.0) + effects.noise(rng) * np.float32(10 ** (-rng.triangular(25, 70, 90) / 20))
         if "feedback" in self._with and rng.random() < 0.08:
@@ -172,40 +172,40 @@ class Composer:
             sound = sound.clip(-0.6, 0.6)
         return np.asarray(sound[:WINDOW], np.float32)
 
-    def _perform(self, plan: Plan, rng: Rng) -> Array:
+    def _perform(self, plan: ClipPlan, rng: Rng) -> Array:
         """Let those who were chosen play, together if there are several; noise if nobody was."""
-        if not plan.makers:
+        if not plan.sources:
             return effects.noise(rng)
-        parts = [self._played(maker, rng) for maker in plan.makers]
+        parts = [self._played(source, rng) for source in plan.sources]
         if len(parts) > 1:
             return np.asarray(np.sum([level(p, 10 ** (rng.uniform(-10, 0) / 20)) for p in parts], axis=0), np.float32)
         if plan.name not in INSTRUMENTS:
             return parts[0]
         return self._staged(plan, parts[0], rng)
 
-    def _played(self, maker: Maker, rng: Rng) -> Array:
-        recordings = self._cast.recordings(maker)
+    def _played(self, source: InstrumentSource, rng: Rng) -> Array:
+        recordings = self._selection.recordings(source)
         if "phrases" in self._with:
-            return play(self._tape, recordings, rng)
-        return extract(self._tape, recordings[rng.integers(len(recordings))], rng)
+            return play_source(self._decoded, recordings, rng)
+        return excerpt(self._decoded, recordings[rng.integers(len(recordings))], rng)
 
-    def _staged(self, plan: Plan, sound: Array, rng: Rng) -> Array:
+    def _staged(self, plan: ClipPlan, sound: Array, rng: Rng) -> Array:
         """Give a soloist the sound of a stage: an amplifier, or lungs."""
-        clean = plan.makers[0][0] == "clean electric guitar"
+        clean = plan.sources[0][0] == "clean electric guitar"
         if clean or (plan.name == "distorted electric guitar" and "amplifier" in self._with and rng.random() < 0.3):
             sound = effects.amplifier(sound, rng)
         if plan.name in _BLOWN and "blown" in self._with and rng.random() < _BLOWN[plan.name]:
-            sound = effects.blown(sound, rng)
+            sound = effects.blow_harder(sound, rng)
         return sound
 
     def _accompaniment(self, name: str, rng: Rng) -> Array:
-        return self._place(self._perform(self._cast.accompaniment(name, rng), rng), rng)
+        return self._place(self._perform(self._selection.accompaniment(name, rng), rng), rng)
 
     def _place(self, sound: Array, rng: Rng) -> Array:
         """Put a player into a room, or keep them dry, before a microphone."""
         draw = rng.random()
         if draw < 0.4 and len(self._rooms) and "rooms" in self._with:
-            sound = effects.room(sound, self._tape.audio(self._rooms[rng.integers(len(self._rooms))]), rng)
+            sound = effects.room(sound, self._decoded.audio(self._rooms[rng.integers(len(self._rooms))]), rng)
         elif 0.4 <= draw < 0.75 and "halls" in self._with:
             sound = effects.room(sound, effects.hall(rng) if rng.random() < 0.7 else None, rng)
         if "microphone" in self._with and rng.random() < 0.4:

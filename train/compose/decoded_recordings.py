@@ -22,12 +22,12 @@ from train.compose.pack import Recording, fingerprint
 log = logging.getLogger(__name__)
 
 _UNFINISHED: Final = ".tape-"  # what the folders begin with that are decoded into
-_ABANDONED: Final = 3600  # s; decoding takes a minute
+_STALE: Final = 3600  # s; decoding takes a minute
 
 Array = npt.NDArray[np.float32]
 
 
-class Tape:
+class DecodedRecordings:
     """Audio of a list of recordings, decoded when the first of them is asked for.
 
     Parameters
@@ -66,7 +66,7 @@ class Tape:
             if not ends.exists():
                 log.info("decoding %d recordings", len(self.recordings))
                 self._cache.mkdir(parents=True, exist_ok=True)
-                _clear(self._cache)
+                _remove_stale(self._cache)
                 # Each file appears whole, the ends last: a killed process leaves nothing that looks decoded.
                 with tempfile.TemporaryDirectory(dir=self._cache, prefix=_UNFINISHED) as folder:
                     lengths = _write(self._data, self.recordings, Path(folder, "samples"))
@@ -78,10 +78,10 @@ class Tape:
             raise ConfigError(f"cannot use the cache {self._cache}: {error}") from error
 
 
-def _clear(cache: Path) -> None:
+def _remove_stale(cache: Path) -> None:
     """Remove what killed processes left behind; what is younger may be another process's at work."""
     for folder in cache.glob(f"{_UNFINISHED}*"):
-        if time.time() - folder.stat().st_mtime > _ABANDONED:
+        if time.time() - folder.stat().st_mtime > _STALE:
             shutil.rmtree(folder, ignore_errors=True)
 
 

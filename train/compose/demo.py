@@ -15,7 +15,7 @@ from train.compose.demo_tune import (
     PIECE,
     PLAYERS,
 )
-from train.compose.fluidsynth import RATE, SOUNDFONT, Audio, render
+from train.compose.fluidsynth import RATE, SOUNDFONT, Audio, render_tracks
 
 TAIL = 2.5  # s rendered after a passage, for releases and the room
 SILENCE = 4.5  # s at the end: long enough for a window of 3 s to hear nothing else
@@ -79,7 +79,7 @@ def mix(soundfont: Path) -> tuple[Audio, list[dict[str, float | str]]]:
     rng = np.random.default_rng(7)
     total = sum(passage.seconds for passage in PIECE)
     size = round(total * RATE)
-    band = reverberate(render(accompany(rng), total, soundfont), rng)
+    band = reverberate(render_tracks(accompany(rng), total, soundfont), rng)
     solos, gains = np.zeros(size), np.zeros(size)
     segments: list[dict[str, float | str]] = []
     start = 0.0
@@ -89,7 +89,7 @@ def mix(soundfont: Path) -> tuple[Audio, list[dict[str, float | str]]]:
         wanted = SOLO_DB + BREAK_DB
         if passage.voices:
             player = PLAYERS[passage.label]
-            dry = render([perform(passage, player, rng)], passage.seconds + TAIL, soundfont)
+            dry = render_tracks([perform(passage, player, rng)], passage.seconds + TAIL, soundfont)
             # A soloist who hands over stops the instrument; only the room still answers.
             dry *= np.interp(np.arange(len(dry)), np.array([0.02, 0.12]) * RATE + here.stop - here.start, [1, 0])
             coloured = equalize(dry, RATE, *player.tone) if player.tone else dry
@@ -112,7 +112,7 @@ def mix(soundfont: Path) -> tuple[Audio, list[dict[str, float | str]]]:
     return np.concatenate([mixed, np.zeros(round(SILENCE * RATE))]), segments
 
 
-def write(folder: Path, soundfont: Path = SOUNDFONT) -> tuple[Path, Path]:
+def write_demo(folder: Path, soundfont: Path = SOUNDFONT) -> tuple[Path, Path]:
     """Render demo.ogg and demo.json into a folder and return their paths."""
     y, segments = mix(soundfont)
     folder.mkdir(parents=True, exist_ok=True)
@@ -139,7 +139,7 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--soundfont", type=Path, default=SOUNDFONT, help="the FluidR3 GM soundfont")
     arguments = parser.parse_args(argv)
     try:
-        paths = write(arguments.out, arguments.soundfont)
+        paths = write_demo(arguments.out, arguments.soundfont)
     except SoloistError as error:
         sys.stderr.write(f"{error}\n")
         return 1

@@ -21,13 +21,13 @@ from train.compose.demo_tune import (
     Note,
     Passage,
     Player,
-    notes,
-    pitch,
+    midi_pitch,
+    parse_voice,
 )
-from train.compose.fluidsynth import Track
+from train.compose.fluidsynth import MidiTrack
 
 
-def expression(track: Track, player: Player, note: Note, start: float, seconds: float) -> None:
+def expression(track: MidiTrack, player: Player, note: Note, start: float, seconds: float) -> None:
     """Give a note its life between attack and end: bend or scoop, late vibrato, swell."""
     times = np.arange(0, seconds, 0.01)
     depth = player.vibrato * np.clip((times - 0.25) / 0.35, 0, 1) * np.clip((seconds - times) / 0.08, 0, 1)
@@ -47,11 +47,11 @@ def expression(track: Track, player: Player, note: Note, start: float, seconds: 
             track.control(start + time, 11, value)
 
 
-def perform(passage: Passage, player: Player, rng: np.random.Generator) -> Track:
+def perform(passage: Passage, player: Player, rng: np.random.Generator) -> MidiTrack:
     """Play a passage's solo: timing and touch of a person, from a seeded generator."""
-    track = Track(player.program)
+    track = MidiTrack(player.program)
     for hand, voice in enumerate(passage.voices):
-        line = notes(voice)
+        line = parse_voice(voice)
         for i, note in enumerate(line):
             start = note.start * BEAT + (rng.uniform(0.0, 0.012) if note.start % 4 else 0.0)
             seconds = note.beats * BEAT * (0.55 if "'" in note.marks else player.gate)
@@ -69,17 +69,17 @@ def perform(passage: Passage, player: Player, rng: np.random.Generator) -> Track
     return track
 
 
-def accompany(rng: np.random.Generator) -> list[Track]:
+def accompany(rng: np.random.Generator) -> list[MidiTrack]:
     """Play the whole piece's accompaniment: bass, plucked guitar, pad and brushes."""
-    bass, pluck, pad = Track(BASS_PROGRAM, 0), Track(PLUCK_PROGRAM, 1), Track(PAD_PROGRAM, 2)
-    drums = Track(BRUSH_PROGRAM, 9)
+    bass, pluck, pad = MidiTrack(BASS_PROGRAM, 0), MidiTrack(PLUCK_PROGRAM, 1), MidiTrack(PAD_PROGRAM, 2)
+    drums = MidiTrack(BRUSH_PROGRAM, 9)
     bass.control(0, 7, 88)
     pluck.control(0, 7, 84)
     pad.control(0, 7, 72)
     bars = [(passage, name) for passage in PIECE for name in passage.chords.split()]
     for bar, (passage, name) in enumerate(bars):
         at = 4 * bar * BEAT
-        root, voicing = pitch(CHORDS[name][0]), [pitch(p) for p in CHORDS[name][1].split()]
+        root, voicing = midi_pitch(CHORDS[name][0]), [midi_pitch(p) for p in CHORDS[name][1].split()]
         for key in voicing:
             pad.note(at, at + 3.95 * BEAT, key, 70)
         fill = passage.label == "unknown" and passage is not bars[min(bar + 1, len(bars) - 1)][0]
@@ -94,7 +94,7 @@ def accompany(rng: np.random.Generator) -> list[Track]:
             continue
         for beat, step, beats in BASS if "bass" not in passage.rests else ():
             # Up a fifth or an octave only where that stays a bass note.
-            key = root + step if root + step < pitch("D3") else root
+            key = root + step if root + step < midi_pitch("D3") else root
             bass.note(at + beat * BEAT, at + (beat + beats) * BEAT, key, 86 + rng.uniform(-6, 6))
         for beat, key in itertools.product(PLUCKS, voicing) if "guitar" not in passage.rests else ():
             spread = 0.008 * voicing.index(key) + rng.uniform(0, 0.006)

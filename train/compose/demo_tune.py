@@ -200,13 +200,13 @@ FILL: tuple[tuple[int, int, tuple[float, ...]], ...] = (
 BASS_PROGRAM, PLUCK_PROGRAM, PAD_PROGRAM, BRUSH_PROGRAM = 33, 24, 89, 40
 
 
-def pitch(name: str) -> int:
+def midi_pitch(name: str) -> int:
     """Return the MIDI number of a pitch such as "C#5" or "Bb3"; C4 is 60."""
     letter, accidental, octave = name[0], name[1:-1], int(name[-1])
     return 12 * (octave + 1) + "C D EF G A B".index(letter) + {"": 0, "#": 1, "b": -1}[accidental]
 
 
-def notes(voice: str) -> list[Note]:
+def parse_voice(voice: str) -> list[Note]:
     """Read a voice of a `Passage`; a bar that is not four beats long is a ValueError."""
     found = []
     for bar, text in enumerate(voice.split("|")):
@@ -215,7 +215,7 @@ def notes(voice: str) -> list[Note]:
             names, _, rest = token.partition(":")
             beats = rest.rstrip(">'/^")
             if names != "r":
-                pitches = tuple(pitch(name) for name in names.split("+"))
+                pitches = tuple(midi_pitch(name) for name in names.split("+"))
                 found.append(Note(at, float(beats), pitches, rest[len(beats) :]))
             at += float(beats)
         if at != 4.0 * (bar + 1):

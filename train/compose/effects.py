@@ -36,10 +36,10 @@ def amplifier(sound: Array, rng: Rng) -> Array:
         Distorted guitar.
     """
     sound = level(sound, 1.0)
-    sound = _run([pedalboard.HighpassFilter(rng.uniform(60, 250)), _peak(rng, 400, 1500, 0, 12)], sound)
+    sound = _apply([pedalboard.HighpassFilter(rng.uniform(60, 250)), _random_peak(rng, 400, 1500, 0, 12)], sound)
     if rng.random() < 0.2:  # a sustainer
         sound = level(
-            _run([pedalboard.Compressor(rng.uniform(-40, -20), rng.uniform(3, 10), 2, 200)], level(sound, 0.1)), 1.0
+            _apply([pedalboard.Compressor(rng.uniform(-40, -20), rng.uniform(3, 10), 2, 200)], level(sound, 0.1)), 1.0
         )
     # A third is crunch: notes that decay as they were plucked, with a few harmonics more. Solos are not all saturated.
     crunch = rng.random() < 0.35
@@ -60,9 +60,9 @@ def amplifier(sound: Array, rng: Rng) -> Array:
         slopes = [pedalboard.LowpassFilter(rng.uniform(2500, 8000)) for _ in range(int(rng.integers(2, 5)))]
     cabinet = [
         pedalboard.HighpassFilter(rng.uniform(50, 120)),
-        _peak(rng, 80, 180, -2, 8),
-        _peak(rng, 300, 800, -10, 3),
-        _peak(rng, 1500, 4000, 0, 10),
+        _random_peak(rng, 80, 180, -2, 8),
+        _random_peak(rng, 300, 800, -10, 3),
+        _random_peak(rng, 1500, 4000, 0, 10),
         *slopes,
     ]
     if rng.random() < 0.1:
@@ -72,10 +72,10 @@ def amplifier(sound: Array, rng: Rng) -> Array:
     if rng.random() < 0.3:
         cabinet.append(pedalboard.Delay(rng.uniform(0.08, 0.5), rng.uniform(0, 0.5), rng.uniform(0.1, 0.4)))
     hiss = rng.standard_normal(len(driven)).astype(np.float32) * np.float32(10 ** (-rng.uniform(35, 80) / 20))
-    return _run(cabinet, level(driven, 1.0) + hiss)
+    return _apply(cabinet, level(driven, 1.0) + hiss)
 
 
-def blown(sound: Array, rng: Rng) -> Array:
+def blow_harder(sound: Array, rng: Rng) -> Array:
     """Blow harder: steepen the wave and raise the upper partials; parameters and result as for `amplifier`.
 
     Loud brass and reeds differ from soft ones by 10 to 15 dB above 1.5 kHz. Libraries record mostly the middle.
@@ -86,7 +86,7 @@ def blown(sound: Array, rng: Rng) -> Array:
     if rng.random() < 0.4:
         drive, bias = 10 ** (rng.uniform(-6, 10) / 20), rng.uniform(0, 0.5)
         sound = (np.tanh(level(sound, 0.5) * drive + bias) - np.tanh(bias)).astype(np.float32)
-    return _run(brighter, sound)
+    return _apply(brighter, sound)
 
 
 def room(sound: Array, impulse: Array | None, rng: Rng) -> Array:
@@ -109,7 +109,7 @@ def room(sound: Array, impulse: Array | None, rng: Rng) -> Array:
     wet = rng.uniform(0.1, 0.9) ** 1.5
     if impulse is None:
         size, damping = rng.uniform(0.05, 0.9), rng.uniform(0, 1)
-        return _run([pedalboard.Reverb(size, damping, wet_level=wet * 0.5, dry_level=1 - wet)], sound)
+        return _apply([pedalboard.Reverb(size, damping, wet_level=wet * 0.5, dry_level=1 - wet)], sound)
     impulse = soxr.resample(impulse, 1, rng.uniform(0.75, 1.3), "MQ")
     decay = np.exp(-np.arange(len(impulse)) / SAMPLE_RATE / rng.uniform(0.15, 3))
     wet_sound = fftconvolve(sound, (impulse * decay).astype(np.float32))[: len(sound)]
@@ -144,14 +144,14 @@ def microphone(sound: Array, rng: Rng) -> Array:
     """
     chain: list[pedalboard.Plugin] = [
         pedalboard.LowShelfFilter(rng.uniform(80, 300), rng.uniform(-8, 8)),
-        _peak(rng, 2500, 9000, -3, 8),
+        _random_peak(rng, 2500, 9000, -3, 8),
         pedalboard.HighpassFilter(rng.uniform(20, 120)),
     ]
     if rng.random() < 0.6:
         delay, gain = int(rng.uniform(0.0003, 0.006) * SAMPLE_RATE), rng.uniform(-0.7, 0.7)
         sound = sound.copy()
         sound[delay:] += np.float32(gain) * sound[:-delay]
-    return _run(chain, sound)
+    return _apply(chain, sound)
 
 
 def feedback(sound: Array, rng: Rng) -> Array:
@@ -172,15 +172,15 @@ def feedback(sound: Array, rng: Rng) -> Array:
     return np.asarray(np.fft.irfft(spectrum)[: len(sound)], np.float32)
 
 
-def desk(sound: Array, rng: Rng) -> Array:
+def mixing_desk(sound: Array, rng: Rng) -> Array:
     """Equalise and compress as a mixing desk does; parameters and result as for `amplifier`."""
     chain: list[pedalboard.Plugin] = []
     if rng.random() < 0.7:
         chain += [
             pedalboard.LowShelfFilter(rng.uniform(80, 500), rng.normal(0, 4)),
             pedalboard.HighShelfFilter(rng.uniform(1500, 6000), rng.normal(0, 5)),
-            _peak(rng, 200, 5000, -8, 8),
-            _peak(rng, 200, 5000, -5, 5),
+            _random_peak(rng, 200, 5000, -8, 8),
+            _random_peak(rng, 200, 5000, -5, 5),
         ]
     if rng.random() < 0.3:
         chain.append(pedalboard.HighpassFilter(rng.uniform(30, 250)))
@@ -189,14 +189,14 @@ def desk(sound: Array, rng: Rng) -> Array:
     if rng.random() < 0.35:
         sound = level(sound, 0.1)
         chain.append(pedalboard.Compressor(rng.uniform(-35, -15), rng.uniform(2, 8), rng.uniform(1, 30), 150))
-    return _run(chain, sound)
+    return _apply(chain, sound)
 
 
 def codec(sound: Array, rng: Rng) -> Array:
     """Encode and decode with a lossy codec, MP3 or Vorbis; parameters and result as for `amplifier`."""
     sound = level(sound, 0.15).clip(-1, 1)
     if rng.random() < 0.6:
-        return _run([pedalboard.MP3Compressor(rng.uniform(2, 9.5))], sound)
+        return _apply([pedalboard.MP3Compressor(rng.uniform(2, 9.5))], sound)
     coded = io.BytesIO()
     soundfile.write(coded, sound, SAMPLE_RATE, "VORBIS", format="OGG", compression_level=rng.uniform(0.5, 1))
     coded.seek(0)
@@ -236,11 +236,11 @@ def activity(sound: Array) -> float:
     return float(np.mean(power > power.max() * 10**-3.5)) if power.max() > 0 else 0.0
 
 
-def _peak(rng: Rng, low: float, high: float, least: float, most: float) -> pedalboard.Plugin:
+def _random_peak(rng: Rng, low: float, high: float, least: float, most: float) -> pedalboard.Plugin:
     """One band of an equaliser between `low` and `high` Hz, `least` to `most` dB."""
     centre = np.exp(rng.uniform(np.log(low), np.log(high)))
     return pedalboard.PeakFilter(centre, rng.uniform(least, most), rng.uniform(0.4, 2))
 
 
-def _run(chain: list[pedalboard.Plugin], sound: Array) -> Array:
+def _apply(chain: list[pedalboard.Plugin], sound: Array) -> Array:
     return np.asarray(pedalboard.Chain(chain)(sound, SAMPLE_RATE), np.float32) if chain else sound

@@ -27,7 +27,7 @@ RATE = 44_100
 TICKS = 480
 
 
-class Track:
+class MidiTrack:
     """Events of one MIDI channel at times in seconds, in any order."""
 
     def __init__(self, program: int, channel: int = 0) -> None:
@@ -53,7 +53,7 @@ class Track:
         self.send(end, "note_off", note=key)
 
 
-def render(tracks: list[Track], seconds: float, soundfont: Path) -> Audio:
+def render_tracks(tracks: list[MidiTrack], seconds: float, soundfont: Path) -> Audio:
     """Synthesize tracks to dry mono.
 
     Returns

@@ -25,7 +25,7 @@ from train.compose.notes import (
     trill,
     vibrato,
 )
-from train.compose.playing_techniques import Manner
+from train.compose.playing_techniques import PlayingTechniques
 
 SCALES: Final = (
     (0, 2, 4, 5, 7, 9, 11),
@@ -59,7 +59,7 @@ def scale(low: float, high: float, rng: Rng) -> npt.NDArray[np.int64]:
     return np.array([p for p in range(int(low) - 1, int(high) + 2) if (p - tonic) % 12 in steps] or [round(low)])
 
 
-def line(pitches: npt.NDArray[np.int64], rng: Rng, manner: Manner) -> Iterator[tuple[int, float]]:
+def line(pitches: npt.NDArray[np.int64], rng: Rng, techniques: PlayingTechniques) -> Iterator[tuple[int, float]]:
     """Invent a melody without an end.
 
     Parameters
@@ -68,7 +68,7 @@ def line(pitches: npt.NDArray[np.int64], rng: Rng, manner: Manner) -> Iterator[t
         What it may use, in MIDI and rising order.
     rng : np.random.Generator
         Where all choices come from.
-    manner : Manner
+    techniques : PlayingTechniques
         How often it is a run, a broken chord or held notes.
 
     Yields
@@ -79,9 +79,9 @@ def line(pitches: npt.NDArray[np.int64], rng: Rng, manner: Manner) -> Iterator[t
     where = int(rng.integers(len(pitches)))
     beat = np.exp(rng.uniform(np.log(0.11), np.log(0.9)))
     draw = rng.random()
-    if draw < manner.run + manner.arpeggio:
+    if draw < techniques.run + techniques.arpeggio:
         # Up and down in steps of one, or of two: every other note of a scale is a chord.
-        leap = 1 if draw < manner.run else 2
+        leap = 1 if draw < techniques.run else 2
         beat = rng.uniform(0.08, 0.16) * (1 if leap == 1 else rng.uniform(1, 2))
         step = leap
         while True:
@@ -89,7 +89,7 @@ def line(pitches: npt.NDArray[np.int64], rng: Rng, manner: Manner) -> Iterator[t
                 step = -step
             where = int(np.clip(where + step, 0, len(pitches) - 1))
             yield int(pitches[where]), float(beat * rng.choice([1, 1, 1, 1, 1, 1, 1, 1, 1, 4]))
-    if draw > 1 - manner.hold:
+    if draw > 1 - techniques.hold:
         while True:
             where = int(np.clip(where + np.round(rng.laplace(0, 1.6)), 0, len(pitches) - 1))
             yield int(pitches[where]), float(rng.uniform(0.8, 2.5))
@@ -100,7 +100,7 @@ def line(pitches: npt.NDArray[np.int64], rng: Rng, manner: Manner) -> Iterator[t
         yield int(pitches[where]), float(seconds)
 
 
-def melody(notes: Notes, rng: Rng, manner: Manner) -> Array:
+def melody(notes: Notes, rng: Rng, techniques: PlayingTechniques) -> Array:
     """Play one line through a scale.
 
     Parameters
@@ -109,7 +109,7 @@ def melody(notes: Notes, rng: Rng, manner: Manner) -> Array:
         What to play it with.
     rng : np.random.Generator
         Where all choices come from.
-    manner : Manner
+    techniques : PlayingTechniques
         What is done to the notes.
 
     Returns
@@ -125,17 +125,17 @@ def melody(notes: Notes, rng: Rng, manner: Manner) -> Array:
     detune = rng.normal(0, 0.15)
     depth = rng.uniform(0.05, 0.5) if rng.random() < 0.5 else 0.0
     connected = rng.random() < 0.8
-    pluck = rng.uniform(0.04, 0.25) if rng.random() < manner.pizzicato else 0.0
-    second = str(rng.choice(["thirds", "sixths", "open"])) if rng.random() < manner.double else ""
-    tremolo = rng.uniform(9, 13) if rng.random() < manner.tremolo else 0.0
+    pluck = rng.uniform(0.04, 0.25) if rng.random() < techniques.pizzicato else 0.0
+    second = str(rng.choice(["thirds", "sixths", "open"])) if rng.random() < techniques.double else ""
+    tremolo = rng.uniform(9, 13) if rng.random() < techniques.tremolo else 0.0
     ring = 0.12 if rng.random() < 0.75 else 0.4  # s; how long the releases may be, as in a room
-    swelling = rng.uniform(3, 8) if rng.random() < manner.swell else 0.0
-    breathing = rng.random() < manner.breathe
+    swelling = rng.uniform(3, 8) if rng.random() < techniques.swell else 0.0
+    breathing = rng.random() < techniques.breathe
     inhale = time + rng.uniform(0.5, 4)
     breaths = []
     loudness = 0.0
     before = 0.0
-    for pitch, seconds in line(pitches, rng, manner):
+    for pitch, seconds in line(pitches, rng, techniques):
         if time >= end:
             break
         if breathing and time > inhale:
@@ -151,7 +151,7 @@ def melody(notes: Notes, rng: Rng, manner: Manner) -> Array:
             attack = rng.uniform(0.05, 0.2)
         curve = depth * vibrato(length, rng) if depth else np.zeros(length)
         if not pluck and not tremolo:
-            movement = ornament(length, seconds, before - pitch if before else 0.0, rng, manner)
+            movement = ornament(length, seconds, before - pitch if before else 0.0, rng, techniques)
             curve += np.pad(movement, (int(attack * SAMPLE_RATE), 0), mode="edge")[:length]  # nothing moves in advance
         sound = notes.sound(target, curve, rng)
         if second:
@@ -181,14 +181,14 @@ def melody(notes: Notes, rng: Rng, manner: Manner) -> Array:
             place(out, sound, time, min(held, end - time) + 0.03, attack, gain, release)
             before = pitch
         time += seconds
-    if rng.random() < manner.flutter:
+    if rng.random() < techniques.flutter:
         out = flutter(out, rng)
     if breaths and rng.random() < 0.5:
         _inhale(out, breaths, rng)
     return out
 
 
-def ornament(length: int, seconds: float, interval: float, rng: Rng, manner: Manner) -> Curve:
+def ornament(length: int, seconds: float, interval: float, rng: Rng, techniques: PlayingTechniques) -> Curve:
     """Choose what is done to the pitch of one note.
 
     Parameters
@@ -201,7 +201,7 @@ def ornament(length: int, seconds: float, interval: float, rng: Rng, manner: Man
         The note before, in semitones above this one; 0 if there is none.
     rng : np.random.Generator
         Where all choices come from.
-    manner : Manner
+    techniques : PlayingTechniques
         How often something is done.
 
     Returns
@@ -212,23 +212,23 @@ def ornament(length: int, seconds: float, interval: float, rng: Rng, manner: Man
     curve = np.zeros(length)
     draw = rng.random()
     neighbour = rng.choice([-2, -1, 1, 2], p=[0.1, 0.1, 0.4, 0.4])
-    if draw < manner.trill and seconds > 0.35:
+    if draw < techniques.trill and seconds > 0.35:
         return trill(length, neighbour, rng.uniform(10, 14))
-    draw -= manner.trill
-    if draw < manner.mordent and seconds > 0.25:
+    draw -= techniques.trill
+    if draw < techniques.mordent and seconds > 0.25:
         return trill(length, neighbour, rng.uniform(10, 14), int(rng.integers(1, 3)))
-    draw -= manner.mordent
-    if draw < manner.bend and seconds > 0.15:
+    draw -= techniques.mordent
+    if draw < techniques.bend and seconds > 0.15:
         tones = rng.choice([1, 2])
         if rng.random() < 0.5 and seconds > 0.4:
             return release_bend(length, tones, seconds, rng)
         return glide(length, -tones, rng.uniform(0.05, min(0.25, seconds)))
-    draw -= manner.bend
-    if draw < manner.glide and interval:
+    draw -= techniques.bend
+    if draw < techniques.glide and interval:
         curve += glide(length, np.clip(interval, -2.5, 2.5), rng.uniform(0.04, min(0.25, 0.04 + seconds / 2)))
-    elif 0 <= draw - manner.glide < manner.scoop:
+    elif 0 <= draw - techniques.glide < techniques.scoop:
         curve += glide(length, -rng.uniform(0.4, 1.3), rng.uniform(0.04, min(0.18, 0.04 + seconds / 2)))
-    if seconds > 0.3 and rng.random() < manner.fall:
+    if seconds > 0.3 and rng.random() < techniques.fall:
         drop = rng.uniform(0.12, 0.28)
         curve += fall(length, rng.uniform(0.8, 2.5), seconds - drop, drop)
     return curve

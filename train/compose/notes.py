@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from stream.recognition.mel import SAMPLE_RATE, WINDOW
-from train.compose.decoded_recordings import Tape
+from train.compose.decoded_recordings import DecodedRecordings
 
 Array = npt.NDArray[np.float32]
 Curve = npt.NDArray[np.float64]
@@ -22,16 +22,16 @@ class Notes:
 
     Parameters
     ----------
-    tape : Tape
+    decoded : DecodedRecordings
         Where they are recorded.
     numbers : list of int
         Which recordings; all of them have a pitch.
     """
 
-    def __init__(self, tape: Tape, numbers: list[int]) -> None:
-        self._tape = tape
+    def __init__(self, decoded: DecodedRecordings, numbers: list[int]) -> None:
+        self._decoded = decoded
         self._numbers = numbers
-        self.pitches = np.array([tape.recordings[i].midi for i in numbers], np.float64)
+        self.pitches = np.array([decoded.recordings[i].midi for i in numbers], np.float64)
         """MIDI, recording by recording."""
 
     @property
@@ -64,7 +64,7 @@ class Notes:
         interval = pitch - self.pitches[note]
         if abs(interval) > 2:
             interval = np.fmod(interval, 1.0)
-        return warp(self._tape.audio(self._numbers[note]), np.clip(curve + interval, -_TRUE, _TRUE))
+        return warp(self._decoded.audio(self._numbers[note]), np.clip(curve + interval, -_TRUE, _TRUE))
 
 
 def warp(sound: Array, semitones: npt.NDArray[np.floating]) -> Array:

@@ -14,7 +14,7 @@ from train.datasets.clips import SPLITS, Split
 
 # At least one source per instrument is never trained on: epoch, temperature and threshold are chosen on clips of these.
 # Where an instrument has one real player only, that player trains and what is left is held out.
-HELD_OUT: Final = frozenset(
+HELD_OUT_SOURCES: Final = frozenset(
     {
         ("clarinet", "generaluser_gs"),
         ("clarinet", "sms_tools"),
@@ -44,7 +44,7 @@ HELD_OUT: Final = frozenset(
 
 # A third side, for who wants a test that chose nothing: taken out of training only then, lest every model lose a tenth
 # of what it learns from. What is left to train on keeps a real player of every instrument.
-VALIDATED: Final = frozenset(
+VALIDATION_SOURCES: Final = frozenset(
     {
         ("clarinet", "tonejs_clarinet"),
         ("clean electric guitar", "gulmini"),
@@ -109,15 +109,15 @@ def read_pack(data: Path) -> list[Recording]:
     ConfigError
         If the manifest names anything outside ``training/``: validation files must never be trained on.
     """
-    return [row for row in _read(data / "training.csv") if row.instrument != _ROOM]
+    return [row for row in _read_manifest(data / "training.csv") if row.instrument != _ROOM]
 
 
 def read_rooms(data: Path) -> list[Recording]:
     """Room impulse responses of a data folder; an empty list where it has none."""
-    return [row for row in _read(data / "training.csv") if row.instrument == _ROOM]
+    return [row for row in _read_manifest(data / "training.csv") if row.instrument == _ROOM]
 
 
-def sides(pack: list[Recording], *, three_way: bool = False) -> dict[Split, list[Recording]]:
+def split_by_source(pack: list[Recording], *, three_way: bool = False) -> dict[Split, list[Recording]]:
     """Divide a pack by source.
 
     Parameters
@@ -125,8 +125,8 @@ def sides(pack: list[Recording], *, three_way: bool = False) -> dict[Split, list
     pack : list of Recording
         All recordings.
     three_way : bool
-        Whether there is a test side. If so, the held-out sources are that, and `VALIDATED` the validation side;
-        if not, the held-out sources are the validation side.
+        Whether there is a test side. If so, the held-out sources are that, and `VALIDATION_SOURCES` the validation
+        side; if not, the held-out sources are the validation side.
 
     Returns
     -------
@@ -135,15 +135,15 @@ def sides(pack: list[Recording], *, three_way: bool = False) -> dict[Split, list
     """
     divided: dict[Split, list[Recording]] = {side: [] for side in SPLITS}
     for row in pack:
-        divided[side_of(row.instrument, row.source, three_way=three_way)].append(row)
+        divided[split_of_source(row.instrument, row.source, three_way=three_way)].append(row)
     return divided
 
 
-def side_of(instrument: str, source: str, *, three_way: bool = False) -> Split:
-    """Side that a source is on; parameters as for `sides`."""
-    if (instrument, source) in HELD_OUT:
+def split_of_source(instrument: str, source: str, *, three_way: bool = False) -> Split:
+    """Side that a source is on; parameters as for `split_by_source`."""
+    if (instrument, source) in HELD_OUT_SOURCES:
         return "test" if three_way else "validation"
-    return "validation" if three_way and (instrument, source) in VALIDATED else "training"
+    return "validation" if three_way and (instrument, source) in VALIDATION_SOURCES else "training"
 
 
 def digest(rows: list[Recording]) -> str:
@@ -172,7 +172,7 @@ def fingerprint(data: Path, rows: list[Recording]) -> str:
     return state.hexdigest()[:16]
 
 
-def _read(manifest: Path) -> list[Recording]:
+def _read_manifest(manifest: Path) -> list[Recording]:
     try:
         with manifest.open(newline="", encoding="utf-8") as file:
             rows = list(csv.DictReader(file))

@@ -7,21 +7,21 @@ from typing import Final
 import numpy as np
 
 from stream.recognition.mel import SAMPLE_RATE, WINDOW
-from train.compose.chords import CHORDS, POWER_CHORDS, chords, hands, riff
-from train.compose.decoded_recordings import Tape
+from train.compose.chords import CHORDS, POWER_CHORDS, chords, riff, two_hands
+from train.compose.decoded_recordings import DecodedRecordings
 from train.compose.melodies import melody
 from train.compose.notes import Array, Notes, Rng, place, vibrato, warp
-from train.compose.playing_techniques import MANNERS, Manner
+from train.compose.playing_techniques import TECHNIQUES, PlayingTechniques
 
 _LONG_SECONDS: Final = 2.4  # unpitched recordings of at least this length are playing, not single notes
 
 
-def extract(tape: Tape, recording: int, rng: Rng, *, tune: bool = False) -> Array:
+def excerpt(decoded: DecodedRecordings, recording: int, rng: Rng, *, tune: bool = False) -> Array:
     """Cut a window out of real playing, a little faster or slower.
 
     Parameters
     ----------
-    tape : Tape
+    decoded : DecodedRecordings
         Where it is recorded.
     recording : int
         Which recording.
@@ -35,7 +35,7 @@ def extract(tape: Tape, recording: int, rng: Rng, *, tune: bool = False) -> Arra
     np.ndarray [shape=(65536,), dtype=float32]
         The extract; shorter recordings begin somewhere inside the window.
     """
-    sound = tape.audio(recording)
+    sound = decoded.audio(recording)
     spare = len(sound) - int(WINDOW * 1.13)
     if spare > 0:
         start = int(rng.integers(spare))
@@ -61,12 +61,12 @@ def extract(tape: Tape, recording: int, rng: Rng, *, tune: bool = False) -> Arra
     return out
 
 
-def pattern(tape: Tape, hits: list[int], rng: Rng) -> Array:
+def repeat_pattern(decoded: DecodedRecordings, hits: list[int], rng: Rng) -> Array:
     """Repeat a bar of unpitched sounds: drums, claps, syllables.
 
     Parameters
     ----------
-    tape : Tape
+    decoded : DecodedRecordings
         Where they are recorded.
     hits : list of int
         Recordings of one source.
@@ -85,7 +85,7 @@ def pattern(tape: Tape, hits: list[int], rng: Rng) -> Array:
     levels = 10 ** (rng.uniform(-15, 0, len(kit)) / 20)
     offset = rng.uniform(0, 2)
     for hit, row, level in zip(kit, grid, levels, strict=True):
-        sound = warp(tape.audio(int(hit)), np.full(len(tape.audio(int(hit))), rng.uniform(-2, 2)))
+        sound = warp(decoded.audio(int(hit)), np.full(len(decoded.audio(int(hit))), rng.uniform(-2, 2)))
         for beat in range(48):
             if row[beat % 16]:
                 at = beat * step - offset + rng.normal(0, 0.004)
@@ -93,14 +93,14 @@ def pattern(tape: Tape, hits: list[int], rng: Rng) -> Array:
     return out
 
 
-def sequence(tape: Tape, recordings: list[int], rng: Rng) -> Array:
+def play_in_sequence(decoded: DecodedRecordings, recordings: list[int], rng: Rng) -> Array:
     """Play recordings of unknown pitch one after the other: syllables, single notes, words; arguments as above."""
     out = np.zeros(WINDOW, np.float32)
     time = -rng.uniform(0, 0.8)
     pause = rng.uniform(-0.08, 0.2)
     shift = rng.uniform(-1, 1)
     while time < WINDOW / SAMPLE_RATE:
-        sound = tape.audio(int(rng.choice(recordings)))
+        sound = decoded.audio(int(rng.choice(recordings)))
         curve = shift + np.round(rng.normal(0, 1.5)).clip(-3, 3) + rng.uniform(0, 0.3) * vibrato(len(sound), rng)
         sound = warp(sound, curve)
         seconds = min(len(sound) / SAMPLE_RATE, rng.uniform(0.3, 3))
@@ -109,12 +109,12 @@ def sequence(tape: Tape, recordings: list[int], rng: Rng) -> Array:
     return out
 
 
-def play(tape: Tape, recordings: list[int], rng: Rng) -> Array:
+def play_source(decoded: DecodedRecordings, recordings: list[int], rng: Rng) -> Array:
     """Play one source in whichever way suits what it holds.
 
     Parameters
     ----------
-    tape : Tape
+    decoded : DecodedRecordings
         Where it is recorded.
     recordings : list of int
         All recordings of one source.
@@ -126,30 +126,30 @@ def play(tape: Tape, recordings: list[int], rng: Rng) -> Array:
     np.ndarray [shape=(65536,), dtype=float32]
         A phrase.
     """
-    rows = tape.recordings
+    rows = decoded.recordings
     instrument = rows[recordings[0]].instrument
     pitched = [i for i in recordings if rows[i].midi is not None]
     long = [i for i in recordings if rows[i].midi is None and rows[i].seconds >= _LONG_SECONDS]
     if instrument in {"drums", "percussion", "loops and one-shots"}:
-        return pattern(tape, recordings, rng)
+        return repeat_pattern(decoded, recordings, rng)
     if long and rng.random() < sum(rows[i].seconds for i in long) / sum(rows[i].seconds for i in recordings):
         weights = np.array([rows[i].seconds for i in long])
         chosen = int(rng.choice(long, p=weights / weights.sum()))
         chanted = instrument == "female singer" and rows[chosen].source.startswith("utau")
-        return extract(tape, chosen, rng, tune=chanted and rng.random() < 0.8)
+        return excerpt(decoded, chosen, rng, tune=chanted and rng.random() < 0.8)
     if len(pitched) < 3:
-        return sequence(tape, recordings, rng)
-    notes = Notes(tape, pitched)
-    manner = MANNERS.get(instrument, Manner())
+        return play_in_sequence(decoded, recordings, rng)
+    notes = Notes(decoded, pitched)
+    techniques = TECHNIQUES.get(instrument, PlayingTechniques())
     share = {"piano": 0.7, "organ": 0.6, "acoustic guitar": 0.5, "string section": 0.5}.get(instrument, 0.0)
     if instrument.endswith("electric guitar") and rng.random() < 0.4:
         if rng.random() < 0.45:
             return riff(notes, rng)
         return chords(notes, rng, CHORDS if rng.random() < 0.25 else POWER_CHORDS)
     if instrument == "piano" and rng.random() < 0.35:
-        return hands(notes, rng)
+        return two_hands(notes, rng)
     if rng.random() < share:
         sound = chords(notes, rng)
         together = rng.random() < 0.5
-        return sound + melody(notes, rng, manner) * np.float32(rng.uniform(0.5, 1.5)) if together else sound
-    return melody(notes, rng, manner)
+        return sound + melody(notes, rng, techniques) * np.float32(rng.uniform(0.5, 1.5)) if together else sound
+    return melody(notes, rng, techniques)

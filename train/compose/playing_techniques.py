@@ -7,7 +7,7 @@ from typing import Final
 
 
 @dataclass(frozen=True, slots=True)
-class Manner:
+class PlayingTechniques:
     """Shares of phrases or notes in which something is done to an instrument."""
 
     # Of phrases.
@@ -41,19 +41,23 @@ class Manner:
     """A string pulled up, and in half of the cases let down again."""
 
 
-_WIND: Final = Manner(breathe=0.9, swell=0.5)
+_WIND: Final = PlayingTechniques(breathe=0.9, swell=0.5)
 _REED: Final = replace(_WIND, run=0.12, arpeggio=0.12, trill=0.05, mordent=0.03, glide=0.02, scoop=0.02)
 _BRASS: Final = replace(_WIND, hold=0.08, trill=0.01, scoop=0.04, fall=0.04, flutter=0.04)
-_BOWED: Final = Manner(
+_BOWED: Final = PlayingTechniques(
     hold=0.15, arpeggio=0.1, pizzicato=0.25, double=0.15, tremolo=0.06, swell=0.6, trill=0.05, mordent=0.03, glide=0.12
 )
-_VOICE: Final = Manner(hold=0.1, run=0.03, arpeggio=0.03, breathe=0.95, swell=0.6, glide=0.3, scoop=0.15, fall=0.05)
+_VOICE: Final = PlayingTechniques(
+    hold=0.1, run=0.03, arpeggio=0.03, breathe=0.95, swell=0.6, glide=0.3, scoop=0.15, fall=0.05
+)
 _SAXOPHONE: Final = replace(_REED, trill=0.02, glide=0.05, scoop=0.14, fall=0.05, flutter=0.08)
-_ELECTRIC: Final = Manner(run=0.15, hold=0.15, double=0.08, tremolo=0.05, trill=0.02, mordent=0.03, glide=0.1, bend=0.2)
-_PLUCKED: Final = Manner(arpeggio=0.3, tremolo=0.02, mordent=0.02, glide=0.03)
+_ELECTRIC: Final = PlayingTechniques(
+    run=0.15, hold=0.15, double=0.08, tremolo=0.05, trill=0.02, mordent=0.03, glide=0.1, bend=0.2
+)
+_PLUCKED: Final = PlayingTechniques(arpeggio=0.3, tremolo=0.02, mordent=0.02, glide=0.03)
 
 # Relatives have the same manners, lest a trill tell the eight from what is unknown.
-MANNERS: Final = {
+TECHNIQUES: Final = {
     "violin": _BOWED,
     "viola": _BOWED,
     "cello": _BOWED,
@@ -74,6 +78,6 @@ MANNERS: Final = {
     "clean electric guitar": _ELECTRIC,
     "acoustic guitar": _PLUCKED,
     "mandolin": replace(_PLUCKED, tremolo=0.3),
-    "bass": Manner(glide=0.05),
+    "bass": PlayingTechniques(glide=0.05),
 }
 """Who plays how; the others play as `Manner()` does."""

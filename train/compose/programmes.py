@@ -57,7 +57,7 @@ class Programmes(Protocol):
         """Make a minute of one player."""
 
 
-def chain(phrases: Iterator[Array], length: int) -> Array:
+def crossfade(phrases: Iterator[Array], length: int) -> Array:
     """Join phrases with cross-fades of 60 ms to a stretch that sounds from its first moment on.
 
     Parameters
@@ -90,7 +90,7 @@ def chain(phrases: Iterator[Array], length: int) -> Array:
     return out
 
 
-def join(parts: list[tuple[str, Array]]) -> Programme:
+def concatenate(parts: list[tuple[str, Array]]) -> Programme:
     """Lay stretches one behind the other.
 
     Parameters

@@ -22,14 +22,14 @@ import soxr
 from stream.errors import ConfigError, RuntimeMissingError, SourceError
 from stream.recognition.mel import SAMPLE_RATE
 from train.compose import fluidsynth
-from train.compose.sound_fonts import FONTS, PARTS, Font, Part
+from train.compose.sound_fonts import FONTS, PROGRAM_NOTES, ProgramNotes, SoundFont
 
 log = logging.getLogger(__name__)
 
 _HELD: Final = 2.5  # s a key is down
 _SLOT: Final = 3.7  # s from one key to the next: whatever still rings then is cut
 _FADE: Final = 0.03  # s of fading before that
-_TOGETHER: Final = 150  # notes in one run of FluidSynth, which takes 8 s to load a compressed font
+_NOTES_PER_RUN: Final = 150  # notes in one run of FluidSynth, which takes 8 s to load a compressed font
 _PEAK: Final = 0.7  # as everything in the pack
 _SILENT: Final = 1e-4  # a rendering that never gets louder holds nothing
 _AUDIBLE: Final = 10 ** (-50 / 20)  # of the peak: what is trimmed at both ends is softer
@@ -43,7 +43,7 @@ _Row = dict[str, str]
 
 
 @dataclass(frozen=True, slots=True)
-class Rendered:
+class RenderedSource:
     """What a pack holds of one font."""
 
     source: str
@@ -61,7 +61,9 @@ class Rendered:
         )
 
 
-def render(data: Path, out: Path, fonts: Sequence[Font] = FONTS, parts: Sequence[Part] = PARTS) -> tuple[Rendered, ...]:
+def render_pack(
+    data: Path, out: Path, fonts: Sequence[SoundFont] = FONTS, parts: Sequence[ProgramNotes] = PROGRAM_NOTES
+) -> tuple[RenderedSource, ...]:
     """Make a pack of another one and of rendered notes.
 
     What is there already stays, so a second call does nothing. The notes are the same on every call; only the serial
@@ -73,14 +75,14 @@ def render(data: Path, out: Path, fonts: Sequence[Font] = FONTS, parts: Sequence
         The pack, which is left as it is: its training folders and rooms are linked, its validation clips are not.
     out : Path
         The new pack: nothing yet, an empty folder or one that was made by this function.
-    fonts : sequence of Font
+    fonts : sequence of SoundFont
         What to render from. Notes of other fonts that are in `out` already stay there.
-    parts : sequence of Part
+    parts : sequence of ProgramNotes
         What to render.
 
     Returns
     -------
-    tuple of Rendered
+    tuple of RenderedSource
         One for each font.
 
     Raises
@@ -107,12 +109,12 @@ def render(data: Path, out: Path, fonts: Sequence[Font] = FONTS, parts: Sequence
     _write(out / "training.csv", table + _lines(added))
     _write(out / _STATE, (json.dumps(state, indent=1, sort_keys=True) + "\n").encode())
     return tuple(
-        Rendered(font.source, len(rows[font.source]), int(str(state[font.source]["silent"])), font in stale)
+        RenderedSource(font.source, len(rows[font.source]), int(str(state[font.source]["silent"])), font in stale)
         for font in fonts
     )
 
 
-def summary(out: Path) -> str:
+def summarise_pack(out: Path) -> str:
     """Count the notes and seconds of every instrument and rendered source of a pack, one line for each."""
     _, rows = _state(out)
     notes: Counter[tuple[str, str]] = Counter()
@@ -131,17 +133,17 @@ def summary(out: Path) -> str:
 class _Note:
     """One rendering."""
 
-    part: Part
+    part: ProgramNotes
     key: int
     velocity: int
     chord: tuple[int, ...]
 
-    def original(self, font: Font) -> str:
+    def original(self, font: SoundFont) -> str:
         keys = "+".join(str(self.key + interval) for interval in self.chord)
         return f"{font.file.stem} {self.part.program:03} {self.part.name} {keys} velocity {self.velocity}"
 
 
-def _notes(font: Font, parts: Sequence[Part]) -> list[_Note]:
+def _notes(font: SoundFont, parts: Sequence[ProgramNotes]) -> list[_Note]:
     return [
         _Note(part, key, velocity, chord)
         for part in parts
@@ -152,20 +154,20 @@ def _notes(font: Font, parts: Sequence[Part]) -> list[_Note]:
     ]
 
 
-def _path(note: _Note, font: Font) -> str:
+def _path(note: _Note, font: SoundFont) -> str:
     """Name a note's file, relative to the pack, by all that determines the note."""
     told = f"{font.source} {note.original(font)} {_HELD} {_SLOT} {_PEAK}"
     name = hashlib.sha256(told.encode()).hexdigest()[:10]
     return f"training/{note.part.instrument.replace(' ', '_')}/{font.source}/{name}.ogg"
 
 
-def _plan(font: Font, parts: Sequence[Part]) -> str:
+def _plan(font: SoundFont, parts: Sequence[ProgramNotes]) -> str:
     """Digest of all that is to be rendered of a font."""
     plan = [font.licence, *(_path(note, font) for note in _notes(font, parts))]
     return hashlib.sha256(json.dumps(plan).encode()).hexdigest()[:16]
 
 
-def _require(fonts: Sequence[Font]) -> None:
+def _require(fonts: Sequence[SoundFont]) -> None:
     if fonts and shutil.which("fluidsynth") is None:
         raise RuntimeMissingError("rendering needs the fluidsynth command; install the Debian package fluidsynth")
     for font in fonts:
@@ -210,14 +212,16 @@ def _link(data: Path, out: Path, rows: Sequence[_Row]) -> None:
         link.symlink_to(target)
 
 
-def _render_font(font: Font, parts: Sequence[Part], out: Path, before: Sequence[_Row]) -> tuple[list[_Row], int]:
+def _render_font(
+    font: SoundFont, parts: Sequence[ProgramNotes], out: Path, before: Sequence[_Row]
+) -> tuple[list[_Row], int]:
     """Write a font's notes that are not there yet, and return the rows of all and how many were silent."""
     notes = {_path(note, font): note for note in _notes(font, parts)}
     rows = {row["path"]: row for row in before if row["path"] in notes and (out / row["path"]).is_file()}
     missing = [(path, note) for path, note in notes.items() if path not in rows]
-    for first in range(0, len(missing), _TOGETHER):
-        some = missing[first : first + _TOGETHER]
-        for (path, note), sound in zip(some, _play(font, [note for _, note in some]), strict=True):
+    for first in range(0, len(missing), _NOTES_PER_RUN):
+        some = missing[first : first + _NOTES_PER_RUN]
+        for (path, note), sound in zip(some, _render_notes(font, [note for _, note in some]), strict=True):
             if len(sound):
                 rows[path] = _save(path, note, sound, font, out)
         log.info("%s: %d of %d notes", font.source, first + len(some), len(missing))
@@ -227,16 +231,16 @@ def _render_font(font: Font, parts: Sequence[Part], out: Path, before: Sequence[
     return [rows[path] for path in notes if path in rows], len(notes) - len(rows)
 
 
-def _play(font: Font, notes: Sequence[_Note]) -> Iterator[_Audio]:
+def _render_notes(font: SoundFont, notes: Sequence[_Note]) -> Iterator[_Audio]:
     """Render notes in a row; yield each alone at `SAMPLE_RATE`, trimmed, nothing for a silent one."""
-    track = fluidsynth.Track(notes[0].part.program)
+    track = fluidsynth.MidiTrack(notes[0].part.program)
     for place, note in enumerate(notes):
         start = place * _SLOT
         track.send(start, "program_change", program=note.part.program)
         for interval in note.chord:
             track.note(start, start + _HELD, note.key + interval, note.velocity)
         track.control(start + _SLOT - _FADE / 3, 120, 0)  # all sound off
-    whole = fluidsynth.render([track], len(notes) * _SLOT, font.file)
+    whole = fluidsynth.render_tracks([track], len(notes) * _SLOT, font.file)
     size = round(_SLOT * SAMPLE_RATE)
     mono = soxr.resample(whole, fluidsynth.RATE, SAMPLE_RATE)
     fade = round(_FADE * SAMPLE_RATE)
@@ -257,7 +261,7 @@ def _trimmed(sound: _Audio) -> _Audio:
     return kept * (_PEAK / peak) if len(kept) >= _SHORTEST * SAMPLE_RATE else sound[:0]
 
 
-def _save(path: str, note: _Note, sound: _Audio, font: Font, out: Path) -> _Row:
+def _save(path: str, note: _Note, sound: _Audio, font: SoundFont, out: Path) -> _Row:
     """Write a note as Ogg Vorbis, and return its row."""
     (out / path).parent.mkdir(parents=True, exist_ok=True)
     with soundfile.SoundFile(out / path, "w", SAMPLE_RATE, 1, format="OGG", subtype="VORBIS") as file:

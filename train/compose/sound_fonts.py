@@ -16,7 +16,7 @@ _POWER_CHORDS: Final = ((0, 7), (0, 7, 12))
 
 
 @dataclass(frozen=True, slots=True)
-class Font:
+class SoundFont:
     """A sound font, and what a pack has to know of it."""
 
     source: str
@@ -30,7 +30,7 @@ class Font:
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
+class ProgramNotes:
     """What is rendered of one General MIDI program."""
 
     instrument: str
@@ -53,7 +53,7 @@ FONTS: Final = (
     # Its winds, solo strings and guitars are Fluid's samples programmed anew, its grand piano is Splendid Grand's and
     # its strings are VSCO 2's: what the pack holds out or validates with of those must not come in by this door, and
     # what differs from Fluid's in nothing but that it is mono comes from there.
-    Font(
+    SoundFont(
         "musescore_general",
         Path("/usr/share/sounds/sf3/MuseScore_General.sf3"),
         "musescore-general-soundfont",
@@ -61,7 +61,7 @@ FONTS: Final = (
         programs=(16, 19, 24, 25, 32, 33, 34, 40, 56, 66, 71, 73),
     ),
     # Its own samples. The driven guitars are single periods repeated, a buzz, and the pianos' loops can be heard.
-    Font(
+    SoundFont(
         "timgm6mb",
         Path("/usr/share/sounds/sf2/TimGM6mb.sf2"),
         "timgm6mb-soundfont",
@@ -69,44 +69,44 @@ FONTS: Final = (
         programs=(16, 19, 24, 25, 26, 27, 32, 33, 34, 40, 42, 48, 56, 57, 59, 60, 65, 66, 67, 68, 71, 73),
     ),
     # The pack has most of this font already, as the source fluidr3_gm, but neither these nor any power chord.
-    Font("fluidr3_more", fluidsynth.SOUNDFONT, "fluid-soundfont-gm", "MIT", programs=(1, 2, 26, 27, 29, 30, 59)),
+    SoundFont("fluidr3_more", fluidsynth.SOUNDFONT, "fluid-soundfont-gm", "MIT", programs=(1, 2, 26, 27, 29, 30, 59)),
 )
 """The fonts, by the names of their sources."""
 
-PARTS: Final = (
-    Part("trumpet", 56, "trumpet", 54, 84, 2, _SOFT_TO_LOUD),
-    Part("trumpet", 59, "muted trumpet", 54, 84, 2, _SOFT_TO_LOUD),
-    Part("tenor saxophone", 66, "tenor saxophone", 44, 76, 2, _SOFT_TO_LOUD),
-    Part("other saxophone", 65, "alto saxophone", 49, 81),
-    Part("other saxophone", 67, "baritone saxophone", 36, 69),
-    Part("violin", 40, "violin", 55, 100, 2, _SOFT_TO_LOUD),
-    Part("distorted electric guitar", 30, "distortion guitar", 40, 86, 2, _SOFT_TO_LOUD),
-    Part("distorted electric guitar", 30, "distortion guitar", 40, 62, 2, _SOFT_TO_LOUD, _POWER_CHORDS),
-    Part("distorted electric guitar", 29, "overdriven guitar", 40, 86, 2, _SOFT_TO_LOUD),
-    Part("distorted electric guitar", 29, "overdriven guitar", 40, 62, 2, _SOFT_TO_LOUD, _POWER_CHORDS),
-    Part("clean electric guitar", 26, "jazz guitar", 40, 84),
-    Part("clean electric guitar", 27, "clean guitar", 40, 84),
-    Part("clarinet", 71, "clarinet", 50, 91, 2, _SOFT_TO_LOUD),
-    Part("flute", 73, "flute", 60, 96, 2, _SOFT_TO_LOUD),
-    Part("piano", 1, "bright piano", 22, 106, 2, _SOFT_TO_LOUD),
-    Part("piano", 2, "electric grand", 22, 106, 2, _SOFT_TO_LOUD),
-    Part("cello", 42, "cello", 36, 76),
-    Part("trombone", 57, "trombone", 40, 72),
-    Part("french horn", 60, "french horn", 41, 77),
-    Part("oboe", 68, "oboe", 58, 90),
-    Part("organ", 16, "drawbar organ", 36, 96),
-    Part("organ", 19, "church organ", 36, 96),
-    Part("acoustic guitar", 24, "nylon guitar", 40, 84),
-    Part("acoustic guitar", 25, "steel guitar", 40, 84),
-    Part("string section", 48, "strings", 36, 96),
-    Part("bass", 32, "acoustic bass", 28, 60),
-    Part("bass", 33, "fingered bass", 28, 60),
-    Part("bass", 34, "picked bass", 28, 60),
+PROGRAM_NOTES: Final = (
+    ProgramNotes("trumpet", 56, "trumpet", 54, 84, 2, _SOFT_TO_LOUD),
+    ProgramNotes("trumpet", 59, "muted trumpet", 54, 84, 2, _SOFT_TO_LOUD),
+    ProgramNotes("tenor saxophone", 66, "tenor saxophone", 44, 76, 2, _SOFT_TO_LOUD),
+    ProgramNotes("other saxophone", 65, "alto saxophone", 49, 81),
+    ProgramNotes("other saxophone", 67, "baritone saxophone", 36, 69),
+    ProgramNotes("violin", 40, "violin", 55, 100, 2, _SOFT_TO_LOUD),
+    ProgramNotes("distorted electric guitar", 30, "distortion guitar", 40, 86, 2, _SOFT_TO_LOUD),
+    ProgramNotes("distorted electric guitar", 30, "distortion guitar", 40, 62, 2, _SOFT_TO_LOUD, _POWER_CHORDS),
+    ProgramNotes("distorted electric guitar", 29, "overdriven guitar", 40, 86, 2, _SOFT_TO_LOUD),
+    ProgramNotes("distorted electric guitar", 29, "overdriven guitar", 40, 62, 2, _SOFT_TO_LOUD, _POWER_CHORDS),
+    ProgramNotes("clean electric guitar", 26, "jazz guitar", 40, 84),
+    ProgramNotes("clean electric guitar", 27, "clean guitar", 40, 84),
+    ProgramNotes("clarinet", 71, "clarinet", 50, 91, 2, _SOFT_TO_LOUD),
+    ProgramNotes("flute", 73, "flute", 60, 96, 2, _SOFT_TO_LOUD),
+    ProgramNotes("piano", 1, "bright piano", 22, 106, 2, _SOFT_TO_LOUD),
+    ProgramNotes("piano", 2, "electric grand", 22, 106, 2, _SOFT_TO_LOUD),
+    ProgramNotes("cello", 42, "cello", 36, 76),
+    ProgramNotes("trombone", 57, "trombone", 40, 72),
+    ProgramNotes("french horn", 60, "french horn", 41, 77),
+    ProgramNotes("oboe", 68, "oboe", 58, 90),
+    ProgramNotes("organ", 16, "drawbar organ", 36, 96),
+    ProgramNotes("organ", 19, "church organ", 36, 96),
+    ProgramNotes("acoustic guitar", 24, "nylon guitar", 40, 84),
+    ProgramNotes("acoustic guitar", 25, "steel guitar", 40, 84),
+    ProgramNotes("string section", 48, "strings", 36, 96),
+    ProgramNotes("bass", 32, "acoustic bass", 28, 60),
+    ProgramNotes("bass", 33, "fingered bass", 28, 60),
+    ProgramNotes("bass", 34, "picked bass", 28, 60),
 )
 """What can be rendered of a font; no fiddle, whose samples are the violin's in all three."""
 
 
-def fonts_of(files: Sequence[Path]) -> tuple[Font, ...]:
+def find_fonts(files: Sequence[Path]) -> tuple[SoundFont, ...]:
     """Find what is known of sound font files.
 
     Parameters
@@ -116,7 +116,7 @@ def fonts_of(files: Sequence[Path]) -> tuple[Font, ...]:
 
     Returns
     -------
-    tuple of Font
+    tuple of SoundFont
         With these files.
 
     Raises

@@ -14,7 +14,8 @@ from train.compose.pack import Recording
 from train.datasets.labels import INSTRUMENTS
 
 Rng = np.random.Generator
-Maker = tuple[str, str]  # instrument, source
+InstrumentSource = tuple[str, str]
+"""An instrument, and a source that plays it."""
 
 # A saxophone is a saxophone for whoever watches the stage, and only 66 real notes are a tenor's. Its sisters help out
 # in its own range: a soprano's high notes are too much like a clarinet's.
@@ -74,17 +75,17 @@ _BAND: Final = ("drums", "bass", "acoustic guitar", "clean electric guitar", "or
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
+class ClipPlan:
     """What a clip will be."""
 
     label: str
     name: str
     """What plays: an instrument, or what sounds like nothing that can be named."""
-    makers: tuple[Maker, ...]
+    sources: tuple[InstrumentSource, ...]
     """(Instrument, source) pairs that play it; several for a band, none for noise."""
 
 
-class Cast:
+class SourceSelection:
     """Who can play in clips of one side of the split.
 
     Parameters
@@ -132,31 +133,33 @@ class Cast:
         self._others = available, weights / weights.sum()
         self._backing = [name for name in _BACKING if name == "band" or self._sources[name]]
 
-    def plan(self, rng: Rng) -> Plan:
+    def plan(self, rng: Rng) -> ClipPlan:
         """Choose a label, and who plays it."""
         label = str(rng.choice(self._labels, p=self._shares))
         if label != "unknown":
-            return Plan(label, label, (self._player(label, rng),))
+            return ClipPlan(label, label, (self._player(label, rng),))
         names, weights = self._others
         name = names[rng.choice(len(names), p=weights)]
-        return Plan(label, name, (self._player(name, rng),) if name in self._players else self._makers(name, rng))
+        return ClipPlan(
+            label, name, (self._player(name, rng),) if name in self._players else self._draw_sources(name, rng)
+        )
 
-    def accompaniment(self, name: str, rng: Rng) -> Plan:
+    def accompaniment(self, name: str, rng: Rng) -> ClipPlan:
         """Choose who plays behind `name`: mostly a band, now and then another of the eight."""
         if rng.random() < 0.2:
             others = list(self._players)
             other = others[rng.integers(len(others))]
             if other != name:
-                return Plan("unknown", other, (self._player(other, rng),))
+                return ClipPlan("unknown", other, (self._player(other, rng),))
         backing = self._backing[rng.integers(len(self._backing))]
-        return Plan("unknown", backing, self._makers(backing, rng))
+        return ClipPlan("unknown", backing, self._draw_sources(backing, rng))
 
-    def recordings(self, maker: Maker) -> list[int]:
+    def recordings(self, chosen: InstrumentSource) -> list[int]:
         """Numbers of the recordings that a source plays an instrument with."""
-        instrument, source = maker
+        instrument, source = chosen
         return self._sources[instrument][source]
 
-    def _choices(self, label: str) -> tuple[list[Maker], npt.NDArray[np.float64]]:
+    def _choices(self, label: str) -> tuple[list[InstrumentSource], npt.NDArray[np.float64]]:
         """(Instrument, source) pairs that play a label, and their probabilities."""
         names = [label] + [name for name, plays in self._played_as.items() if plays == label]
         pairs = [(name, source) for name in names for source in self._sources[name]]
@@ -171,11 +174,11 @@ class Cast:
         sister = 0.5 if instrument == "other saxophone" else 1.0
         return float(sister * _RENDERED.get(source, 1.0) * seconds**0.45)
 
-    def _player(self, label: str, rng: Rng) -> Maker:
+    def _player(self, label: str, rng: Rng) -> InstrumentSource:
         pairs, weights = self._players[label]
         return pairs[rng.choice(len(pairs), p=weights)]
 
-    def _makers(self, name: str, rng: Rng) -> tuple[Maker, ...]:
+    def _draw_sources(self, name: str, rng: Rng) -> tuple[InstrumentSource, ...]:
         """Who plays what is not one of the eight: a source of it, some of the band, or nobody for noise."""
         if name == "noise":
             return ()
@@ -183,7 +186,7 @@ class Cast:
             parts = [part for part in _BAND if self._sources[part]]
             count = min(len(parts), int(rng.integers(2, 4)))
             chosen = rng.choice(parts, size=count, replace=False).tolist() if parts else []
-            return tuple(maker for part in chosen for maker in self._makers(part, rng))
+            return tuple(source for part in chosen for source in self._draw_sources(part, rng))
         sources = list(self._sources[name])
         weights = np.array([self._weight(name, source) for source in sources])
         return ((name, sources[rng.choice(len(sources), p=weights / weights.sum())]),)

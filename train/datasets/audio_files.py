@@ -27,7 +27,7 @@ _ENDLESS: Final = 2**62  # frames that libsndfile gives for a stream whose end i
 
 
 @dataclass(frozen=True, slots=True)
-class Files:
+class AudioFileDataset:
     """A data set whose clips are windows of audio files; it implements `train.datasets.clips.Dataset`.
 
     Parameters
@@ -94,7 +94,7 @@ class Files:
         return window
 
 
-def windows(path: Path) -> int:
+def count_windows(path: Path) -> int:
     """How many clips an audio file is cut to.
 
     Parameters
@@ -120,13 +120,13 @@ def windows(path: Path) -> int:
     return max(1, full + (2 * rest >= WINDOW * rate))
 
 
-def cut(clip: Clip) -> list[Clip]:
+def window_clips(clip: Clip) -> list[Clip]:
     """All windows of the file that a clip names, each as a clip."""
     assert clip.path is not None
-    return [replace(clip, number=number) for number in range(windows(clip.path))]
+    return [replace(clip, number=number) for number in range(count_windows(clip.path))]
 
 
-def ordered(labels: set[str]) -> tuple[str, ...]:
+def label_order(labels: set[str]) -> tuple[str, ...]:
     """Labels by name, `unknown` last."""
     return tuple(sorted(labels, key=lambda label: (label == _UNKNOWN, label)))
 
@@ -180,13 +180,13 @@ def _reserved(clips: Sequence[Clip]) -> list[Clip]:
         home = path.resolve().parent
         if home.name == "validation":
             if home not in listed:
-                listed[home] = _listed(home.with_suffix(".csv"))
+                listed[home] = _listed_files(home.with_suffix(".csv"))
             if path.resolve() in listed[home]:
                 kept.add(path)
     return [clip for clip in clips if clip.path in kept]
 
 
-def _listed(table: Path) -> frozenset[Path]:
+def _listed_files(table: Path) -> frozenset[Path]:
     if not table.is_file():
         return frozenset()
     try:

@@ -24,7 +24,7 @@ STEPS: Final = 255
 
 
 @dataclass(frozen=True, slots=True)
-class Content:
+class FileContent:
     """Which content a file has."""
 
     size: int
@@ -35,7 +35,7 @@ class Content:
 
 
 @dataclass(frozen=True, slots=True)
-class Task:
+class FeatureTask:
     """Clips with the same content; one of them is to be computed."""
 
     key: bytes
@@ -44,7 +44,7 @@ class Task:
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
+class FeatureResult:
     """What came of a task."""
 
     key: bytes
@@ -56,17 +56,17 @@ class Outcome:
     """Why clips could not be read, by number, where none could."""
 
 
-def contents(_: Dataset, paths: list[Path]) -> list[tuple[Path, Content | str]]:
+def digest_files(_: Dataset, paths: list[Path]) -> list[tuple[Path, FileContent | str]]:
     """Digest files: each with its content, or with one line that says why it cannot be read."""
     return [(path, _content(path)) for path in paths]
 
 
-def outcomes(dataset: Dataset, tasks: list[Task]) -> list[Outcome]:
+def compute_features(dataset: Dataset, tasks: list[FeatureTask]) -> list[FeatureResult]:
     """Compute the features of clips."""
     return [_outcome(dataset, task) for task in tasks]
 
 
-def stamp(path: Path) -> tuple[int, int] | None:
+def size_and_time(path: Path) -> tuple[int, int] | None:
     """Size of a file in bytes and time of its last change in ns; None where there is none."""
     try:
         status = path.stat()
@@ -103,19 +103,19 @@ def window_features(audio: Array) -> Features:
     return quantise(mel.features(_window(audio), WINDOW))
 
 
-def _content(path: Path) -> Content | str:
-    before = stamp(path)
+def _content(path: Path) -> FileContent | str:
+    before = size_and_time(path)
     try:
         with path.open("rb") as file:
             digest = hashlib.file_digest(file, "sha256").hexdigest()
     except OSError as error:
         return f"cannot read {path}: {error.strerror}"
-    if before is None or stamp(path) != before:
+    if before is None or size_and_time(path) != before:
         return f"cannot read {path}: it changes meanwhile"
-    return Content(*before, digest)
+    return FileContent(*before, digest)
 
 
-def _outcome(dataset: Dataset, task: Task) -> Outcome:
+def _outcome(dataset: Dataset, task: FeatureTask) -> FeatureResult:
     errors = {}
     for number, clip in task.clips:
         try:
@@ -123,8 +123,8 @@ def _outcome(dataset: Dataset, task: Task) -> Outcome:
         except SourceError as error:
             errors[number] = str(error)
         else:
-            return Outcome(task.key, window_features(audio), measure_level(audio)[0], {})
-    return Outcome(task.key, None, 0.0, errors)
+            return FeatureResult(task.key, window_features(audio), measure_level(audio)[0], {})
+    return FeatureResult(task.key, None, 0.0, errors)
 
 
 def _window(audio: Array) -> Array:

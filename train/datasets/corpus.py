@@ -20,11 +20,11 @@ from tqdm.contrib.logging import logging_redirect_tqdm
 from stream.errors import ConfigError
 from stream.recognition.mel import PARAMETERS
 from stream.recognition.settings import GATE
-from train.datasets import clip_features as measure
-from train.datasets.clip_features import Task
+from train.datasets import clip_features
+from train.datasets.clip_features import FeatureTask
 from train.datasets.clips import SPLITS, Clip, Dataset, Split
-from train.datasets.feature_cache import Cache, Features
-from train.worker_pool import Crew
+from train.datasets.feature_cache import FeatureCache, Features
+from train.worker_pool import WorkerPool
 
 log = logging.getLogger(__name__)
 
@@ -57,7 +57,7 @@ class Corpus:
     """Of the labels, and of every clip's content and label, in order."""
     keys: tuple[bytes, ...]
     """Where the cache has the clips."""
-    cache: Cache
+    cache: FeatureCache
 
     def __len__(self) -> int:
         return len(self.clips)
@@ -138,17 +138,17 @@ def extract(
     """
     if processes < 1:
         raise ConfigError(f"processes is {processes}; expected 1 or more")
-    store = Cache(cache)
+    store = FeatureCache(cache)
     clips = [clip for clip in dataset.clips if clip.split in splits]
-    with logging_redirect_tqdm(), Crew(dataset, processes) as crew:
-        bars = _Bars(progress)
-        contents, reasons = _contents(clips, store, crew, bars)
+    with logging_redirect_tqdm(), WorkerPool(dataset, processes) as pool:
+        bars = _ProgressBars(progress)
+        contents, reasons = _digest_files(clips, store, pool, bars)
         keys = {
             number: _key(contents[clip.path] if clip.path else dataset.digest, clip.number)
             for number, clip in enumerate(clips)
             if number not in reasons
         }
-        computed = _compute(clips, keys, reasons, store, crew, bars)
+        computed = _compute_missing(clips, keys, reasons, store, pool, bars)
     levels = store.levels(keys.values())
     for number, key in keys.items():
         if number not in reasons and levels[key] < GATE:
@@ -168,8 +168,8 @@ def extract(
     return Extraction(corpora, skipped, computed)
 
 
-def _contents(
-    clips: list[Clip], store: Cache, crew: Crew[Dataset], bars: _Bars
+def _digest_files(
+    clips: list[Clip], store: FeatureCache, pool: WorkerPool[Dataset], bars: _ProgressBars
 ) -> tuple[dict[Path, str], dict[int, str]]:
     """Digests of the files' contents, and why clips have none, by number. Only new and changed files are read."""
     numbers: dict[Path, list[int]] = defaultdict(list)
@@ -178,13 +178,15 @@ def _contents(
             numbers[clip.path].append(number)
     digests: dict[Path, str] = {}
     for path in numbers:
-        stamp = measure.stamp(path)
+        stamp = clip_features.size_and_time(path)
         if stamp and (known := store.content(path, *stamp)):
             digests[path] = known
     reasons: dict[int, str] = {}
     unread = [path for path in numbers if path not in digests]
-    for contents in bars.follow(crew.run(measure.contents, _chunks(unread, _FILES)), len(unread), "reading", "file"):
-        fresh = {path: content for path, content in contents if isinstance(content, measure.Content)}
+    for contents in bars.follow(
+        pool.run(clip_features.digest_files, _chunks(unread, _FILES)), len(unread), "reading", "file"
+    ):
+        fresh = {path: content for path, content in contents if isinstance(content, clip_features.FileContent)}
         store.remember((path, content.size, content.modified, content.digest) for path, content in fresh.items())
         digests.update((path, content.digest) for path, content in fresh.items())
         for path, content in contents:
@@ -194,19 +196,26 @@ def _contents(
     return digests, reasons
 
 
-def _compute(
-    clips: list[Clip], keys: dict[int, bytes], reasons: dict[int, str], store: Cache, crew: Crew[Dataset], bars: _Bars
+def _compute_missing(
+    clips: list[Clip],
+    keys: dict[int, bytes],
+    reasons: dict[int, str],
+    store: FeatureCache,
+    pool: WorkerPool[Dataset],
+    bars: _ProgressBars,
 ) -> int:
     """Compute what the cache lacks, add to `reasons` what cannot be read, and return how many clips that were."""
     numbers: dict[bytes, list[int]] = defaultdict(list)
     for number, key in keys.items():
         numbers[key].append(number)
     cached = store.levels(numbers)
-    tasks = [Task(key, tuple((n, clips[n]) for n in numbers[key])) for key in numbers if key not in cached]
+    tasks = [FeatureTask(key, tuple((n, clips[n]) for n in numbers[key])) for key in numbers if key not in cached]
     log.info("features of %d clips are in the cache, those of %d are not", len(cached), len(tasks))
     computed = 0
     said: set[str] = set()
-    for outcomes in bars.follow(crew.run(measure.outcomes, _chunks(tasks, _CHUNK)), len(tasks), "computing", "clip"):
+    for outcomes in bars.follow(
+        pool.run(clip_features.compute_features, _chunks(tasks, _CHUNK)), len(tasks), "computing", "clip"
+    ):
         good = [(o.key, o.level, o.features) for o in outcomes if o.features is not None]
         store.add(good)
         computed += len(good)
@@ -219,7 +228,7 @@ def _compute(
     return computed
 
 
-def _corpus(labels: tuple[str, ...], entries: list[tuple[Clip, bytes]], store: Cache) -> Corpus:
+def _corpus(labels: tuple[str, ...], entries: list[tuple[Clip, bytes]], store: FeatureCache) -> Corpus:
     targets = np.array([labels.index(clip.label) for clip, _ in entries], np.int64)
     clips, keys = tuple(clip for clip, _ in entries), tuple(key for _, key in entries)
     digest = hashlib.sha256(json.dumps(labels).encode() + targets.tobytes() + b"".join(keys)).hexdigest()
@@ -235,7 +244,7 @@ def _chunks(items: list[Item], size: int) -> list[list[Item]]:
     return [items[start : start + size] for start in range(0, len(items), size)]
 
 
-class _Bars:
+class _ProgressBars:
     """Progress bars, where somebody sees them."""
 
     def __init__(self, shown: bool) -> None:

@@ -18,7 +18,7 @@ from stream.recognition.mel import FRAMES, N_MELS
 
 Features = npt.NDArray[np.uint8]
 
-NAME: Final = "features.sqlite"
+FILE_NAME: Final = "features.sqlite"
 """The file's name in the cache folder."""
 
 _TABLES: Final = """
@@ -26,11 +26,11 @@ CREATE TABLE IF NOT EXISTS features (key BLOB PRIMARY KEY, level REAL NOT NULL, 
 CREATE TABLE IF NOT EXISTS files (path BLOB PRIMARY KEY, size INTEGER, modified INTEGER, content TEXT NOT NULL);
 """
 _BATCH: Final = 500  # keys in one query
-_PATIENCE: Final = 60.0  # s that one process waits for another's transaction, which takes milliseconds
+_LOCK_TIMEOUT: Final = 60.0  # s that one process waits for another's transaction, which takes milliseconds
 _DAMAGED: Final = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_FORMAT, sqlite3.SQLITE_ERROR}
 
 
-class Cache:
+class FeatureCache:
     """Features of clips by key, and the digests of files that were read before.
 
     Every method may be called from any thread at any time. A transaction is complete on disk or not there at all,
@@ -51,7 +51,7 @@ class Cache:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
-        self._path = folder / NAME
+        self._path = folder / FILE_NAME
         # As many connections as threads were at it at once. Not one for each thread: TensorFlow's come and go.
         self._idle: list[sqlite3.Connection] = []
         try:
@@ -63,8 +63,8 @@ class Cache:
     def __del__(self) -> None:
         self.close()
 
-    def __reduce__(self) -> tuple[type[Cache], tuple[Path]]:
-        return Cache, (self._folder,)
+    def __reduce__(self) -> tuple[type[FeatureCache], tuple[Path]]:
+        return FeatureCache, (self._folder,)
 
     def levels(self, keys: Iterable[bytes]) -> dict[bytes, float]:
         """Find which clips are here.
@@ -149,7 +149,7 @@ class Cache:
 
     def _create(self) -> None:
         """Make the tables. Another process may be at it: switching the journal does not wait for locks by itself."""
-        deadline = time.monotonic() + _PATIENCE
+        deadline = time.monotonic() + _LOCK_TIMEOUT
         with self._connected() as connection:
             while True:
                 try:
@@ -162,7 +162,7 @@ class Cache:
                     time.sleep(0.02)
 
     def _open(self) -> sqlite3.Connection:
-        connection = sqlite3.connect(self._path, timeout=_PATIENCE, check_same_thread=False)
+        connection = sqlite3.connect(self._path, timeout=_LOCK_TIMEOUT, check_same_thread=False)
         connection.execute("PRAGMA synchronous = NORMAL")  # with WAL, safe against kills without a sync each time
         return connection
 

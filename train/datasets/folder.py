@@ -11,9 +11,9 @@ from typing import Final
 import soundfile
 
 from stream.errors import ConfigError
-from train.datasets.audio_files import Files, cut, keep_validation, ordered
+from train.datasets.audio_files import AudioFileDataset, keep_validation, label_order, window_clips
 from train.datasets.clips import Clip
-from train.datasets.splits import divided
+from train.datasets.splits import divide_clips
 
 # The second line is audio that libsndfile cannot decode: it is named as unreadable rather than overlooked.
 _SUFFIXES: Final = frozenset(
@@ -25,7 +25,7 @@ _SUFFIXES: Final = frozenset(
 _logger = logging.getLogger(__name__)
 
 
-def folder(root: Path, *, seed: int = 0) -> Files:
+def read_folder(root: Path, *, seed: int = 0) -> AudioFileDataset:
     """Read a folder that has a folder of audio per class, cut to clips and split by recording.
 
     A recording is a file directly in the folder of its class, or all that is in a sub-folder there. Sub-folders of the
@@ -41,7 +41,7 @@ def folder(root: Path, *, seed: int = 0) -> Files:
 
     Returns
     -------
-    Files
+    AudioFileDataset
         Labels by name, ``unknown`` last.
 
     Raises
@@ -53,15 +53,15 @@ def folder(root: Path, *, seed: int = 0) -> Files:
         raise ConfigError(f"no folder {root}: expected one with a folder of audio per class")
     clips: list[Clip] = []
     for home in sorted(path for path in root.iterdir() if path.is_dir() and not path.name.startswith(".")):
-        found = [clip for path in _audio(home) for clip in cut(_clip(home, path))]
+        found = [clip for path in _audio(home) for clip in window_clips(_clip(home, path))]
         if not found:
             _logger.warning("%s holds no audio and is left aside", home)
         clips += found
-    labels = ordered({clip.label for clip in clips})
+    labels = label_order({clip.label for clip in clips})
     if len(labels) < 2:
         held = f"only {labels[0]!r} does" if labels else "none does"
         raise ConfigError(f"expected two or more folders with audio in {root}, one per class, but {held}")
-    return Files(root.resolve().name, labels, keep_validation(divided(clips, seed=seed)))
+    return AudioFileDataset(root.resolve().name, labels, keep_validation(divide_clips(clips, seed=seed)))
 
 
 def _audio(home: Path) -> Iterator[Path]:

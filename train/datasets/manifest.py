@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Final, cast
 
 from stream.errors import ConfigError, SourceError
-from train.datasets.audio_files import Files, cut, keep_validation, ordered
+from train.datasets.audio_files import AudioFileDataset, keep_validation, label_order, window_clips
 from train.datasets.clips import SPLITS, Clip, Split
-from train.datasets.splits import divided
+from train.datasets.splits import divide_clips
 
 Row = dict[str, str]
 
@@ -20,14 +20,14 @@ _RECORDING: Final = {"recording": "recording", "track_id": "track", "source": "s
 _ROOM: Final = "room impulse response"
 
 
-def manifest(table: Path, *, instruments: Sequence[str] | None = None, seed: int = 0) -> Files:
+def read_manifest(table: Path, *, instruments: Sequence[str] | None = None, seed: int = 0) -> AudioFileDataset:
     """Read a manifest: a CSV table with a row for each audio file, such as the pack's.
 
     Columns are ``path``, relative to the table's folder; ``instrument`` or ``label``; what the file is a part of:
     ``recording``, else ``track_id``, else ``source`` (one player: nobody is heard on two sides), else the file is a
     recording of its own; and optionally ``split`` or ``subset``, ``source`` and ``licence``. Other columns do not
     matter. Files are cut to clips. Without a split in the table, recordings are divided by
-    `train.datasets.splits.divide`. Rows
+    `train.datasets.splits.divide_recordings`. Rows
     of room impulse responses are left aside, and files that are for validation only are in that split whatever the
     table says.
 
@@ -42,7 +42,7 @@ def manifest(table: Path, *, instruments: Sequence[str] | None = None, seed: int
 
     Returns
     -------
-    Files
+    AudioFileDataset
         Labels by name, ``unknown`` last.
 
     Raises
@@ -60,14 +60,14 @@ def manifest(table: Path, *, instruments: Sequence[str] | None = None, seed: int
         for line, row in _rows(table)
         if row["label"] != _ROOM and (wanted is None or row["label"] in wanted)
     ]
-    labels = ordered({row["label"] for _, row in listed})
+    labels = label_order({row["label"] for _, row in listed})
     if wanted is not None and (absent := sorted(wanted.difference(labels))):
         raise ConfigError(f"{table} has no rows of {', '.join(absent)}")
     if len(labels) < 2:
         raise ConfigError(f"expected two or more labels in {table}, got {' '.join(labels) or 'none'}")
     splits = _splits(table, listed)
-    clips = [clip for _, row in listed for clip in cut(_clip(table, row))]
-    return Files(table.stem, labels, keep_validation(clips if splits else divided(clips, seed=seed)))
+    clips = [clip for _, row in listed for clip in window_clips(_clip(table, row))]
+    return AudioFileDataset(table.stem, labels, keep_validation(clips if splits else divide_clips(clips, seed=seed)))
 
 
 def _rows(table: Path) -> Iterator[tuple[int, Row]]:

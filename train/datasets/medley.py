@@ -9,22 +9,22 @@ from pathlib import Path
 from typing import Final, Literal
 
 from stream.errors import ConfigError
-from train.datasets.audio_files import Files, keep_validation
+from train.datasets.audio_files import AudioFileDataset, keep_validation
 from train.datasets.clips import SPLITS, Clip, Split
 from train.datasets.labels import INSTRUMENTS
-from train.datasets.medley_files import official
-from train.datasets.splits import divide, shuffled
+from train.datasets.medley_files import read_official_clips
+from train.datasets.splits import divide_recordings, seeded_order
 
 Division = Literal["official", "study"]
 
-STUDY: Final[dict[Split, int]] = {"training": 367, "validation": 362}
+STUDY_CLIPS: Final[dict[Split, int]] = {"training": 367, "validation": 362}
 """The study's clips of an instrument: for four instruments 1468 to train and 1448 to validate (it names 1446)."""
 
 # Where an instrument has few clips, 15 % of them stay for the test.
 _STUDY_SHARES: Final = (0.425, 0.425, 0.15)
 
 
-def medley(
+def read_medley(
     home: Path,
     instruments: Sequence[str] = INSTRUMENTS,
     *,
@@ -32,7 +32,7 @@ def medley(
     cap: int | None = None,
     balanced: bool = False,
     seed: int = 0,
-) -> Files:
+) -> AudioFileDataset:
     """Read Medley-solos-DB as mirdata lays it out; a recording is a track.
 
     The division ``study`` mixes the official splits: of each instrument up to 367 clips train and 362 validate, drawn
@@ -56,7 +56,7 @@ def medley(
 
     Returns
     -------
-    Files
+    AudioFileDataset
         Labels in the data set's order, which is by name.
 
     Raises
@@ -75,24 +75,26 @@ def medley(
         raise ConfigError(f"division {division!r}: expected official or study")
     if cap is not None and cap < 1:
         raise ConfigError(f"cap {cap}: expected one clip or more")
-    clips = [clip for clip in official(home) if clip.label in labels]
+    clips = [clip for clip in read_official_clips(home) if clip.label in labels]
     if division == "study":
-        clips = _as_studied(clips, seed)
-    return Files(f"Medley-solos-DB, {division} splits", labels, keep_validation(_capped(clips, cap, balanced, seed)))
+        clips = _divide_as_study(clips, seed)
+    return AudioFileDataset(
+        f"Medley-solos-DB, {division} splits", labels, keep_validation(_capped(clips, cap, balanced, seed))
+    )
 
 
-def _as_studied(clips: Sequence[Clip], seed: int) -> list[Clip]:
+def _divide_as_study(clips: Sequence[Clip], seed: int) -> list[Clip]:
     tracks: defaultdict[str, list[Clip]] = defaultdict(list)
     for clip in clips:
         tracks[clip.recording].append(clip)
     counts = {track: Counter(clip.label for clip in held) for track, held in tracks.items()}
-    sides = divide(counts, seed=seed, shares=_STUDY_SHARES)
-    room = {(label, split): most for label in {clip.label for clip in clips} for split, most in STUDY.items()}
+    sides = divide_recordings(counts, seed=seed, shares=_STUDY_SHARES)
+    room = {(label, split): most for label in {clip.label for clip in clips} for split, most in STUDY_CLIPS.items()}
     drawn = []
-    for track in shuffled(tracks, seed):
+    for track in seeded_order(tracks, seed):
         place = (tracks[track][0].label, sides[track])
         if room.get(place):
-            taken = _some(tracks[track], room[place], seed)
+            taken = _draw(tracks[track], room[place], seed)
             room[place] -= len(taken)
             drawn += [replace(clip, split=sides[track]) for clip in taken]
         else:
@@ -108,10 +110,10 @@ def _capped(clips: Sequence[Clip], cap: int | None, balanced: bool, seed: int) -
     if balanced:
         for (split, _), held in groups.items():
             most[split] = min(most[split], len(held))
-    return [clip for (split, _), held in sorted(groups.items()) for clip in _some(held, most[split], seed)]
+    return [clip for (split, _), held in sorted(groups.items()) for clip in _draw(held, most[split], seed)]
 
 
-def _some(clips: Sequence[Clip], most: int, seed: int) -> list[Clip]:
+def _draw(clips: Sequence[Clip], most: int, seed: int) -> list[Clip]:
     """Clips drawn by chance, whatever order they come in."""
     by_name = {str(clip.path and clip.path.name): clip for clip in clips}
-    return [by_name[name] for name in shuffled(by_name, seed)[:most]]
+    return [by_name[name] for name in seeded_order(by_name, seed)[:most]]

@@ -24,7 +24,7 @@ _LICENCE: Final = "CC BY 4.0"
 
 
 @dataclass(frozen=True, slots=True)
-class Validation:
+class ChecksumResult:
     """What mirdata's validation found in a home of the data set."""
 
     files: int
@@ -38,7 +38,7 @@ class Validation:
         return f"{sound} of {self.files} files are sound, {len(self.missing)} missing, {len(self.corrupt)} corrupt"
 
 
-def download(home: Path) -> None:
+def download_medley(home: Path) -> None:
     """Download Medley-solos-DB with mirdata: some gigabytes, checked against the published checksums.
 
     What is there already stays. mirdata keeps its index within its own package; a copy in `home` makes the folder
@@ -66,7 +66,7 @@ def download(home: Path) -> None:
         raise SourceError(f"cannot download Medley-solos-DB to {home}: {' '.join(str(error).split())}") from error
 
 
-def validate(home: Path) -> Validation:
+def verify_checksums(home: Path) -> ChecksumResult:
     """Compare every file of a home with the published checksums, by mirdata; a progress bar goes to the standard error.
 
     Parameters
@@ -76,7 +76,7 @@ def validate(home: Path) -> Validation:
 
     Returns
     -------
-    Validation
+    ChecksumResult
         Which files are missing, and which are not the published ones.
 
     Raises
@@ -89,11 +89,11 @@ def validate(home: Path) -> Validation:
     with _quiet():  # it would log every path
         missing, corrupt = (_paths(found) for found in dataset.validate(verbose=True))
     if len(missing) == files:
-        raise SourceError(_silent(home))
-    return Validation(files, missing, corrupt)
+        raise SourceError(_no_audio(home))
+    return ChecksumResult(files, missing, corrupt)
 
 
-def official(home: Path) -> list[Clip]:
+def read_official_clips(home: Path) -> list[Clip]:
     """Read all clips of a home, in their official splits; a recording is a track.
 
     Parameters
@@ -104,7 +104,7 @@ def official(home: Path) -> list[Clip]:
     Returns
     -------
     list of Clip
-        What the index lists, in its order. Single files may be missing; `validate` finds them.
+        What the index lists, in its order. Single files may be missing; `verify_checksums` finds them.
 
     Raises
     ------
@@ -115,14 +115,14 @@ def official(home: Path) -> list[Clip]:
         annotations = _dataset(Path(adapted))
         annotations.index_path = _dataset(home).index_path
         track_ids = _track_ids(annotations, home)
-        _adapt(home / _TABLE, Path(adapted) / _TABLE)
+        _copy_table(home / _TABLE, Path(adapted) / _TABLE)
         try:
             tracks = [annotations.track(track_id) for track_id in track_ids]
             clips = [_clip(track, home / Path(track.audio_path).relative_to(adapted)) for track in tracks]
         except (AttributeError, KeyError, TypeError, ValueError) as error:
             raise SourceError(f"{home / _TABLE} is not the table of Medley-solos-DB: {error!r}") from error
     if not any(clip.path is not None and clip.path.is_file() for clip in clips):
-        raise SourceError(_silent(home))
+        raise SourceError(_no_audio(home))
     return clips
 
 
@@ -168,7 +168,7 @@ def _track_ids(dataset: Any, home: Path) -> list[str]:
         ) from error
 
 
-def _adapt(table: Path, copy: Path) -> None:
+def _copy_table(table: Path, copy: Path) -> None:
     """Copy the table for mirdata, which reads a column ``song_id`` where some editions say ``track_id``."""
     try:
         with table.open(newline="", encoding="utf-8-sig") as file:
@@ -189,5 +189,5 @@ def _clip(track: Any, path: Path) -> Clip:
     return Clip(track.instrument, f"track {track.song_id}", track.subset, "Medley-solos-DB", _LICENCE, path, 0)
 
 
-def _silent(home: Path) -> str:
+def _no_audio(home: Path) -> str:
     return f"no audio of Medley-solos-DB in {home / 'audio'}: download it first"

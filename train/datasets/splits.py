@@ -23,7 +23,7 @@ _GAIN: Final = 1e-6  # of squared shares: what is not worth another round
 _logger = logging.getLogger(__name__)
 
 
-def shuffled(names: Iterable[str], seed: int) -> list[str]:
+def seeded_order(names: Iterable[str], seed: int) -> list[str]:
     """Order names by chance, whatever order they come in.
 
     Parameters
@@ -41,7 +41,7 @@ def shuffled(names: Iterable[str], seed: int) -> list[str]:
     return sorted(names, key=lambda name: hashlib.blake2b(f"{seed} {name}".encode(), digest_size=16).digest())
 
 
-def divide(
+def divide_recordings(
     recordings: Mapping[str, Mapping[str, int]], *, seed: int = 0, shares: tuple[float, float, float] = SHARES
 ) -> dict[str, Split]:
     """Divide recordings among training, validation and test, each as a whole.
@@ -67,23 +67,23 @@ def divide(
         The split of each recording.
     """
     sides = _Sides(recordings, shares)
-    order = shuffled(recordings, seed)
+    order = seeded_order(recordings, seed)
     for recording in order:
         sides.place(recording, min(range(len(SPLITS)), key=lambda side: sides.gain({recording: side})))
     neighbours = _neighbours(recordings, order)
-    while sum(_improved(sides, recording, neighbours[recording]) for recording in order):
+    while sum(_improve(sides, recording, neighbours[recording]) for recording in order):
         pass
     for label, lacking in sides.lacking():
         _logger.warning("%s has too few recordings (%d): none for %s", label, sides.count(label), " and ".join(lacking))
     return {recording: SPLITS[sides.of[recording]] for recording in sorted(recordings)}
 
 
-def divided(clips: Sequence[Clip], *, seed: int = 0) -> tuple[Clip, ...]:
-    """Put each clip in the split that `divide` gives its recording."""
+def divide_clips(clips: Sequence[Clip], *, seed: int = 0) -> tuple[Clip, ...]:
+    """Put each clip in the split that `divide_recordings` gives its recording."""
     recordings: defaultdict[str, defaultdict[str, int]] = defaultdict(lambda: defaultdict(int))
     for clip in clips:
         recordings[clip.recording][clip.label] += 1
-    sides = divide(recordings, seed=seed)
+    sides = divide_recordings(recordings, seed=seed)
     return tuple(replace(clip, split=sides[clip.recording]) for clip in clips)
 
 
@@ -179,7 +179,7 @@ def _neighbours(recordings: Mapping[str, Mapping[str, int]], order: Sequence[str
     }
 
 
-def _improved(sides: _Sides, recording: str, others: Sequence[str]) -> bool:
+def _improve(sides: _Sides, recording: str, others: Sequence[str]) -> bool:
     """Make the best change that starts with this recording; False where none is worth it."""
     here = sides.of[recording]
     changes = [{recording: side} for side in range(len(SPLITS)) if side != here]

@@ -10,7 +10,7 @@ from train.datasets.audio_files import refuse_validation
 from train.datasets.clips import SPLITS, Clip, Dataset, Split
 
 
-def trainable(dataset: Dataset) -> Dataset:
+def require_trainable(dataset: Dataset) -> Dataset:
     """Check that a data set may be trained on, and that it can be.
 
     Returns
@@ -24,11 +24,11 @@ def trainable(dataset: Dataset) -> Dataset:
         When a clip is for validation only, or a label has no clip to train or to validate with.
     """
     refuse_validation(dataset.clips)
-    require(dataset.labels, dataset.clips)
+    require_clips(dataset.labels, dataset.clips)
     return dataset
 
 
-def require(labels: Sequence[str], clips: Sequence[Clip], splits: Sequence[Split] = SPLITS[:2]) -> None:
+def require_clips(labels: Sequence[str], clips: Sequence[Clip], splits: Sequence[Split] = SPLITS[:2]) -> None:
     """Require clips of every label in every one of some splits, or raise ConfigError that names what lacks."""
     counts = Counter((clip.split, clip.label) for clip in clips)
     lacking = [f"{label} ({split})" for split in splits for label in labels if not counts[split, label]]

@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from stream.errors import ConfigError
 from train.datasets.clips import Clip
-from train.evaluation.clip_predictions import Served
+from train.evaluation.clip_predictions import ClipPredictions
 
 Floats = npt.NDArray[np.floating]
 
@@ -87,12 +87,14 @@ class Agreement:
         return "\n".join(lines)
 
 
-def agree(heard: Served, clips: Sequence[Clip], original: Floats, labels: Sequence[str]) -> Agreement:
+def measure_agreement(
+    heard: ClipPredictions, clips: Sequence[Clip], original: Floats, labels: Sequence[str]
+) -> Agreement:
     """Compare what the service says of clips with what the float network does.
 
     Parameters
     ----------
-    heard : Served
+    heard : ClipPredictions
         What the service says; its silent clips are left out, since no model judged them.
     clips : sequence of Clip
         Clips that the float network judged; those that are in both are compared.

@@ -13,31 +13,31 @@ import numpy as np
 
 from stream.recognition.bundle import Bundle
 from train import atomic_file
-from train.compose.clip_programmes import Montage
-from train.compose.composed_programmes import Stage
-from train.data_settings import Data
+from train.compose.clip_programmes import ClipProgrammes
+from train.compose.composed_programmes import ComposedProgrammes
+from train.data_settings import DataSettings
 from train.datasets.clips import Clip, Dataset, Split
 from train.datasets.corpus import Corpora
 from train.datasets.labels import LABELS
-from train.evaluation.agreement import Agreement, agree
-from train.evaluation.clip_evaluation import evaluate
-from train.evaluation.clip_predictions import Served
-from train.evaluation.clip_result import Result, score
+from train.evaluation.agreement import Agreement, measure_agreement
+from train.evaluation.clip_evaluation import evaluate_clips
+from train.evaluation.clip_predictions import ClipPredictions
+from train.evaluation.clip_result import ClipResult, score_clips
 from train.evaluation.metrics import Calibration, softmax
-from train.evaluation.network_logits import outputs
-from train.evaluation.programme_evaluation import follow
-from train.evaluation.programme_result import Timing
-from train.evaluation.real_clips import look, looked
-from train.evaluation.rejection import Rejection, acceptance, rejections
+from train.evaluation.network_logits import network_logits
+from train.evaluation.programme_evaluation import evaluate_programmes
+from train.evaluation.programme_result import ProgrammeResult
+from train.evaluation.real_clips import describe_looks, log_look
+from train.evaluation.rejection import Rejection, acceptance_threshold, count_rejections
 
 log = logging.getLogger(__name__)
 
-ORDERS: Final = 3
+REAL_CLIP_ORDERS: Final = 3
 """Orders of the real clips in a row, each a programme of all of them."""
 
 
 @dataclass(frozen=True, slots=True)
-class Further:
+class ExtraMeasurements:
     """What to measure besides the clips of a data set."""
 
     cache: Path
@@ -51,28 +51,28 @@ class Further:
 
 
 @dataclass(frozen=True, slots=True)
-class Measured:
+class BundleEvaluation:
     """How a bundle does through the service's recognizer."""
 
-    results: tuple[Result, ...]
+    results: tuple[ClipResult, ...]
     """The most telling first: of the test clips, where there are any, then of the validation clips."""
-    heard: tuple[Served, ...]
+    heard: tuple[ClipPredictions, ...]
     """What the results are of."""
-    floats: tuple[Result, ...]
+    floats: tuple[ClipResult, ...]
     """Of the float network, on the same clips."""
     agreement: Agreement
     """Of the two, on all of them."""
     rejections: tuple[Rejection, ...] = ()
     """What passes as an instrument, where there are clips of none."""
-    timings: tuple[Timing, ...] = ()
+    programme_results: tuple[ProgrammeResult, ...] = ()
     """Of continuous programmes."""
-    real: Result | None = None
+    real: ClipResult | None = None
     """Of the real clips."""
     looks: int = 0
     """How often the real clips were looked at by now; 0 where they were not for this."""
 
     @property
-    def shown(self) -> tuple[Result, ...]:
+    def shown(self) -> tuple[ClipResult, ...]:
         """Results of the int8 model, the most telling first: of the real clips, where there are any."""
         return (self.real, *self.results) if self.real else self.results
 
@@ -83,8 +83,8 @@ class Measured:
             figures["validation_looks"] = self.looks
         if self.rejections:
             figures["rejection"] = [rejection.figures() for rejection in self.rejections]
-        if self.timings:
-            figures["programmes"] = {timing.name: timing.figures() for timing in self.timings}
+        if self.programme_results:
+            figures["programmes"] = {timing.name: timing.figures() for timing in self.programme_results}
         return figures
 
     def save(self, folder: Path) -> None:
@@ -96,84 +96,92 @@ class Measured:
             **{key: value for key, value in self.figures().items() if key not in {result.name for result in results}},
         }
         if self.looks:
-            figures["validation_note"] = looked(self.looks)
-        atomic_file.replace(
+            figures["validation_note"] = describe_looks(self.looks)
+        atomic_file.write_atomically(
             folder / "evaluation.json", (json.dumps(figures, indent=1, ensure_ascii=False) + "\n").encode()
         )
 
 
-def measure(
-    data: Data,
+def evaluate_bundle(
+    data: DataSettings,
     bundle: Bundle,
     model: keras.Model,
     dataset: Dataset,
     corpora: Corpora,
     processes: int = 1,
-    further: Further | None = None,
-    accepting: Served | None = None,
-) -> Measured:
+    extra: ExtraMeasurements | None = None,
+    accepting: ClipPredictions | None = None,
+) -> BundleEvaluation:
     """Score a bundle as the service runs it, and compare it with the float network, on all that it did not learn.
 
     The threshold that accepts 9 in 10 of the instruments' clips is chosen on the validation clips, like the bundle's
     own ones, for all other clips too; or on what was said of other clips, if `accepting` is that.
     """
     channels = bundle.channels
-    results: list[Result] = []
-    heard: list[Served] = []
+    results: list[ClipResult] = []
+    heard: list[ClipPredictions] = []
     clips: list[Clip] = []
-    floats: list[Result] = []
+    floats: list[ClipResult] = []
     probabilities = []
     rule = Calibration(bundle.temperature, bundle.thresholds)
     splits: tuple[Split, ...] = ("test", "validation")
     for split in splits:
         corpus = corpora[split]
         if len(corpus):
-            result, told = evaluate(called(data, split), bundle, dataset, corpus.clips, processes)
+            result, told = evaluate_clips(name_clips(data, split), bundle, dataset, corpus.clips, processes)
             results.append(result)
             heard.append(told)
             clips += corpus.clips
-            probabilities.append(softmax(outputs(model, corpus, channels), bundle.temperature))
+            probabilities.append(softmax(network_logits(model, corpus, channels), bundle.temperature))
             labels = [clip.label for clip in corpus.clips]
-            floats.append(score(f"{result.name}, float network", bundle.instruments, labels, probabilities[-1], rule))
-    everything = Served(
+            floats.append(
+                score_clips(f"{result.name}, float network", bundle.instruments, labels, probabilities[-1], rule)
+            )
+    everything = ClipPredictions(
         heard[0].labels,
         tuple(clip for told in heard for clip in told.clips),
         np.concatenate([told.probabilities for told in heard]),
         np.concatenate([told.silent for told in heard]),
         tuple(skipped for told in heard for skipped in told.skipped),
     )
-    agreement = agree(everything, clips, np.concatenate(probabilities), dataset.labels)
-    threshold = acceptance(bundle, accepting or heard[-1])
+    agreement = measure_agreement(everything, clips, np.concatenate(probabilities), dataset.labels)
+    threshold = acceptance_threshold(bundle, accepting or heard[-1])
     judged = list(zip(results, heard, strict=True))
-    timings = _composed(data, bundle, further, processes) if further else []
+    programme_results = _evaluate_composed(data, bundle, extra, processes) if extra else []
     real, looks = None, 0
-    if further and further.real:
+    if extra and extra.real:
         log.info("listening to the real clips: a look, which is logged")
-        looks = look(further.cache, bundle.name)
-        real, told = evaluate("validation", bundle, further.real, further.real.clips, processes)
+        looks = log_look(extra.cache, bundle.name)
+        real, told = evaluate_clips("validation", bundle, extra.real, extra.real.clips, processes)
         judged.append((real, told))
-        montage = Montage(further.real, tuple(further.real.clips))
-        timings.append(follow("real clips in a row", bundle, montage, ORDERS, len(further.real.labels), processes))
+        clip_programmes = ClipProgrammes(extra.real, tuple(extra.real.clips))
+        programme_results.append(
+            evaluate_programmes(
+                "real clips in a row", bundle, clip_programmes, REAL_CLIP_ORDERS, len(extra.real.labels), processes
+            )
+        )
     rejected: list[Rejection] = []
     if threshold is not None and any(result.named_classes[-1].clips for result in results):
         for result, told in judged:
-            rejected += rejections(result.name, bundle, told, threshold)
-    return Measured(
-        tuple(results), tuple(heard), tuple(floats), agreement, tuple(rejected), tuple(timings), real, looks
+            rejected += count_rejections(result.name, bundle, told, threshold)
+    return BundleEvaluation(
+        tuple(results), tuple(heard), tuple(floats), agreement, tuple(rejected), tuple(programme_results), real, looks
     )
 
 
-def _composed(data: Data, bundle: Bundle, further: Further, processes: int) -> list[Timing]:
+def _evaluate_composed(
+    data: DataSettings, bundle: Bundle, extra: ExtraMeasurements, processes: int
+) -> list[ProgrammeResult]:
     """Let the recognizer follow composed programmes, where it knows all that is in them."""
-    if not further.programmes or data.kind != "composed" or bundle.labels != LABELS:
+    if not extra.programmes or data.kind != "composed" or bundle.labels != LABELS:
         return []
-    log.info("composing %d programmes and %d steady solos, and listening", further.programmes, further.solos)
-    stage = Stage(data.path, further.cache)
+    log.info("composing %d programmes and %d steady solos, and listening", extra.programmes, extra.solos)
+    composed = ComposedProgrammes(data.path, extra.cache)
     name = "composed programmes" + ", of sources that were trained on" * data.all_sources
-    return [follow(name, bundle, stage, further.programmes, further.solos, processes)]
+    return [evaluate_programmes(name, bundle, composed, extra.programmes, extra.solos, processes)]
 
 
-def called(data: Data, split: Split) -> str:
+def name_clips(data: DataSettings, split: Split) -> str:
     """Say what the clips of a split are: composed ones of the pack are told apart by whose sources they are of."""
     if data.kind != "composed":
         return f"{split} clips"

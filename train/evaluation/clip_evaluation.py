@@ -9,14 +9,14 @@ import numpy as np
 
 from stream.recognition.bundle import UNKNOWN, Bundle
 from train.datasets.clips import Clip, Dataset
-from train.evaluation.clip_predictions import Served, served
-from train.evaluation.clip_result import Result, score
+from train.evaluation.clip_predictions import ClipPredictions, predict_clips
+from train.evaluation.clip_result import ClipResult, score_clips
 from train.evaluation.metrics import Calibration
 
 
-def evaluate(
+def evaluate_clips(
     name: str, bundle: Bundle, dataset: Dataset, clips: Sequence[Clip], processes: int = 1
-) -> tuple[Result, Served]:
+) -> tuple[ClipResult, ClipPredictions]:
     """Let the service's recognizer hear clips, and score what it says.
 
     Parameters
@@ -24,23 +24,23 @@ def evaluate(
     name : str
         What the clips are.
     bundle, dataset, clips, processes
-        As for `train.evaluation.clip_predictions.served`.
+        As for `train.evaluation.clip_predictions.predict_clips`.
 
     Returns
     -------
-    result : Result
+    result : ClipResult
         The figures; silent and unreadable clips are counted, but in none of them.
-    heard : Served
+    heard : ClipPredictions
         What the figures are of.
     """
-    heard = served(bundle, dataset, clips, processes)
-    return score_served(name, bundle, heard), heard
+    heard = predict_clips(bundle, dataset, clips, processes)
+    return score_predictions(name, bundle, heard), heard
 
 
-def score_served(name: str, bundle: Bundle, heard: Served) -> Result:
+def score_predictions(name: str, bundle: Bundle, heard: ClipPredictions) -> ClipResult:
     """Score what the service said of clips, its silent and unreadable ones aside."""
     judged = np.flatnonzero(~heard.silent)
-    return score(
+    return score_clips(
         name,
         bundle.instruments,
         [heard.clips[at].label for at in judged],
@@ -61,7 +61,7 @@ class Mistake:
     probability: float
 
 
-def mistakes(heard: Served) -> list[Mistake]:
+def find_mistakes(heard: ClipPredictions) -> list[Mistake]:
     """Clips whose most probable label is wrong, the surest first.
 
     A label that the model does not know is right when it is taken for `unknown`, and wrong as any instrument.

@@ -17,17 +17,17 @@ from stream.recognition.mel import SAMPLE_RATE, WINDOW, Array
 from stream.recognition.recognizer import Recognizer
 from train.datasets.clips import Clip, Dataset
 from train.datasets.corpus import Skipped
-from train.worker_pool import Crew
+from train.worker_pool import WorkerPool
 
 Probabilities = npt.NDArray[np.float64]
-Heard = tuple[Probabilities, bool]
+Prediction = tuple[Probabilities, bool]
 Job = tuple[int, Bundle, tuple[Clip, ...]]
 
 _CHUNK: Final = 32
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Served:
+class ClipPredictions:
     """Clips that the service heard."""
 
     labels: tuple[str, ...]
@@ -41,9 +41,9 @@ class Served:
     """Clips that could not be read."""
 
 
-def served(
+def predict_clips(
     bundle: Bundle, dataset: Dataset, clips: Sequence[Clip], processes: int = 1, *, progress: bool = True
-) -> Served:
+) -> ClipPredictions:
     """Let the service's recognizer hear clips, each as the first window of a stream of its own.
 
     Parameters
@@ -61,7 +61,7 @@ def served(
 
     Returns
     -------
-    Served
+    ClipPredictions
         Clips that cannot be read are not among its clips, but in its list of skipped ones.
 
     Raises
@@ -70,19 +70,19 @@ def served(
         If a process dies.
     """
     jobs: list[Job] = [(at, bundle, tuple(clips[at : at + _CHUNK])) for at in range(0, len(clips), _CHUNK)]
-    told: dict[int, list[Heard | str]] = {}
+    told: dict[int, list[Prediction | str]] = {}
     with (
-        Crew(dataset, processes) as crew,
+        WorkerPool(dataset, processes) as pool,
         tqdm(total=len(clips), desc="recognize", unit="clip", disable=None if progress else True) as bar,
     ):
-        for start, part in crew.run(_hear, jobs):
+        for start, part in pool.run(_predict, jobs):
             told[start] = part
             bar.update(len(part))
     outcomes = [outcome for start in sorted(told) for outcome in told[start]]
     heard = [(clip, *outcome) for clip, outcome in zip(clips, outcomes, strict=True) if not isinstance(outcome, str)]
     skipped = [Skipped(clip, text) for clip, text in zip(clips, outcomes, strict=True) if isinstance(text, str)]
     labels = (*bundle.instruments, *([UNKNOWN] if UNKNOWN in bundle.labels else []))
-    return Served(
+    return ClipPredictions(
         labels,
         tuple(clip for clip, _, _ in heard),
         np.array([row for _, row, _ in heard], np.float64).reshape(len(heard), len(labels)),
@@ -91,7 +91,7 @@ def served(
     )
 
 
-class Listener:
+class WindowRecognizer:
     """The service's recognizer, for one window at a time.
 
     Parameters
@@ -103,7 +103,7 @@ class Listener:
         self._classifier = Classifier(bundle)
         self._unknown = UNKNOWN in bundle.labels
 
-    def __call__(self, audio: Array) -> Heard:
+    def __call__(self, audio: Array) -> Prediction:
         """Hear one window.
 
         Parameters
@@ -127,11 +127,11 @@ class Listener:
         return np.array(raw), silent
 
 
-def _hear(dataset: Dataset, job: Job) -> tuple[int, list[Heard | str]]:
+def _predict(dataset: Dataset, job: Job) -> tuple[int, list[Prediction | str]]:
     """Probabilities of the clips of a job, or the reasons why there are none, and where they belong."""
     start, bundle, clips = job
-    listener = Listener(bundle)
-    outcomes: list[Heard | str] = []
+    listener = WindowRecognizer(bundle)
+    outcomes: list[Prediction | str] = []
     for clip in clips:
         try:
             audio = dataset.audio(clip)

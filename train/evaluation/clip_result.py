@@ -10,22 +10,22 @@ import numpy as np
 
 from stream.recognition.bundle import UNKNOWN
 from train.evaluation.metrics import (
-    Bin,
     Calibration,
+    ClassMetrics,
     Floats,
     Ints,
-    Merit,
+    ReliabilityBin,
     accuracy,
     calibration_error,
     class_average,
-    confusion,
-    merits,
+    class_metrics,
+    confusion_counts,
     reliability,
 )
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Result:
+class ClipResult:
     """How a model did on one set of clips.
 
     Clips of labels that the model does not know count as `unknown`. A clip's *best* is the most probable instrument;
@@ -44,17 +44,17 @@ class Result:
     """Share of the instrument clips whose best is right."""
     average: float | None
     """Class average of that, over the instruments that occur."""
-    classes: tuple[Merit, ...]
+    classes: tuple[ClassMetrics, ...]
     """Of each instrument, by the best of the instrument clips."""
     matrix: Ints
     """Labels (rows, `unknown` last) by best (columns) [shape=(instruments + 1, instruments)]."""
-    named_classes: tuple[Merit, ...]
+    named_classes: tuple[ClassMetrics, ...]
     """Of each instrument and of `unknown`, by the names of all clips."""
     named_matrix: Ints
     """Labels (rows) by names (columns), `unknown` last [shape=(instruments + 1, instruments + 1)]."""
     calibration_error: float | None
     """Expected calibration error of the most probable output."""
-    bins: tuple[Bin, ...]
+    bins: tuple[ReliabilityBin, ...]
     """What that is the mean over."""
 
     @property
@@ -117,7 +117,7 @@ class Result:
         }
 
 
-def score(
+def score_clips(
     name: str,
     instruments: Sequence[str],
     labels: Sequence[str],
@@ -126,7 +126,7 @@ def score(
     *,
     silent: int = 0,
     skipped: int = 0,
-) -> Result:
+) -> ClipResult:
     """Score probabilities against what the clips are.
 
     Parameters
@@ -146,7 +146,7 @@ def score(
 
     Returns
     -------
-    Result
+    ClipResult
     """
     unknown = len(instruments)
     numbers = {label: number for number, label in enumerate(instruments)}
@@ -154,7 +154,7 @@ def score(
     solo = targets < unknown
     best = probabilities[:, :unknown].argmax(axis=1)
     names = rule.names(probabilities)
-    return Result(
+    return ClipResult(
         name=name,
         instruments=tuple(instruments),
         clips=len(labels),
@@ -162,16 +162,16 @@ def score(
         skipped=skipped,
         accuracy=accuracy(targets[solo], best[solo]) if solo.any() else None,
         average=class_average(targets[solo], best[solo]) if solo.any() else None,
-        classes=merits(targets[solo], best[solo], unknown),
-        matrix=confusion(targets, best, unknown + 1)[:, :unknown],
-        named_classes=merits(targets, names, unknown + 1),
-        named_matrix=confusion(targets, names, unknown + 1),
+        classes=class_metrics(targets[solo], best[solo], unknown),
+        matrix=confusion_counts(targets, best, unknown + 1)[:, :unknown],
+        named_classes=class_metrics(targets, names, unknown + 1),
+        named_matrix=confusion_counts(targets, names, unknown + 1),
         calibration_error=calibration_error(targets, probabilities) if len(labels) else None,
         bins=reliability(targets, probabilities),
     )
 
 
-def table(result: Result) -> str:
+def clip_table(result: ClipResult) -> str:
     """Markdown of a result: averages with counts, merits of each label, and both confusion matrices."""
     every = (*result.instruments, UNKNOWN)
     aside = ", ".join(
@@ -198,7 +198,7 @@ def percent(share: float | None) -> str:
 
 
 def _rows(
-    corner: str, columns: Sequence[str], matrix: Ints, labels: Sequence[str], classes: Sequence[Merit]
+    corner: str, columns: Sequence[str], matrix: Ints, labels: Sequence[str], classes: Sequence[ClassMetrics]
 ) -> list[str]:
     lines = [
         f"| {corner} | " + " | ".join(label[:9] for label in columns) + " | right | precision | recall | F1 |",
@@ -216,7 +216,7 @@ def _rows(
     return lines
 
 
-def _plain(merit: Merit) -> dict[str, float | int | None]:
+def _plain(merit: ClassMetrics) -> dict[str, float | int | None]:
     return {
         "right": merit.right,
         "clips": merit.clips,

@@ -17,7 +17,7 @@ from train.evaluation.metrics import Calibration
 
 
 @dataclass(frozen=True, slots=True)
-class Stretch:
+class DemoSegment:
     """What is named in the windows that lie inside one segment of the demo recording."""
 
     start: float
@@ -33,7 +33,7 @@ class Stretch:
         return f"demo {self.start:5.1f} to {self.end:5.1f} s, {self.label}: of {self.windows} windows {names}"
 
 
-def demo(bundle: Bundle) -> list[Stretch]:
+def evaluate_demo(bundle: Bundle) -> list[DemoSegment]:
     """Count what single windows of the demo recording are named, by the service's recognizer, without smoothing.
 
     Parameters
@@ -42,7 +42,7 @@ def demo(bundle: Bundle) -> list[Stretch]:
 
     Returns
     -------
-    list of Stretch
+    list of DemoSegment
         One for each segment long enough to hold a window.
     """
     segments = json.loads((resources.files("stream") / "demo.json").read_text(encoding="utf-8"))["segments"]
@@ -60,5 +60,5 @@ def demo(bundle: Bundle) -> list[Stretch]:
             names = rule.names(np.array(raw))
             every = (*bundle.instruments, UNKNOWN)
             counts = {every[name]: int(np.sum(names == name)) for name in np.unique(names)}
-            stretches.append(Stretch(start, end, label, len(raw), counts))
+            stretches.append(DemoSegment(start, end, label, len(raw), counts))
     return stretches

@@ -22,7 +22,7 @@ _UNTRIED: Final = 0.5  # threshold of an instrument that no clip was recognized 
 
 
 @dataclass(frozen=True, slots=True)
-class Merit:
+class ClassMetrics:
     """How well clips of one label are told from all others."""
 
     clips: int
@@ -40,7 +40,7 @@ class Merit:
 
 
 @dataclass(frozen=True, slots=True)
-class Bin:
+class ReliabilityBin:
     """Clips whose best probability lies in one stretch."""
 
     low: float
@@ -79,7 +79,7 @@ class Calibration:
         return np.where(passing.max(axis=1) < 0, len(self.thresholds), passing.argmax(axis=1))
 
 
-def confusion(targets: Ints, chosen: Ints, size: int) -> Ints:
+def confusion_counts(targets: Ints, chosen: Ints, size: int) -> Ints:
     """Count clips by true label (rows) and chosen label (columns) [shape=(size, size)]."""
     if not len(targets):  # scikit-learn takes no empty arrays
         return np.zeros((size, size), np.int64)
@@ -96,7 +96,7 @@ def class_average(targets: Ints, chosen: Ints) -> float:
     return float(recall_score(targets, chosen, labels=np.unique(targets), average="macro"))
 
 
-def merits(targets: Ints, chosen: Ints, size: int) -> tuple[Merit, ...]:
+def class_metrics(targets: Ints, chosen: Ints, size: int) -> tuple[ClassMetrics, ...]:
     """Precision, recall and F1 of each of `size` labels, with the counts they are shares of.
 
     Parameters
@@ -107,11 +107,11 @@ def merits(targets: Ints, chosen: Ints, size: int) -> tuple[Merit, ...]:
         Number of labels.
     """
     if not len(targets):
-        return (Merit(0, 0, 0, None, None, None),) * size
+        return (ClassMetrics(0, 0, 0, None, None, None),) * size
     shares = precision_recall_fscore_support(targets, chosen, labels=range(size), zero_division=np.nan)
-    matrix = confusion(targets, chosen, size)
+    matrix = confusion_counts(targets, chosen, size)
     return tuple(
-        Merit(int(clips), int(called), int(right), *(None if np.isnan(share) else float(share) for share in row))
+        ClassMetrics(int(clips), int(called), int(right), *(None if np.isnan(share) else float(share) for share in row))
         for clips, called, right, *row in zip(
             matrix.sum(axis=1), matrix.sum(axis=0), matrix.diagonal(), *shares[:3], strict=True
         )
@@ -125,13 +125,15 @@ def softmax(logits: Floats, temperature: float) -> Floats:
     return np.asarray(scaled / scaled.sum(axis=1, keepdims=True))
 
 
-def reliability(targets: Ints, probabilities: Floats) -> tuple[Bin, ...]:
+def reliability(targets: Ints, probabilities: Floats) -> tuple[ReliabilityBin, ...]:
     """Sort clips by the probability of their best label into 15 bins of equal width; empty bins are left out."""
     confidence = probabilities.max(axis=1)
     right = probabilities.argmax(axis=1) == targets
     bins = np.minimum((confidence * BINS).astype(int), BINS - 1)
     return tuple(
-        Bin(b / BINS, (b + 1) / BINS, int(inside.sum()), float(confidence[inside].mean()), float(right[inside].mean()))
+        ReliabilityBin(
+            b / BINS, (b + 1) / BINS, int(inside.sum()), float(confidence[inside].mean()), float(right[inside].mean())
+        )
         for b, inside in ((int(b), bins == b) for b in np.unique(bins))
     )
 

@@ -16,7 +16,7 @@ from train.datasets.corpus import Corpus
 _READ: Final = 256  # clips at a time where nothing is learned from them
 
 
-def outputs(model: keras.Model, corpus: Corpus, channels: Sequence[str] = ("mel",)) -> Array:
+def network_logits(model: keras.Model, corpus: Corpus, channels: Sequence[str] = ("mel",)) -> Array:
     """Compute a network's logits [shape=(n, labels)] for all clips of a corpus."""
     rows = [np.arange(start, min(start + _READ, len(corpus))) for start in range(0, len(corpus), _READ)]
     return np.concatenate([_outputs(model, stack(decibels(corpus.features(part)), channels)) for part in rows])

@@ -13,16 +13,16 @@ import numpy.typing as npt
 
 from stream.recognition.bundle import Bundle
 from train.compose.programmes import NOBODY, Interval, Programmes
-from train.evaluation.programme_predictions import NONE, Hearing, listen
-from train.evaluation.programme_result import TOLERANCES, Steady, Timing
+from train.evaluation.programme_predictions import NO_INSTRUMENT, ProgrammePredictions, predict_programmes
+from train.evaluation.programme_result import TOLERANCES, ProgrammeResult, SteadySolos
 
 _FRAME: Final = 0.1  # s, of the pairs that segments are compared by
 _BINS: Final = 10  # of the confidence
 
 
-def follow(
+def evaluate_programmes(
     name: str, bundle: Bundle, programmes: Programmes, count: int, solos: int, processes: int = 1, *, first: int = 0
-) -> Timing:
+) -> ProgrammeResult:
     """Let the service's recognizer hear programmes, and score what it tells.
 
     Parameters
@@ -30,39 +30,41 @@ def follow(
     name : str
         What the programmes are.
     bundle, programmes, count, solos, processes, first
-        As for `train.evaluation.programme_predictions.listen`.
+        As for `train.evaluation.programme_predictions.predict_programmes`.
     """
-    return score(name, *listen(bundle, programmes, count, solos, processes, first=first))
+    return score_programmes(name, *predict_programmes(bundle, programmes, count, solos, processes, first=first))
 
 
-def score(name: str, programmes: Sequence[Hearing], solos: Sequence[Hearing] = ()) -> Timing:
+def score_programmes(
+    name: str, programmes: Sequence[ProgrammePredictions], solos: Sequence[ProgrammePredictions] = ()
+) -> ProgrammeResult:
     """Score what was heard.
 
     Parameters
     ----------
     name : str
         What the programmes are.
-    programmes : sequence of Hearing
+    programmes : sequence of ProgrammePredictions
         At least one.
-    solos : sequence of Hearing
+    solos : sequence of ProgrammePredictions
         Of one player each.
 
     Returns
     -------
-    Timing
+    ProgrammeResult
     """
     pairs = [(_truth(hearing), _told(hearing)) for hearing in programmes]
     overlaps = list(itertools.chain.from_iterable(_overlaps(*pair) for pair in pairs))
-    return Timing(
+    return ProgrammeResult(
         name=name,
         programmes=len(programmes),
         seconds=sum(seconds for _, _, seconds in overlaps),
         delays=tuple(sorted(itertools.chain.from_iterable(_delays(*pair) for pair in pairs))),
         told=sum(len(told) - 1 for _, told in pairs),
         beyond=sum(_beyond(*pair) for pair in pairs),
-        nobody=sum(seconds for true, _, seconds in overlaps if true == NONE),
+        nobody=sum(seconds for true, _, seconds in overlaps if true == NO_INSTRUMENT),
         false=sum(_false(*pair) for pair in pairs),
-        named=sum(seconds for true, label, seconds in overlaps if true == NONE != label),
+        named=sum(seconds for true, label, seconds in overlaps if true == NO_INSTRUMENT != label),
         right=sum(seconds for true, label, seconds in overlaps if true == label),
         boundaries=sum(len(truth) - 1 for truth, _ in pairs),
         hits=tuple(sum(_hits(*pair, tolerance) for pair in pairs) for tolerance in TOLERANCES),
@@ -72,18 +74,18 @@ def score(name: str, programmes: Sequence[Hearing], solos: Sequence[Hearing] = (
     )
 
 
-def _truth(hearing: Hearing) -> list[Interval]:
+def _truth(hearing: ProgrammePredictions) -> list[Interval]:
     """Merge what is true from the first hop on."""
     start = float(hearing.times[0])
     stretches = [
-        Interval(max(true.start, start), true.end, NONE if true.label in NOBODY else true.label)
+        Interval(max(true.start, start), true.end, NO_INSTRUMENT if true.label in NOBODY else true.label)
         for true in hearing.truth
         if true.end > start
     ]
     return _merged(stretches)
 
 
-def _told(hearing: Hearing) -> list[Interval]:
+def _told(hearing: ProgrammePredictions) -> list[Interval]:
     """Stretches that were told: a label holds from the hop that tells it to the next one."""
     ends = [*hearing.times[1:].tolist(), hearing.truth[-1].end]
     hops = zip(hearing.times.tolist(), ends, hearing.names, strict=True)
@@ -99,7 +101,7 @@ def _delays(truth: list[Interval], told: list[Interval]) -> list[float]:
     """How late each instrument but one that plays from the beginning is named; infinity where it is missed."""
     delays = []
     for true in truth[1:]:
-        if true.label != NONE:
+        if true.label != NO_INSTRUMENT:
             hits = (s for s in told if s.label == true.label and s.end > true.start and s.start < true.end)
             first = next(hits, None)
             delays.append(math.inf if first is None else max(0.0, first.start - true.start))
@@ -125,7 +127,7 @@ def _false(truth: list[Interval], told: list[Interval]) -> int:
     for stretch in told[1:]:
         at = _at(truth, stretch.start)
         late = at > 0 and truth[at - 1].label == stretch.label
-        false += stretch.label != NONE == truth[at].label and not late
+        false += stretch.label != NO_INSTRUMENT == truth[at].label and not late
     return false
 
 
@@ -157,20 +159,20 @@ def _labelled(stretches: list[Interval]) -> tuple[npt.NDArray[np.float64], list[
     return np.array([[s.start, s.end] for s in stretches]), [s.label for s in stretches]
 
 
-def _steady(solos: Sequence[Hearing]) -> Steady:
+def _steady(solos: Sequence[ProgrammePredictions]) -> SteadySolos:
     changes = 0
     seconds = right = 0.0
     for hearing in solos:
         told = _told(hearing)
-        while told and told[0].label == NONE:  # to wait for the first name is no flicker
+        while told and told[0].label == NO_INSTRUMENT:  # to wait for the first name is no flicker
             del told[0]
         changes += max(0, len(told) - 1)
         seconds += sum(stretch.end - stretch.start for stretch in told)
         right += sum(stretch.end - stretch.start for stretch in told if stretch.label == hearing.truth[0].label)
-    return Steady(len(solos), seconds, changes, right)
+    return SteadySolos(len(solos), seconds, changes, right)
 
 
-def _calibration_error(programmes: Sequence[Hearing]) -> float:
+def _calibration_error(programmes: Sequence[ProgrammePredictions]) -> float:
     """Compute the expected calibration error of the confidences, hop by hop."""
     confidence = np.concatenate([hearing.confidences for hearing in programmes])
     right = np.array(

@@ -14,9 +14,9 @@ from stream.recognition.classifier import Classifier, Probabilities
 from stream.recognition.recognizer import Recognizer
 from stream.recognition.smoothing import Smoother
 from train.compose.programmes import Interval, Programme, Programmes
-from train.worker_pool import Crew
+from train.worker_pool import WorkerPool
 
-NONE: Final = "nobody"
+NO_INSTRUMENT: Final = "nobody"
 """What stands for `unknown` and `silence` in scores: a change from one to the other is none of the label."""
 
 _SOLO: Final = "solo"
@@ -25,7 +25,7 @@ Job = tuple[Bundle, str, int]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Hearing:
+class ProgrammePredictions:
     """What the recognizer told of a programme, hop by hop from the first full window on."""
 
     truth: tuple[Interval, ...]
@@ -36,14 +36,14 @@ class Hearing:
     silent: npt.NDArray[np.bool_]
     """Where the level gate called it silence [shape=(n,)]."""
     names: tuple[str, ...]
-    """What was told: an instrument, or `NONE`."""
+    """What was told: an instrument, or `NO_INSTRUMENT`."""
     confidences: npt.NDArray[np.float64]
     """Of that; 1 in silence [shape=(n,)]."""
 
 
-def listen(
+def predict_programmes(
     bundle: Bundle, programmes: Programmes, count: int, solos: int, processes: int = 1, *, first: int = 0
-) -> tuple[list[Hearing], list[Hearing]]:
+) -> tuple[list[ProgrammePredictions], list[ProgrammePredictions]]:
     """Let the service's recognizer hear programmes and solos.
 
     Parameters
@@ -72,14 +72,14 @@ def listen(
     """
     jobs: list[Job] = [(bundle, "programme", first + number) for number in range(count)]
     jobs += [(bundle, _SOLO, first + number) for number in range(solos)]
-    heard: dict[tuple[str, int], Hearing] = {}
-    with Crew(programmes, processes) as crew:
-        heard.update(crew.run(_listen, jobs))
+    heard: dict[tuple[str, int], ProgrammePredictions] = {}
+    with WorkerPool(programmes, processes) as pool:
+        heard.update(pool.run(_predict, jobs))
     ordered = [heard[job[1:]] for job in jobs]
     return ordered[:count], ordered[count:]
 
 
-def hear(bundle: Bundle, programme: Programme) -> Hearing:
+def predict_programme(bundle: Bundle, programme: Programme) -> ProgrammePredictions:
     """Let the service's recognizer hear a programme.
 
     Parameters
@@ -92,22 +92,22 @@ def hear(bundle: Bundle, programme: Programme) -> Hearing:
     told = [label for label in told if label.state != "warming"]
     silent = np.array([label.state == "silence" for label in told])
     confidences = np.array([label.confidence for label in told])
-    return Hearing(
+    return ProgrammePredictions(
         programme.truth,
         np.array([label.time for label in told]),
         np.array([list(label.raw.values()) for label in told]),
         silent,
-        tuple(label.label or NONE for label in told),
+        tuple(label.label or NO_INSTRUMENT for label in told),
         np.where(silent, 1.0, confidences),
     )
 
 
-def smoothed(hearing: Hearing, instruments: Sequence[str], smoother: Smoother) -> Hearing:
+def smooth_again(hearing: ProgrammePredictions, instruments: Sequence[str], smoother: Smoother) -> ProgrammePredictions:
     """Smooth what was heard once more, by other rules.
 
     Parameters
     ----------
-    hearing : Hearing
+    hearing : ProgrammePredictions
     instruments : sequence of str
         Names of the probabilities.
     smoother : Smoother
@@ -115,7 +115,7 @@ def smoothed(hearing: Hearing, instruments: Sequence[str], smoother: Smoother) -
 
     Returns
     -------
-    Hearing
+    ProgrammePredictions
         As if the recognizer had had that smoother.
     """
     smoother.reset()
@@ -124,16 +124,18 @@ def smoothed(hearing: Hearing, instruments: Sequence[str], smoother: Smoother) -
     for raw, silent, elapsed in zip(hearing.raw, hearing.silent, hops, strict=True):
         if silent:
             smoother.reset()
-            names.append(NONE)
+            names.append(NO_INSTRUMENT)
             confidences.append(1.0)
             continue
         average, named = smoother.update(raw, float(elapsed))
-        names.append(NONE if named is None else instruments[named])
+        names.append(NO_INSTRUMENT if named is None else instruments[named])
         confidences.append(1 - float(average.sum()) if named is None else float(average[named]))
-    return Hearing(hearing.truth, hearing.times, hearing.raw, hearing.silent, tuple(names), np.array(confidences))
+    return ProgrammePredictions(
+        hearing.truth, hearing.times, hearing.raw, hearing.silent, tuple(names), np.array(confidences)
+    )
 
 
-def _listen(programmes: Programmes, job: Job) -> tuple[tuple[str, int], Hearing]:
+def _predict(programmes: Programmes, job: Job) -> tuple[tuple[str, int], ProgrammePredictions]:
     bundle, kind, number = job
     programme = programmes.solo(number) if kind == _SOLO else programmes.programme(number)
-    return (kind, number), hear(bundle, programme)
+    return (kind, number), predict_programme(bundle, programme)

@@ -10,7 +10,7 @@ from typing import Any, Final
 TOLERANCES: Final = (0.5, 3.0)
 """Of boundaries between segments, in seconds, as MIREX has them."""
 
-EXPLAINED: Final = (
+DELAY_EXPLAINED: Final = (
     "The delay is from a player's beginning to the first hop that names the instrument; one that is not named before "
     "it ends is missed, and counts as infinitely late."
 )
@@ -18,7 +18,7 @@ EXPLAINED: Final = (
 
 
 @dataclass(frozen=True, slots=True)
-class Steady:
+class SteadySolos:
     """How still the label holds while one player plays."""
 
     solos: int
@@ -46,7 +46,7 @@ class Steady:
 
 
 @dataclass(frozen=True, slots=True)
-class Timing:
+class ProgrammeResult:
     """How a model follows programmes.
 
     `unknown` and `silence` count as one label, nobody. All is counted from the first full window on, and times are
@@ -79,7 +79,7 @@ class Timing:
     """F-measure of frame pairs in one label, mean over programmes (mir_eval.segment.pairwise)."""
     calibration_error: float
     """Expected calibration error of the confidence, in 10 bins, over hops."""
-    steady: Steady
+    steady: SteadySolos
 
     @property
     def onsets(self) -> int:
@@ -139,34 +139,34 @@ class Timing:
         }
 
 
-def table(timings: Sequence[Timing]) -> str:
+def programme_table(programme_results: Sequence[ProgrammeResult]) -> str:
     """Markdown of some timings, a column for each."""
-    columns = [_rows(timing) for timing in timings]
-    return _markdown(timings, [(what, [column[what] for column in columns]) for what in columns[0]])
+    columns = [_rows(timing) for timing in programme_results]
+    return _markdown(programme_results, [(what, [column[what] for column in columns]) for what in columns[0]])
 
 
-def summary(timings: Sequence[Timing]) -> str:
+def programme_summary(programme_results: Sequence[ProgrammeResult]) -> str:
     """Markdown of what decides, a column for each of some timings."""
-    return _markdown(timings, decisive(timings))
+    return _markdown(programme_results, main_figures(programme_results))
 
 
-def decisive(timings: Sequence[Timing]) -> list[tuple[str, list[str]]]:
+def main_figures(programme_results: Sequence[ProgrammeResult]) -> list[tuple[str, list[str]]]:
     """Tell what decides, with counts, a cell for each of some timings: how late, how still, and how often false."""
     rows = [
-        ("onsets of an instrument", [f"{timing.onsets} in {_minutes(timing.seconds)}" for timing in timings]),
-        ("delay of its label, median", [duration(timing.delay(0.5)) for timing in timings]),
-        ("delay of its label, 90 % of onsets", [duration(timing.delay(0.9)) for timing in timings]),
-        ("missed", [f"{timing.missed} of {timing.onsets}" for timing in timings]),
-        ("label changes per minute of steady solos", [_still(timing.steady) for timing in timings]),
+        ("onsets of an instrument", [f"{timing.onsets} in {_minutes(timing.seconds)}" for timing in programme_results]),
+        ("delay of its label, median", [duration(timing.delay(0.5)) for timing in programme_results]),
+        ("delay of its label, 90 % of onsets", [duration(timing.delay(0.9)) for timing in programme_results]),
+        ("missed", [f"{timing.missed} of {timing.onsets}" for timing in programme_results]),
+        ("label changes per minute of steady solos", [_still(timing.steady) for timing in programme_results]),
         (
             "false labels per minute with nobody in front",
-            [_rate(timing.false, timing.nobody) for timing in timings],
+            [_rate(timing.false, timing.nobody) for timing in programme_results],
         ),
         (
             "label changes per minute beyond the true ones",
-            [_rate(timing.beyond, timing.seconds) for timing in timings],
+            [_rate(timing.beyond, timing.seconds) for timing in programme_results],
         ),
-        ("time with the right label", [share(timing.right, timing.seconds) for timing in timings]),
+        ("time with the right label", [share(timing.right, timing.seconds) for timing in programme_results]),
     ]
     rows += [
         (
@@ -174,21 +174,27 @@ def decisive(timings: Sequence[Timing]) -> list[tuple[str, list[str]]]:
             [
                 f"{share(2 * timing.hits[number], timing.boundaries + timing.told)} "
                 f"({timing.hits[number]} matched of {timing.boundaries} true, {timing.told} told)"
-                for timing in timings
+                for timing in programme_results
             ],
         )
         for number, tolerance in enumerate(TOLERANCES)
     ]
-    rows.append(("frame pairs, F-measure (mir_eval)", [f"{100 * timing.pairwise:.1f} %" for timing in timings]))
+    rows.append(
+        ("frame pairs, F-measure (mir_eval)", [f"{100 * timing.pairwise:.1f} %" for timing in programme_results])
+    )
     return rows
 
 
-def _markdown(timings: Sequence[Timing], rows: Sequence[tuple[str, list[str]]]) -> str:
-    lines = [("figure", [timing.name for timing in timings]), ("---", ["---:"] * len(timings)), *rows]
+def _markdown(programme_results: Sequence[ProgrammeResult], rows: Sequence[tuple[str, list[str]]]) -> str:
+    lines = [
+        ("figure", [timing.name for timing in programme_results]),
+        ("---", ["---:"] * len(programme_results)),
+        *rows,
+    ]
     return "\n".join("| " + " | ".join([what, *cells]) + " |" for what, cells in lines)
 
 
-def _still(steady: Steady) -> str:
+def _still(steady: SteadySolos) -> str:
     return f"{_rate(steady.changes, steady.seconds)} of {steady.solos} solos" if steady.solos else "-"
 
 
@@ -200,7 +206,7 @@ def _minutes(seconds: float) -> str:
     return f"{seconds / 60:.1f} min"
 
 
-def _rows(timing: Timing) -> dict[str, str]:
+def _rows(timing: ProgrammeResult) -> dict[str, str]:
     steady = timing.steady
     found = ", ".join(
         f"{share(2 * hits, timing.boundaries + timing.told)} within {tolerance:g} s"

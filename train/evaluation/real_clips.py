@@ -7,15 +7,15 @@ from typing import Final
 
 from train.compose.pack import read_pack
 from train.datasets.clips import Dataset
-from train.datasets.manifest import manifest
+from train.datasets.manifest import read_manifest
 
 _LOOKS: Final = "validation-looks.log"  # in the cache: a line for each time that the real clips of a pack were scored
 
 
-def validation(data: Path) -> Dataset:
+def open_real_clips(data: Path) -> Dataset:
     """Open the real clips of a pack's ``validation.csv``: to be measured on, never to train on.
 
-    Every look at what a model does with them is to be logged by the caller, by `look`: keep them few.
+    Every look at what a model does with them is to be logged by the caller, by `log_look`: keep them few.
 
     Parameters
     ----------
@@ -27,12 +27,12 @@ def validation(data: Path) -> Dataset:
     SourceError
         If there is no table, or it cannot be read.
     ConfigError
-        If it is none of clips; see `train.datasets.manifest.manifest`.
+        If it is none of clips; see `train.datasets.manifest.read_manifest`.
     """
-    return manifest(original(data) / "validation.csv")
+    return read_manifest(original_pack(data) / "validation.csv")
 
 
-def original(data: Path) -> Path:
+def original_pack(data: Path) -> Path:
     """Find the pack that one with rendered notes was made of, by its links; anything else is returned as it is."""
     if (data / "training.csv").is_file() and (rows := read_pack(data)):
         path = Path(rows[0].path)  # the rows of the original come first
@@ -42,7 +42,7 @@ def original(data: Path) -> Path:
     return data
 
 
-def look(cache: Path, name: str) -> int:
+def log_look(cache: Path, name: str) -> int:
     """Record in the cache that somebody looks at the real clips, and return how often that has been.
 
     Parameters
@@ -59,7 +59,7 @@ def look(cache: Path, name: str) -> int:
         return len(log.readlines())
 
 
-def looked(looks: int) -> str:
+def describe_looks(looks: int) -> str:
     """Say what the pack's real validation clips are, and how often they were looked at."""
     times = "once" if looks == 1 else f"{looks} times"
     return (

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from stream.recognition.bundle import Bundle
-from train.evaluation.clip_predictions import Served
+from train.evaluation.clip_predictions import ClipPredictions
 from train.evaluation.metrics import Calibration, Floats
 
 ACCEPTED: Final = 0.9
@@ -44,13 +44,13 @@ class Rejection:
         }
 
 
-def acceptance(bundle: Bundle, heard: Served, share: float = ACCEPTED) -> float | None:
+def acceptance_threshold(bundle: Bundle, heard: ClipPredictions, share: float = ACCEPTED) -> float | None:
     """Choose one threshold for the most probable instrument, whichever it is.
 
     Parameters
     ----------
     bundle : Bundle
-    heard : Served
+    heard : ClipPredictions
         Clips to choose it on.
     share : float
         Of the instruments' clips, to be accepted at least.
@@ -65,7 +65,9 @@ def acceptance(bundle: Bundle, heard: Served, share: float = ACCEPTED) -> float 
     return float(ascending[int((1 - share) * len(ascending) + 1e-9)]) if len(ascending) else None
 
 
-def rejections(name: str, bundle: Bundle, heard: Served, threshold: float) -> tuple[Rejection, Rejection]:
+def count_rejections(
+    name: str, bundle: Bundle, heard: ClipPredictions, threshold: float
+) -> tuple[Rejection, Rejection]:
     """Count what passes one threshold for all, and what passes the bundle's own, one for each instrument.
 
     Parameters
@@ -73,10 +75,10 @@ def rejections(name: str, bundle: Bundle, heard: Served, threshold: float) -> tu
     name : str
         What the clips are.
     bundle : Bundle
-    heard : Served
+    heard : ClipPredictions
         The clips; silent ones are left out.
     threshold : float
-        That of `acceptance`.
+        That of `acceptance_threshold`.
     """
     best, solo = _bests(bundle, heard)
     names = Calibration(bundle.temperature, bundle.thresholds).names(heard.probabilities[~heard.silent])
@@ -92,7 +94,7 @@ def rejections(name: str, bundle: Bundle, heard: Served, threshold: float) -> tu
     return one, own
 
 
-def _bests(bundle: Bundle, heard: Served) -> tuple[Floats, npt.NDArray[np.bool_]]:
+def _bests(bundle: Bundle, heard: ClipPredictions) -> tuple[Floats, npt.NDArray[np.bool_]]:
     """Probability of the most probable instrument of the clips that were judged, and which are of an instrument."""
     judged = np.flatnonzero(~heard.silent)
     best = heard.probabilities[judged, : len(bundle.instruments)].max(axis=1)

@@ -9,9 +9,9 @@ from typing import Any, Final
 
 from stream.recognition.bundle import Bundle
 from stream.recognition.smoothing import Smoother, Smoothing
-from train.evaluation.programme_evaluation import score
-from train.evaluation.programme_predictions import Hearing, smoothed
-from train.evaluation.programme_result import Timing, duration, number, per_minute, share
+from train.evaluation.programme_evaluation import score_programmes
+from train.evaluation.programme_predictions import ProgrammePredictions, smooth_again
+from train.evaluation.programme_result import ProgrammeResult, duration, number, per_minute, share
 
 GRID: Final = tuple(
     itertools.starmap(
@@ -29,11 +29,11 @@ _LATEST: Final = 10.0  # s: later, and never, are no worse, or whatever misses o
 
 
 @dataclass(frozen=True, slots=True)
-class Choice:
+class SmoothingResult:
     """One way of smoothing, and what comes of it."""
 
     smoothing: Smoothing
-    timing: Timing
+    timing: ProgrammeResult
 
     @property
     def shortfall(self) -> float:
@@ -50,9 +50,12 @@ class Choice:
         return {**asdict(self.smoothing), "shortfall": round(self.shortfall, 4), **self.timing.figures()}
 
 
-def weigh(
-    bundle: Bundle, programmes: Sequence[Hearing], solos: Sequence[Hearing], grid: Sequence[Smoothing] = GRID
-) -> list[Choice]:
+def compare_smoothings(
+    bundle: Bundle,
+    programmes: Sequence[ProgrammePredictions],
+    solos: Sequence[ProgrammePredictions],
+    grid: Sequence[Smoothing] = GRID,
+) -> list[SmoothingResult]:
     """Smooth what was heard in every way of a grid.
 
     Parameters
@@ -60,26 +63,26 @@ def weigh(
     bundle : Bundle
         Whose instruments and thresholds they are.
     programmes, solos : sequence of Hearing
-        What `train.evaluation.programme_predictions.listen` returned.
+        What `train.evaluation.programme_predictions.predict_programmes` returned.
     grid : sequence of Smoothing
 
     Returns
     -------
-    list of Choice
+    list of SmoothingResult
         The one nearest to the targets first; of those equally near, the one that is right for longer.
     """
     choices = []
     for smoothing in grid:
         smoother = Smoother(bundle.thresholds, smoothing)
         heard, still = (
-            [smoothed(hearing, bundle.instruments, smoother) for hearing in hearings]
+            [smooth_again(hearing, bundle.instruments, smoother) for hearing in hearings]
             for hearings in (programmes, solos)
         )
-        choices.append(Choice(smoothing, score("composed", heard, still)))
+        choices.append(SmoothingResult(smoothing, score_programmes("composed", heard, still)))
     return sorted(choices, key=lambda choice: (round(choice.shortfall, 3), -choice.timing.right))
 
 
-def table(choices: Sequence[Choice]) -> str:
+def smoothing_table(choices: Sequence[SmoothingResult]) -> str:
     """Markdown of choices, a row for each; today's settings are marked."""
     lines = [
         "| time constant | margin | release | median | 90 % | missed | beyond a minute | false a minute "

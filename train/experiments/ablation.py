@@ -18,20 +18,19 @@ from tqdm.contrib.logging import logging_redirect_tqdm
 from stream.errors import ConfigError, SourceError
 from stream.recognition.bundle import UNKNOWN
 from train import atomic_file
-from train.compose.composed_clips import Composed
+from train.compose.composed_clips import ComposedClips
 from train.compose.composer import INGREDIENTS
-from train.data_settings import Data
+from train.data_settings import DataSettings
 from train.datasets.corpus import Corpora, extract
-from train.datasets.training_checks import trainable
+from train.datasets.training_checks import require_trainable
 from train.evaluation.metrics import Floats, Ints, calibrate, calibration_error, softmax
-from train.evaluation.real_clips import validation
-from train.experiments import ablation_results, parallel_training
-from train.experiments import ablation_table as ablationtable
-from train.experiments.ablation_results import FULL, Ablation, Clips, Heard, Trial, digits
-from train.experiments.ablation_rows import Row, chosen, lines
-from train.experiments.parallel_training import Job, Trained
+from train.evaluation.real_clips import open_real_clips
+from train.experiments import ablation_results, ablation_table, parallel_training
+from train.experiments.ablation_results import FULL, Ablation, AblationTrial, Answers, ScoredClips, labels_to_hex
+from train.experiments.ablation_rows import AblationRow, ablation_rows, choose_rows
+from train.experiments.parallel_training import TrainingJob, TrainingResult
 from train.export.int8 import Int8Model
-from train.fitting.schedule import Schedule, fitting
+from train.fitting.schedule import Schedule, fit_batch_size
 from train.networks.architectures import NETWORKS
 
 log = logging.getLogger(__name__)
@@ -42,8 +41,8 @@ SCHEDULE: Final = Schedule(epochs=8, handovers=0.25)
 _ACCEPTED: Final = 0.9  # share of the instruments' clips that pass where the rejection of what is unknown is measured
 
 
-def ablation(
-    data: Data,
+def run_ablation(
+    data: DataSettings,
     cache: Path,
     out: Path,
     *,
@@ -66,7 +65,7 @@ def ablation(
 
     Parameters
     ----------
-    data : Data
+    data : DataSettings
         A pack, and how many clips are composed of it.
     cache : Path
         Folder for features; every row that composes otherwise has clips of its own there.
@@ -75,7 +74,7 @@ def ablation(
     network : str
         Key of `train.networks.architectures.NETWORKS`.
     only : sequence of str
-        Rows or groups of rows, as for `chosen`.
+        Rows or groups of rows, as for `choose_rows`.
     seeds : int
         Trainings of each row.
     full_seeds : int
@@ -93,7 +92,7 @@ def ablation(
     Returns
     -------
     Ablation
-        Everything that stands in the folder now; `train.experiments.ablation_table.text` shows it in a terminal.
+        Everything that stands in the folder now; `ablation_table.ablation_text` shows it in a terminal.
 
     Raises
     ------
@@ -107,22 +106,24 @@ def ablation(
         raise ConfigError(f"no network {network!r}; there are {', '.join(NETWORKS)}")
     if min(seeds, full_seeds, processes) < 1:
         raise ConfigError(f"seeds are {seeds} and {full_seeds}, processes {processes}; expected 1 or more of each")
-    schedule = fitting(schedule, data.clips)
-    known = lines(network, schedule)
-    names = chosen(only, known)
+    schedule = fit_batch_size(schedule, data.clips)
+    known = ablation_rows(network, schedule)
+    names = choose_rows(only, known)
     dataset = data.open(cache)
-    if not isinstance(dataset, Composed):
+    if not isinstance(dataset, ComposedClips):
         raise ConfigError(f"{data.path} is no pack: only what clips are composed of has ingredients to leave out")
     path = out / "ablation.json"
-    full = extract(trainable(dataset), cache, processes=processes, progress=progress).corpora
-    found = _admitted(path, _begun(dataset, schedule, full, {name: known[name] for name in names}), list(known))
+    full = extract(require_trainable(dataset), cache, processes=processes, progress=progress).corpora
+    found = _continued(path, _new_ablation(dataset, schedule, full, {name: known[name] for name in names}), list(known))
     done = {(trial.row, trial.seed) for trial in found.trials}
-    jobs: dict[str, list[Job]] = {}
+    jobs: dict[str, list[TrainingJob]] = {}
     for seed in range(schedule.seed, schedule.seed + max(seeds, full_seeds)):
         for name in names:
             if (name, seed) not in done and (name == FULL or seed < schedule.seed + seeds):
                 row = known[name]
-                job = Job(row.without, name, NETWORKS[row.network], ("mel",), replace(row.schedule, seed=seed), True)
+                job = TrainingJob(
+                    row.without, name, NETWORKS[row.network], ("mel",), replace(row.schedule, seed=seed), True
+                )
                 jobs.setdefault(row.without, []).append(job)
     shown = progress and sys.stderr.isatty()
     total = sum(map(len, jobs.values()))
@@ -130,20 +131,22 @@ def ablation(
         for batch in _batches(list(jobs), processes):
             corpora = {name: _composed(dataset, name, full, cache, processes, progress) for name in batch}
             todo = [job for name in batch for job in jobs[name]]
-            for trained in parallel_training.train(todo, corpora, processes):
-                trial = _kept(trained, full, len(found.instruments), out)
+            for trained in parallel_training.train_in_parallel(todo, corpora, processes):
+                trial = _keep(trained, full, len(found.instruments), out)
                 found.add(trial)
                 found.save(path)
                 bar.update()
-                log.info("%s, seed %d: %s", trial.row, trial.seed, ablationtable.summary(found, trial))
+                log.info("%s, seed %d: %s", trial.row, trial.seed, ablation_table.trial_summary(found, trial))
     if look:
         _look(found, data, cache, out, look, processes)
         found.save(path)
-    atomic_file.replace(out / "ablation.md", ablationtable.markdown(found).encode())
+    atomic_file.write_atomically(out / "ablation.md", ablation_table.ablation_markdown(found).encode())
     return found
 
 
-def _begun(dataset: Composed, schedule: Schedule, full: Corpora, rows: Mapping[str, Row]) -> Ablation:
+def _new_ablation(
+    dataset: ComposedClips, schedule: Schedule, full: Corpora, rows: Mapping[str, AblationRow]
+) -> Ablation:
     """Start an ablation, which has no results yet."""
     settings = {key: value for key, value in asdict(schedule).items() if key != "seed"}
     settings |= {package: version(package) for package in ("tensorflow", "keras")}
@@ -152,14 +155,16 @@ def _begun(dataset: Composed, schedule: Schedule, full: Corpora, rows: Mapping[s
     instruments = tuple(label for label in dataset.labels if label != UNKNOWN)
     held = full["test"] if len(full["test"]) else full["validation"]
     described = {name: row.described for name, row in rows.items()}
-    return Ablation(settings, dataset.name, instruments, described, Clips(held.digest[:16], digits(held.targets)))
+    return Ablation(
+        settings, dataset.name, instruments, described, ScoredClips(held.digest[:16], labels_to_hex(held.targets))
+    )
 
 
-def _admitted(path: Path, fresh: Ablation, order: Sequence[str]) -> Ablation:
+def _continued(path: Path, fresh: Ablation, order: Sequence[str]) -> Ablation:
     """Go on with what the folder holds, if it was begun with the same settings and clips."""
     if not path.exists():
         return fresh
-    found = ablation_results.load(path)
+    found = ablation_results.load_ablation(path)
     wanted = json.loads(json.dumps(fresh.settings))
     changed = [
         f"{key} {found.settings[key]!r}, now {value!r}"
@@ -187,7 +192,9 @@ def _batches(names: Sequence[str], processes: int) -> list[list[str]]:
     return [[""], *batches] if "" in names else batches
 
 
-def _composed(dataset: Composed, without: str, full: Corpora, cache: Path, processes: int, progress: bool) -> Corpora:
+def _composed(
+    dataset: ComposedClips, without: str, full: Corpora, cache: Path, processes: int, progress: bool
+) -> Corpora:
     """Training clips that lack an ingredient, beside the full recipe's validation clips."""
     if not without:
         return full
@@ -197,11 +204,11 @@ def _composed(dataset: Composed, without: str, full: Corpora, cache: Path, proce
     return {**full, "training": corpora["training"]}
 
 
-def _kept(trained: Trained, full: Corpora, instruments: int, out: Path) -> Trial:
+def _keep(trained: TrainingResult, full: Corpora, instruments: int, out: Path) -> AblationTrial:
     """Keep a model, and score it on the held-out clips."""
     one, compact = trained.training, trained.compact
     assert compact is not None  # every job asks for one
-    atomic_file.replace(_model(out, one.row, one.seed), trained.content)
+    atomic_file.write_atomically(_model(out, one.row, one.seed), trained.content)
     model = Int8Model(trained.content)
     held = full["validation"]
     logits = model.logits(held.features())
@@ -209,7 +216,7 @@ def _kept(trained: Trained, full: Corpora, instruments: int, out: Path) -> Trial
     if len(full["test"]):
         held = full["test"]
         logits = model.logits(held.features())
-    return Trial(
+    return AblationTrial(
         one.row,
         one.seed,
         one.best,
@@ -218,11 +225,11 @@ def _kept(trained: Trained, full: Corpora, instruments: int, out: Path) -> Trial
         compact.parameters,
         compact.size,
         temperature,
-        _heard(held.targets, logits, instruments, temperature),
+        _answers(held.targets, logits, instruments, temperature),
     )
 
 
-def _heard(targets: Ints, logits: Floats, instruments: int, temperature: float) -> Heard:
+def _answers(targets: Ints, logits: Floats, instruments: int, temperature: float) -> Answers:
     """Score logits of some clips; targets beyond the instruments are unknown."""
     probabilities = softmax(logits, temperature)
     confidence = probabilities[:, :instruments].max(axis=1)
@@ -230,26 +237,26 @@ def _heard(targets: Ints, logits: Floats, instruments: int, temperature: float) 
     rejected = None
     if not solo.all():
         rejected = round(float(np.mean(confidence[~solo] < np.quantile(confidence[solo], 1 - _ACCEPTED))), 5)
-    return Heard(
-        digits(logits[:, :instruments].argmax(axis=1)),
+    return Answers(
+        labels_to_hex(logits[:, :instruments].argmax(axis=1)),
         rejected,
         round(float(-np.log(probabilities[np.arange(len(targets)), targets] + 1e-12).mean()), 5),
         round(calibration_error(targets, probabilities), 5),
     )
 
 
-def _look(found: Ablation, data: Data, cache: Path, out: Path, look: Callable[[], int], processes: int) -> None:
+def _look(found: Ablation, data: DataSettings, cache: Path, out: Path, look: Callable[[], int], processes: int) -> None:
     """Score the models that were not yet scored on the real clips: all of them, so that it is one look."""
     waiting = [number for number, trial in enumerate(found.trials) if not trial.real]
     if not waiting:
         return
-    real = validation(data.path)  # none of it is trained on, or chooses anything
+    real = open_real_clips(data.path)  # none of it is trained on, or chooses anything
     corpus = extract(real, cache, processes=processes, splits=("validation",), progress=False).corpora["validation"]
     rows = [number for number, clip in enumerate(corpus.clips) if clip.label in found.instruments]
     if not rows:
         raise ConfigError(f"{data.path}/validation.csv has no clips of {', '.join(found.instruments)}")
     targets = np.array([found.instruments.index(corpus.clips[number].label) for number in rows], np.int64)
-    clips = Clips(corpus.digest[:16], digits(targets))
+    clips = ScoredClips(corpus.digest[:16], labels_to_hex(targets))
     if found.real not in (None, clips):
         raise ConfigError(f"{out} holds an ablation scored on other real clips; give another folder, or remove it")
     found.real = clips
@@ -262,7 +269,7 @@ def _look(found: Ablation, data: Data, cache: Path, out: Path, look: Callable[[]
             model = Int8Model(path.read_bytes())
         except OSError as error:
             raise SourceError(f"cannot read {path}: {error.strerror}; remove {out} and start over") from error
-        heard = _heard(targets, model.logits(features), len(found.instruments), trial.temperature)
+        heard = _answers(targets, model.logits(features), len(found.instruments), trial.temperature)
         found.trials[number] = replace(trial, real=heard)
 
 

@@ -12,7 +12,7 @@ from typing import Any, Final
 import numpy as np
 
 from stream.errors import SourceError
-from train.atomic_file import replace
+from train.atomic_file import write_atomically
 from train.evaluation.metrics import Ints
 
 FULL: Final = "full"
@@ -22,7 +22,7 @@ _DIGITS: Final = "0123456789abcdef"
 
 
 @dataclass(frozen=True, slots=True)
-class Clips:
+class ScoredClips:
     """Clips that every row is scored on."""
 
     digest: str
@@ -32,7 +32,7 @@ class Clips:
 
 
 @dataclass(frozen=True, slots=True)
-class Heard:
+class Answers:
     """What one model said of them."""
 
     best: str
@@ -46,7 +46,7 @@ class Heard:
 
 
 @dataclass(frozen=True, slots=True)
-class Trial:
+class AblationTrial:
     """One training of a row."""
 
     row: str
@@ -61,9 +61,9 @@ class Trial:
     """Bytes of the int8 model, which is what was scored."""
     temperature: float
     """That its logits are divided by."""
-    held: Heard
+    held: Answers
     """On the composed clips of held-out sources."""
-    real: Heard | None = None
+    real: Answers | None = None
     """On the pack's real clips; None where nobody looked."""
 
 
@@ -78,13 +78,13 @@ class Ablation:
     instruments: tuple[str, ...]
     rows: dict[str, str]
     """What each row is, in words, in the order in which they are declared."""
-    held: Clips
-    real: Clips | None = None
+    held: ScoredClips
+    real: ScoredClips | None = None
     looks: list[int] = field(default_factory=list)
     """Which looks at the real clips, of all that were counted, this table took."""
-    trials: list[Trial] = field(default_factory=list)
+    trials: list[AblationTrial] = field(default_factory=list)
 
-    def of(self, row: str) -> list[Trial]:
+    def of(self, row: str) -> list[AblationTrial]:
         """Trials of a row, by seed."""
         return sorted((trial for trial in self.trials if trial.row == row), key=lambda trial: trial.seed)
 
@@ -93,23 +93,27 @@ class Ablation:
         """Rows that have a trial, in the order in which they are declared."""
         return [row for row in self.rows if self.of(row)]
 
-    def add(self, trial: Trial) -> None:
+    def add(self, trial: AblationTrial) -> None:
         """Put a trial where its row and seed belong."""
         order = list(self.rows)
         self.trials = sorted([*self.trials, trial], key=lambda one: (order.index(one.row), one.seed))
 
     def save(self, path: Path) -> None:
         """Write the file whole or not at all; SourceError where it cannot be."""
-        replace(path, (json.dumps(asdict(self), indent=1, ensure_ascii=False) + "\n").encode())
+        write_atomically(path, (json.dumps(asdict(self), indent=1, ensure_ascii=False) + "\n").encode())
 
 
-def load(path: Path) -> Ablation:
+def load_ablation(path: Path) -> Ablation:
     """Read a file of `Ablation.save`; SourceError where it cannot be."""
     try:
         record = json.loads(path.read_text(encoding="utf-8"))
         trials = [
-            Trial(
-                **{**trial, "held": Heard(**trial["held"]), "real": Heard(**trial["real"]) if trial["real"] else None}
+            AblationTrial(
+                **{
+                    **trial,
+                    "held": Answers(**trial["held"]),
+                    "real": Answers(**trial["real"]) if trial["real"] else None,
+                }
             )
             for trial in record["trials"]
         ]
@@ -117,8 +121,8 @@ def load(path: Path) -> Ablation:
             **{
                 **record,
                 "instruments": tuple(record["instruments"]),
-                "held": Clips(**record["held"]),
-                "real": Clips(**record["real"]) if record["real"] else None,
+                "held": ScoredClips(**record["held"]),
+                "real": ScoredClips(**record["real"]) if record["real"] else None,
                 "trials": trials,
             }
         )
@@ -141,17 +145,17 @@ class Difference:
         return f"{100 * self.mean:+.1f} ±{100 * self.error:.1f}" + " *" * (abs(self.mean) > 2 * self.error)
 
 
-def digits(numbers: Ints) -> str:
+def labels_to_hex(numbers: Ints) -> str:
     """Write numbers below 16 as one hexadecimal digit each."""
     return "".join(_DIGITS[number] for number in numbers)
 
 
-def numbers(text: str) -> Ints:
-    """Undo `digits`."""
+def labels_from_hex(text: str) -> Ints:
+    """Undo `labels_to_hex`."""
     return np.array([int(digit, 16) for digit in text], np.int64)
 
 
-def difference(targets: Ints, full: Sequence[Ints], other: Sequence[Ints]) -> Difference:
+def paired_difference(targets: Ints, full: Sequence[Ints], other: Sequence[Ints]) -> Difference:
     """Compare the class averages of two rows on the same clips.
 
     The error has two parts. Every label's clips are a sample of what could be composed of it, which gives the error of

@@ -15,7 +15,7 @@ from train.networks.published import VARIANTS
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class AblationRow:
     """A line of the table."""
 
     described: str
@@ -26,7 +26,7 @@ class Row:
     """Key of `train.compose.composer.INGREDIENTS`; empty for all of them."""
 
 
-def lines(network: str, schedule: Schedule) -> dict[str, Row]:
+def ablation_rows(network: str, schedule: Schedule) -> dict[str, AblationRow]:
     """Declare all rows, by name: the full recipe, then what it is compared with, as GROUP/NAME.
 
     Parameters
@@ -36,27 +36,27 @@ def lines(network: str, schedule: Schedule) -> dict[str, Row]:
     schedule : Schedule
         That of the full recipe.
     """
-    found = {FULL: Row(f"all ingredients; {NETWORKS[network].described}", network, schedule)}
+    found = {FULL: AblationRow(f"all ingredients; {NETWORKS[network].described}", network, schedule)}
     for name, what in INGREDIENTS.items():
-        found[f"composer/{name}"] = Row(f"no {name}: {what}", network, schedule, name)
+        found[f"composer/{name}"] = AblationRow(f"no {name}: {what}", network, schedule, name)
     if schedule.augmented:
         for name in AUGMENTATIONS:
             if name not in schedule.without:
                 plain = replace(schedule, without=(*schedule.without, name))
-                found[f"augmentation/{name}"] = Row(f"no {name}", network, plain)
+                found[f"augmentation/{name}"] = AblationRow(f"no {name}", network, plain)
     if schedule.handovers:
         plain = replace(schedule, handovers=0.0)
-        found["training/handovers"] = Row("no clips that begin with another player", network, plain)
+        found["training/handovers"] = AblationRow("no clips that begin with another player", network, plain)
     if schedule.average:
         plain = replace(schedule, average=0.0)
-        found["training/average"] = Row("no moving average of the weights", network, plain)
+        found["training/average"] = AblationRow("no moving average of the weights", network, plain)
     for name, other in NETWORKS.items():
         if name != network:
-            found[f"network/{name}"] = Row(other.described, name, schedule)
+            found[f"network/{name}"] = AblationRow(other.described, name, schedule)
     return found
 
 
-def chosen(only: Sequence[str], known: Mapping[str, Row]) -> list[str]:
+def choose_rows(only: Sequence[str], known: Mapping[str, AblationRow]) -> list[str]:
     """Choose rows by their names or their groups, in the order in which they are declared.
 
     Parameters
@@ -65,7 +65,7 @@ def chosen(only: Sequence[str], known: Mapping[str, Row]) -> list[str]:
         Names, such as ``composer/codec``, and groups, such as ``composer``. Where there are none, all rows but those of
         the published networks, of which 2B stands for all.
     known : mapping
-        As from `lines`.
+        As from `ablation_rows`.
 
     Returns
     -------

@@ -9,7 +9,14 @@ from typing import Final
 import numpy as np
 
 from train.evaluation.metrics import Floats, Ints, class_average
-from train.experiments.ablation_results import FULL, Ablation, Clips, Trial, difference, numbers
+from train.experiments.ablation_results import (
+    FULL,
+    Ablation,
+    AblationTrial,
+    ScoredClips,
+    labels_from_hex,
+    paired_difference,
+)
 
 _COLUMNS: Final = 120  # of a terminal
 _HEADS: Final = (
@@ -18,7 +25,7 @@ _HEADS: Final = (
 )
 
 
-def text(found: Ablation) -> str:
+def ablation_text(found: Ablation) -> str:
     """Lay out the table for a terminal; shares are in per cent, differences in points."""
     lines: list[tuple[str, ...]] = [*_HEADS, *((row, *_cells(found, row)) for row in found.trained)]
     widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
@@ -33,7 +40,7 @@ def text(found: Ablation) -> str:
     return "\n".join([*told, "", *wrapped]) + "\n"
 
 
-def markdown(found: Ablation) -> str:
+def ablation_markdown(found: Ablation) -> str:
     """Lay out the table for the model card, and the shares of each instrument below it."""
     lines = ["# What each ingredient brings", ""]
     heads = ["row", "what", "held-out class average", "difference in points ± standard error"]
@@ -50,9 +57,9 @@ def markdown(found: Ablation) -> str:
         lines.append(_row(cells + size))
     lines += ["", "Right of each instrument's clips of held-out sources, in per cent:", ""]
     lines += [_row(["row", *found.instruments]), "| --- |" + " ---: |" * len(found.instruments)]
-    targets = numbers(found.held.targets)
+    targets = labels_from_hex(found.held.targets)
     for row in found.trained:
-        said = np.stack([numbers(trial.held.best) for trial in found.of(row)])
+        said = np.stack([labels_from_hex(trial.held.best) for trial in found.of(row)])
         shares = [_share((said == targets)[:, targets == label]) for label in range(len(found.instruments))]
         lines.append(_row([row, *shares]))
     counts = [str(np.sum(targets == label)) for label in range(len(found.instruments))]
@@ -61,9 +68,9 @@ def markdown(found: Ablation) -> str:
     return "\n".join([*lines, f"Settings of every training, on {found.data}: {settings}.", ""])
 
 
-def summary(found: Ablation, trial: Trial) -> str:
+def trial_summary(found: Ablation, trial: AblationTrial) -> str:
     """Tell in a few words how a trial did on the held-out clips."""
-    targets, best = numbers(found.held.targets), numbers(trial.held.best)
+    targets, best = labels_from_hex(found.held.targets), labels_from_hex(trial.held.best)
     solo = targets < len(found.instruments)
     average = class_average(targets[solo], best[solo])
     rejected = "" if trial.held.rejected is None else f", {100 * trial.held.rejected:.1f} % of unknown rejected"
@@ -72,7 +79,7 @@ def summary(found: Ablation, trial: Trial) -> str:
 
 def notes(found: Ablation) -> list[str]:
     """Tell in words what the figures are, and what they are not."""
-    targets = numbers(found.held.targets)
+    targets = labels_from_hex(found.held.targets)
     solos = int(np.sum(targets < len(found.instruments)))
     seeds = len(found.of(FULL))
     trained = (
@@ -121,26 +128,26 @@ def _compared(found: Ablation, row: str, *, real: bool) -> tuple[str, str, str]:
     clips, said = found.real if real else found.held, _said(found, row, real=real)
     if not (clips and said):
         return "-", "-", "-"
-    targets = numbers(clips.targets)
+    targets = labels_from_hex(clips.targets)
     solo = targets < len(found.instruments)
     targets = targets[solo]
     mine = [best[solo] for best in said]
     average = np.mean([class_average(targets, best) for best in mine])
     right = sum(int(np.sum(best == targets)) for best in mine)
     full = [best[solo] for best in _said(found, FULL, real=real)]
-    gain = str(difference(targets, full, mine)) if row != FULL and full else "-"
+    gain = str(paired_difference(targets, full, mine)) if row != FULL and full else "-"
     return f"{100 * average:.1f}", str(right), gain
 
 
 def _said(found: Ablation, row: str, *, real: bool) -> list[Ints]:
     """Instruments that a row's models called the clips, a list by seed."""
     heard = [trial.real if real else trial.held for trial in found.of(row)]
-    return [numbers(one.best) for one in heard if one]
+    return [labels_from_hex(one.best) for one in heard if one]
 
 
-def _clips(found: Ablation, row: str, clips: Clips) -> int:
+def _clips(found: Ablation, row: str, clips: ScoredClips) -> int:
     """Count how often an instrument's clip was judged by a row's models."""
-    return len(found.of(row)) * int(np.sum(numbers(clips.targets) < len(found.instruments)))
+    return len(found.of(row)) * int(np.sum(labels_from_hex(clips.targets) < len(found.instruments)))
 
 
 def _share(right: Floats) -> str:

@@ -24,13 +24,13 @@ from stream.recognition.interpreter import Interpreter
 from stream.recognition.mel import stack
 from train.datasets.clip_features import decibels
 from train.datasets.corpus import Corpora
-from train.evaluation.network_logits import outputs
-from train.experiments.study_results import Compact, Score, Training
+from train.evaluation.network_logits import network_logits
+from train.experiments.study_results import Int8Figures, SplitScore, Training
 from train.export.int8 import Features, Int8Model, convert
 from train.fitting.fit import fit
 from train.fitting.schedule import Schedule
 from train.networks.architectures import Network
-from train.worker_pool import begin
+from train.worker_pool import import_and_call
 
 _REPRESENTATIVE: Final = 200  # training clips that the ranges of the int8 model are measured on
 _WARM_UP: Final = 20  # inferences that are not counted
@@ -41,7 +41,7 @@ _corpora: Mapping[str, Corpora]  # of this worker process, by task
 
 
 @dataclass(frozen=True, slots=True)
-class Job:
+class TrainingJob:
     """A network to train."""
 
     task: str
@@ -56,16 +56,18 @@ class Job:
 
 
 @dataclass(frozen=True, slots=True)
-class Trained:
+class TrainingResult:
     """What came of it."""
 
     training: Training
-    compact: Compact | None
+    compact: Int8Figures | None
     content: bytes
     """The .tflite file; empty if there is none."""
 
 
-def train(jobs: Sequence[Job], corpora: Mapping[str, Corpora], processes: int) -> Iterator[Trained]:
+def train_in_parallel(
+    jobs: Sequence[TrainingJob], corpora: Mapping[str, Corpora], processes: int
+) -> Iterator[TrainingResult]:
     """Train networks.
 
     Every training runs on one thread of a process that does nothing else. Two of them finish sooner than one after the
@@ -73,7 +75,7 @@ def train(jobs: Sequence[Job], corpora: Mapping[str, Corpora], processes: int) -
 
     Parameters
     ----------
-    jobs : sequence of Job
+    jobs : sequence of TrainingJob
         What to train.
     corpora : mapping
         Clips of each task and split.
@@ -82,7 +84,7 @@ def train(jobs: Sequence[Job], corpora: Mapping[str, Corpora], processes: int) -
 
     Yields
     ------
-    Trained
+    TrainingResult
         In the order in which they are done, whatever that is.
 
     Raises
@@ -94,7 +96,9 @@ def train(jobs: Sequence[Job], corpora: Mapping[str, Corpora], processes: int) -
         return
     # Spawned, not forked: this process may have TensorFlow's threads.
     context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(min(processes, len(jobs)), context, begin, (__name__, "_start", dict(corpora))) as pool:
+    with ProcessPoolExecutor(
+        min(processes, len(jobs)), context, import_and_call, (__name__, "_start", dict(corpora))
+    ) as pool:
         try:
             for future in as_completed([pool.submit(_run, job) for job in jobs]):
                 yield future.result()
@@ -107,7 +111,7 @@ def train(jobs: Sequence[Job], corpora: Mapping[str, Corpora], processes: int) -
             pool.shutdown(wait=False, cancel_futures=True)
 
 
-def measure(content: bytes, features: Features, channels: Sequence[str]) -> float:
+def inference_milliseconds(content: bytes, features: Features, channels: Sequence[str]) -> float:
     """Measure an int8 model in the service's interpreter.
 
     Parameters
@@ -139,7 +143,7 @@ def _start(corpora: Mapping[str, Corpora]) -> None:
     global _corpora
     _corpora = corpora
     signal.signal(signal.SIGINT, signal.SIG_DFL)  # Ctrl-C in the terminal ends it in the middle of an epoch
-    threading.Thread(target=_follow, daemon=True).start()
+    threading.Thread(target=_end_with_parent, daemon=True).start()
     threadpool_limits(1, "blas")  # for the int8 model, whose rounding takes four times the work where threads wait
     tf.get_logger().setLevel(logging.ERROR)  # every new network is another function to it, which it warns of
     tf.config.threading.set_intra_op_parallelism_threads(1)
@@ -148,20 +152,20 @@ def _start(corpora: Mapping[str, Corpora]) -> None:
         tf.config.experimental.set_memory_growth(device, True)  # or the first process would take all of it
 
 
-def _follow() -> None:
+def _end_with_parent() -> None:
     """End with the parent, also when it is killed: nobody else would tell a worker that trains."""
     if parent := multiprocessing.parent_process():
         parent.join()
         os._exit(1)
 
 
-def _run(job: Job) -> Trained:
+def _run(job: TrainingJob) -> TrainingResult:
     started = time.perf_counter()
     corpora = _corpora[job.task]
     training = corpora["training"]
     fitted = fit(job.variant, training, corpora["validation"], job.schedule, channels=job.channels)
     scores = {
-        split: Score.of(corpus, outputs(fitted.model, corpus, job.channels))
+        split: SplitScore.of(corpus, network_logits(fitted.model, corpus, job.channels))
         for split, corpus in corpora.items()
         if len(corpus)
     }
@@ -170,14 +174,14 @@ def _run(job: Job) -> Trained:
         rows = np.linspace(0, len(training) - 1, min(len(training), _REPRESENTATIVE)).astype(int)
         content = convert(fitted.model, training.features(rows), job.channels)
         test = corpora["test"]
-        compact = Compact(
+        compact = Int8Figures(
             job.task,
             job.row,
             job.schedule.seed,
             fitted.model.count_params(),
             len(content),
-            Score.of(test, Int8Model(content, job.channels).logits(test.features())) if len(test) else None,
+            SplitScore.of(test, Int8Model(content, job.channels).logits(test.features())) if len(test) else None,
         )
     seconds = round(time.perf_counter() - started, 2)
     done = Training(job.task, job.row, job.schedule.seed, fitted.best, len(fitted.history), seconds, scores)
-    return Trained(done, compact, content)
+    return TrainingResult(done, compact, content)

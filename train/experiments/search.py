@@ -19,14 +19,14 @@ from tqdm import tqdm
 from tqdm.contrib.logging import logging_redirect_tqdm
 
 from stream.errors import ConfigError, SourceError
-from train.atomic_file import replace
-from train.data_settings import Data
+from train.atomic_file import write_atomically
+from train.data_settings import DataSettings
 from train.datasets.corpus import Corpora, extract
-from train.datasets.training_checks import require, trainable
-from train.evaluation.network_logits import outputs
-from train.experiments import search_report as searchreport
-from train.experiments.study_results import Score
-from train.fitting.fit import Fitted, fit
+from train.datasets.training_checks import require_clips, require_trainable
+from train.evaluation.network_logits import network_logits
+from train.experiments import search_report
+from train.experiments.study_results import SplitScore
+from train.fitting.fit import FitResult, fit
 from train.fitting.schedule import Schedule
 from train.networks.published import Variant
 
@@ -37,22 +37,22 @@ _NAME: Final = "search"  # of the only study in the file
 
 
 @dataclass(frozen=True, slots=True)
-class Best:
+class SearchResult:
     """What a search came to."""
 
     trial: int
     """Number of the best trial, from 0."""
     validation: float
     """Its class average on the validation clips, which chose it."""
-    test: Score | None
+    test: SplitScore | None
     """On the test clips, which chose nothing; None without any."""
     variant: Variant
     schedule: Schedule
     channels: tuple[str, ...]
 
 
-def search(
-    data: Data,
+def run_search(
+    data: DataSettings,
     cache: Path,
     out: Path,
     *,
@@ -63,7 +63,7 @@ def search(
     channels: Sequence[str] = ("mel",),
     processes: int = 2,
     progress: bool = True,
-) -> Best:
+) -> SearchResult:
     """Try settings, and write ``best.json`` and the report ``search.md`` with ``search.png``.
 
     Trials are kept in ``search.sqlite`` when they are done: a search that was stopped goes on, and ends as if it had
@@ -72,7 +72,7 @@ def search(
 
     Parameters
     ----------
-    data : Data
+    data : DataSettings
         Where the clips come from, and which labels.
     cache : Path
         Folder for features.
@@ -93,8 +93,8 @@ def search(
 
     Returns
     -------
-    Best
-        `chosen` reads its settings again.
+    SearchResult
+        `load_best` reads its settings again.
 
     Raises
     ------
@@ -106,10 +106,10 @@ def search(
     """
     if min(trials, epochs, patience) < 1:
         raise ConfigError(f"trials {trials}, epochs {epochs}, patience {patience}: expected 1 or more of each")
-    dataset = trainable(data.open(cache))
+    dataset = require_trainable(data.open(cache))
     corpora = extract(dataset, cache, processes=processes, progress=progress).corpora
     training, validation = corpora["training"], corpora["validation"]
-    require(training.labels, training.clips + validation.clips)
+    require_clips(training.labels, training.clips + validation.clips)
     settings = {
         "labels": list(training.labels),
         "digest": " ".join(corpus.digest[:16] for corpus in corpora.values()),
@@ -121,7 +121,7 @@ def search(
     }
     bar = tqdm(total=trials, desc="search", unit="trial", disable=not (progress and sys.stderr.isatty()))
     with logging_redirect_tqdm(), bar:
-        study = _open(out, settings)
+        study = _open_study(out, settings)
         done = _complete(study)
         bar.update(len(done))
         while len(done) < trials:
@@ -137,12 +137,12 @@ def search(
             bar.update()
     best = _best(study, corpora, settings)
     record = {**asdict(best), "data": data.record(), "settings": settings}
-    replace(out / "best.json", (json.dumps(record, indent=1, ensure_ascii=False) + "\n").encode())
-    searchreport.write(out, study, dataset.name, _told(best, command(data, out)), seed)
+    write_atomically(out / "best.json", (json.dumps(record, indent=1, ensure_ascii=False) + "\n").encode())
+    search_report.write_search_report(out, study, dataset.name, _describe_best(best, fit_command(data, out)), seed)
     return best
 
 
-def chosen(path: Path) -> tuple[Variant, Schedule, tuple[str, ...]]:
+def load_best(path: Path) -> tuple[Variant, Schedule, tuple[str, ...]]:
     """Read what a search chose: network, schedule and channels, to fit once more.
 
     Raises
@@ -181,7 +181,7 @@ def _drawn(trial: optuna.trial.BaseTrial, epochs: int, patience: int, seed: int)
     return variant, schedule
 
 
-def _open(out: Path, settings: dict[str, Any]) -> optuna.Study:
+def _open_study(out: Path, settings: dict[str, Any]) -> optuna.Study:
     """Open the search in a folder, or begin one."""
     optuna.logging.set_verbosity(optuna.logging.WARNING)  # it tells of every trial, and so do we
     path = out / "search.sqlite"
@@ -210,7 +210,7 @@ def _complete(study: optuna.Study) -> list[FrozenTrial]:
     return study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
 
 
-def _annotate(trial: optuna.Trial, fitted: Fitted) -> None:
+def _annotate(trial: optuna.Trial, fitted: FitResult) -> None:
     """Keep with a trial what its report tells, and what decides between equals."""
     for key, value in {
         "loss": fitted.entry["validation_loss"],
@@ -222,26 +222,26 @@ def _annotate(trial: optuna.Trial, fitted: Fitted) -> None:
         trial.set_user_attr(key, value)
 
 
-def _best(study: optuna.Study, corpora: Corpora, settings: dict[str, Any]) -> Best:
+def _best(study: optuna.Study, corpora: Corpora, settings: dict[str, Any]) -> SearchResult:
     """Score the best trial on the test clips, unless it was the best before: then it has been."""
-    trial = max(_complete(study), key=searchreport.merit)
+    trial = max(_complete(study), key=search_report.trial_rank)
     drawn = optuna.trial.FixedTrial(trial.params, trial.number)
     variant, schedule = _drawn(drawn, settings["epochs"], settings["patience"], settings["seed"])
     channels, test = tuple(settings["channels"]), corpora["test"]
     known = study.user_attrs.get("test", {})
     if known.get("trial") == trial.number:
-        score = Score(**known["score"])
+        score = SplitScore(**known["score"])
     elif len(test):
         # Fitted again rather than kept: the same seed gives the same weights, and most trials never are the best.
         fitted = fit(variant, corpora["training"], corpora["validation"], schedule, channels=channels)
-        score = Score.of(test, outputs(fitted.model, test, channels))
+        score = SplitScore.of(test, network_logits(fitted.model, test, channels))
         study.set_user_attr("test", {"trial": trial.number, "score": asdict(score)})
     else:
         score = None
-    return Best(trial.number, trial.values[0], score, variant, schedule, channels)
+    return SearchResult(trial.number, trial.values[0], score, variant, schedule, channels)
 
 
-def command(data: Data, out: Path) -> str:
+def fit_command(data: DataSettings, out: Path) -> str:
     """Tell the command that fits what a search in `out` chose to the same data."""
     words = ["soloist", "train", "fit", "--data", str(data.path)]
     if data.instruments:
@@ -257,7 +257,7 @@ def command(data: Data, out: Path) -> str:
     return shlex.join([*words, "--settings", str(out / "best.json"), "--out", "models", "--name", "best"])
 
 
-def _told(best: Best, command: str) -> list[str]:
+def _describe_best(best: SearchResult, command: str) -> list[str]:
     """Tell what was chosen, in Markdown."""
     schedule = ", ".join(f"{key} {value}" for key, value in asdict(best.schedule).items())
     test = best.test

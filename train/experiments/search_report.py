@@ -13,15 +13,15 @@ from matplotlib.ticker import MaxNLocator, PercentFormatter
 from optuna.importance import FanovaImportanceEvaluator, get_param_importances
 from optuna.trial import FrozenTrial, TrialState
 
-from train.atomic_file import replace
+from train.atomic_file import write_atomically
 
 
-def merit(trial: FrozenTrial) -> tuple[float, float, int]:
+def trial_rank(trial: FrozenTrial) -> tuple[float, float, int]:
     """Rank a trial: by its class average, then by its loss on the validation clips, then the earlier one."""
     return trial.values[0], -trial.user_attrs["loss"], -trial.number
 
 
-def write(out: Path, study: optuna.Study, data: str, best: Sequence[str], seed: int) -> None:
+def write_search_report(out: Path, study: optuna.Study, data: str, best: Sequence[str], seed: int) -> None:
     """Write ``search.md`` and ``search.png``.
 
     Parameters
@@ -44,7 +44,7 @@ def write(out: Path, study: optuna.Study, data: str, best: Sequence[str], seed: 
     """
     trials = study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
     weights = importances(study, seed)
-    replace(out / "search.png", _picture(trials, weights))
+    write_atomically(out / "search.png", _picture(trials, weights))
     names = list(trials[0].params)
     heads = ["trial", "class average", "loss", *names, "epoch", "parameters", "s"]
     lines = ["# Search", "", f"{len(trials)} trials of Optuna's TPE sampler on {data}.", "", "## Best settings", ""]
@@ -57,13 +57,13 @@ def write(out: Path, study: optuna.Study, data: str, best: Sequence[str], seed: 
         lines.append("Importances take two trials or more that differ.")
     lines += ["", "## Trials", "", "Class average and loss are those of the best epoch on the validation clips.", ""]
     lines += ["| " + " | ".join(heads) + " |", "|" + " ---: |" * len(heads)]
-    for trial in sorted(trials, key=merit, reverse=True):
+    for trial in sorted(trials, key=trial_rank, reverse=True):
         attributes = trial.user_attrs
         cells = [str(trial.number), f"{100 * trial.values[0]:.1f} %", f"{attributes['loss']:.3f}"]
         cells += [_shown(trial.params[name]) for name in names]
         cells += [f"{attributes['epoch']} of {attributes['epochs']}", str(attributes["parameters"])]
         lines.append("| " + " | ".join([*cells, f"{attributes['seconds']:.0f}"]) + " |")
-    replace(out / "search.md", ("\n".join(lines) + "\n").encode())
+    write_atomically(out / "search.md", ("\n".join(lines) + "\n").encode())
 
 
 def importances(study: optuna.Study, seed: int) -> dict[str, float]:

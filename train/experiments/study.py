@@ -16,17 +16,15 @@ from tqdm.contrib.logging import logging_redirect_tqdm
 from stream.errors import ConfigError, SourceError
 from stream.recognition.mel import CHANNELS
 from train import atomic_file
-from train.data_settings import Data
+from train.data_settings import DataSettings
 from train.datasets import medley
 from train.datasets.clips import Array, Clip, Dataset, Split
 from train.datasets.corpus import Corpora, extract
 from train.datasets.labels import INSTRUMENTS, TASKS
-from train.datasets.training_checks import require, trainable
-from train.experiments import parallel_training
-from train.experiments import study_results as findings
-from train.experiments import study_table as studytable
-from train.experiments.parallel_training import Job, Trained
-from train.experiments.study_results import Material, Study
+from train.datasets.training_checks import require_clips, require_trainable
+from train.experiments import parallel_training, study_results, study_table
+from train.experiments.parallel_training import TrainingJob, TrainingResult
+from train.experiments.study_results import Study, TaskClips
 from train.fitting.schedule import Schedule
 from train.networks.published import VARIANTS, Variant
 
@@ -34,7 +32,7 @@ log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class StudyRow:
     """A line of the table."""
 
     variant: Variant
@@ -43,9 +41,9 @@ class Row:
 
 
 ROWS: Final = {
-    **{name: Row(variant) for name, variant in VARIANTS.items()},
+    **{name: StudyRow(variant) for name, variant in VARIANTS.items()},
     # Whether another feature beside the mel is worth its cost.
-    "2B + delta": Row(VARIANTS["2B"], CHANNELS),
+    "2B + delta": StudyRow(VARIANTS["2B"], CHANNELS),
 }
 """The lines by name: the published ones, and what is compared with them."""
 
@@ -54,7 +52,7 @@ SCHEDULE: Final = Schedule(
 )
 """How each row is trained; `seed` is the first of the seeds. As plain as the study's: nothing but its clips."""
 
-EACH: Final[dict[Split, int]] = {**medley.STUDY, "test": medley.STUDY["validation"]}
+CLIPS_PER_INSTRUMENT: Final[dict[Split, int]] = {**medley.STUDY_CLIPS, "test": medley.STUDY_CLIPS["validation"]}
 """Clips of an instrument on average where clips are composed: the study's numbers, and a test besides."""
 
 # Clips of a smaller task are clips of this one, which spares composing others and puts the tasks on the same ground.
@@ -62,7 +60,7 @@ _NESTED: Final = {"2": "4", "3": "4"}
 
 
 @dataclass(frozen=True)
-class _Part:
+class _LabelSubset:
     """Clips of some labels of a data set; implements `clips.Dataset`."""
 
     whole: Dataset
@@ -84,8 +82,8 @@ class _Part:
         return self.whole.audio(clip)
 
 
-def study(
-    data: Data,
+def run_study(
+    data: DataSettings,
     cache: Path,
     out: Path,
     *,
@@ -93,7 +91,7 @@ def study(
     rows: Sequence[str] = tuple(ROWS),
     seeds: int = 3,
     schedule: Schedule = SCHEDULE,
-    each: Mapping[Split, int] = EACH,
+    each: Mapping[Split, int] = CLIPS_PER_INSTRUMENT,
     processes: int = 2,
     progress: bool = True,
 ) -> Study:
@@ -104,7 +102,7 @@ def study(
 
     Parameters
     ----------
-    data : Data
+    data : DataSettings
         Where the clips come from; its instruments are those of the tasks, and there is no label `unknown`.
     cache : Path
         Folder for features.
@@ -128,7 +126,7 @@ def study(
     Returns
     -------
     Study
-        Everything that stands in the folder now; `train.experiments.study_table.text` shows it in a terminal.
+        Everything that stands in the folder now; `train.experiments.study_table.study_text` shows it in a terminal.
 
     Raises
     ------
@@ -140,10 +138,10 @@ def study(
     """
     _check(tasks, rows, seeds, processes)
     path = out / "study.json"
-    found = findings.load(path, Study(_settings(schedule, rows), "", ""))
+    found = study_results.load_study(path, Study(_settings(schedule, rows), "", ""))
     corpora: dict[str, Corpora] = {}
     for task in tasks:
-        dataset = trainable(_dataset(data, task, cache, each))
+        dataset = require_trainable(_dataset(data, task, cache, each))
         corpora[task] = extract(dataset, cache, processes=processes, progress=progress).corpora
         found.data, found.kind = dataset.name, data.kind
         _admit(found, task, corpora[task], out)
@@ -155,21 +153,23 @@ def study(
                 compact = seed == schedule.seed and not found.compact(task, row)
                 if compact or (task, row, seed) not in done:
                     line = ROWS[row]
-                    jobs.append(Job(task, row, line.variant, line.channels, replace(schedule, seed=seed), compact))
+                    jobs.append(
+                        TrainingJob(task, row, line.variant, line.channels, replace(schedule, seed=seed), compact)
+                    )
     shown = progress and sys.stderr.isatty()
     with logging_redirect_tqdm(), tqdm(total=len(jobs), desc="training", unit="run", disable=not shown) as bar:
-        for trained in parallel_training.train(jobs, corpora, processes):
+        for trained in parallel_training.train_in_parallel(jobs, corpora, processes):
             _keep(found, trained, out)
             found.save(path)
-            log.info("%s", _told(trained))
+            log.info("%s", _log_line(trained))
             bar.update()
     _time(found, corpora, out)
     found.save(path)
-    studytable.write(found, out)
+    study_table.write_study(found, out)
     return found
 
 
-def sized(data: Data, each: Mapping[Split, int] = EACH) -> Data:
+def sized_as_study(data: DataSettings, each: Mapping[Split, int] = CLIPS_PER_INSTRUMENT) -> DataSettings:
     """Take as many clips of each label as the study, on average, where they are composed; else the same data."""
     if data.kind != "composed":
         return data
@@ -197,19 +197,19 @@ def _settings(schedule: Schedule, rows: Sequence[str]) -> dict[str, Any]:
     return {**plain, **{package: version(package) for package in ("tensorflow", "keras")}, **lines}
 
 
-def _dataset(data: Data, task: str, cache: Path, each: Mapping[Split, int]) -> Dataset:
+def _dataset(data: DataSettings, task: str, cache: Path, each: Mapping[Split, int]) -> Dataset:
     labels = TASKS[task]
     if data.kind != "composed":
         return replace(data.of(labels), unknown=False).open(cache)
     whole = TASKS[_NESTED.get(task, task)]
-    composed = sized(replace(data.of(whole), unknown=False), each).open(cache)
-    return composed if whole == labels else _Part(composed, labels)
+    composed = sized_as_study(replace(data.of(whole), unknown=False), each).open(cache)
+    return composed if whole == labels else _LabelSubset(composed, labels)
 
 
 def _admit(found: Study, task: str, corpora: Corpora, out: Path) -> None:
     """Require that a task has clips, and those that were trained on before."""
-    require(corpora["training"].labels, [clip for corpus in corpora.values() for clip in corpus.clips])
-    material, before = Material.of(corpora), found.materials.get(task)
+    require_clips(corpora["training"].labels, [clip for corpus in corpora.values() for clip in corpus.clips])
+    material, before = TaskClips.of(corpora), found.materials.get(task)
     if before and before.digest != material.digest:
         raise ConfigError(
             f"{out} holds a study of other clips for task {task} ({before.digest}, now {material.digest}); "
@@ -218,13 +218,13 @@ def _admit(found: Study, task: str, corpora: Corpora, out: Path) -> None:
     found.materials[task] = material
 
 
-def _keep(found: Study, trained: Trained, out: Path) -> None:
+def _keep(found: Study, trained: TrainingResult, out: Path) -> None:
     one, compact = trained.training, trained.compact
     found.trainings = [t for t in found.trainings if (t.task, t.row, t.seed) != (one.task, one.row, one.seed)] + [one]
     # In the table's order, whichever was done first.
     found.trainings.sort(key=lambda t: (t.task, list(ROWS).index(t.row), t.seed))
     if compact:
-        atomic_file.replace(_model(out, compact.task, compact.row), trained.content)
+        atomic_file.write_atomically(_model(out, compact.task, compact.row), trained.content)
         found.compacts = sorted([*found.compacts, compact], key=lambda c: (c.task, list(ROWS).index(c.row)))
 
 
@@ -238,7 +238,7 @@ def _time(found: Study, corpora: Mapping[str, Corpora], out: Path) -> None:
             except OSError as error:
                 raise SourceError(f"cannot read {path}: {error.strerror}; remove {out} and start over") from error
             features = corpora[compact.task]["validation"].features(slice(20))
-            milliseconds = parallel_training.measure(content, features, ROWS[compact.row].channels)
+            milliseconds = parallel_training.inference_milliseconds(content, features, ROWS[compact.row].channels)
             found.compacts[number] = replace(compact, milliseconds=round(milliseconds, 4))
 
 
@@ -246,7 +246,7 @@ def _model(out: Path, task: str, row: str) -> Path:
     return out / "models" / f"{task}-{row.replace(' + ', '-')}.tflite"
 
 
-def _told(trained: Trained) -> str:
+def _log_line(trained: TrainingResult) -> str:
     one = trained.training
     averages = ", ".join(f"{split} {100 * score.class_average:.1f} %" for split, score in one.scores.items())
     return f"task {one.task}, row {one.row}, seed {one.seed}: {averages}; epoch {one.best}, {one.seconds:.0f} s"

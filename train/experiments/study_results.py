@@ -12,14 +12,14 @@ from typing import Any
 import numpy as np
 
 from stream.errors import ConfigError, SourceError
-from train.atomic_file import replace
+from train.atomic_file import write_atomically
 from train.datasets.clips import SPLITS, Split
 from train.datasets.corpus import Corpus
 from train.evaluation.metrics import Floats, class_average
 
 
 @dataclass(frozen=True, slots=True)
-class Score:
+class SplitScore:
     """How a model did on the clips of one split."""
 
     clips: int
@@ -33,7 +33,7 @@ class Score:
         return self.right / self.clips
 
     @classmethod
-    def of(cls, corpus: Corpus, logits: Floats) -> Score:
+    def of(cls, corpus: Corpus, logits: Floats) -> SplitScore:
         """Score logits [shape=(n, labels)] of a corpus that is not empty."""
         chosen = logits.argmax(axis=1)
         right = int((chosen == corpus.targets).sum())
@@ -70,12 +70,12 @@ class Training:
     """Epochs that were trained."""
     seconds: float
     """Wall time, scores included."""
-    scores: dict[Split, Score]
+    scores: dict[Split, SplitScore]
     """Of the splits that have clips."""
 
 
 @dataclass(frozen=True, slots=True)
-class Compact:
+class Int8Figures:
     """The int8 model of a row, made of its training with the lowest seed."""
 
     task: str
@@ -85,14 +85,14 @@ class Compact:
     """Weights of the float model, those that are not trained included."""
     size: int
     """Bytes of the .tflite file."""
-    test: Score | None
+    test: SplitScore | None
     """None without test clips."""
     milliseconds: float | None = None
     """Median of an inference on one thread; None as long as it was not measured."""
 
 
 @dataclass(frozen=True, slots=True)
-class Material:
+class TaskClips:
     """The clips of a task."""
 
     labels: tuple[str, ...]
@@ -104,7 +104,7 @@ class Material:
     """Number of recordings, or of combinations of sources where clips are composed."""
 
     @classmethod
-    def of(cls, corpora: Mapping[Split, Corpus]) -> Material:
+    def of(cls, corpora: Mapping[Split, Corpus]) -> TaskClips:
         """Count the clips of a task."""
         labels = corpora["training"].labels
         return cls(
@@ -124,11 +124,11 @@ class Study:
     data: str
     """What the clips are."""
     kind: str
-    """`train.data_settings.Data.kind` of it."""
-    materials: dict[str, Material] = field(default_factory=dict)
+    """`train.data_settings.DataSettings.kind` of it."""
+    materials: dict[str, TaskClips] = field(default_factory=dict)
     """By task."""
     trainings: list[Training] = field(default_factory=list)
-    compacts: list[Compact] = field(default_factory=list)
+    compacts: list[Int8Figures] = field(default_factory=list)
 
     @property
     def tasks(self) -> list[str]:
@@ -144,7 +144,7 @@ class Study:
         """Rows that were trained for a task, in the order in which they came."""
         return list(dict.fromkeys(training.row for training in self.trainings if training.task == task))
 
-    def compact(self, task: str, row: str) -> Compact | None:
+    def compact(self, task: str, row: str) -> Int8Figures | None:
         """Return the int8 model of a row."""
         return next((model for model in self.compacts if (model.task, model.row) == (task, row)), None)
 
@@ -155,10 +155,10 @@ class Study:
 
     def save(self, path: Path) -> None:
         """Write the file whole or not at all; SourceError where it cannot be."""
-        replace(path, (json.dumps(asdict(self), indent=1, ensure_ascii=False) + "\n").encode())
+        write_atomically(path, (json.dumps(asdict(self), indent=1, ensure_ascii=False) + "\n").encode())
 
 
-def load(path: Path, fresh: Study) -> Study:
+def load_study(path: Path, fresh: Study) -> Study:
     """Read a study, if there is one, to go on with it.
 
     Parameters
@@ -178,7 +178,7 @@ def load(path: Path, fresh: Study) -> Study:
     if not path.exists():
         return fresh
     try:
-        found = _recall(json.loads(path.read_text(encoding="utf-8")))
+        found = _from_record(json.loads(path.read_text(encoding="utf-8")))
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise SourceError(f"cannot read the study {path}: {error!r}") from error
     wanted = json.loads(json.dumps(fresh.settings))
@@ -195,12 +195,12 @@ def load(path: Path, fresh: Study) -> Study:
     return found
 
 
-def _recall(record: dict[str, Any]) -> Study:
-    def score(entry: dict[str, Any] | None) -> Score | None:
-        return Score(**entry) if entry else None
+def _from_record(record: dict[str, Any]) -> Study:
+    def score(entry: dict[str, Any] | None) -> SplitScore | None:
+        return SplitScore(**entry) if entry else None
 
     materials = {
-        task: Material(
+        task: TaskClips(
             tuple(entry["labels"]),
             entry["digest"],
             {split: tuple(counts) for split, counts in entry["clips"].items()},
@@ -209,8 +209,8 @@ def _recall(record: dict[str, Any]) -> Study:
         for task, entry in record["materials"].items()
     }
     trainings = [
-        Training(**{**entry, "scores": {split: Score(**found) for split, found in entry["scores"].items()}})
+        Training(**{**entry, "scores": {split: SplitScore(**found) for split, found in entry["scores"].items()}})
         for entry in record["trainings"]
     ]
-    compacts = [Compact(**{**entry, "test": score(entry["test"])}) for entry in record["compacts"]]
+    compacts = [Int8Figures(**{**entry, "test": score(entry["test"])}) for entry in record["compacts"]]
     return Study(record["settings"], record["data"], record["kind"], materials, trainings, compacts)

@@ -9,10 +9,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final
 
-from train.atomic_file import replace
+from train.atomic_file import write_atomically
 from train.datasets.clips import SPLITS
 from train.datasets.labels import TASKS
-from train.experiments.study_results import Compact, Spread, Study
+from train.experiments.study_results import Int8Figures, Spread, Study
 from train.networks.published import VARIANTS
 
 # The project's brief is the only source of these: the publication itself could not be found when this was written. The
@@ -30,7 +30,7 @@ _HEADS: Final = (
 )
 
 
-def text(study: Study) -> str:
+def study_text(study: Study) -> str:
     """Lay out the table for a terminal of 120 columns; shares are in per cent, mean±deviation over the seeds."""
     lines = []
     for task in study.tasks:
@@ -44,7 +44,7 @@ def text(study: Study) -> str:
     return "\n".join(lines) + "\n"
 
 
-def markdown(study: Study) -> str:
+def study_markdown(study: Study) -> str:
     """Lay out the table with all that is known of each row."""
     lines = ["# The study", ""]
     heads = ["row", "network", "seeds"]
@@ -61,7 +61,7 @@ def markdown(study: Study) -> str:
     return "\n".join([*lines, f"Settings of every training: {settings}.", ""])
 
 
-def table(study: Study) -> str:
+def study_csv(study: Study) -> str:
     """Write the table as CSV: a line for each task, row and split, shares from 0 to 1, and one of what is published."""
     buffer = io.StringIO()
     fields = [
@@ -83,10 +83,10 @@ def table(study: Study) -> str:
     return buffer.getvalue()
 
 
-def write(study: Study, out: Path) -> None:
+def write_study(study: Study, out: Path) -> None:
     """Write ``study.md`` and ``study.csv``; SourceError where they cannot be."""
-    replace(out / "study.md", markdown(study).encode())
-    replace(out / "study.csv", table(study).encode())
+    write_atomically(out / "study.md", study_markdown(study).encode())
+    write_atomically(out / "study.csv", study_csv(study).encode())
 
 
 def published(task: str) -> str:
@@ -177,7 +177,7 @@ def _full(study: Study, task: str, row: str) -> Iterator[str]:
     yield from _size(compact)
 
 
-def _size(compact: Compact | None) -> tuple[str, str, str]:
+def _size(compact: Int8Figures | None) -> tuple[str, str, str]:
     if not compact:
         return ("-",) * 3
     milliseconds = compact.milliseconds

@@ -14,12 +14,12 @@ from stream import __version__
 from stream.errors import ConfigError
 from stream.recognition.bundle import FORMAT, UNKNOWN, Bundle, load
 from stream.recognition.mel import PARAMETERS
-from train.atomic_file import replace
+from train.atomic_file import write_atomically
 from train.evaluation.metrics import Calibration
 from train.export.provenance import Provenance
 
 
-def write(
+def write_bundle(
     out: Path,
     name: str,
     content: bytes,
@@ -108,8 +108,8 @@ def write(
         },
     }
     text = json.dumps(description, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
-    replace(out / f"{name}.tflite", content)
-    replace(out / f"{name}.json", text.encode())
+    write_atomically(out / f"{name}.tflite", content)
+    write_atomically(out / f"{name}.json", text.encode())
     return load(out / f"{name}.json")
 
 

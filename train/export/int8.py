@@ -22,12 +22,12 @@ from stream.system.stderr import quiet_stderr
 from train.datasets.clip_features import decibels
 from train.datasets.corpus import Corpora
 from train.evaluation.metrics import Calibration, calibrate, softmax
-from train.export.rounding import rounded
+from train.export.rounding import round_weights
 
 Features = npt.NDArray[np.uint8]
 Logits = npt.NDArray[np.float32]
 
-_ROUNDED_ON: Final = 128
+_ROUNDING_CLIPS: Final = 128
 """Clips that weights are rounded on. 32, 100, 200 and 500 of them give the same agreement."""
 _LOW: Final = (0.0, 0.001, 0.01, 0.03, 0.1, 0.3)
 _HIGH: Final = (0.5, 0.8, 0.9, 0.97, 0.99, 1.0)
@@ -59,8 +59,8 @@ def convert(model: keras.Model, representative: Features, channels: Sequence[str
         The .tflite file, for one clip at a time. It depends on the weights and the clips alone.
     """
     inputs = stack(decibels(representative), channels)
-    few = np.linspace(0, len(inputs) - 1, min(len(inputs), _ROUNDED_ON)).astype(int)
-    network = rounded(model, inputs[few])
+    few = np.linspace(0, len(inputs) - 1, min(len(inputs), _ROUNDING_CLIPS)).astype(int)
+    network = round_weights(model, inputs[few])
     batches = (inputs[start : start + 64] for start in range(0, len(inputs), 64))
     logits = np.concatenate([np.asarray(network(batch, training=False)) for batch in batches])
     single = keras.Input(batch_shape=(1, *inputs.shape[1:]), name="features")
@@ -154,7 +154,9 @@ class Int8Model:
 _REPRESENTATIVE: Final = 500  # training clips that the ranges of the int8 model are measured on
 
 
-def quantised(model: keras.Model, corpora: Corpora, channels: Sequence[str], seed: int) -> tuple[bytes, Calibration]:
+def quantise_and_calibrate(
+    model: keras.Model, corpora: Corpora, channels: Sequence[str], seed: int
+) -> tuple[bytes, Calibration]:
     """Make the .tflite of a network, and choose how its outputs become names.
 
     Parameters

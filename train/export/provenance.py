@@ -7,11 +7,11 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from train.compose.pack import Recording, read_pack, sides
+from train.compose.pack import Recording, read_pack, split_by_source
 from train.datasets.clips import SPLITS, Clip, Dataset
 from train.datasets.corpus import Corpora
-from train.evaluation.real_clips import original
-from train.fitting.training_run import Run
+from train.evaluation.real_clips import original_pack
+from train.fitting.training_run import TrainingRun
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,13 +64,13 @@ class Provenance:
         ]
 
 
-def provenance_of(run: Run, dataset: Dataset, corpora: Corpora) -> Provenance:
+def provenance_of(run: TrainingRun, dataset: Dataset, corpora: Corpora) -> Provenance:
     """Say where the model of a run comes from: its data set, and the clips of it that could be read."""
     composed = run.data.kind == "composed"
-    rows = sides(read_pack(run.data.path), three_way=bool(run.data.test_clips)) if composed else {}
+    rows = split_by_source(read_pack(run.data.path), three_way=bool(run.data.test_clips)) if composed else {}
     if run.data.all_sources:
         rows = {"training": [row for side in rows.values() for row in side]}
-    source = original(run.data.path)
+    source = original_pack(run.data.path)
     return Provenance(
         dataset=dataset.name
         if source == run.data.path
@@ -85,9 +85,9 @@ def provenance_of(run: Run, dataset: Dataset, corpora: Corpora) -> Provenance:
     )
 
 
-def recorded_settings(run: Run) -> dict[str, Any]:
+def recorded_settings(run: TrainingRun) -> dict[str, Any]:
     """List the settings of a run, and of which pack its own was made with rendered notes."""
-    source = original(run.data.path)
+    source = original_pack(run.data.path)
     if source == run.data.path:
         return run.settings
     return {**run.settings, "data": {**run.settings["data"], "rendered_from": str(source)}}

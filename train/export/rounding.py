@@ -29,7 +29,7 @@ _NORMALIZATION: Final = keras.layers.BatchNormalization
 _WEIGHTED: Final = (keras.layers.Conv2D, keras.layers.DepthwiseConv2D, keras.layers.Dense)
 
 
-def rounded(model: keras.Model, inputs: Values) -> keras.Model:
+def round_weights(model: keras.Model, inputs: Values) -> keras.Model:
     """Copy a network with its weights rounded to int8 steps, and biases that make up for the mean error.
 
     The steps are those that the converter chooses: the largest weight of a filter is 127 of them. Folding a batch
@@ -116,7 +116,7 @@ def _patches(layer: Any, values: tf.Tensor) -> Values:
     return np.asarray(values).reshape(-1, values.shape[-1])
 
 
-def _heard(model: keras.Model, layers: list[Any], inputs: Values) -> Iterator[list[Values]]:
+def _input_patches(model: keras.Model, layers: list[Any], inputs: Values) -> Iterator[list[Values]]:
     """Yield the patches of layers, batch by batch."""
     probe = keras.Model(model.inputs[0], [layer.input for layer in layers])
     for start in range(0, len(inputs), _BATCH):
@@ -127,7 +127,7 @@ def _heard(model: keras.Model, layers: list[Any], inputs: Values) -> Iterator[li
 def _means(model: keras.Model, layers: list[Any], inputs: Values) -> list[Statistics]:
     """Mean of each layer's inputs."""
     sums, counts = [0.0 for _ in layers], [0 for _ in layers]
-    for heard in _heard(model, layers, inputs):
+    for heard in _input_patches(model, layers, inputs):
         for number, patches in enumerate(heard):
             sums[number] += patches.sum(axis=0, dtype=np.float64)
             counts[number] += len(patches)
@@ -143,7 +143,7 @@ def _moments(model: keras.Model, layer: Any, inputs: Values) -> tuple[Statistics
     apart = layer.kernel.shape[-2] if isinstance(layer, keras.layers.DepthwiseConv2D) else 1
     size = int(np.prod(layer.kernel.shape[:-1])) // apart
     count, total, products = 0, np.zeros((apart, size)), np.zeros((apart, size, size))
-    for (patches,) in _heard(model, [layer], inputs):
+    for (patches,) in _input_patches(model, [layer], inputs):
         double = patches.astype(np.float64).reshape(-1, size, apart).transpose(2, 1, 0)
         count += double.shape[2]
         total += double.sum(axis=2)

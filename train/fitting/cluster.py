@@ -17,7 +17,7 @@ from stream.errors import ConfigError
 Values = npt.NDArray[Any]
 
 
-class Workers:
+class Cluster:
     """The processes that train together, each on its part of every batch.
 
     Keras's own `fit` does not run under MultiWorkerMirroredStrategy; a custom training step does.
@@ -36,7 +36,7 @@ class Workers:
     def __init__(self, *, distribute: bool = False) -> None:
         self.index, self.count = 0, 1
         if distribute:
-            self.index, self.count = _place(os.environ.get("TF_CONFIG", ""))
+            self.index, self.count = _worker_index(os.environ.get("TF_CONFIG", ""))
             self.strategy = tf.distribute.MultiWorkerMirroredStrategy()
         else:
             self.strategy = tf.distribute.get_strategy()
@@ -81,14 +81,14 @@ class Workers:
         return [np.asarray(value) for value in total()]
 
 
-def _place(config: str) -> tuple[int, int]:
+def _worker_index(config: str) -> tuple[int, int]:
     """Read which of the workers this one is, and how many there are."""
     try:
         parsed = json.loads(config)
-        workers, task = parsed["cluster"]["worker"], parsed["task"]
-        if task["type"] != "worker" or not 0 <= task["index"] < len(workers):
+        cluster, task = parsed["cluster"]["worker"], parsed["task"]
+        if task["type"] != "worker" or not 0 <= task["index"] < len(cluster):
             raise ValueError(f"task {task}")
-        return task["index"], len(workers)
+        return task["index"], len(cluster)
     except (ValueError, KeyError, TypeError) as error:
         example = '{"cluster": {"worker": ["host1:12345", "host2:12345"]}, "task": {"type": "worker", "index": 0}}'
         raise ConfigError(f"--distribute needs a TF_CONFIG like {example}; found {config!r}") from error

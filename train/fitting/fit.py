@@ -14,22 +14,22 @@ import numpy as np
 import numpy.typing as npt
 import tensorflow as tf
 
-from train.atomic_file import replace
+from train.atomic_file import write_atomically
 from train.datasets.corpus import Corpus
 from train.fitting import checkpoint
-from train.fitting.cluster import Workers
+from train.fitting.cluster import Cluster
 from train.fitting.schedule import History, Schedule, best_epoch
-from train.fitting.trainer import Learner
+from train.fitting.trainer import Trainer
 from train.networks.architectures import Network
 
 log = logging.getLogger(__name__)
 
-STATE: Final = "state.npz"
+CHECKPOINT: Final = "state.npz"
 """Name of a run's checkpoint."""
 
 
 @dataclass(frozen=True, slots=True)
-class Fitted:
+class FitResult:
     """A network with the weights of its best epoch."""
 
     model: keras.Model
@@ -51,11 +51,11 @@ def fit(
     schedule: Schedule,
     *,
     channels: Sequence[str] = ("mel",),
-    workers: Workers | None = None,
+    cluster: Cluster | None = None,
     folder: Path | None = None,
     progress: bool = False,
     start: Sequence[npt.NDArray[np.float32]] | None = None,
-) -> Fitted:
+) -> FitResult:
     """Fit a network; the same arguments give the same weights on the same machine.
 
     Parameters
@@ -68,7 +68,7 @@ def fit(
         How to fit.
     channels : sequence of str
         Input channels, as for `stream.recognition.mel.stack`.
-    workers : Workers, optional
+    cluster : Cluster, optional
         The machines that train together; this one alone by default.
     folder : Path, optional
         Where the checkpoint, `history.json` and TensorBoard's logs go. A run that was stopped goes on from there.
@@ -79,7 +79,7 @@ def fit(
 
     Returns
     -------
-    Fitted
+    FitResult
         With the weights of the epoch that `train.fitting.schedule.best_epoch` finds by `validation`.
 
     Raises
@@ -89,13 +89,13 @@ def fit(
     SourceError
         When the folder cannot be written or read.
     """
-    workers = workers or Workers()
+    cluster = cluster or Cluster()
     if devices := tf.config.list_physical_devices("GPU"):
         log.info("training on %d GPUs", len(devices))
-    run = Learner(variant, training, validation, schedule, tuple(channels), workers, start)
-    if folder and workers.chief:
+    run = Trainer(variant, training, validation, schedule, tuple(channels), cluster, start)
+    if folder and cluster.chief:
         folder.mkdir(parents=True, exist_ok=True)
-    saved = checkpoint.load(folder / STATE, run.settings) if folder and workers.chief else None
+    saved = checkpoint.load(folder / CHECKPOINT, run.settings) if folder and cluster.chief else None
     run.resume(saved)
     if folder and saved:
         log.info("continuing after epoch %d", len(saved.history))
@@ -107,16 +107,16 @@ def fit(
             *(len(run.history), entry["loss"], 100 * entry["accuracy"]),
             *(entry["validation_loss"], 100 * entry["validation_class_average"]),
         )
-        if folder and workers.chief:
-            run.checkpoint().save(folder / STATE)
+        if folder and cluster.chief:
+            run.checkpoint().save(folder / CHECKPOINT)
             _write(folder, run.history)
             _to_tensorboard(folder / "tensorboard", len(run.history), entry)
     run.restore()
-    return Fitted(run.model, run.history, best_epoch(run.history))
+    return FitResult(run.model, run.history, best_epoch(run.history))
 
 
 def _write(folder: Path, history: History) -> None:
-    replace(folder / "history.json", (json.dumps(history, indent=1) + "\n").encode())
+    write_atomically(folder / "history.json", (json.dumps(history, indent=1) + "\n").encode())
 
 
 def _to_tensorboard(folder: Path, epoch: int, entry: dict[str, float]) -> None:

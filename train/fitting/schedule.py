@@ -64,7 +64,7 @@ def best_epoch(history: History) -> int:
     return best
 
 
-def stale(history: History) -> int:
+def epochs_since_best(history: History) -> int:
     """Count the epochs since class average or loss on validation were last at their best."""
     if not history:
         return 0
@@ -73,6 +73,6 @@ def stale(history: History) -> int:
     return len(history) - 1 - max(losses.index(min(losses)), averages.index(max(averages)))
 
 
-def fitting(schedule: Schedule, clips: int) -> Schedule:
+def fit_batch_size(schedule: Schedule, clips: int) -> Schedule:
     """Make the batches of a schedule smaller where an epoch of `clips` would have less than 32 steps; 8 at least."""
     return replace(schedule, batch=max(min(schedule.batch, clips // 32), 8))

@@ -20,12 +20,12 @@ from stream.recognition.mel import FRAMES, N_MELS, stack
 from train.datasets.clip_features import decibels
 from train.datasets.corpus import Corpus
 from train.evaluation.metrics import class_average, softmax
-from train.evaluation.network_logits import outputs
+from train.evaluation.network_logits import network_logits
 from train.fitting.augmentation import augment
 from train.fitting.checkpoint import Checkpoint
-from train.fitting.cluster import Workers
-from train.fitting.schedule import History, Schedule, best_epoch, stale
-from train.networks.architectures import Network, build
+from train.fitting.cluster import Cluster
+from train.fitting.schedule import History, Schedule, best_epoch, epochs_since_best
+from train.networks.architectures import Network, build_network
 
 Array = npt.NDArray[np.float32]
 
@@ -43,12 +43,12 @@ _KEYS: Final = (
 )
 
 
-class Learner:
+class Trainer:
     """One network on its way, epoch by epoch.
 
     Parameters
     ----------
-    variant, training, validation, schedule, channels, workers, start
+    variant, training, validation, schedule, channels, cluster, start
         As for `train.fitting.fit.fit`.
     """
 
@@ -59,18 +59,18 @@ class Learner:
         validation: Corpus,
         schedule: Schedule,
         channels: tuple[str, ...],
-        workers: Workers,
+        cluster: Cluster,
         start: Sequence[Array] | None = None,
     ) -> None:
         self._training, self._validation = training, validation
-        self._schedule, self._channels, self._workers = schedule, channels, workers
+        self._schedule, self._channels, self._cluster = schedule, channels, cluster
         tf.config.experimental.enable_op_determinism()
         keras.utils.clear_session()
         keras.utils.set_random_seed(schedule.seed)
         full, rest = divmod(len(training), schedule.batch)
-        self._steps = full + (rest >= workers.count)
-        with workers.strategy.scope():
-            self.model = build(variant, len(training.labels), len(channels), _momentum(self._steps))
+        self._steps = full + (rest >= cluster.count)
+        with cluster.strategy.scope():
+            self.model = build_network(variant, len(training.labels), len(channels), _momentum(self._steps))
             for variable, value in zip(self.model.variables, start or (), strict=start is not None):
                 variable.assign(value)
             self._optimizer = keras.optimizers.AdamW(self._rate(), weight_decay=schedule.decay)
@@ -90,7 +90,7 @@ class Learner:
                 "labels": training.labels,
                 "training": training.digest,
                 "validation": validation.digest,
-                "workers": workers.count,
+                "workers": cluster.count,
                 "start": _digest(start),
                 "tensorflow": tf.__version__,
                 "keras": keras.__version__,
@@ -101,7 +101,7 @@ class Learner:
     def finished(self) -> bool:
         """Whether there is no epoch left, or none would help."""
         schedule = self._schedule
-        worn = schedule.patience is not None and stale(self.history) >= schedule.patience
+        worn = schedule.patience is not None and epochs_since_best(self.history) >= schedule.patience
         return worn or len(self.history) >= schedule.epochs
 
     def resume(self, saved: Checkpoint | None) -> None:
@@ -112,7 +112,7 @@ class Learner:
         entries = np.zeros((self._schedule.epochs, len(_KEYS)))
         for number, entry in enumerate(saved.history if saved else []):
             entries[number] = [entry[key] for key in _KEYS]
-        *values, entries = self._workers.chiefs([*values, *best, entries])
+        *values, entries = self._cluster.chiefs([*values, *best, entries])
         for variable, value in zip(variables, values, strict=False):
             variable.assign(value)
         self._best = values[len(variables) :]
@@ -133,15 +133,15 @@ class Learner:
             summed, hits = self._step(features, targets, size)
             loss, right, clips = loss + float(summed), right + float(hits), clips + float(size)
         statistics = {id(v) for v in self.model.non_trainable_variables}  # of its own batches, on every worker
-        self._workers.average([v for v in self.model.variables if id(v) in statistics and "seed" not in v.path])
+        self._cluster.average([v for v in self.model.variables if id(v) in statistics and "seed" not in v.path])
         averaged = zip(self._moving, self._averages, strict=True)
-        self._workers.average([average for variable, average in averaged if id(variable) in statistics])
+        self._cluster.average([average for variable, average in averaged if id(variable) in statistics])
         with self._averaged():
             return self._scored(loss / clips, right / clips, started)
 
     def _scored(self, loss: float, accuracy: float, started: float) -> dict[str, float]:
         """Score the validation clips, and keep the weights if this epoch is the best."""
-        logits = outputs(self.model, self._validation, self._channels)
+        logits = network_logits(self.model, self._validation, self._channels)
         targets = self._validation.targets
         chosen = logits.argmax(axis=1)
         likelihood = softmax(logits, 1.0)[np.arange(len(targets)), targets]
@@ -198,10 +198,10 @@ class Learner:
 
         def load(step: Any) -> tuple[Array, Array, np.float32]:
             batch = order[step * self._schedule.batch : (step + 1) * self._schedule.batch]
-            rows = np.sort(self._workers.share(batch))
+            rows = np.sort(self._cluster.share(batch))
             features, targets = decibels(self._training.features(rows)), self._targets[rows]
             if self._schedule.augmented:
-                rng = np.random.default_rng([self._schedule.seed, epoch, step, self._workers.index])
+                rng = np.random.default_rng([self._schedule.seed, epoch, step, self._cluster.index])
                 features, targets = augment(features, targets, rng, self._schedule.without, self._schedule.handovers)
             return stack(features, self._channels), targets, np.float32(len(batch))
 
@@ -241,7 +241,7 @@ class Learner:
 
         @tf.function(input_signature=signature, autograph=False)  # type: ignore[untyped-decorator]
         def step(features: tf.Tensor, targets: tf.Tensor, size: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-            return self._workers.sum(replica, features, targets, size)  # type: ignore[no-any-return]
+            return self._cluster.sum(replica, features, targets, size)  # type: ignore[no-any-return]
 
         return step
 

@@ -11,16 +11,16 @@ from typing import Any
 import keras
 
 from stream.errors import ConfigError, SourceError
-from train.atomic_file import replace
-from train.data_settings import Data
+from train.atomic_file import write_atomically
+from train.data_settings import DataSettings
 from train.fitting import checkpoint
-from train.fitting.fit import STATE
+from train.fitting.fit import CHECKPOINT
 from train.fitting.schedule import History, Schedule
-from train.networks.architectures import Network, build, recall
+from train.networks.architectures import Network, build_network, network_from_record
 
 
 @dataclass(frozen=True, slots=True)
-class Run:
+class TrainingRun:
     """What determines a run.
 
     Its folder holds `run.json` (this), `state.npz` (the checkpoint), `history.json` (an entry for each epoch),
@@ -29,7 +29,7 @@ class Run:
 
     name: str
     """Of the model that it makes."""
-    data: Data
+    data: DataSettings
     variant: Network
     channels: tuple[str, ...]
     schedule: Schedule
@@ -48,10 +48,10 @@ class Run:
     def save(self, folder: Path) -> None:
         """Write `run.json`."""
         text = json.dumps({"name": self.name, **self.settings, "command": self.command}, indent=1, ensure_ascii=False)
-        replace(folder / "run.json", f"{text}\n".encode())
+        write_atomically(folder / "run.json", f"{text}\n".encode())
 
     @classmethod
-    def load(cls, folder: Path) -> Run:
+    def load(cls, folder: Path) -> TrainingRun:
         """Read `run.json`.
 
         Raises
@@ -64,8 +64,8 @@ class Run:
             record = json.loads(path.read_text(encoding="utf-8"))
             return cls(
                 record["name"],
-                Data.recall(record["data"]),
-                recall(record["variant"]),
+                DataSettings.recall(record["data"]),
+                network_from_record(record["variant"]),
                 tuple(record["channels"]),
                 Schedule(**record["schedule"]),
                 record["command"],
@@ -85,19 +85,19 @@ class Run:
         SourceError
             When there is no checkpoint yet, or it is not one of this network.
         """
-        saved = checkpoint.load(folder / STATE)
+        saved = checkpoint.load(folder / CHECKPOINT)
         if saved is None:
             raise SourceError(f"{folder} has no checkpoint yet: let `soloist train fit` finish an epoch first")
-        model = build(self.variant, len(labels), len(self.channels))
+        model = build_network(self.variant, len(labels), len(self.channels))
         shapes, expected = [value.shape for value in saved.best], [tuple(v.shape) for v in model.variables]
         if shapes != expected:
-            raise SourceError(f"{folder / STATE} is not a checkpoint of variant {self.variant.name}")
+            raise SourceError(f"{folder / CHECKPOINT} is not a checkpoint of variant {self.variant.name}")
         for variable, value in zip(model.variables, saved.best, strict=True):
             variable.assign(value)
         return model
 
 
-def history(folder: Path) -> History:
+def load_history(folder: Path) -> History:
     """Read how a run went, epoch by epoch.
 
     Raises

@@ -16,14 +16,14 @@ NETWORKS: Final[dict[str, Network]] = {**VARIANTS, **RESIDUALS}
 """All networks by name."""
 
 
-def recall(record: dict[str, Any]) -> Network:
+def network_from_record(record: dict[str, Any]) -> Network:
     """Make the network again that `dataclasses.asdict` wrote down, also by way of json."""
     if "stages" in record:
         return Residual(**{**record, "stages": tuple((wide, blocks) for wide, blocks in record["stages"])})
     return Variant(**record)
 
 
-def build(variant: Network, outputs: int, channels: int = 1, momentum: float = 0.97) -> keras.Model:
+def build_network(variant: Network, outputs: int, channels: int = 1, momentum: float = 0.97) -> keras.Model:
     """Build a network with freshly drawn weights.
 
     Parameters
@@ -44,5 +44,5 @@ def build(variant: Network, outputs: int, channels: int = 1, momentum: float = 0
         softmax, because an int8 one, in steps of 1/256, could not be calibrated.
     """
     if isinstance(variant, Residual):
-        return residual.build(variant, outputs, channels, momentum)
-    return published.build(variant, outputs, channels, momentum)
+        return residual.build_residual(variant, outputs, channels, momentum)
+    return published.build_published(variant, outputs, channels, momentum)

@@ -62,8 +62,8 @@ VARIANTS: Final = {
 """The study's rows by name."""
 
 
-def build(variant: Variant, outputs: int, channels: int = 1, momentum: float = 0.97) -> keras.Model:
-    """Build a network with freshly drawn weights; see `train.networks.architectures.build`."""
+def build_published(variant: Variant, outputs: int, channels: int = 1, momentum: float = 0.97) -> keras.Model:
+    """Build a network with freshly drawn weights; see `train.networks.architectures.build_network`."""
     features = keras.Input((N_MELS, FRAMES, channels), name="features")
     x = keras.layers.Rescaling(1 / TOP_DB, offset=1.0)(features)  # 0 to 1
     for layer in range(variant.layers):

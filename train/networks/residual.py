@@ -71,12 +71,12 @@ RESIDUALS: Final = {
 """The family by name."""
 
 
-def build(network: Residual, outputs: int, channels: int = 1, momentum: float = 0.97) -> keras.Model:
-    """Build a network with freshly drawn weights; see `train.networks.architectures.build`."""
+def build_residual(network: Residual, outputs: int, channels: int = 1, momentum: float = 0.97) -> keras.Model:
+    """Build a network with freshly drawn weights; see `train.networks.architectures.build_network`."""
     features = keras.Input((N_MELS, FRAMES, channels), name="features")
     x = keras.layers.Rescaling(1 / TOP_DB, offset=1.0)(features)  # 0 to 1
-    x = _bent(keras.layers.Conv2D(network.stem, 5, strides=2, padding="same", use_bias=False)(x), momentum)
-    convolve = _separable if network.separable else _ordinary
+    x = _normalized_relu(keras.layers.Conv2D(network.stem, 5, strides=2, padding="same", use_bias=False)(x), momentum)
+    convolve = _separable if network.separable else _convolution
     for wide, blocks in network.stages:
         x = keras.layers.Activation("relu")(convolve(x, wide, 2, momentum))
         for _ in range(blocks - 1):
@@ -90,14 +90,14 @@ def build(network: Residual, outputs: int, channels: int = 1, momentum: float = 
 
 
 def _separable(x: keras.KerasTensor, wide: int, stride: int, momentum: float) -> keras.KerasTensor:
-    x = _bent(keras.layers.DepthwiseConv2D(3, strides=stride, padding="same", use_bias=False)(x), momentum)
+    x = _normalized_relu(keras.layers.DepthwiseConv2D(3, strides=stride, padding="same", use_bias=False)(x), momentum)
     return BatchNormalization(momentum=momentum)(keras.layers.Conv2D(wide, 1, use_bias=False)(x))
 
 
-def _ordinary(x: keras.KerasTensor, wide: int, stride: int, momentum: float) -> keras.KerasTensor:
+def _convolution(x: keras.KerasTensor, wide: int, stride: int, momentum: float) -> keras.KerasTensor:
     x = keras.layers.Conv2D(wide, 3, strides=stride, padding="same", use_bias=False)(x)
     return BatchNormalization(momentum=momentum)(x)
 
 
-def _bent(x: keras.KerasTensor, momentum: float) -> keras.KerasTensor:
+def _normalized_relu(x: keras.KerasTensor, momentum: float) -> keras.KerasTensor:
     return keras.layers.Activation("relu")(BatchNormalization(momentum=momentum)(x))

@@ -18,42 +18,48 @@ from stream.errors import ConfigError
 from stream.recognition.bundle import Bundle
 from train.datasets.clips import Dataset
 from train.datasets.corpus import Corpora
-from train.evaluation.bundle_evaluation import Further, Measured
+from train.evaluation.bundle_evaluation import BundleEvaluation, ExtraMeasurements
 from train.evaluation.metrics import Calibration
 from train.fitting.fit import fit
-from train.fitting.training_run import Run
-from train.pipeline.shipping import make
+from train.fitting.training_run import TrainingRun
+from train.pipeline.shipping import make_bundle
 from train.pipeline.twin import Twin
 
-FOLDER: Final = "all-sources"
+REFIT_FOLDER: Final = "all-sources"
 """Folder, in that of the twin's run, of what went on with all sources."""
 
-SHARE: Final = 0.75
+REFIT_SHARE: Final = 0.75
 """Of the network that went on, in the mean of both networks' weights that is shipped. Such a mean does better on what
 neither was trained on than either (Wortsman et al., 2022, Robust fine-tuning of zero-shot models)."""
 
 
-def twin(
-    run: Run, folder: Path, dataset: Dataset, corpora: Corpora, model: keras.Model, further: Further, processes: int = 1
+def measure_twin(
+    run: TrainingRun,
+    folder: Path,
+    dataset: Dataset,
+    corpora: Corpora,
+    model: keras.Model,
+    extra: ExtraMeasurements,
+    processes: int = 1,
 ) -> Twin:
     """Measure what was trained without the held-out sources; its bundle stays in the run's folder.
 
     Parameters
     ----------
     run, folder, dataset, corpora, model, further, processes
-        As for `train.pipeline.shipping.make`. The real clips are left for what is shipped.
+        As for `train.pipeline.shipping.make_bundle`. The real clips are left for what is shipped.
     """
-    further = replace(further, real=None)
-    bundle, measured = make(run, folder, folder, dataset, corpora, model, processes, further=further)
+    extra = replace(extra, real=None)
+    bundle, measured = make_bundle(run, folder, folder, dataset, corpora, model, processes, extra=extra)
     return Twin(Calibration(bundle.temperature, bundle.thresholds), measured)
 
 
-def all_sources(run: Run, epochs: int, clips: int | None = None) -> Run:
+def with_all_sources(run: TrainingRun, epochs: int, clips: int | None = None) -> TrainingRun:
     """Say how a run goes on: with all sources, for some epochs, at half the learning rate.
 
     Parameters
     ----------
-    run : Run
+    run : TrainingRun
         That of the twin.
     epochs : int
         How many.
@@ -72,25 +78,25 @@ def all_sources(run: Run, epochs: int, clips: int | None = None) -> Run:
 
 
 def refit(
-    run: Run,
+    run: TrainingRun,
     folder: Path,
     out: Path,
     dataset: Dataset,
     corpora: Corpora,
     model: keras.Model,
     twin: Twin,
-    further: Further,
+    extra: ExtraMeasurements,
     processes: int = 1,
     *,
     ablation: str = "",
     notes: str = "",
-) -> tuple[Bundle, Measured]:
+) -> tuple[Bundle, BundleEvaluation]:
     """Go on from the twin's weights, and make the bundle that is shipped: of the mean of both networks.
 
     Parameters
     ----------
-    run : Run
-        How to go on: of `all_sources`.
+    run : TrainingRun
+        How to go on: of `with_all_sources`.
     folder : Path
         Of the twin's run.
     dataset, corpora
@@ -100,10 +106,10 @@ def refit(
     twin : Twin
         What was measured with it.
     out, further, processes, ablation, notes
-        As for `train.pipeline.shipping.make`.
+        As for `train.pipeline.shipping.make_bundle`.
     """
     first = [np.asarray(variable) for variable in model.variables]
-    inner = folder / FOLDER
+    inner = folder / REFIT_FOLDER
     inner.mkdir(parents=True, exist_ok=True)
     run.save(inner)
     fitted = fit(
@@ -118,11 +124,11 @@ def refit(
     )
     for variable, value in zip(fitted.model.variables, first, strict=True):
         if variable.dtype.startswith("float"):  # else the state of a random generator
-            variable.assign(SHARE * np.asarray(variable) + (1 - SHARE) * value)
-    further = replace(further, programmes=0)  # composed of sources that it learned from
-    return make(
+            variable.assign(REFIT_SHARE * np.asarray(variable) + (1 - REFIT_SHARE) * value)
+    extra = replace(extra, programmes=0)  # composed of sources that it learned from
+    return make_bundle(
         *(run, inner, out, dataset, corpora, fitted.model, processes),
-        further=further,
+        extra=extra,
         twin=twin,
         ablation=ablation,
         notes=notes,

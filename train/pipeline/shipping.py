@@ -12,23 +12,23 @@ from stream.recognition.bundle import Bundle
 from train import atomic_file
 from train.datasets.clips import Dataset, Split
 from train.datasets.corpus import Corpora
-from train.evaluation.bundle_evaluation import Further, Measured, measure
-from train.evaluation.clip_evaluation import mistakes
-from train.export import bundle_files as export
-from train.export.int8 import quantised
+from train.evaluation.bundle_evaluation import BundleEvaluation, ExtraMeasurements, evaluate_bundle
+from train.evaluation.clip_evaluation import find_mistakes
+from train.export import bundle_files
+from train.export.int8 import quantise_and_calibrate
 from train.export.provenance import provenance_of, recorded_settings
 from train.fitting.schedule import best_epoch
-from train.fitting.training_run import Run, history
+from train.fitting.training_run import TrainingRun, load_history
 from train.pipeline.twin import Twin
-from train.report import run_report as report
-from train.report.model_card import Story, card
+from train.report import run_report
+from train.report.model_card import CardText, model_card
 from train.report.run_description import describe_clips, describe_figures, describe_fitting
 
 _WORST: Final = 12  # mistakes to look at and listen to
 
 
-def make(
-    run: Run,
+def make_bundle(
+    run: TrainingRun,
     folder: Path,
     out: Path,
     dataset: Dataset,
@@ -36,16 +36,16 @@ def make(
     model: keras.Model,
     processes: int = 1,
     *,
-    further: Further | None = None,
+    extra: ExtraMeasurements | None = None,
     twin: Twin | None = None,
     ablation: str = "",
     notes: str = "",
-) -> tuple[Bundle, Measured]:
+) -> tuple[Bundle, BundleEvaluation]:
     """Quantise a network, measure it, and write bundle, card, `evaluation.json` and report.
 
     Parameters
     ----------
-    run : Run
+    run : TrainingRun
         How the network was trained.
     folder : Path
         Of the run.
@@ -59,7 +59,7 @@ def make(
         The network.
     processes : int
         How many listen.
-    further : Further, optional
+    extra : ExtraMeasurements, optional
         What to measure besides.
     twin : Twin, optional
         Where the network learned from all sources: what was measured without some.
@@ -70,21 +70,23 @@ def make(
     -------
     bundle : Bundle
         As the service loads it.
-    measured : Measured
+    measured : BundleEvaluation
     """
-    content, rule = quantised(model, corpora, run.channels, run.schedule.seed)
+    content, rule = quantise_and_calibrate(model, corpora, run.channels, run.schedule.seed)
     rule = twin.rule if twin else rule
     provenance = provenance_of(run, dataset, corpora)
 
     def write(metrics: Mapping[str, Any]) -> Bundle:
-        return export.write(out, run.name, content, dataset.labels, rule, provenance, metrics, channels=run.channels)
+        return bundle_files.write_bundle(
+            out, run.name, content, dataset.labels, rule, provenance, metrics, channels=run.channels
+        )
 
     bundle = write({})
-    measured = measure(
-        run.data, bundle, model, dataset, corpora, processes, further, twin.measured.heard[-1] if twin else None
+    measured = evaluate_bundle(
+        run.data, bundle, model, dataset, corpora, processes, extra, twin.measured.heard[-1] if twin else None
     )
     measured = twin.beside(measured) if twin else measured
-    epochs = history(folder)
+    epochs = load_history(folder)
     bundle = write(
         {
             **measured.figures(),
@@ -96,7 +98,7 @@ def make(
             "bytes": len(content),
         }
     )
-    text = card(
+    text = model_card(
         bundle,
         provenance,
         measured.shown,
@@ -106,17 +108,22 @@ def make(
         remarks=describe_figures(run.data, measured.looks, twin=twin is not None),
         floats=measured.floats,
         rejections=measured.rejections,
-        timings=measured.timings,
-        story=Story(describe_clips(run.data), describe_fitting(run.schedule, epochs), ablation, notes),
+        programme_results=measured.programme_results,
+        text=CardText(describe_clips(run.data), describe_fitting(run.schedule, epochs), ablation, notes),
     )
-    atomic_file.replace(out / f"{run.name}.md", text.encode())
+    atomic_file.write_atomically(out / f"{run.name}.md", text.encode())
     measured.save(folder)
-    tell(run, folder, measured, dataset, corpora, twin)
+    write_report(run, folder, measured, dataset, corpora, twin)
     return bundle, measured
 
 
-def tell(
-    run: Run, folder: Path, measured: Measured, dataset: Dataset, corpora: Corpora, twin: Twin | None = None
+def write_report(
+    run: TrainingRun,
+    folder: Path,
+    measured: BundleEvaluation,
+    dataset: Dataset,
+    corpora: Corpora,
+    twin: Twin | None = None,
 ) -> Path:
     """Write the report of a run.
 
@@ -126,20 +133,20 @@ def tell(
         The HTML file.
     """
     split: Split = "test" if len(corpora["test"]) else "validation"
-    worst = mistakes(measured.heard[0])[:_WORST]
-    epochs = history(folder)
+    worst = find_mistakes(measured.heard[0])[:_WORST]
+    epochs = load_history(folder)
     path = folder / "report.html"
-    report.write(
+    run_report.write_run_report(
         path,
         title=run.name,
         settings={**recorded_settings(run), "command": run.command},
         history=epochs,
         best=best_epoch(epochs),
         results=[*measured.shown, *measured.floats],
-        examples=report.examples(corpora["training"]),
-        mistakes=report.heard(worst, corpora[split], dataset),
+        examples=run_report.training_examples(corpora["training"]),
+        mistakes=run_report.mistake_examples(worst, corpora[split], dataset),
         agreement=measured.agreement,
         remarks=describe_figures(run.data, measured.looks, twin=twin is not None),
-        timings=measured.timings,
+        programme_results=measured.programme_results,
     )
     return path

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from train.evaluation.bundle_evaluation import Measured
+from train.evaluation.bundle_evaluation import BundleEvaluation
 from train.evaluation.metrics import Calibration
 
 
@@ -14,9 +14,9 @@ class Twin:
 
     rule: Calibration
     """Chosen on clips that the twin did not learn from: the network has no such clips any more."""
-    measured: Measured
+    measured: BundleEvaluation
 
-    def beside(self, measured: Measured) -> Measured:
+    def beside(self, measured: BundleEvaluation) -> BundleEvaluation:
         """Put the twin's figures where those of the network would be of clips that it learned from."""
         results, floats = (
             tuple(replace(result, name=f"{result.name}, by a twin that did not learn from them") for result in of)
@@ -31,5 +31,5 @@ class Twin:
             heard=self.measured.heard,
             floats=floats,
             rejections=(*self.measured.rejections, *reals),
-            timings=(*self.measured.timings, *measured.timings),
+            programme_results=(*self.measured.programme_results, *measured.programme_results),
         )

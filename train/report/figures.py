@@ -20,7 +20,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator, PercentFormatter
 
 from stream.recognition.mel import FRAMES, HOP_LENGTH, N_MELS, SAMPLE_RATE, mel_edges
-from train.evaluation.metrics import Bin
+from train.evaluation.metrics import ReliabilityBin
 
 # matplotlib has no variables: it draws in these colours, and they are replaced afterwards.
 _TEXT, _LINE, _FIRST, _SECOND, _MUTED = "#010101", "#020202", "#030303", "#040404", "#050505"
@@ -94,12 +94,12 @@ def curve(history: Sequence[Mapping[str, float]], key: str, best: int, *, name: 
         return _svg(figure, name, description)
 
 
-def reliability(bins: Sequence[Bin], *, name: str, description: str) -> str:
+def reliability(bins: Sequence[ReliabilityBin], *, name: str, description: str) -> str:
     """Draw how often the most probable label is right, by its probability, and how many clips have that.
 
     Parameters
     ----------
-    bins : sequence of Bin
+    bins : sequence of ReliabilityBin
     name, description
         As for `curve`.
 

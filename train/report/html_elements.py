@@ -28,7 +28,7 @@ def definitions(rows: Iterable[tuple[str, str, str]], kind: str) -> str:
     return f'<dl class="{kind}">{"".join(items)}</dl>'
 
 
-def table(caption: str, heads: Sequence[str], rows: Iterable[Sequence[str]], texts: int = 1) -> str:
+def html_table(caption: str, heads: Sequence[str], rows: Iterable[Sequence[str]], texts: int = 1) -> str:
     """Lay out a table that scrolls sideways where it has no room.
 
     Parameters
@@ -53,7 +53,7 @@ def table(caption: str, heads: Sequence[str], rows: Iterable[Sequence[str]], tex
     return _scrolling(caption, "plain", top, lines)
 
 
-def matrix(caption: str, labels: Sequence[str], columns: Sequence[str], counts: Ints) -> str:
+def html_matrix(caption: str, labels: Sequence[str], columns: Sequence[str], counts: Ints) -> str:
     """Lay out a confusion matrix: counts, their share of the row, and a ground that is the stronger the larger it is.
 
     Parameters

@@ -9,8 +9,8 @@ from typing import Final
 
 from stream.recognition.bundle import UNKNOWN, Bundle
 from train.evaluation.agreement import Agreement
-from train.evaluation.clip_result import Result, percent, table
-from train.evaluation.programme_result import EXPLAINED, Timing, duration, summary
+from train.evaluation.clip_result import ClipResult, clip_table, percent
+from train.evaluation.programme_result import DELAY_EXPLAINED, ProgrammeResult, duration, programme_summary
 from train.evaluation.rejection import ACCEPTED, Rejection
 from train.export.provenance import Provenance
 
@@ -33,7 +33,7 @@ Made by `{command}`.
 {findings}{sections}
 ## What it was learned from
 
-{dataset}, {clips} training clips, seed {seed}. {story}
+{dataset}, {clips} training clips, seed {seed}. {text}
 
 | split | label | clips | recordings |
 | --- | --- | ---: | ---: |
@@ -54,7 +54,7 @@ This makes bundle, card and report. Made again from the checkpoint of the run, w
 
 
 @dataclass(frozen=True, slots=True)
-class Story:
+class CardText:
     """What a card tells besides figures, as Markdown."""
 
     clips: str = ""
@@ -67,19 +67,19 @@ class Story:
     """What it gets wrong, and why, told by whoever found out."""
 
 
-def card(
+def model_card(
     bundle: Bundle,
     provenance: Provenance,
-    results: Sequence[Result],
+    results: Sequence[ClipResult],
     *,
     network: str,
     parameters: int,
     agreement: Agreement | None = None,
     remarks: Sequence[str] = (),
-    floats: Sequence[Result] = (),
+    floats: Sequence[ClipResult] = (),
     rejections: Sequence[Rejection] = (),
-    timings: Sequence[Timing] = (),
-    story: Story = Story(),
+    programme_results: Sequence[ProgrammeResult] = (),
+    text: CardText = CardText(),
 ) -> str:
     """Write a model card.
 
@@ -89,7 +89,7 @@ def card(
         The model, as the service loads it.
     provenance : Provenance
         What it was learned from.
-    results : sequence of Result
+    results : sequence of ClipResult
         How it does, the most telling first: the weakest labels are named of that one.
     network : str
         The architecture in words.
@@ -99,13 +99,13 @@ def card(
         How far the int8 model agrees with the float one.
     remarks : sequence of str
         Paragraphs about the figures: what the clips are, and how often they were looked at.
-    floats : sequence of Result
+    floats : sequence of ClipResult
         How the float network does; each is named as the result of the same clips, and ", float network".
     rejections : sequence of Rejection
         What passes as an instrument, by rule.
-    timings : sequence of Timing
+    programme_results : sequence of ProgrammeResult
         How it does on continuous programmes.
-    story : Story
+    text : CardText
         What else there is to tell.
 
     Returns
@@ -128,26 +128,26 @@ def card(
         thresholds=", ".join(
             f"{label} {least:g}" for label, least in zip(bundle.instruments, bundle.thresholds, strict=True)
         ),
-        fitting=f"\n\n{story.fitting}" if story.fitting else "",
+        fitting=f"\n\n{text.fitting}" if text.fitting else "",
         command=provenance.command,
-        glance=_glance(results, floats, rejections, timings),
-        figures="\n\n".join([*map(table, results), *remarks]) or "It has not been measured.",
+        glance=_glance(results, floats, rejections, programme_results),
+        figures="\n\n".join([*map(clip_table, results), *remarks]) or "It has not been measured.",
         agreement=_agreement(agreement),
         findings=_findings(results[0]) if results else "",
         sections="".join(
             f"\n{section.strip()}\n"
             for section in (
                 _rejected(rejections),
-                _followed(timings),
-                _headed("What it gets wrong, and why", story.notes),
-                _headed("What each ingredient brings", _demoted(story.ablation)),
+                _followed(programme_results),
+                _headed("What it gets wrong, and why", text.notes),
+                _headed("What each ingredient brings", _demoted(text.ablation)),
             )
             if section
         ),
         dataset=provenance.dataset,
         clips=sum(clip.split == "training" for clip in provenance.clips),
         seed=provenance.seed,
-        story=story.clips,
+        text=text.clips,
         splits="\n".join(
             f"| {split} | {_cell(label)} | {count['clips']} | {count['recordings']} |"
             for split, labels in provenance.counts().items()
@@ -165,7 +165,10 @@ def card(
 
 
 def _glance(
-    results: Sequence[Result], floats: Sequence[Result], rejections: Sequence[Rejection], timings: Sequence[Timing]
+    results: Sequence[ClipResult],
+    floats: Sequence[ClipResult],
+    rejections: Sequence[Rejection],
+    programme_results: Sequence[ProgrammeResult],
 ) -> str:
     """Put what a model is chosen by into one table."""
     averages = {result.name: result.average for result in floats}
@@ -189,7 +192,7 @@ def _glance(
         for row in rejections
         if row.unknown
     ]
-    for timing in timings:
+    for timing in programme_results:
         median, most = (duration(timing.delay(portion)) for portion in (0.5, 0.9))
         rows.append((f"{timing.name}: delay, median and 90 %", f"{median} and {most}"))
         if timing.steady.flicker is not None:
@@ -222,12 +225,12 @@ def _share(part: int, whole: int) -> str:
     return f"{percent(part / whole)} ({part} of {whole})" if whole else "-"
 
 
-def _followed(timings: Sequence[Timing]) -> str:
+def _followed(programme_results: Sequence[ProgrammeResult]) -> str:
     """Tell how the model follows who plays."""
-    if not timings:
+    if not programme_results:
         return ""
     told = "Programmes of one player after another, heard hop by hop as the service hears a stage."
-    return f"## In the stream\n\n{told} {EXPLAINED}\n\n{summary(timings)}"
+    return f"## In the stream\n\n{told} {DELAY_EXPLAINED}\n\n{programme_summary(programme_results)}"
 
 
 def _headed(heading: str, text: str) -> str:
@@ -267,7 +270,7 @@ def _agreement(agreement: Agreement | None) -> str:
     )
 
 
-def _findings(result: Result) -> str:
+def _findings(result: ClipResult) -> str:
     """Name the weakest labels and what they are taken for."""
     rows = [(merit.right / merit.clips, number, merit) for number, merit in enumerate(result.classes) if merit.clips]
     if not rows:

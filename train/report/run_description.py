@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Final
 
-from train.data_settings import Data
-from train.evaluation.real_clips import looked, original
+from train.data_settings import DataSettings
+from train.evaluation.real_clips import describe_looks, original_pack
 from train.fitting.augmentation import AUGMENTATIONS
 from train.fitting.schedule import History, Schedule, best_epoch
 
@@ -27,12 +27,12 @@ training clip contains."""
 """What is true where the held-out sources were held out."""
 
 
-def describe_figures(data: Data, looks: int, *, twin: bool) -> list[str]:
+def describe_figures(data: DataSettings, looks: int, *, twin: bool) -> list[str]:
     """Say what the figures are of, in paragraphs.
 
     Parameters
     ----------
-    data : Data
+    data : DataSettings
         What the run was trained on.
     looks : int
         How often the pack's real clips were looked at by now; 0 where they were not for this.
@@ -49,16 +49,16 @@ def describe_figures(data: Data, looks: int, *, twin: bool) -> list[str]:
             "temperature and thresholds are the twin's, too. Only `validation` and the agreement of int8 and float are "
             "this network's own figures."
         )
-    told.append(looked(looks) if looks else "The real clips of `validation` were not looked at for this card.")
+    told.append(describe_looks(looks) if looks else "The real clips of `validation` were not looked at for this card.")
     return told
 
 
-def describe_clips(data: Data) -> str:
+def describe_clips(data: DataSettings) -> str:
     """Tell how the clips came about."""
     if data.kind != "composed":
         return ""
     told = [COMPOSED]
-    if original(data.path) != data.path:
+    if original_pack(data.path) != data.path:
         told.append("Notes that the pack has few of were rendered from free sound fonts with FluidSynth first.")
     if not data.all_sources:
         told.append(HELD_BACK)

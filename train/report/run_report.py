@@ -11,16 +11,16 @@ import numpy as np
 
 from stream.errors import SourceError
 from stream.recognition.bundle import UNKNOWN
-from train.atomic_file import replace
+from train.atomic_file import write_atomically
 from train.datasets.clips import Dataset
 from train.datasets.corpus import Corpus
 from train.evaluation.agreement import Agreement
 from train.evaluation.clip_evaluation import Mistake
-from train.evaluation.clip_result import Result, percent
-from train.evaluation.programme_result import Timing
+from train.evaluation.clip_result import ClipResult, percent
+from train.evaluation.programme_result import ProgrammeResult
 from train.report import sections
 from train.report.html_elements import definitions, escape, paragraph, section
-from train.report.sections import Example, Heard
+from train.report.sections import Example, MistakeExample
 
 _SECTIONS: Final = {
     "settings": "Settings",
@@ -35,7 +35,7 @@ _SECTIONS: Final = {
 }
 
 
-def examples(corpus: Corpus, each: int = 1) -> list[Example]:
+def training_examples(corpus: Corpus, each: int = 1) -> list[Example]:
     """Take the first clips of every label, of different recordings while there are enough.
 
     Parameters
@@ -53,13 +53,13 @@ def examples(corpus: Corpus, each: int = 1) -> list[Example]:
     return [Example(corpus.clips[row], picture) for row, picture in zip(rows, corpus.features(rows), strict=True)]
 
 
-def heard(found: Sequence[Mistake], corpus: Corpus, dataset: Dataset) -> list[Heard]:
+def mistake_examples(found: Sequence[Mistake], corpus: Corpus, dataset: Dataset) -> list[MistakeExample]:
     """Look up features and audio of mistakes.
 
     Parameters
     ----------
     found : sequence of Mistake
-        What `train.evaluation.clip_evaluation.mistakes` found, as many as are to be shown.
+        What `train.evaluation.clip_evaluation.find_mistakes` found, as many as are to be shown.
     corpus : Corpus
         Where the features are; mistakes about other clips are left out.
     dataset : Dataset
@@ -74,23 +74,23 @@ def heard(found: Sequence[Mistake], corpus: Corpus, dataset: Dataset) -> list[He
             audio = dataset.audio(mistake.clip)
         except SourceError:  # the features are from a file that is gone since
             audio = None
-        result.append(Heard(mistake, picture, audio))
+        result.append(MistakeExample(mistake, picture, audio))
     return result
 
 
-def write(
+def write_run_report(
     path: Path,
     *,
     title: str,
     settings: Mapping[str, Any],
     history: Sequence[Mapping[str, float]],
     best: int,
-    results: Sequence[Result],
+    results: Sequence[ClipResult],
     examples: Sequence[Example] = (),
-    mistakes: Sequence[Heard] = (),
+    mistakes: Sequence[MistakeExample] = (),
     agreement: Agreement | None = None,
     remarks: Sequence[str] = (),
-    timings: Sequence[Timing] = (),
+    programme_results: Sequence[ProgrammeResult] = (),
 ) -> None:
     """Write a report.
 
@@ -106,17 +106,17 @@ def write(
         An entry for each epoch, as in `history.json`.
     best : int
         Epoch whose weights were kept, from 1.
-    results : sequence of Result
+    results : sequence of ClipResult
         How the model does on sets of clips, the most telling first: its figures stand at the top.
     examples : sequence of Example
         Clips to show.
-    mistakes : sequence of Heard
+    mistakes : sequence of MistakeExample
         The worst ones, the surest first.
     agreement : Agreement, optional
         How far the int8 model agrees with the float one.
     remarks : sequence of str
         Paragraphs about the figures, such as how often the real clips were looked at.
-    timings : sequence of Timing
+    programme_results : sequence of ProgrammeResult
         How the model does on continuous programmes.
 
     Raises
@@ -126,14 +126,14 @@ def write(
     """
     parts = {
         "settings": definitions(((name, value, "") for name, value in _flat(settings)), "settings"),
-        "curves": sections.learned(history, best),
-        "figures": sections.measured(results) + "".join(map(paragraph, remarks)),
-        "confusion": sections.confused(results),
-        "calibration": sections.calibrated(results),
-        "stream": sections.followed(timings),
-        "examples": sections.pictures(examples),
-        "mistakes": sections.wrong(mistakes, results),
-        "int8": sections.compared(agreement) if agreement else "",
+        "curves": sections.learning_section(history, best),
+        "figures": sections.figures_section(results) + "".join(map(paragraph, remarks)),
+        "confusion": sections.confusion_section(results),
+        "calibration": sections.calibration_section(results),
+        "stream": sections.programmes_section(programme_results),
+        "examples": sections.examples_section(examples),
+        "mistakes": sections.mistakes_section(mistakes, results),
+        "int8": sections.agreement_section(agreement) if agreement else "",
     }
     shown = {name: part for name, part in parts.items() if part}
     links = "".join(f'<a href="#{name}">{escape(_SECTIONS[name])}</a>' for name in shown)
@@ -153,10 +153,10 @@ def write(
         "</main><footer>Written by soloist train report. Shares stand beside the counts that they are of.</footer>",
         "</body></html>\n",
     ]
-    replace(path, "\n".join(lines).encode())
+    write_atomically(path, "\n".join(lines).encode())
 
 
-def _summary(results: Sequence[Result]) -> str:
+def _summary(results: Sequence[ClipResult]) -> str:
     first = results[0]
     return (
         f"{first.name}: {first.right} of {first.solos} instrument clips right, "
@@ -164,7 +164,7 @@ def _summary(results: Sequence[Result]) -> str:
     )
 
 
-def _tiles(results: Sequence[Result], agreement: Agreement | None) -> str:
+def _tiles(results: Sequence[ClipResult], agreement: Agreement | None) -> str:
     rows = []
     if results:
         first = results[0]

@@ -16,11 +16,11 @@ from stream.recognition.mel import SAMPLE_RATE, Array
 from train.datasets.clips import Clip
 from train.evaluation.agreement import Agreement
 from train.evaluation.clip_evaluation import Mistake
-from train.evaluation.clip_result import Result, percent
-from train.evaluation.metrics import Merit
-from train.evaluation.programme_result import EXPLAINED, Timing, decisive
+from train.evaluation.clip_result import ClipResult, percent
+from train.evaluation.metrics import ClassMetrics
+from train.evaluation.programme_result import DELAY_EXPLAINED, ProgrammeResult, main_figures
 from train.report import figures
-from train.report.html_elements import escape, matrix, paragraph, table
+from train.report.html_elements import escape, html_matrix, html_table, paragraph
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -33,7 +33,7 @@ class Example:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Heard:
+class MistakeExample:
     """A mistake to look at and to listen to."""
 
     mistake: Mistake
@@ -43,7 +43,7 @@ class Heard:
     """Mono audio at 22 050 Hz; None where it cannot be had any more."""
 
 
-def learned(history: Sequence[Mapping[str, float]], best: int) -> str:
+def learning_section(history: Sequence[Mapping[str, float]], best: int) -> str:
     """Draw loss and accuracy over the epochs; nothing without any."""
     if not history:
         return ""
@@ -63,7 +63,7 @@ def learned(history: Sequence[Mapping[str, float]], best: int) -> str:
     )
 
 
-def measured(results: Sequence[Result]) -> str:
+def figures_section(results: Sequence[ClipResult]) -> str:
     """Tell the figures of every set of clips, and of every label."""
     heads = ["clips", "number", "accuracy", "class average", "named as themselves", "named at all", "unknown rejected"]
     rows = []
@@ -88,10 +88,10 @@ def measured(results: Sequence[Result]) -> str:
     if not results:
         return ""
     labels = [_folded(result.name, _labels(result), number > 0) for number, result in enumerate(results)]
-    return paragraph(text) + table("All sets of clips", heads, rows) + "<h3>Each label</h3>" + "".join(labels)
+    return paragraph(text) + html_table("All sets of clips", heads, rows) + "<h3>Each label</h3>" + "".join(labels)
 
 
-def _labels(result: Result) -> str:
+def _labels(result: ClipResult) -> str:
     """Tables of precision, recall and F1, by the most probable instrument and by name."""
     tables = []
     for how, labels, classes in (
@@ -100,23 +100,23 @@ def _labels(result: Result) -> str:
     ):
         shown = [_merit(label, merit) for label, merit in zip(labels, classes, strict=True) if merit.clips]
         heads = ["label", "clips", "right", "precision", "recall", "F1"]
-        tables.append(table(f"{result.name}, {how}", heads, shown))
+        tables.append(html_table(f"{result.name}, {how}", heads, shown))
     return f'<div class="plots">{"".join(tables)}</div>'
 
 
-def _merit(label: str, merit: Merit) -> list[str]:
+def _merit(label: str, merit: ClassMetrics) -> list[str]:
     shares = [percent(share) for share in (merit.precision, merit.recall, merit.f1)]
     return [label, str(merit.clips), str(merit.right), *shares]
 
 
-def confused(results: Sequence[Result]) -> str:
+def confusion_section(results: Sequence[ClipResult]) -> str:
     """Lay out both confusion matrices of every set of clips."""
     parts = []
     for number, result in enumerate(results):
         rows = len(result.labels)
         best = f"{result.name}: what clips are (rows), and the most probable instrument (columns)"
         named = f"{result.name}: what clips are (rows), and what they are named (columns)"
-        both = matrix(best, result.labels, result.instruments, result.matrix[:rows]) + matrix(
+        both = html_matrix(best, result.labels, result.instruments, result.matrix[:rows]) + html_matrix(
             named, result.labels, (*result.instruments, UNKNOWN), result.named_matrix[:rows]
         )
         parts.append(_folded(result.name, both, number > 0))
@@ -124,7 +124,7 @@ def confused(results: Sequence[Result]) -> str:
     return paragraph(text) + "".join(parts) if parts else ""
 
 
-def calibrated(results: Sequence[Result]) -> str:
+def calibration_section(results: Sequence[ClipResult]) -> str:
     """Draw the reliability of every set of clips."""
     drawn = []
     for number, result in enumerate(results):
@@ -154,7 +154,7 @@ def _shades() -> str:
     )
 
 
-def pictures(examples: Sequence[Example]) -> str:
+def examples_section(examples: Sequence[Example]) -> str:
     """Draw examples, with the scale of their colours."""
     items = []
     for number, example in enumerate(examples):
@@ -168,7 +168,7 @@ def pictures(examples: Sequence[Example]) -> str:
     return paragraph(text) + _shades() + f'<ul class="clips">{"".join(items)}</ul>' if items else ""
 
 
-def wrong(mistakes: Sequence[Heard], results: Sequence[Result]) -> str:
+def mistakes_section(mistakes: Sequence[MistakeExample], results: Sequence[ClipResult]) -> str:
     """Show mistakes with their sound; where nothing was measured, nothing."""
     items = []
     for number, entry in enumerate(mistakes):
@@ -194,15 +194,17 @@ def wrong(mistakes: Sequence[Heard], results: Sequence[Result]) -> str:
     return paragraph("Where the model is wrong and the surest.") + f'<ol class="clips">{"".join(items)}</ol>'
 
 
-def followed(timings: Sequence[Timing]) -> str:
+def programmes_section(programme_results: Sequence[ProgrammeResult]) -> str:
     """Tell how late, how still and how often false labels are on continuous programmes; nothing without any."""
-    if not timings:
+    if not programme_results:
         return ""
-    rows = [[what, *cells] for what, cells in decisive(timings)]
-    return paragraph(EXPLAINED) + table("Continuous programmes", ["figure", *(timing.name for timing in timings)], rows)
+    rows = [[what, *cells] for what, cells in main_figures(programme_results)]
+    return paragraph(DELAY_EXPLAINED) + html_table(
+        "Continuous programmes", ["figure", *(timing.name for timing in programme_results)], rows
+    )
 
 
-def compared(agreement: Agreement) -> str:
+def agreement_section(agreement: Agreement) -> str:
     """Tell how far int8 and float agree, and every disagreement."""
     text = (
         f"The int8 model, heard through the service's recognizer, and the float network agree on {agreement.equal} of "
@@ -223,7 +225,7 @@ def compared(agreement: Agreement) -> str:
         for row in agreement.disagreements
     ]
     heads = ["clip", "label", "int8", "float", "probability, int8", "probability, float"]
-    listing = table("The most probable label of each model, and its probability", heads, rows, texts=4)
+    listing = html_table("The most probable label of each model, and its probability", heads, rows, texts=4)
     return paragraph(text) + f"<details><summary>All {len(rows)} disagreements</summary>{listing}</details>"
 
 

@@ -19,16 +19,24 @@ from stream.errors import ConfigError, SourceError
 from stream.recognition.mel import WINDOW, StreamingMel
 from tests.support.train_toys import toy_pack
 from train.compose import effects
-from train.compose.composed_clips import Composed
+from train.compose.composed_clips import ComposedClips
 from train.compose.composer import INGREDIENTS, Composer, Recipe
-from train.compose.decoded_recordings import Tape, read_mono
-from train.compose.pack import HELD_OUT, VALIDATED, Recording, read_pack, read_rooms, side_of, sides
-from train.compose.source_selection import Cast
+from train.compose.decoded_recordings import DecodedRecordings, read_mono
+from train.compose.pack import (
+    HELD_OUT_SOURCES,
+    VALIDATION_SOURCES,
+    Recording,
+    read_pack,
+    read_rooms,
+    split_by_source,
+    split_of_source,
+)
+from train.compose.source_selection import SourceSelection
 from train.datasets.clip_features import decibels, window_features
 from train.datasets.clips import SPLITS, Array, Split
 from train.datasets.corpus import extract
 from train.datasets.labels import INSTRUMENTS, LABELS
-from train.evaluation.real_clips import validation as real_clips
+from train.evaluation.real_clips import open_real_clips as real_clips
 
 STUDY = ("distorted electric guitar", "female singer", "clarinet", "piano")
 
@@ -87,27 +95,27 @@ def test_instruments_are_played_by_their_own_sources(side: Split, three_way: boo
         plan = composer.plan(index)
         assert plan.label in {plan.name, "unknown"}
         if plan.label != "unknown":
-            assert [instrument for instrument, _ in plan.makers] == [plan.label]
-        assert all(side_of(*maker, three_way=three_way) == side for maker in plan.makers)
+            assert [instrument for instrument, _ in plan.sources] == [plan.label]
+        assert all(split_of_source(*maker, three_way=three_way) == side for maker in plan.sources)
 
 
 def test_accompaniment_is_from_the_same_side(toys: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Whatever a clip is composed of, rooms apart, is of a source on its side."""
     heard: set[tuple[str, str]] = set()
-    audio = Tape.audio
+    audio = DecodedRecordings.audio
 
-    def listen(tape: Tape, index: int) -> Array:
-        heard.add((tape.recordings[index].instrument, tape.recordings[index].source))
-        return audio(tape, index)
+    def listen(decoded: DecodedRecordings, index: int) -> Array:
+        heard.add((decoded.recordings[index].instrument, decoded.recordings[index].source))
+        return audio(decoded, index)
 
-    monkeypatch.setattr(Tape, "audio", listen)
+    monkeypatch.setattr(DecodedRecordings, "audio", listen)
     for side in SPLITS:
         heard.clear()
         composer = Composer(Recipe(toys, tmp_path, side, 0, LABELS[:2], three_way=True))
         for index in range(25):
             composer.audio(index)
         assert {instrument for instrument, _ in heard} > set(LABELS[:2])  # and what accompanies them
-        assert {side_of(*maker, three_way=True) for maker in heard} == {side}
+        assert {split_of_source(*maker, three_way=True) for maker in heard} == {side}
 
 
 def test_unfinished_tape_is_not_played(toys: Path, tmp_path: Path) -> None:
@@ -118,9 +126,9 @@ def test_unfinished_tape_is_not_played(toys: Path, tmp_path: Path) -> None:
         (folder / "samples").write_bytes(b"\0" * 1000)
     os.utime(old, (0, 0))
     recordings = read_pack(toys)
-    tape = Tape(toys, recordings, tmp_path)
+    decoded = DecodedRecordings(toys, recordings, tmp_path)
     for index in (0, len(recordings) - 1):
-        np.testing.assert_allclose(tape.audio(index), read_mono(toys / recordings[index].path), atol=1 / 32767)
+        np.testing.assert_allclose(decoded.audio(index), read_mono(toys / recordings[index].path), atol=1 / 32767)
     assert sorted(path.name for path in tmp_path.glob(".tape-*")) == [".tape-young"]
 
 
@@ -128,7 +136,7 @@ def test_data_set_is_the_same_for_any_number_of_processes(toys: Path, tmp_path: 
     """One process and two, which decode and compose for themselves, get the same features."""
     alone, together = (
         extract(
-            Composed(toys, tmp_path / str(processes), training=36, validation=12, unknown=True),
+            ComposedClips(toys, tmp_path / str(processes), training=36, validation=12, unknown=True),
             tmp_path / str(processes),
             processes=processes,
         )
@@ -143,7 +151,7 @@ def test_data_set_is_the_same_for_any_number_of_processes(toys: Path, tmp_path: 
 
 def test_larger_data_set_begins_like_a_smaller_one(toys: Path, tmp_path: Path) -> None:
     """More clips take only their own time; another seed, other labels or another division take all of it."""
-    small = Composed(toys, tmp_path, training=6, validation=3)
+    small = ComposedClips(toys, tmp_path, training=6, validation=3)
     assert extract(small, tmp_path, processes=1).computed == 9
     assert extract(replace(small, training=8, validation=4), tmp_path, processes=1).computed == 3
     assert extract(replace(small, training=2), tmp_path, processes=1).computed == 0
@@ -155,16 +163,16 @@ def test_changed_recording_changes_the_digest(toys: Path, tmp_path: Path) -> Non
     """Clips of a pack in which a file has another size are other clips."""
     data = tmp_path / "data"
     shutil.copytree(toys, data)
-    before = Composed(data, tmp_path).digest
+    before = ComposedClips(data, tmp_path).digest
     with (data / "training/drums/toy/click.flac").open("ab") as file:
         file.write(b"more")
-    assert Composed(data, tmp_path).digest != before
+    assert ComposedClips(data, tmp_path).digest != before
 
 
 @pytest.mark.parametrize("count", [2, 3, 4])
 def test_study_tasks_have_their_labels_in_equal_shares(count: int, toys: Path, tmp_path: Path) -> None:
     """A data set of some instruments has only their labels, unknown if asked, and about as many clips of each."""
-    dataset = Composed(toys, tmp_path, instruments=STUDY[:count], training=1500, validation=0)
+    dataset = ComposedClips(toys, tmp_path, instruments=STUDY[:count], training=1500, validation=0)
     assert dataset.labels == tuple(label for label in LABELS if label in STUDY[:count])
     counts = Counter(clip.label for clip in dataset.clips)
     assert set(counts) == set(dataset.labels)
@@ -179,7 +187,7 @@ def test_study_tasks_have_their_labels_in_equal_shares(count: int, toys: Path, t
 
 def test_clips_are_described(toys: Path, tmp_path: Path) -> None:
     """Numbers are unique, sources and licences are those of the recording, and noise is a recording of its own."""
-    dataset = Composed(toys, tmp_path, training=200, validation=50, test=50, unknown=True)
+    dataset = ComposedClips(toys, tmp_path, training=200, validation=50, test=50, unknown=True)
     assert len({clip.number for clip in dataset.clips}) == len(dataset.clips) == 300
     for clip in dataset.clips:
         instrument, source = clip.recording.split(" + ")[0].split("/")
@@ -209,15 +217,15 @@ def test_missing_instrument_is_named(toys: Path, tmp_path: Path) -> None:
     (data / "training.csv").write_text("\n".join(line for line in lines if ",flute," not in line))
     (data / "training").symlink_to(toys / "training")
     with pytest.raises(ConfigError, match="no training recordings of flute"):
-        Composed(data, tmp_path / "cache")
-    assert Composed(data, tmp_path / "cache", instruments=STUDY).clips
+        ComposedClips(data, tmp_path / "cache")
+    assert ComposedClips(data, tmp_path / "cache", instruments=STUDY).clips
 
 
 def test_missing_recording_is_named(toys: Path, tmp_path: Path) -> None:
     """A recording that the manifest names and the folder lacks is named before anything is composed."""
     (tmp_path / "training.csv").write_text((toys / "training.csv").read_text())
     with pytest.raises(SourceError, match=r"training/clarinet/toy/0\.flac, which cannot be read"):
-        extract(Composed(tmp_path, tmp_path), tmp_path, processes=1)
+        extract(ComposedClips(tmp_path, tmp_path), tmp_path, processes=1)
 
 
 @pytest.mark.parametrize(
@@ -231,7 +239,7 @@ def test_missing_recording_is_named(toys: Path, tmp_path: Path) -> None:
 def test_wrong_settings_are_refused(settings: dict[str, Any], text: str, toys: Path, tmp_path: Path) -> None:
     """Unknown instruments, a single label and negative numbers of clips are named."""
     with pytest.raises(ConfigError, match=text):
-        Composed(toys, tmp_path, **settings)
+        ComposedClips(toys, tmp_path, **settings)
 
 
 def test_missing_folder_is_named(tmp_path: Path) -> None:
@@ -254,18 +262,18 @@ def test_no_source_is_on_two_sides(three_way: bool, pack: list[Recording], share
     """No source and no clip's recording is on two sides, none is lost, and every instrument is on each side."""
     divided = {
         side: {(row.instrument, row.source) for row in rows}
-        for side, rows in sides(pack, three_way=three_way).items()
+        for side, rows in split_by_source(pack, three_way=three_way).items()
         if rows
     }
     assert tuple(divided) == SPLITS[: 2 + three_way]
     assert sum(len(side) for side in divided.values()) == len({(row.instrument, row.source) for row in pack})
-    assert divided["test" if three_way else "validation"] == HELD_OUT
+    assert divided["test" if three_way else "validation"] == HELD_OUT_SOURCES
     if three_way:
-        assert divided["validation"] == VALIDATED
+        assert divided["validation"] == VALIDATION_SOURCES
     for side in divided.values():
         assert {instrument for instrument, _ in side} >= {*INSTRUMENTS, "drums", "bass"}
 
-    dataset = Composed(shared, tmp_path, training=2000, validation=500, test=500 * three_way, unknown=True)
+    dataset = ComposedClips(shared, tmp_path, training=2000, validation=500, test=500 * three_way, unknown=True)
     recordings: dict[str, set[Split]] = defaultdict(set)
     for clip in dataset.clips:
         recordings[clip.recording].add(clip.split)
@@ -321,8 +329,8 @@ def test_bare_clips_have_every_label(toys: Path, tmp_path: Path) -> None:
 def test_nobody_is_behind_without_accompaniment(toys: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Accompaniment is a player more, who is chosen for it alone."""
     asked: list[str] = []
-    original = Cast.accompaniment
-    monkeypatch.setattr(Cast, "accompaniment", lambda *self: (asked.append("band"), original(*self))[1])
+    original = SourceSelection.accompaniment
+    monkeypatch.setattr(SourceSelection, "accompaniment", lambda *self: (asked.append("band"), original(*self))[1])
     for index in range(20):
         Composer(Recipe(toys, tmp_path, "training", 1, without=("accompaniment",))).audio(index)
     assert not asked
@@ -339,22 +347,22 @@ def test_what_is_left_out_has_to_exist(toys: Path, tmp_path: Path) -> None:
 
 def test_leaving_out_is_part_of_the_digest(toys: Path, tmp_path: Path) -> None:
     """Clips made with and without an ingredient never share a place in the cache."""
-    digests = {Composed(toys, tmp_path, without=without).digest for without in ((), ("desk",), ("desk", "noise"))}
+    digests = {ComposedClips(toys, tmp_path, without=without).digest for without in ((), ("desk",), ("desk", "noise"))}
     assert len(digests) == 3
-    assert Composed(toys, tmp_path, without=("noise", "desk")).digest in digests
+    assert ComposedClips(toys, tmp_path, without=("noise", "desk")).digest in digests
 
 
 def test_sisters_and_amplified_guitars_can_stay_away(pack: list[Recording]) -> None:
     """Without them, only tenor saxophones play tenor saxophone, and no clean guitar a distorted one."""
-    here = [n for n, row in enumerate(pack) if side_of(row.instrument, row.source) == "training"]
-    cast = Cast(pack, here, LABELS, sisters=False, renderings=False, amplifier=False)
+    here = [n for n, row in enumerate(pack) if split_of_source(row.instrument, row.source) == "training"]
+    cast = SourceSelection(pack, here, LABELS, sisters=False, renderings=False, amplifier=False)
     rng = np.random.default_rng(0)
-    makers = {
-        maker for plan in (cast.plan(rng) for _ in range(2000)) if plan.label != "unknown" for maker in plan.makers
+    sources = {
+        maker for plan in (cast.plan(rng) for _ in range(2000)) if plan.label != "unknown" for maker in plan.sources
     }
-    assert not {"other saxophone", "clean electric guitar"} & {instrument for instrument, _ in makers}
-    assert "fluidr3_gm" not in {source for _, source in makers}
-    assert {instrument for instrument, _ in makers} == set(INSTRUMENTS)
+    assert not {"other saxophone", "clean electric guitar"} & {instrument for instrument, _ in sources}
+    assert "fluidr3_gm" not in {source for _, source in sources}
+    assert {instrument for instrument, _ in sources} == set(INSTRUMENTS)
 
 
 def test_plan_of_ones_own_is_played(toys: Path, tmp_path: Path) -> None:
@@ -368,10 +376,12 @@ def test_plan_of_ones_own_is_played(toys: Path, tmp_path: Path) -> None:
 
 def test_all_sources_train_a_model_that_ships(toys: Path, tmp_path: Path) -> None:
     """Asked for, training clips are composed of held-out sources, too; the other clips stay what they are."""
-    whole, held = (Composed(toys, tmp_path, training=300, validation=5, all_sources=every) for every in (True, False))
+    whole, held = (
+        ComposedClips(toys, tmp_path, training=300, validation=5, all_sources=every) for every in (True, False)
+    )
     sources = [{clip.recording for clip in data.clips if clip.split == "training"} for data in (whole, held)]
-    assert {f"{instrument}/{source}" for instrument, source in HELD_OUT} & sources[0]
-    assert not {f"{instrument}/{source}" for instrument, source in HELD_OUT} & sources[1]
+    assert {f"{instrument}/{source}" for instrument, source in HELD_OUT_SOURCES} & sources[0]
+    assert not {f"{instrument}/{source}" for instrument, source in HELD_OUT_SOURCES} & sources[1]
     for first, second in zip(whole.clips[-5:], held.clips[-5:], strict=True):
         np.testing.assert_array_equal(whole.audio(first), held.audio(second))
     assert whole.digest != held.digest

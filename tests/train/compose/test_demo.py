@@ -12,8 +12,7 @@ pytest.importorskip("mido", reason="the train extra is not installed", exc_type=
 
 import stream
 from stream.errors import RuntimeMissingError
-from train.compose import demo, fluidsynth
-from train.compose import demo_tune as tune
+from train.compose import demo, demo_tune, fluidsynth
 
 HOME = Path(stream.__file__).parent
 LABELS = {
@@ -99,32 +98,32 @@ def test_nothing_clips(audio):
 
 def test_shipped_table_is_that_of_the_score(table):
     """demo.json names the soloists of the score in its order."""
-    labels = [passage.label for passage in tune.PIECE]
+    labels = [passage.label for passage in demo_tune.PIECE]
     assert [segment["label"] for segment in table["segments"]] == [*labels, "silence"]
 
 
 @pytest.mark.parametrize(("name", "number"), [("C4", 60), ("A4", 69), ("Bb1", 34), ("C#6", 85)])
 def test_pitches_are_midi_numbers(name, number):
     """Pitches count from middle C, C4, as 60."""
-    assert tune.pitch(name) == number
+    assert demo_tune.midi_pitch(name) == number
 
 
 def test_notes_carry_time_chord_and_marks():
     """A voice gives each note its start in beats, all its pitches and its marks; a rest only takes time."""
-    assert tune.notes("r:1 C4+G4:2> A4:1'/ | D5:4") == [
-        tune.Note(1.0, 2.0, (60, 67), ">"),
-        tune.Note(3.0, 1.0, (69,), "'/"),
-        tune.Note(4.0, 4.0, (74,), ""),
+    assert demo_tune.parse_voice("r:1 C4+G4:2> A4:1'/ | D5:4") == [
+        demo_tune.Note(1.0, 2.0, (60, 67), ">"),
+        demo_tune.Note(3.0, 1.0, (69,), "'/"),
+        demo_tune.Note(4.0, 4.0, (74,), ""),
     ]
 
 
 def test_bar_of_wrong_length_is_refused():
     """A bar that does not have four beats is an error that names it."""
     with pytest.raises(ValueError, match=r"bar 2 has 3\.5 beats"):
-        tune.notes("C4:4 | D4:3.5")
+        demo_tune.parse_voice("C4:4 | D4:3.5")
 
 
-@pytest.mark.parametrize("passage", tune.PIECE, ids=lambda passage: passage.label)
+@pytest.mark.parametrize("passage", demo_tune.PIECE, ids=lambda passage: passage.label)
 def test_each_voice_is_as_long_as_its_chords_and_in_range(passage):
     """Every voice of the score has a bar for each chord, inside the instrument's concert range."""
     ranges = {
@@ -138,14 +137,14 @@ def test_each_voice_is_as_long_as_its_chords_and_in_range(passage):
     }
     for voice in passage.voices:
         assert voice.count("|") + 1 == len(passage.chords.split())
-        low, high = (tune.pitch(name) for name in ranges[passage.label])
-        assert all(low <= pitch <= high for note in tune.notes(voice) for pitch in note.pitches)
+        low, high = (demo_tune.midi_pitch(name) for name in ranges[passage.label])
+        assert all(low <= pitch <= high for note in demo_tune.parse_voice(voice) for pitch in note.pitches)
 
 
 def test_missing_soundfont_names_the_packages(tmp_path):
     """Without FluidSynth or the soundfont the error says which Debian packages to install."""
     with pytest.raises(RuntimeMissingError, match="fluidsynth and fluid-soundfont-gm"):
-        demo.write(tmp_path, soundfont=tmp_path / "absent.sf2")
+        demo.write_demo(tmp_path, soundfont=tmp_path / "absent.sf2")
     assert not list(tmp_path.iterdir())
 
 

@@ -60,13 +60,13 @@ def tune(label: str, rng: np.random.Generator) -> Passage:
 def render(root: Path) -> None:
     """Write a dozen tunes of each player, every second one over the demo's band."""
     rng = np.random.default_rng(0)
-    band = fluidsynth.render(demo_performance.accompany(rng), 60, fluidsynth.SOUNDFONT)
+    band = fluidsynth.render_tracks(demo_performance.accompany(rng), 60, fluidsynth.SOUNDFONT)
     for label in RANGES:
         (root / label).mkdir(parents=True)
         player = PLAYERS[label]
         for number in range(TUNES):
             passage = tune(label, rng)
-            solo = fluidsynth.render(
+            solo = fluidsynth.render_tracks(
                 [demo_performance.perform(passage, player, rng)], passage.seconds, fluidsynth.SOUNDFONT
             )
             solo = demo.equalize(solo, fluidsynth.RATE, *player.tone) if player.tone else solo

@@ -23,7 +23,8 @@ def spectrum(sound: Array) -> np.ndarray:
 
 
 @pytest.mark.parametrize(
-    "effect", [effects.amplifier, effects.blown, effects.microphone, effects.feedback, effects.desk, effects.codec]
+    "effect",
+    [effects.amplifier, effects.blow_harder, effects.microphone, effects.feedback, effects.mixing_desk, effects.codec],
 )
 @pytest.mark.parametrize("seed", range(5))
 def test_effect_keeps_length_and_stays_finite(effect: Callable[[Array, Rng], Array], seed: int) -> None:
@@ -90,5 +91,5 @@ def test_microphone_hears_the_floor() -> None:
 def test_silence_passes_through() -> None:
     """Silence stays silence, whatever is done to it, except for what an amplifier hisses."""
     nothing = np.zeros(WINDOW, np.float32)
-    for effect in (effects.blown, effects.microphone, effects.feedback, effects.desk):
+    for effect in (effects.blow_harder, effects.microphone, effects.feedback, effects.mixing_desk):
         assert np.abs(effect(nothing, np.random.default_rng(2))).max() < 1e-6

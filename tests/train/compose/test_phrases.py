@@ -16,21 +16,21 @@ pytest.importorskip("soxr", reason="needs the train extra")
 
 from stream.recognition.mel import SAMPLE_RATE, WINDOW
 from train.compose import melodies, phrases
-from train.compose.chords import POWER_CHORDS, chords, hands, riff
-from train.compose.decoded_recordings import Tape
+from train.compose.chords import POWER_CHORDS, chords, riff, two_hands
+from train.compose.decoded_recordings import DecodedRecordings
 from train.compose.melodies import line, melody, ornament, scale, span
 from train.compose.notes import Notes, breath, fall, flutter, glide, place, release_bend, swell, trill, vibrato, warp
 from train.compose.pack import Recording
-from train.compose.phrases import extract, play
-from train.compose.playing_techniques import MANNERS, Manner
+from train.compose.phrases import excerpt, play_source
+from train.compose.playing_techniques import TECHNIQUES, PlayingTechniques
 
 Array = npt.NDArray[np.float32]
 
-PLAIN = Manner(run=0, arpeggio=0)
+PLAIN = PlayingTechniques(run=0, arpeggio=0)
 SECOND = SAMPLE_RATE
 
 
-class Sines(Tape):
+class Sines(DecodedRecordings):
     """Recordings that are sines of their pitch, or noise where they have none."""
 
     def __init__(self, recordings: list[Recording]) -> None:
@@ -62,8 +62,8 @@ def sines(instrument: str = "violin", low: int = 55, high: int = 90, seconds: fl
 
 def notes(instrument: str = "violin", **settings: Any) -> Notes:
     """Play with all of them."""
-    tape = sines(instrument, **settings)
-    return Notes(tape, list(range(len(tape.recordings))))
+    decoded = sines(instrument, **settings)
+    return Notes(decoded, list(range(len(decoded.recordings))))
 
 
 def pitch(sound: npt.NDArray[np.floating]) -> npt.NDArray[np.float64]:
@@ -150,9 +150,13 @@ def test_sound_is_transposed_by_three_semitones_at_most() -> None:
 @pytest.mark.parametrize("seed", range(4))
 def test_double_stop_has_two_partials(seed: int) -> None:
     """On two strings, a window of sines has two strong partials or more, at least a third apart."""
-    tape = sines(seconds=4)
+    decoded = sines(seconds=4)
     rng = np.random.default_rng(seed)
-    sound = melody(Notes(tape, list(range(len(tape.recordings)))), rng, Manner(run=0, arpeggio=0, hold=1, double=1))
+    sound = melody(
+        Notes(decoded, list(range(len(decoded.recordings)))),
+        rng,
+        PlayingTechniques(run=0, arpeggio=0, hold=1, double=1),
+    )
     part = sound[30000:34096] * np.hanning(4096)
     power = np.abs(np.fft.rfft(part, 65536)) ** 2
     inner = power[1:-1]
@@ -168,7 +172,7 @@ def test_breath_is_quiet_and_short() -> None:
     depths = []
     for seed in range(30):
         rng = np.random.default_rng(seed)
-        sound = melody(violins, rng, Manner(run=0, arpeggio=0, hold=1, breathe=1))
+        sound = melody(violins, rng, PlayingTechniques(run=0, arpeggio=0, hold=1, breathe=1))
         frames = np.array([loudness(sound, t, t + 0.02) for t in np.arange(0, 2.94, 0.02)])
         depths.append(frames.max() - frames[(frames > -100)].min())
         drawn = (frames > -100) & (frames < frames.max() - 20)
@@ -206,7 +210,7 @@ def test_flutter_trembles_20_to_30_times_a_second() -> None:
 def test_nothing_clicks_where_notes_meet() -> None:
     """In melodies of low sines there is nothing above 3 kHz that is within 35 dB of them."""
     low = notes(low=45, high=60, seconds=1.5)
-    ornate = Manner(hold=0.3, trill=0.2, mordent=0.2, glide=0.2, scoop=0.1, fall=0.2, bend=0.1, swell=0.5)
+    ornate = PlayingTechniques(hold=0.3, trill=0.2, mordent=0.2, glide=0.2, scoop=0.1, fall=0.2, bend=0.1, swell=0.5)
     for seed in range(12):
         sound = melody(low, np.random.default_rng(seed), ornate)
         parts = sound[: WINDOW // 512 * 512].reshape(-1, 512) * np.hanning(512)
@@ -225,7 +229,7 @@ def test_a_few_phrases_begin_late_or_end_early() -> None:
     assert (spans[early, 1] >= WINDOW / SECOND - 1.2).all()
 
 
-@pytest.mark.parametrize("make", [chords, riff, hands, lambda n, rng: melody(n, rng, PLAIN)])
+@pytest.mark.parametrize("make", [chords, riff, two_hands, lambda n, rng: melody(n, rng, PLAIN)])
 def test_silence_at_a_side_is_silent(
     make: Callable[[Notes, np.random.Generator], Array], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -257,7 +261,7 @@ def test_pianist_has_two_hands() -> None:
     """Over some phrases, a piano sounds in the octaves below and above the middle of its keys at once."""
     both = 0
     for seed in range(10):
-        sound = hands(notes("piano", low=30, high=90), np.random.default_rng(seed))
+        sound = two_hands(notes("piano", low=30, high=90), np.random.default_rng(seed))
         power = np.abs(np.fft.rfft(sound)) ** 2
         frequency = np.fft.rfftfreq(WINDOW, 1 / SECOND)
         below, above = power[frequency < hertz(57)].sum(), power[frequency > hertz(64)].sum()
@@ -267,10 +271,10 @@ def test_pianist_has_two_hands() -> None:
 
 def test_runs_and_broken_chords_move_by_even_steps() -> None:
     """A run goes from one degree of its scale to the next, a broken chord to the next but one."""
-    for manner, leap in ((Manner(run=1, arpeggio=0), 1), (Manner(run=0, arpeggio=1), 2)):
+    for techniques, leap in ((PlayingTechniques(run=1, arpeggio=0), 1), (PlayingTechniques(run=0, arpeggio=1), 2)):
         rng = np.random.default_rng(1)
         degrees = scale(50, 80, rng)
-        walk = line(degrees, rng, manner)
+        walk = line(degrees, rng, techniques)
         places = [int(np.flatnonzero(degrees == next(walk)[0])[0]) for _ in range(60)]
         assert set(np.abs(np.diff(places))) <= {leap, leap - 1}  # less at the end of the scale
 
@@ -280,43 +284,43 @@ def test_ornaments_occur_as_often_as_said() -> None:
     rng = np.random.default_rng(0)
     assert not ornament(5000, 1.0, 2.0, rng, PLAIN).any()
     for name in ("trill", "mordent", "glide", "scoop", "fall", "bend"):
-        manner = Manner(**{name: 1.0})
-        assert all(ornament(SECOND, 0.9, 2.0, rng, manner).any() for _ in range(20)), name
+        techniques = PlayingTechniques(**{name: 1.0})
+        assert all(ornament(SECOND, 0.9, 2.0, rng, techniques).any() for _ in range(20)), name
 
 
 def test_shares_are_shares() -> None:
     """What is drawn at once adds up to less than one, so the rest is an ordinary melody."""
-    for name, manner in MANNERS.items():
-        assert manner.trill + manner.mordent + manner.bend + manner.glide + manner.scoop < 0.5, name
-        assert manner.run + manner.arpeggio + manner.hold < 0.5, name
+    for name, techniques in TECHNIQUES.items():
+        assert techniques.trill + techniques.mordent + techniques.bend + techniques.glide + techniques.scoop < 0.5, name
+        assert techniques.run + techniques.arpeggio + techniques.hold < 0.5, name
 
 
-@pytest.mark.parametrize("instrument", [*MANNERS, "piano", "organ", "drums", "speech"])
+@pytest.mark.parametrize("instrument", [*TECHNIQUES, "piano", "organ", "drums", "speech"])
 def test_phrase_is_a_window_that_depends_on_the_seed_alone(instrument: str) -> None:
     """Every instrument's phrases are finite windows, the same bytes for one seed, others for another."""
-    tape = sines(instrument, low=48, high=72, seconds=1.5)
+    decoded = sines(instrument, low=48, high=72, seconds=1.5)
     if instrument in {"drums", "speech"}:
-        tape = Sines(
+        decoded = Sines(
             [Recording(str(i), instrument, "x", None, seconds, "CC0") for i, seconds in enumerate((0.5, 1, 5))]
         )
-    recordings = list(range(len(tape.recordings)))
+    recordings = list(range(len(decoded.recordings)))
     heard = 0
     for seed in range(4):
-        sound, again = (play(tape, recordings, np.random.default_rng(seed)) for _ in range(2))
+        sound, again = (play_source(decoded, recordings, np.random.default_rng(seed)) for _ in range(2))
         assert sound.shape == (WINDOW,)
         assert sound.dtype == np.float32
         assert np.isfinite(sound).all()
         assert sound.tobytes() == again.tobytes()
         heard += bool(sound.any())
     assert heard == 4
-    assert sound.tobytes() != play(tape, recordings, np.random.default_rng(99)).tobytes()
+    assert sound.tobytes() != play_source(decoded, recordings, np.random.default_rng(99)).tobytes()
 
 
 def test_extract_is_shifted_by_two_semitones_at_most() -> None:
     """A recording that is long enough fills its window, at most two semitones higher or lower."""
-    tape = sines(low=69, high=70, seconds=8)
+    decoded = sines(low=69, high=70, seconds=8)
     for seed in range(20):
-        sound = extract(tape, 0, np.random.default_rng(seed))
+        sound = excerpt(decoded, 0, np.random.default_rng(seed))
         heard = np.median(pitch(sound[2000 : SECOND + 2000])[1])
         assert 66.9 < heard < 71.1
 

@@ -22,18 +22,24 @@ from stream.recognition.mel import SAMPLE_RATE, WINDOW
 from stream.recognition.smoothing import Smoother, Smoothing
 from tests.support.tones import HERTZ, Tones
 from tests.support.train_toys import tone, toy_pack, write
-from train.compose.clip_programmes import Montage
-from train.compose.composed_programmes import STEADY, Stage
-from train.compose.decoded_recordings import Tape
-from train.compose.pack import HELD_OUT
-from train.compose.programmes import LEAD_IN, NOBODY, SILENCE, Interval, Programme, chain, join
+from train.compose.clip_programmes import ClipProgrammes
+from train.compose.composed_programmes import STEADY, ComposedProgrammes
+from train.compose.decoded_recordings import DecodedRecordings
+from train.compose.pack import HELD_OUT_SOURCES
+from train.compose.programmes import LEAD_IN, NOBODY, SILENCE, Interval, Programme, concatenate, crossfade
 from train.datasets.clips import Array
 from train.datasets.labels import INSTRUMENTS
-from train.evaluation.programme_evaluation import score
-from train.evaluation.programme_predictions import NONE, Hearing, hear, listen, smoothed
-from train.evaluation.programme_result import Steady, Timing, table
-from train.evaluation.smoothing_tradeoff import GRID, Choice, weigh
-from train.evaluation.smoothing_tradeoff import table as choices_table
+from train.evaluation.programme_evaluation import score_programmes
+from train.evaluation.programme_predictions import (
+    NO_INSTRUMENT,
+    ProgrammePredictions,
+    predict_programme,
+    predict_programmes,
+    smooth_again,
+)
+from train.evaluation.programme_result import ProgrammeResult, SteadySolos, programme_table
+from train.evaluation.smoothing_tradeoff import GRID, SmoothingResult, compare_smoothings
+from train.evaluation.smoothing_tradeoff import smoothing_table as choices_table
 
 
 @pytest.fixture(scope="module")
@@ -51,13 +57,13 @@ def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def stage(toys: Path, cache: Path) -> Stage:
+def stage(toys: Path, cache: Path) -> ComposedProgrammes:
     """Programmes of the toys."""
-    return Stage(toys, cache)
+    return ComposedProgrammes(toys, cache)
 
 
 @pytest.fixture(scope="module")
-def programmes(stage: Stage) -> list[Programme]:
+def programmes(stage: ComposedProgrammes) -> list[Programme]:
     """Some of them."""
     return [stage.programme(number) for number in range(6)]
 
@@ -79,7 +85,7 @@ def covers(programme: Programme) -> None:
         assert before.label != after.label
 
 
-def test_programme_depends_on_seed_and_number_alone(stage: Stage, toys: Path, cache: Path) -> None:
+def test_programme_depends_on_seed_and_number_alone(stage: ComposedProgrammes, toys: Path, cache: Path) -> None:
     """Another stage of the same settings makes the same programmes, in any order and in another process."""
     other = pickle.loads(pickle.dumps(stage))
     backwards = {number: other.programme(number) for number in (4, 2)}
@@ -88,7 +94,7 @@ def test_programme_depends_on_seed_and_number_alone(stage: Stage, toys: Path, ca
         np.testing.assert_array_equal(again.audio, backwards[number].audio)
         assert again.truth == backwards[number].truth
     assert backwards[2].truth != backwards[4].truth
-    assert Stage(toys, cache, seed=1).programme(2).truth != backwards[2].truth
+    assert ComposedProgrammes(toys, cache, seed=1).programme(2).truth != backwards[2].truth
 
 
 def test_truth_covers_the_programme(programmes: list[Programme]) -> None:
@@ -114,24 +120,24 @@ def test_nobody_plays_twice_running(programmes: list[Programme]) -> None:
         assert all(before != after for before, after in itertools.pairwise(players))
 
 
-def test_programmes_are_played_by_held_out_sources(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_programmes_are_played_by_held_out_sources(stage: ComposedProgrammes, monkeypatch: pytest.MonkeyPatch) -> None:
     """Soloists, the band behind them and what is unknown are all of sources that are never trained on."""
     heard: set[tuple[str, str]] = set()
-    audio = Tape.audio
+    audio = DecodedRecordings.audio
 
-    def tell(tape: Tape, index: int) -> Array:
-        heard.add((tape.recordings[index].instrument, tape.recordings[index].source))
-        return audio(tape, index)
+    def tell(decoded: DecodedRecordings, index: int) -> Array:
+        heard.add((decoded.recordings[index].instrument, decoded.recordings[index].source))
+        return audio(decoded, index)
 
-    monkeypatch.setattr(Tape, "audio", tell)
+    monkeypatch.setattr(DecodedRecordings, "audio", tell)
     for number in range(3):
         stage.programme(number)
     stage.solo(0)
-    assert ("drums", dict(sorted(HELD_OUT))["drums"]) in heard
-    assert heard <= HELD_OUT
+    assert ("drums", dict(sorted(HELD_OUT_SOURCES))["drums"]) in heard
+    assert heard <= HELD_OUT_SOURCES
 
 
-def test_solo_is_one_player_for_a_minute(stage: Stage) -> None:
+def test_solo_is_one_player_for_a_minute(stage: ComposedProgrammes) -> None:
     """Solos are of the instruments in turn, and a minute longer than the first window."""
     for number, label in ((0, INSTRUMENTS[0]), (9, INSTRUMENTS[1])):
         solo = stage.solo(number)
@@ -143,18 +149,18 @@ def test_chain_sounds_from_the_first_moment(rng: np.random.Generator) -> None:
     """What is silent at a stretch's beginning is cut off, and phrases are joined without gap or jump."""
     late = np.concatenate([np.zeros(9 * 512, np.float32), np.ones(10 * 512, np.float32)])
     fade = round(0.06 * SAMPLE_RATE)
-    made = chain(iter([late, late[9 * 512 :], late[9 * 512 :]]), 40 * 512)
+    made = crossfade(iter([late, late[9 * 512 :], late[9 * 512 :]]), 40 * 512)
     assert len(made) == 30 * 512 - 2 * fade  # all there was, less what overlaps
     np.testing.assert_allclose(made[fade:-fade], 1, atol=1e-6)
     assert made[0] == made[-1] == 0
     endless = (rng.uniform(-1, 1, 700).astype(np.float32) for _ in itertools.count())
-    assert len(chain(endless, 5000)) == 5000
+    assert len(crossfade(endless, 5000)) == 5000
 
 
 def test_join_merges_neighbours_of_one_label() -> None:
     """Truth is in seconds, and two stretches of one label are one interval."""
     second = np.zeros(SAMPLE_RATE, np.float32)
-    joined = join([("unknown", second), ("flute", second), ("flute", second), ("unknown", second)])
+    joined = concatenate([("unknown", second), ("flute", second), ("flute", second), ("unknown", second)])
     assert joined.truth == (Interval(0, 1, "unknown"), Interval(1, 3, "flute"), Interval(3, 4, "unknown"))
     assert len(joined.audio) == 4 * SAMPLE_RATE
 
@@ -163,7 +169,7 @@ def test_montage_plays_every_clip_once() -> None:
     """A programme of clips has all of them, no label twice running, and depends on its number."""
     dataset = Tones(each=6)
     clips = tuple(clip for clip in dataset.clips if clip.split == "validation" and clip.label != "unknown")
-    montage = Montage(dataset, clips)
+    montage = ClipProgrammes(dataset, clips)
     programme = montage.programme(0)
     covers(programme)
     played = sum(interval.end - interval.start for interval in programme.truth if interval.label != SILENCE)
@@ -176,22 +182,22 @@ def test_montage_plays_every_clip_once() -> None:
     assert solo.truth == (Interval(0, STEADY, sorted(HERTZ)[1]),)
 
 
-def test_hearing_is_what_the_recognizer_tells(stage: Stage, published: bundles.Bundle) -> None:
+def test_hearing_is_what_the_recognizer_tells(stage: ComposedProgrammes, published: bundles.Bundle) -> None:
     """From the first full window on every hop has a name, and smoothing the raw once more gives the same ones."""
     programme = stage.programme(1)
-    heard = hear(published, programme)
+    heard = predict_programme(published, programme)
     assert heard.times[0] == pytest.approx(WINDOW / SAMPLE_RATE)
     assert len(heard.times) == len(heard.names) == len(heard.raw) == len(heard.silent) == len(heard.confidences)
-    assert set(heard.names) <= {NONE, *published.instruments}
-    again = smoothed(heard, published.instruments, Smoother(published.thresholds))
+    assert set(heard.names) <= {NO_INSTRUMENT, *published.instruments}
+    again = smooth_again(heard, published.instruments, Smoother(published.thresholds))
     assert again.names == heard.names
     np.testing.assert_allclose(again.confidences, heard.confidences, atol=1e-12)
 
 
 def test_several_processes_hear_the_same(published: bundles.Bundle) -> None:
     """However many processes listen, what they heard comes in the order of the numbers."""
-    montage = Montage(Tones(), tuple(clip for clip in Tones().clips if clip.split == "test"))
-    alone, together = (listen(published, montage, 3, 1, processes, first=5) for processes in (1, 2))
+    montage = ClipProgrammes(Tones(), tuple(clip for clip in Tones().clips if clip.split == "test"))
+    alone, together = (predict_programmes(published, montage, 3, 1, processes, first=5) for processes in (1, 2))
     for one, two in zip(itertools.chain(*alone), itertools.chain(*together), strict=True):
         assert one.truth == two.truth
         assert len(one.names) == len(one.times)
@@ -199,10 +205,10 @@ def test_several_processes_hear_the_same(published: bundles.Bundle) -> None:
         np.testing.assert_array_equal(one.raw, two.raw)
 
 
-def heard(names: list[str], truth: list[tuple[float, str]], confidence: float = 1.0) -> Hearing:
+def heard(names: list[str], truth: list[tuple[float, str]], confidence: float = 1.0) -> ProgrammePredictions:
     """Return what was told every half second from 1 s on, of stretches given by their ends."""
     starts = [0.0, *(end for end, _ in truth)]
-    return Hearing(
+    return ProgrammePredictions(
         tuple(Interval(start, end, label) for start, (end, label) in zip(starts, truth, strict=False)),
         1.0 + 0.5 * np.arange(len(names)),
         np.zeros((len(names), 2)),
@@ -213,18 +219,18 @@ def heard(names: list[str], truth: list[tuple[float, str]], confidence: float = 
 
 
 TRUTH = [(2.0, SILENCE), (5.0, "flute"), (6.0, "unknown"), (9.0, "violin"), (11.0, "piano"), (12.0, SILENCE)]
-N, F, V, P = NONE, "flute", "violin", "piano"
+N, F, V, P = NO_INSTRUMENT, "flute", "violin", "piano"
 #       1  1.5  2  2.5  3  3.5  4  4.5  5  5.5  6  6.5  7  7.5  8  8.5  9  9.5 10 10.5 11 11.5
 TOLD = [N, N, N, N, F, F, N, F, F, P, P, V, V, V, V, V, V, V, V, N, N, N]
 
 
 @pytest.fixture(scope="module")
-def timing() -> Timing:
+def timing() -> ProgrammeResult:
     """The score of what was told above."""
-    return score("made up", [heard(TOLD, TRUTH, 0.5)])
+    return score_programmes("made up", [heard(TOLD, TRUTH, 0.5)])
 
 
-def test_delays_are_from_the_true_onset(timing: Timing) -> None:
+def test_delays_are_from_the_true_onset(timing: ProgrammeResult) -> None:
     """Flute is named after 1 s, violin after 0.5 s, piano never."""
     assert timing.delays == (0.5, 1.0, math.inf)
     assert (timing.onsets, timing.missed) == (3, 1)
@@ -238,7 +244,7 @@ def test_delays_are_from_the_true_onset(timing: Timing) -> None:
     json.dumps(figures, allow_nan=False)
 
 
-def test_changes_beyond_the_true_ones_are_counted(timing: Timing) -> None:
+def test_changes_beyond_the_true_ones_are_counted(timing: ProgrammeResult) -> None:
     """Of six changes, three are the first to the right label: to flute, to violin, to nobody at the end."""
     # To flute; to nobody and to flute again; to piano; to violin; to nobody, in piano's stretch.
     assert timing.told == 6
@@ -246,16 +252,16 @@ def test_changes_beyond_the_true_ones_are_counted(timing: Timing) -> None:
     assert timing.figures()["changes_beyond_per_minute"] == pytest.approx(60 * 4 / 11, abs=1e-4)
 
 
-def test_false_labels_are_those_of_who_does_not_play(timing: Timing) -> None:
+def test_false_labels_are_those_of_who_does_not_play(timing: ProgrammeResult) -> None:
     """Piano is named while nobody plays; violin comes only when it does; the flute held for 0.5 s is not false."""
     assert timing.false == 1
     assert timing.nobody == 3.0  # 1 s of silence after the first window, unknown, and the end
     assert timing.named == 1.0  # flute until 5.5 s, piano until 6 s
-    late = score("late", [heard([N, N, F, F], [(1.5, N), (1.9, "flute"), (3.0, SILENCE)])])
+    late = score_programmes("late", [heard([N, N, F, F], [(1.5, N), (1.9, "flute"), (3.0, SILENCE)])])
     assert (late.false, late.beyond, late.missed) == (0, 1, 1)
 
 
-def test_time_with_the_right_label(timing: Timing) -> None:
+def test_time_with_the_right_label(timing: ProgrammeResult) -> None:
     """Every half second counts for what was told at its beginning."""
     assert timing.seconds == 11.0
     # Nobody until 2; flute 3 to 4 and 4.5 to 5; violin 6.5 to 9; nobody from 11.
@@ -263,7 +269,7 @@ def test_time_with_the_right_label(timing: Timing) -> None:
     assert timing.calibration_error == pytest.approx(abs(0.5 - 12 / 22))
 
 
-def test_boundaries_are_matched_within_the_tolerance(timing: Timing) -> None:
+def test_boundaries_are_matched_within_the_tolerance(timing: ProgrammeResult) -> None:
     """True and told changes are matched one to one."""
     assert timing.boundaries == 5  # 2, 5, 6, 9 and 11 s
     # Told at 3, 4, 4.5, 5.5, 6.5 and 10.5 s.
@@ -273,7 +279,9 @@ def test_boundaries_are_matched_within_the_tolerance(timing: Timing) -> None:
 
 def test_perfect_hearing_scores_perfectly() -> None:
     """What is told when it is true has no delay, no flicker and all frames right."""
-    timing = score("perfect", [heard([N, N, F, F, F, V, V, N], [(2.0, "unknown"), (3.5, F), (4.5, V), (5.0, N)])])
+    timing = score_programmes(
+        "perfect", [heard([N, N, F, F, F, V, V, N], [(2.0, "unknown"), (3.5, F), (4.5, V), (5.0, N)])]
+    )
     assert timing.delays == (0.0, 0.0)
     assert (timing.beyond, timing.false, timing.missed) == (0, 0, 0)
     assert timing.right == timing.seconds == 4.0
@@ -283,7 +291,7 @@ def test_perfect_hearing_scores_perfectly() -> None:
 
 def test_label_that_was_told_before_has_no_delay() -> None:
     """A label that happens to be told already when its player begins is not late."""
-    timing = score("early", [heard([N, F, F, F], [(2.0, "violin"), (3.0, "flute")])])
+    timing = score_programmes("early", [heard([N, F, F, F], [(2.0, "violin"), (3.0, "flute")])])
     assert timing.delays == (0.0,)
 
 
@@ -294,15 +302,15 @@ def test_steady_solos_count_changes_after_the_first_name() -> None:
         heard([F, F, N, F, V, V, F, F], [(5.0, "flute")]),
         heard([N] * 8, [(5.0, "flute")]),
     ]
-    steady = score("solos", [heard(TOLD, TRUTH)], solos).steady
-    assert steady == Steady(solos=3, seconds=7.0, changes=4, right=5.5)
+    steady = score_programmes("solos", [heard(TOLD, TRUTH)], solos).steady
+    assert steady == SteadySolos(solos=3, seconds=7.0, changes=4, right=5.5)
     assert steady.flicker == pytest.approx(60 * 4 / 7)
-    assert Steady(0, 0.0, 0, 0.0).figures()["changes_per_minute"] is None
+    assert SteadySolos(0, 0.0, 0, 0.0).figures()["changes_per_minute"] is None
 
 
-def test_table_has_a_column_for_each(timing: Timing) -> None:
+def test_table_has_a_column_for_each(timing: ProgrammeResult) -> None:
     """Figures stand beside each other, with their counts."""
-    text = table([timing, score("perfect", [heard([N, F], [(1.5, N), (2.0, F)])])])
+    text = programme_table([timing, score_programmes("perfect", [heard([N, F], [(1.5, N), (2.0, F)])])])
     assert "| figure | made up | perfect |" in text
     assert "| delay of its label, median | 1.00 s | 0.00 s |" in text
     assert "| 90 % of onsets | missed | 0.00 s |" in text
@@ -320,10 +328,12 @@ def test_weighing_finds_the_better_smoothing(published: bundles.Bundle) -> None:
     lead = np.where(times < 18.5, 0.8, 0.1)[:, None] + rng.uniform(-0.1, 0.1, (hops, 1))
     raw = lead * flute + (0.95 - lead) * violin
     raw[5:110:7] = 0.45 * flute + 0.5 * violin  # windows that cannot tell
-    blank = Hearing(truth, times, raw, np.zeros(hops, bool), (NONE,) * hops, np.ones(hops))
-    steady = Hearing((Interval(0, 18, F),), times[:60], raw[:60], blank.silent[:60], blank.names[:60], np.ones(60))
+    blank = ProgrammePredictions(truth, times, raw, np.zeros(hops, bool), (NO_INSTRUMENT,) * hops, np.ones(hops))
+    steady = ProgrammePredictions(
+        (Interval(0, 18, F),), times[:60], raw[:60], blank.silent[:60], blank.names[:60], np.ones(60)
+    )
     slow, nervous, good = Smoothing(5.0, 0.3), Smoothing(0.01, 0.0, 0.0), Smoothing(0.2, 0.3)
-    choices = weigh(published, [blank], [steady], [slow, nervous, good])
+    choices = compare_smoothings(published, [blank], [steady], [slow, nervous, good])
     assert choices[0].smoothing == good
     assert choices[0].shortfall == 0
     worse = {choice.smoothing: choice for choice in choices[1:]}
@@ -334,11 +344,11 @@ def test_weighing_finds_the_better_smoothing(published: bundles.Bundle) -> None:
     assert rows[2].startswith("| 0.2 s | 0.3 | 0.5 |")
 
 
-def test_shortfall_of_a_model_that_misses_is_finite(timing: Timing) -> None:
+def test_shortfall_of_a_model_that_misses_is_finite(timing: ProgrammeResult) -> None:
     """Who misses more than one in ten can still be compared with others who do."""
-    assert math.isfinite(Choice(Smoothing(), timing).shortfall)
-    assert Choice(Smoothing(), timing).shortfall > 1
-    json.dumps(Choice(Smoothing(), timing).figures(), allow_nan=False)
+    assert math.isfinite(SmoothingResult(Smoothing(), timing).shortfall)
+    assert SmoothingResult(Smoothing(), timing).shortfall > 1
+    json.dumps(SmoothingResult(Smoothing(), timing).figures(), allow_nan=False)
 
 
 def test_pack_without_held_out_sources_is_refused(tmp_path: Path, toys: Path) -> None:
@@ -348,7 +358,7 @@ def test_pack_without_held_out_sources_is_refused(tmp_path: Path, toys: Path) ->
     with (tmp_path / "training.csv").open("w", newline="") as file:
         csv.writer(file).writerows(rows)
     with pytest.raises(ConfigError, match="has no validation recordings of clarinet"):
-        Stage(tmp_path, tmp_path)
+        ComposedProgrammes(tmp_path, tmp_path)
 
 
 @pytest.fixture

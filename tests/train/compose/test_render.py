@@ -16,8 +16,8 @@ from train.compose.pack import read_pack, read_rooms
 
 FLUID = sound_fonts.FONTS[-1]
 PARTS = (
-    sound_fonts.Part("trumpet", 59, "muted trumpet", 60, 64, 2, (45, 115)),
-    sound_fonts.Part("distorted electric guitar", 30, "distortion guitar", 45, 45, chords=((0, 7, 12),)),
+    sound_fonts.ProgramNotes("trumpet", 59, "muted trumpet", 60, 64, 2, (45, 115)),
+    sound_fonts.ProgramNotes("distorted electric guitar", 30, "distortion guitar", 45, 45, chords=((0, 7, 12),)),
 )
 TABLE = (
     "path,instrument,source,original,midi,seconds,licence\r\n"
@@ -50,7 +50,7 @@ def pack(tmp_path_factory):
     (folder / "data/training/flute/own").mkdir(parents=True)
     (folder / "data/impulse_responses").mkdir()
     (folder / "data/training.csv").write_bytes(TABLE.encode())
-    said = rendered_notes.render(folder / "data", folder / "pack", (FLUID,), PARTS)
+    said = rendered_notes.render_pack(folder / "data", folder / "pack", (FLUID,), PARTS)
     return folder / "pack", said
 
 
@@ -107,7 +107,7 @@ def test_a_second_run_changes_nothing_and_says_so(pack):
     """What is there is not touched."""
     out, _ = pack
     before = {path: path.stat().st_mtime_ns for path in out.rglob("*")}
-    said = rendered_notes.render(out.parent / "data", out, (FLUID,), PARTS)
+    said = rendered_notes.render_pack(out.parent / "data", out, (FLUID,), PARTS)
     assert [str(line) for line in said] == ["fluidr3_more: 7 notes already there"]
     assert {path: path.stat().st_mtime_ns for path in out.rglob("*")} == before
 
@@ -117,13 +117,13 @@ def test_only_what_is_new_is_rendered_and_what_is_unwanted_goes(data, tmp_path):
     """With other parts, notes of both stay as they are, and those of neither leave table and folder."""
     out = tmp_path / "pack"
     few = (
-        sound_fonts.Part("trumpet", 59, "muted trumpet", 60, 62, 2),
-        sound_fonts.Part("piano", 1, "bright piano", 60, 60),
+        sound_fonts.ProgramNotes("trumpet", 59, "muted trumpet", 60, 62, 2),
+        sound_fonts.ProgramNotes("piano", 1, "bright piano", 60, 60),
     )
-    rendered_notes.render(data, out, (FLUID,), few)
+    rendered_notes.render_pack(data, out, (FLUID,), few)
     kept = {row.path: (out / row.path).stat().st_mtime_ns for row in read_pack(out) if row.instrument == "trumpet"}
-    more = (sound_fonts.Part("trumpet", 59, "muted trumpet", 60, 64, 2),)
-    rendered_notes.render(data, out, (FLUID,), more)
+    more = (sound_fonts.ProgramNotes("trumpet", 59, "muted trumpet", 60, 64, 2),)
+    rendered_notes.render_pack(data, out, (FLUID,), more)
     rows = read_pack(out)[1:]
     assert [(row.instrument, row.midi) for row in rows] == [("trumpet", 60), ("trumpet", 62), ("trumpet", 64)]
     assert {path: (out / path).stat().st_mtime_ns for path in kept} == kept
@@ -136,7 +136,7 @@ def test_only_what_is_new_is_rendered_and_what_is_unwanted_goes(data, tmp_path):
 def test_inaudible_notes_are_skipped_and_counted(data, tmp_path, monkeypatch):
     """A note without sound gets no file and no row."""
     monkeypatch.setattr(fluidsynth, "render", lambda tracks, seconds, font: np.zeros(round(seconds * 44_100)))
-    said = rendered_notes.render(data, tmp_path / "pack", (FLUID,), PARTS)
+    said = rendered_notes.render_pack(data, tmp_path / "pack", (FLUID,), PARTS)
     assert [str(line) for line in said] == ["fluidr3_more: 0 notes rendered, 7 silent ones skipped"]
     assert [row.source for row in read_pack(tmp_path / "pack")] == ["own"]
 
@@ -147,7 +147,7 @@ def test_another_folder_is_left_alone(data, tmp_path):
     out.mkdir()
     (out / "letter.txt").write_text("dear", encoding="utf-8")
     with pytest.raises(ConfigError, match=r"mine exists and is no pack with rendered notes"):
-        rendered_notes.render(data, out, (FLUID,), PARTS)
+        rendered_notes.render_pack(data, out, (FLUID,), PARTS)
     assert [path.name for path in out.iterdir()] == ["letter.txt"]
 
 
@@ -156,20 +156,20 @@ def test_rendered_notes_are_not_rendered_into(data, tmp_path):
     with (data / "training.csv").open("a", encoding="utf-8") as table:
         table.write("training/flute/timgm6mb/b.ogg,flute,timgm6mb,b,72.0,1.0,GPL-2\r\n")
     with pytest.raises(ConfigError, match="holds rendered notes already"):
-        rendered_notes.render(data, tmp_path / "pack", (FLUID,), PARTS)
+        rendered_notes.render_pack(data, tmp_path / "pack", (FLUID,), PARTS)
 
 
 def test_a_folder_without_a_table_is_an_error(tmp_path):
     """The original must be a pack."""
     with pytest.raises(SourceError, match=r"cannot read .*training\.csv"):
-        rendered_notes.render(tmp_path, tmp_path / "pack", (FLUID,), PARTS)
+        rendered_notes.render_pack(tmp_path, tmp_path / "pack", (FLUID,), PARTS)
 
 
 def test_missing_fluidsynth_names_its_package(data, tmp_path, monkeypatch):
     """Without FluidSynth nothing is made."""
     monkeypatch.setenv("PATH", "")
     with pytest.raises(RuntimeMissingError, match="Debian package fluidsynth"):
-        rendered_notes.render(data, tmp_path / "pack", (FLUID,), PARTS)
+        rendered_notes.render_pack(data, tmp_path / "pack", (FLUID,), PARTS)
     assert not (tmp_path / "pack").exists()
 
 

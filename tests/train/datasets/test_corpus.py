@@ -23,22 +23,22 @@ from stream.errors import ConfigError, SourceError
 from stream.recognition.mel import SAMPLE_RATE, WINDOW, StreamingMel
 from tests.support.extracting import Deadly, files, recordings
 from tests.support.train_toys import write
-from train.datasets.audio_files import Files
+from train.datasets.audio_files import AudioFileDataset
 from train.datasets.clip_features import decibels
 from train.datasets.corpus import Extraction, extract
-from train.datasets.feature_cache import NAME, Cache
+from train.datasets.feature_cache import FILE_NAME, FeatureCache
 
 TESTS = Path(__file__).parents[2]
 
 
 @pytest.fixture(scope="module")
-def dataset(tmp_path_factory: pytest.TempPathFactory) -> Files:
+def dataset(tmp_path_factory: pytest.TempPathFactory) -> AudioFileDataset:
     """Some recordings, never changed."""
     return recordings(tmp_path_factory.mktemp("recordings"), 200)
 
 
 @pytest.fixture(scope="module")
-def undisturbed(dataset: Files, tmp_path_factory: pytest.TempPathFactory) -> Extraction:
+def undisturbed(dataset: AudioFileDataset, tmp_path_factory: pytest.TempPathFactory) -> Extraction:
     """Their features, computed in one go by one process."""
     return extract(dataset, tmp_path_factory.mktemp("undisturbed"), processes=1)
 
@@ -57,7 +57,7 @@ def same(some: Extraction, others: Extraction) -> bool:
 def stored(cache: Path) -> int:
     """Clips that are in a cache, or 0 before it is made."""
     try:
-        connection = sqlite3.connect(f"file:{cache / NAME}?mode=ro", uri=True)
+        connection = sqlite3.connect(f"file:{cache / FILE_NAME}?mode=ro", uri=True)
     except sqlite3.OperationalError:
         return 0
     try:
@@ -68,7 +68,7 @@ def stored(cache: Path) -> int:
         connection.close()
 
 
-def start(dataset: Files, cache: Path) -> subprocess.Popen[bytes]:
+def start(dataset: AudioFileDataset, cache: Path) -> subprocess.Popen[bytes]:
     """Start an extraction with two workers in a process of its own; its output ends when all its processes have."""
     path = dataset.clips[0].path
     assert path
@@ -86,7 +86,7 @@ def wait(process: subprocess.Popen[bytes], seconds: float) -> bool:
     return True
 
 
-def test_killed_run_is_continued(dataset: Files, undisturbed: Extraction, tmp_path: Path) -> None:
+def test_killed_run_is_continued(dataset: AudioFileDataset, undisturbed: Extraction, tmp_path: Path) -> None:
     """A run killed with -9 takes its workers along; the next computes only what is missing, to the same bytes."""
     with start(dataset, tmp_path) as process:
         while stored(tmp_path) < 32:
@@ -100,7 +100,7 @@ def test_killed_run_is_continued(dataset: Files, undisturbed: Extraction, tmp_pa
     assert same(resumed, undisturbed)
 
 
-def test_two_runs_share_a_cache(dataset: Files, undisturbed: Extraction, tmp_path: Path) -> None:
+def test_two_runs_share_a_cache(dataset: AudioFileDataset, undisturbed: Extraction, tmp_path: Path) -> None:
     """Two extractions into one cache at once both succeed, and it holds every clip once."""
     with start(dataset, tmp_path) as first, start(dataset, tmp_path) as second:
         for process in (first, second):
@@ -112,14 +112,16 @@ def test_two_runs_share_a_cache(dataset: Files, undisturbed: Extraction, tmp_pat
     assert same(found, undisturbed)
 
 
-def test_number_of_processes_makes_no_difference(dataset: Files, undisturbed: Extraction, tmp_path: Path) -> None:
+def test_number_of_processes_makes_no_difference(
+    dataset: AudioFileDataset, undisturbed: Extraction, tmp_path: Path
+) -> None:
     """Three processes compute what one does."""
     together = extract(dataset, tmp_path, processes=3)
     assert together.computed == len(dataset.clips)
     assert same(together, undisturbed)
 
 
-def test_clips_are_described(dataset: Files, undisturbed: Extraction) -> None:
+def test_clips_are_described(dataset: AudioFileDataset, undisturbed: Extraction) -> None:
     """Each split's corpus has its clips in the data set's order, with their labels' numbers; an empty one is empty."""
     for split, corpus in undisturbed.corpora.items():
         assert corpus.clips == tuple(clip for clip in dataset.clips if clip.split == split)
@@ -129,7 +131,7 @@ def test_clips_are_described(dataset: Files, undisturbed: Extraction) -> None:
     assert undisturbed.corpora["training"].digest != undisturbed.corpora["validation"].digest
 
 
-def test_features_are_those_of_the_service(dataset: Files, undisturbed: Extraction) -> None:
+def test_features_are_those_of_the_service(dataset: AudioFileDataset, undisturbed: Extraction) -> None:
     """Stored features are the service's of the clip's audio, to half a step of the quantisation."""
     corpus = undisturbed.corpora["training"]
     for row in (0, 17, 40):
@@ -225,16 +227,16 @@ def test_dead_worker_ends_the_run(tmp_path: Path) -> None:
     assert extract(Deadly(), tmp_path, processes=1).computed == 64
 
 
-def test_damaged_cache_is_named(dataset: Files, tmp_path: Path) -> None:
+def test_damaged_cache_is_named(dataset: AudioFileDataset, tmp_path: Path) -> None:
     """A file that is no database, or one that is damaged inside, is named with what to do about it."""
-    (tmp_path / NAME).write_bytes(b"no database " * 1000)
+    (tmp_path / FILE_NAME).write_bytes(b"no database " * 1000)
     with pytest.raises(SourceError, match=r"features\.sqlite is damaged .*; delete it"):
-        Cache(tmp_path)
-    (tmp_path / NAME).unlink()
+        FeatureCache(tmp_path)
+    (tmp_path / FILE_NAME).unlink()
 
     extraction = extract(dataset, tmp_path, processes=1, splits=["validation"])
     extraction.corpora["validation"].cache.close()
-    with (tmp_path / NAME).open("r+b") as file:
+    with (tmp_path / FILE_NAME).open("r+b") as file:
         size = file.seek(0, os.SEEK_END)
         file.seek(4096)
         file.write(b"\xff" * (size - 4096))
@@ -242,22 +244,22 @@ def test_damaged_cache_is_named(dataset: Files, tmp_path: Path) -> None:
         extract(dataset, tmp_path, processes=1)
 
 
-def test_lost_clips_are_named(dataset: Files, tmp_path: Path) -> None:
+def test_lost_clips_are_named(dataset: AudioFileDataset, tmp_path: Path) -> None:
     """Features that somebody deleted while they were in use are missed with a clear line."""
     corpus = extract(dataset, tmp_path, processes=1, splits=["validation"]).corpora["validation"]
     corpus.cache.close()
-    (tmp_path / NAME).unlink()
-    Cache(tmp_path)
+    (tmp_path / FILE_NAME).unlink()
+    FeatureCache(tmp_path)
     with pytest.raises(SourceError, match="has lost clips"):
         corpus.features([0])
 
 
-def test_impossible_cache_and_number_of_processes_are_refused(dataset: Files, tmp_path: Path) -> None:
+def test_impossible_cache_and_number_of_processes_are_refused(dataset: AudioFileDataset, tmp_path: Path) -> None:
     """A cache folder that cannot be made, or holds a folder in the file's place, and no processes get one line."""
     (tmp_path / "file").touch()
     with pytest.raises(ConfigError, match="cannot make the cache folder"):
         extract(dataset, tmp_path / "file", processes=1)
-    (tmp_path / "cache" / NAME).mkdir(parents=True)
+    (tmp_path / "cache" / FILE_NAME).mkdir(parents=True)
     with pytest.raises(ConfigError, match="cannot use the cache"):
         extract(dataset, tmp_path / "cache", processes=1)
     with pytest.raises(ConfigError, match="processes is 0"):
@@ -267,7 +269,7 @@ def test_impossible_cache_and_number_of_processes_are_refused(dataset: Files, tm
 def test_cache_is_made_by_many_at_once(tmp_path: Path) -> None:
     """Threads that open a new cache at the same moment wait for each other."""
     with ThreadPoolExecutor(8) as threads:
-        assert len(list(threads.map(lambda _: Cache(tmp_path), range(8)))) == 8
+        assert len(list(threads.map(lambda _: FeatureCache(tmp_path), range(8)))) == 8
 
 
 def test_workers_need_no_tensorflow() -> None:

@@ -24,14 +24,14 @@ pytest.importorskip("mirdata", reason="needs the train extra")
 
 from stream.errors import ConfigError, SourceError
 from stream.recognition.mel import SAMPLE_RATE, WINDOW
-from train.datasets.audio_files import Files, refuse_validation, windows
+from train.datasets.audio_files import AudioFileDataset, count_windows, refuse_validation
 from train.datasets.clips import SPLITS, Clip
-from train.datasets.folder import folder
+from train.datasets.folder import read_folder
 from train.datasets.labels import INSTRUMENTS, TASKS
-from train.datasets.manifest import manifest
-from train.datasets.medley import STUDY, medley
-from train.datasets.medley_files import download, validate
-from train.datasets.splits import divide, divided, shuffled
+from train.datasets.manifest import read_manifest
+from train.datasets.medley import STUDY_CLIPS, read_medley
+from train.datasets.medley_files import download_medley, verify_checksums
+from train.datasets.splits import divide_clips, divide_recordings, seeded_order
 
 # smart_open, which mirdata reads with, tries what clients of clouds it finds.
 pytestmark = pytest.mark.filterwarnings("ignore::ImportWarning", "ignore::FutureWarning:google.*")
@@ -49,7 +49,7 @@ def sides(clips: Iterable[Clip]) -> dict[str, str]:
     return {recording: splits.pop() for recording, splits in found.items()}
 
 
-def counts(data: Files) -> Counter[tuple[str, str]]:
+def counts(data: AudioFileDataset) -> Counter[tuple[str, str]]:
     """Clips by label and split."""
     return Counter((clip.label, clip.split) for clip in data.clips)
 
@@ -79,7 +79,7 @@ def one_clip(path: Path, number: int = 0) -> Clip:
 def hear(path: Path, number: int = 0) -> np.ndarray:
     """A window of a file."""
     clip = one_clip(path, number)
-    return Files("test", ("violin",), (clip,)).audio(clip)
+    return AudioFileDataset("test", ("violin",), (clip,)).audio(clip)
 
 
 # Files
@@ -103,7 +103,7 @@ def test_windows_of_a_file_follow_each_other(tmp_path: Path) -> None:
     sound = np.random.default_rng(0).uniform(-0.5, 0.5, 2 * WINDOW + 40_000).astype(np.float32)
     path = tmp_path / "a.wav"
     soundfile.write(path, sound, SAMPLE_RATE, subtype="FLOAT")
-    assert windows(path) == 3
+    assert count_windows(path) == 3
     heard = np.concatenate([hear(path, number) for number in range(3)])
     np.testing.assert_array_equal(heard[: len(sound)], sound)
     assert not heard[len(sound) :].any()
@@ -124,7 +124,7 @@ def test_last_piece_counts_from_half_a_window(tmp_path: Path, samples: int, expe
     """What is left of a file is a clip where it is half a window long, or all there is."""
     path = tmp_path / "a.wav"
     soundfile.write(path, np.ones(samples) / 2, SAMPLE_RATE)
-    assert windows(path) == expected
+    assert count_windows(path) == expected
 
 
 def test_files_without_sound_are_named(tmp_path: Path) -> None:
@@ -146,7 +146,7 @@ def test_files_without_sound_are_named(tmp_path: Path) -> None:
     assert len(names) == 11
     for name in names:
         path = tmp_path / name
-        assert windows(path) == 1
+        assert count_windows(path) == 1
         with pytest.raises(SourceError, match=name) as caught:
             hear(path)
         assert "\n" not in str(caught.value)
@@ -161,7 +161,7 @@ def test_window_behind_the_end_is_named(tmp_path: Path) -> None:
 def test_data_set_reaches_worker_processes(tmp_path: Path) -> None:
     """A pickled data set gives the same audio."""
     clip = one_clip(write_tone(tmp_path / "a.wav", 3))
-    data = Files("test", ("violin",), (clip,))
+    data = AudioFileDataset("test", ("violin",), (clip,))
     copy = pickle.loads(pickle.dumps(data))
     assert copy == data
     np.testing.assert_array_equal(copy.audio(clip), data.audio(clip))
@@ -187,27 +187,27 @@ def test_division_is_whole_and_repeatable(
     recordings: Mapping[str, Mapping[str, int]], seed: int, order: random.Random
 ) -> None:
     """Every recording is in one split, the same one in whatever order recordings are listed."""
-    division = divide(recordings, seed=seed)
+    division = divide_recordings(recordings, seed=seed)
     assert division.keys() == recordings.keys()
     assert set(division.values()) <= set(SPLITS)
     listed = list(recordings)
     order.shuffle(listed)
-    assert divide({name: recordings[name] for name in listed}, seed=seed) == division
+    assert divide_recordings({name: recordings[name] for name in listed}, seed=seed) == division
     clips = [
         Clip(label, name, "training", "", "", Path(name), number)
         for name in listed
         for label, many in recordings[name].items()
         for number in range(min(many, 3))
     ]
-    assert len(divided(clips, seed=seed)) == len(clips)
-    sides(divided(clips, seed=seed))
+    assert len(divide_clips(clips, seed=seed)) == len(clips)
+    sides(divide_clips(clips, seed=seed))
 
 
 @settings(deadline=None)
 @given(recordings=single, seed=st.integers(0, 9))
 def test_every_label_is_in_every_split_it_can_be_in(recordings: Mapping[str, Mapping[str, int]], seed: int) -> None:
     """A label is in training first, with two recordings in validation, with three in the test too."""
-    division = divide(recordings, seed=seed)
+    division = divide_recordings(recordings, seed=seed)
     for label in ("x", "y", "z"):
         carriers = [name for name, carried in recordings.items() if label in carried]
         reached = {division[name] for name in carriers}
@@ -219,7 +219,7 @@ def test_shares_of_clips_are_near() -> None:
     rng = np.random.default_rng(0)
     recordings = {f"{label} {n}": {label: int(rng.integers(1, 60))} for label in "xyz" for n in range(40)}
     for shares in ((0.7, 0.15, 0.15), (0.5, 0.3, 0.2)):
-        division = divide(recordings, shares=shares)
+        division = divide_recordings(recordings, shares=shares)
         for label in "xyz":
             total: Counter[str] = Counter()
             for name, carried in recordings.items():
@@ -232,19 +232,19 @@ def test_largest_of_three_recordings_trains() -> None:
     """With three recordings the shares decide which one trains, under every seed."""
     recordings = {"long": {"x": 700}, "short": {"x": 150}, "other": {"x": 160}}
     for seed in range(10):
-        assert divide(recordings, seed=seed)["long"] == "training"
+        assert divide_recordings(recordings, seed=seed)["long"] == "training"
 
 
 def test_seed_changes_the_division() -> None:
     """Another seed draws other recordings."""
     recordings = {str(n): {"x": 1} for n in range(40)}
-    assert divide(recordings, seed=1) != divide(recordings, seed=2)
+    assert divide_recordings(recordings, seed=1) != divide_recordings(recordings, seed=2)
 
 
 def test_label_with_a_single_recording_is_warned_of(caplog: pytest.LogCaptureFixture) -> None:
     """A label that only training can have is named in the log."""
     with caplog.at_level(logging.WARNING):
-        assert divide({"a": {"x": 5}, "b": {"y": 5}, "c": {"y": 5}, "d": {"y": 5}})["a"] == "training"
+        assert divide_recordings({"a": {"x": 5}, "b": {"y": 5}, "c": {"y": 5}, "d": {"y": 5}})["a"] == "training"
     assert caplog.messages == ["x has too few recordings (1): none for validation and test"]
 
 
@@ -271,7 +271,7 @@ def class_folder(root: Path) -> Path:
 
 def test_folder_is_cut_and_split_by_recording(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     """Files and sub-folders are recordings, one side each; hidden files and what is no audio are left aside."""
-    data = folder(class_folder(tmp_path / "stage"))
+    data = read_folder(class_folder(tmp_path / "stage"))
     assert (data.name, data.labels, data.digest) == ("stage", ("flute", "violin"), "")
     assert {clip.path.suffix for clip in data.clips if clip.path} == {".flac", ".ogg", ".wav", ".mp3"}
     assert not [clip for clip in data.clips if "/." in str(clip.path)]
@@ -291,27 +291,27 @@ def test_folder_is_cut_and_split_by_recording(tmp_path: Path, caplog: pytest.Log
 
 def test_folder_is_the_same_wherever_it_lies(tmp_path: Path) -> None:
     """A copy of a folder is divided as the original is."""
-    first = folder(class_folder(tmp_path / "stage"), seed=3)
+    first = read_folder(class_folder(tmp_path / "stage"), seed=3)
     shutil.copytree(tmp_path / "stage", tmp_path / "copy")
-    assert sides(folder(tmp_path / "copy", seed=3).clips) == sides(first.clips)
+    assert sides(read_folder(tmp_path / "copy", seed=3).clips) == sides(first.clips)
 
 
 def test_unknown_is_the_last_label(tmp_path: Path) -> None:
     """A folder named unknown gives the label that follows the instruments."""
     for name in ("violin", "unknown", "zither"):
         write_tone(tmp_path / name / "a.wav", 3)
-    assert folder(tmp_path).labels == ("violin", "zither", "unknown")
+    assert read_folder(tmp_path).labels == ("violin", "zither", "unknown")
 
 
 def test_folder_without_two_classes_is_refused(tmp_path: Path) -> None:
     """No folder, no audio or a single class is an error that says what was found."""
     with pytest.raises(ConfigError, match="no folder"):
-        folder(tmp_path / "gone")
+        read_folder(tmp_path / "gone")
     with pytest.raises(ConfigError, match="none does"):
-        folder(tmp_path)
+        read_folder(tmp_path)
     write_tone(tmp_path / "violin" / "a.wav", 3)
     with pytest.raises(ConfigError, match="only 'violin' does"):
-        folder(tmp_path)
+        read_folder(tmp_path)
 
 
 # Manifest
@@ -333,7 +333,7 @@ def audio_home(tmp_path: Path) -> Path:
 def test_manifest_gives_clips_with_what_it_knows(audio_home: Path) -> None:
     """A row's source and licence are those of all clips that its file is cut to."""
     rows = [row | {"source": f"player {n}", "licence": "CC0"} for n, row in enumerate(rows_of())]
-    data = manifest(write_table(audio_home / "mine.csv", rows))
+    data = read_manifest(write_table(audio_home / "mine.csv", rows))
     assert (data.name, data.labels) == ("mine", ("flute", "violin"))
     last = [clip for clip in data.clips if clip.recording == "source player 5"]
     assert [clip.number for clip in last] == [0, 1, 2]
@@ -353,7 +353,7 @@ def test_manifest_gives_clips_with_what_it_knows(audio_home: Path) -> None:
 )
 def test_recording_is_the_narrowest_that_a_row_names(audio_home: Path, columns: dict[str, str], recording: str) -> None:
     """What a file is a part of is its recording, else its track, else its source, else itself, on one side."""
-    data = manifest(write_table(audio_home / "mine.csv", rows_of(**columns)))
+    data = read_manifest(write_table(audio_home / "mine.csv", rows_of(**columns)))
     assert data.clips[0].recording == recording
     sides(data.clips)
 
@@ -361,7 +361,7 @@ def test_recording_is_the_narrowest_that_a_row_names(audio_home: Path, columns: 
 def test_split_of_a_manifest_is_respected(audio_home: Path) -> None:
     """Where the table gives splits these stand, and a label column may be called label."""
     rows = [{"path": f"{n}.wav", "label": "xy"[n % 2], "track_id": str(n), "subset": SPLITS[n // 2]} for n in range(6)]
-    data = manifest(write_table(audio_home / "mine.csv", rows))
+    data = read_manifest(write_table(audio_home / "mine.csv", rows))
     assert sides(data.clips) == {f"track {n}": SPLITS[n // 2] for n in range(6)}
 
 
@@ -369,7 +369,7 @@ def test_manifest_with_a_recording_in_two_splits_is_refused(audio_home: Path) ->
     """A recording that the table puts on two sides is named."""
     rows = [row | {"source": "one", "split": SPLITS[n // 3]} for n, row in enumerate(rows_of())]
     with pytest.raises(ConfigError, match="line 5: source one is in validation and in training"):
-        manifest(write_table(audio_home / "mine.csv", rows))
+        read_manifest(write_table(audio_home / "mine.csv", rows))
 
 
 @pytest.mark.parametrize(
@@ -393,14 +393,14 @@ def test_bad_row_is_named_by_its_line(
     rows = rows_of(split="training")
     table = write_table(audio_home / "mine.csv", [*rows, rows[0] | {"path": "6.wav"} | row])
     with pytest.raises(ConfigError, match=message):
-        manifest(table)
+        read_manifest(table)
 
 
 def test_table_that_is_no_manifest_is_refused(tmp_path: Path) -> None:
     """Missing columns, fields too many, one label and what is no text are each said in one line."""
     table = tmp_path / "mine.csv"
     with pytest.raises(SourceError, match="cannot read"):
-        manifest(table)
+        read_manifest(table)
     for text, message in (
         ("", "lacks the column path and instrument or label: its columns are nothing"),
         ("path,name\na,b\n", "lacks the column instrument or label: its columns are path, name"),
@@ -409,10 +409,10 @@ def test_table_that_is_no_manifest_is_refused(tmp_path: Path) -> None:
     ):
         table.write_text(text)
         with pytest.raises(ConfigError, match=message):
-            manifest(table)
+            read_manifest(table)
     table.write_bytes(b"path,label\n\xff\xfe,x\n")
     with pytest.raises(SourceError, match="not a CSV table in UTF-8"):
-        manifest(table)
+        read_manifest(table)
 
 
 def test_instruments_of_a_manifest_can_be_chosen(audio_home: Path) -> None:
@@ -420,15 +420,15 @@ def test_instruments_of_a_manifest_can_be_chosen(audio_home: Path) -> None:
     rows = [*rows_of(), {"path": "6.wav", "instrument": "drums"}]
     rows.append({"path": "7.wav", "instrument": "room impulse response"})
     table = write_table(audio_home / "mine.csv", rows)
-    assert manifest(table).labels == ("drums", "flute", "violin")
-    assert manifest(table, instruments=["violin", "flute"]).labels == ("flute", "violin")
+    assert read_manifest(table).labels == ("drums", "flute", "violin")
+    assert read_manifest(table, instruments=["violin", "flute"]).labels == ("flute", "violin")
     with pytest.raises(ConfigError, match="no rows of oboe"):
-        manifest(table, instruments=["violin", "oboe"])
+        read_manifest(table, instruments=["violin", "oboe"])
 
 
 def test_pack_is_split_by_source(shared: Path) -> None:
     """Every source of the pack is on one side, and each of the eight instruments is on all three."""
-    data = manifest(shared / "training.csv", instruments=INSTRUMENTS)
+    data = read_manifest(shared / "training.csv", instruments=INSTRUMENTS)
     assert data.labels == INSTRUMENTS
     assert all(recording.startswith("source ") for recording in sides(data.clips))
     assert counts(data).keys() == {(label, split) for label in INSTRUMENTS for split in SPLITS}
@@ -441,7 +441,7 @@ def test_pack_is_split_by_source(shared: Path) -> None:
 
 def test_validation_clips_are_never_trained_with(shared: Path, tmp_path: Path) -> None:
     """The real clips are for validation, whatever their table says, through links too, and training refuses them."""
-    direct = manifest(shared / "validation.csv")
+    direct = read_manifest(shared / "validation.csv")
     assert len(direct.clips) == 104
     assert set(sides(direct.clips).values()) == {"validation"}
     for n, clip in enumerate(direct.clips):
@@ -449,7 +449,7 @@ def test_validation_clips_are_never_trained_with(shared: Path, tmp_path: Path) -
         link = tmp_path / clip.label / f"{n}.flac"
         link.parent.mkdir(exist_ok=True)
         link.symlink_to(clip.path.resolve())
-    linked = folder(tmp_path)
+    linked = read_folder(tmp_path)
     assert set(sides(linked.clips).values()) == {"validation"}
     for data in (direct, linked):
         with pytest.raises(ConfigError, match="and 103 more must not be trained with"):
@@ -516,14 +516,14 @@ def whole(archive: Path, rows: list[dict[str, str]], tmp_path_factory: pytest.Te
 
 
 @pytest.fixture(scope="session")
-def published(whole: Path) -> Files:
+def published(whole: Path) -> AudioFileDataset:
     """All clips in their official splits."""
-    return medley(whole)
+    return read_medley(whole)
 
 
 def test_real_clips_come_through_mirdata(archive: Path, shared: Path) -> None:
     """Clips have label, track, official split and the audio of the file that mirdata names."""
-    data = medley(archive)
+    data = read_medley(archive)
     assert data.labels == INSTRUMENTS
     with (shared / "validation.csv").open(newline="", encoding="utf-8") as file:
         known = {Path(row["path"]).stem: row for row in csv.DictReader(file)}
@@ -543,13 +543,13 @@ def test_table_may_call_the_track_a_song(archive: Path, tmp_path: Path) -> None:
     table = tmp_path / "home" / TABLE
     table.write_text(table.read_text().replace("track_id", "song_id", 1))
     before = table.read_bytes()
-    assert [clip.recording for clip in medley(tmp_path / "home").clips] == [
-        clip.recording for clip in medley(archive).clips
+    assert [clip.recording for clip in read_medley(tmp_path / "home").clips] == [
+        clip.recording for clip in read_medley(archive).clips
     ]
     assert table.read_bytes() == before
 
 
-def test_official_splits_are_the_published_ones(published: Files, rows: list[dict[str, str]]) -> None:
+def test_official_splits_are_the_published_ones(published: AudioFileDataset, rows: list[dict[str, str]]) -> None:
     """All 21 571 clips are in the splits of the table, and no track is on two sides."""
     assert len(published.clips) == 21_571
     assert Counter(clip.split for clip in published.clips) == {"training": 5_841, "validation": 3_494, "test": 12_236}
@@ -560,7 +560,7 @@ def test_official_splits_are_the_published_ones(published: Files, rows: list[dic
 @pytest.mark.parametrize("task", TASKS)
 def test_tasks_of_the_study_name_their_instruments(whole: Path, task: str) -> None:
     """A task has as many labels as its name says, in the data set's order, and clips of no others."""
-    data = medley(whole, TASKS[task][::-1])
+    data = read_medley(whole, TASKS[task][::-1])
     assert len(data.labels) == int(task)
     assert data.labels == TASKS[task] == tuple(sorted(TASKS[task]))
     assert {clip.label for clip in data.clips} == set(TASKS[task])
@@ -569,10 +569,10 @@ def test_tasks_of_the_study_name_their_instruments(whole: Path, task: str) -> No
 @pytest.mark.parametrize("seed", range(3))
 def test_study_division_is_balanced_by_track(whole: Path, seed: int) -> None:
     """Each of four instruments trains with 367 clips and validates with 362, by whole tracks."""
-    data = medley(whole, TASKS["4"], division="study", seed=seed)
+    data = read_medley(whole, TASKS["4"], division="study", seed=seed)
     found = counts(data)
     for label in data.labels:
-        assert {split: found[label, split] for split in STUDY} == STUDY
+        assert {split: found[label, split] for split in STUDY_CLIPS} == STUDY_CLIPS
         assert found[label, "test"] > 100
     assert sum(clip.split == "training" for clip in data.clips) == 1_468
     sides(data.clips)
@@ -581,7 +581,7 @@ def test_study_division_is_balanced_by_track(whole: Path, seed: int) -> None:
 
 def test_study_division_of_all_instruments_leaves_a_test(whole: Path) -> None:
     """Also an instrument with fewer than 729 clips is in all three splits."""
-    data = medley(whole, division="study")
+    data = read_medley(whole, division="study")
     found = counts(data)
     for label in data.labels:
         assert found[label, "training"] > 100
@@ -590,17 +590,17 @@ def test_study_division_of_all_instruments_leaves_a_test(whole: Path) -> None:
     sides(data.clips)
 
 
-def test_cap_and_balance_draw_clips_by_seed(whole: Path, published: Files) -> None:
+def test_cap_and_balance_draw_clips_by_seed(whole: Path, published: AudioFileDataset) -> None:
     """At most so many clips of an instrument and split remain, or as many as the scarcest has; the seed draws them."""
     full = counts(published)
-    capped = medley(whole, cap=100, seed=1)
+    capped = read_medley(whole, cap=100, seed=1)
     assert counts(capped) == {key: min(many, 100) for key, many in full.items()}
     sides(capped.clips)
-    assert medley(whole, cap=100, seed=1).clips == capped.clips
-    assert medley(whole, cap=100, seed=2).clips != capped.clips
+    assert read_medley(whole, cap=100, seed=1).clips == capped.clips
+    assert read_medley(whole, cap=100, seed=2).clips != capped.clips
     least = {split: min(full[label, split] for label in INSTRUMENTS) for split in SPLITS}
-    assert counts(medley(whole, balanced=True)) == {key: least[key[1]] for key in full}
-    assert set(counts(medley(whole, balanced=True, cap=50)).values()) == {29, 50}
+    assert counts(read_medley(whole, balanced=True)) == {key: least[key[1]] for key in full}
+    assert set(counts(read_medley(whole, balanced=True, cap=50)).values()) == {29, 50}
 
 
 def test_order_of_the_index_does_not_matter(whole: Path, tmp_path: Path, rows: list[dict[str, str]]) -> None:
@@ -610,7 +610,7 @@ def test_order_of_the_index_does_not_matter(whole: Path, tmp_path: Path, rows: l
     write_index(tmp_path, reversed(rows))
 
     def drawn(home: Path) -> list[tuple[str, str]]:
-        clips = medley(home, TASKS["3"], division="study", cap=200).clips
+        clips = read_medley(home, TASKS["3"], division="study", cap=200).clips
         return sorted((clip.path.name, clip.split) for clip in clips if clip.path)
 
     assert drawn(tmp_path) == drawn(whole)
@@ -625,21 +625,21 @@ def test_settings_that_mean_nothing_are_refused(archive: Path) -> None:
         ({"cap": 0}, "cap 0: expected one clip or more"),
     ):
         with pytest.raises(ConfigError, match=message):
-            medley(archive, **settings_)
+            read_medley(archive, **settings_)
 
 
 def test_validation_names_missing_and_corrupt_files(archive: Path, tmp_path: Path) -> None:
     """The checksums of mirdata tell which files are not there and which are not the published ones."""
-    assert validate(archive).missing == validate(archive).corrupt == ()
+    assert verify_checksums(archive).missing == verify_checksums(archive).corrupt == ()
     home = tmp_path / "home"
     shutil.copytree(archive, home)
     first, second, *_ = sorted((home / "audio").iterdir())
     first.unlink()
     second.write_bytes(second.read_bytes()[:-2])
-    found = validate(home)
+    found = verify_checksums(home)
     assert (found.files, found.missing, found.corrupt) == (104, (first,), (second,))
     assert str(found) == "102 of 104 files are sound, 1 missing, 1 corrupt"
-    data = medley(home)
+    data = read_medley(home)
     assert len(data.clips) == 104
     with pytest.raises(SourceError, match=f"cannot read {first}: there is no such file"):
         data.audio(next(clip for clip in data.clips if clip.path == first))
@@ -648,24 +648,24 @@ def test_validation_names_missing_and_corrupt_files(archive: Path, tmp_path: Pat
 def test_incomplete_home_is_refused_in_one_line(archive: Path, tmp_path: Path) -> None:
     """A home without index, table or audio, or with others, is told apart, and what to do is said."""
     with pytest.raises(SourceError, match=f"no index of Medley-solos-DB, {INDEX}, in {tmp_path} or"):
-        medley(tmp_path)
+        read_medley(tmp_path)
     with pytest.raises(SourceError, match="no index of Medley-solos-DB"):
-        validate(tmp_path)
+        verify_checksums(tmp_path)
     shutil.copyfile(archive / INDEX, tmp_path / INDEX)
     with pytest.raises(SourceError, match="no table"):
-        medley(tmp_path)
+        read_medley(tmp_path)
     (tmp_path / "annotation").mkdir()
     for text in ("", "subset,uuid4\n", "uuid4,subset,instrument,instrument_id,song_id\nx,test,violin,7,1\n"):
         (tmp_path / TABLE).write_text(text)
         with pytest.raises(SourceError, match="is not the table of Medley-solos-DB"):
-            medley(tmp_path)
+            read_medley(tmp_path)
     shutil.copyfile(archive / TABLE, tmp_path / TABLE)
-    for read in (medley, validate):
+    for read in (read_medley, verify_checksums):
         with pytest.raises(SourceError, match=r"no audio of Medley-solos-DB in .*: download it first"):
             read(tmp_path)
     (tmp_path / INDEX).write_text("{")
     with pytest.raises(SourceError, match="is not mirdata's index"):
-        medley(tmp_path)
+        read_medley(tmp_path)
 
 
 @pytest.fixture
@@ -703,21 +703,21 @@ def server(archive: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Pa
 def test_download_makes_a_complete_home(server: Path, archive: Path, tmp_path: Path) -> None:
     """What mirdata downloads is checked, unpacked and read, and the home then holds the index itself."""
     home = tmp_path / "home"
-    download(home)
-    assert validate(home).missing == validate(home).corrupt == ()
+    download_medley(home)
+    assert verify_checksums(home).missing == verify_checksums(home).corrupt == ()
     assert (home / INDEX).is_file()
-    assert [clip.label for clip in medley(home).clips] == [clip.label for clip in medley(archive).clips]
+    assert [clip.label for clip in read_medley(home).clips] == [clip.label for clip in read_medley(archive).clips]
 
 
 def test_download_that_fails_says_why(server: Path, tmp_path: Path) -> None:
     """A wrong checksum and a file that is not there are each one line."""
     (server / "table.csv").write_text("something else")
     with pytest.raises(SourceError, match=r"cannot download Medley-solos-DB to .*checksum") as caught:
-        download(tmp_path / "home")
+        download_medley(tmp_path / "home")
     assert "\n" not in str(caught.value)
     (server / "table.csv").unlink()
     with pytest.raises(SourceError, match=r"cannot download Medley-solos-DB to .*No such file") as caught:
-        download(tmp_path / "other")
+        download_medley(tmp_path / "other")
     assert "\n" not in str(caught.value)
 
 
@@ -725,14 +725,14 @@ def test_mirdata_leaves_logging_alone(archive: Path) -> None:
     """Reading the data set neither adds handlers to the root logger nor changes its level."""
     root = logging.getLogger()
     before = root.handlers[:], root.level, logging.root.manager.disable
-    medley(archive)
-    validate(archive)
+    read_medley(archive)
+    verify_checksums(archive)
     assert (root.handlers, root.level, logging.root.manager.disable) == before
 
 
 def test_chance_keeps_the_order_of_what_stays() -> None:
     """Names that are left out leave the order of the others."""
     names = [str(n) for n in range(50)]
-    assert sorted(shuffled(names, 1)) == sorted(names)
-    assert [name for name in shuffled(names, 1) if int(name) % 2] == shuffled(names[1::2], 1)
-    assert shuffled(names, 1) != shuffled(names, 2)
+    assert sorted(seeded_order(names, 1)) == sorted(names)
+    assert [name for name in seeded_order(names, 1) if int(name) % 2] == seeded_order(names[1::2], 1)
+    assert seeded_order(names, 1) != seeded_order(names, 2)

@@ -21,14 +21,14 @@ from train import atomic_file
 from train.compose.pack import Recording
 from train.datasets.clips import Clip
 from train.evaluation import clip_evaluation, demo_evaluation, real_clips
-from train.evaluation.agreement import agree
-from train.evaluation.clip_predictions import Served, served
-from train.evaluation.clip_result import score, table
+from train.evaluation.agreement import measure_agreement
+from train.evaluation.clip_predictions import ClipPredictions, predict_clips
+from train.evaluation.clip_result import clip_table, score_clips
 from train.evaluation.metrics import Calibration
-from train.evaluation.real_clips import looked
-from train.export import bundle_files as export
+from train.evaluation.real_clips import describe_looks
+from train.export import bundle_files
 from train.export.provenance import Provenance
-from train.report.model_card import Story, card
+from train.report.model_card import CardText, model_card
 from train.report.run_description import COMPOSED
 
 # TensorFlow's converter warns about itself, and about statistics that full-integer models take from their clips.
@@ -55,7 +55,7 @@ def held_out(dataset: Tones) -> list[Clip]:
 def test_served_probabilities_are_the_classifiers(trained: Trained) -> None:
     """The recognizer says of a clip what the service's classifier says of its window, and unknown is the rest."""
     clips = held_out(trained.dataset)[::5]
-    heard = served(trained.bundle, trained.dataset, clips)
+    heard = predict_clips(trained.bundle, trained.dataset, clips)
     assert heard.labels == trained.bundle.labels
     assert list(heard.clips) == clips
     assert not heard.silent.any()
@@ -70,7 +70,7 @@ def test_served_by_several_processes_is_the_same(trained: Trained) -> None:
     """However many processes hear the clips, probabilities and order are those of one, broken clips included."""
     dataset = replace(trained.dataset, each=30)
     clips = [*dataset.clips, aside("unknown", "a.broken")]
-    one, two = (served(trained.bundle, dataset, clips, processes, progress=False) for processes in (1, 2))
+    one, two = (predict_clips(trained.bundle, dataset, clips, processes, progress=False) for processes in (1, 2))
     assert one.clips == two.clips == dataset.clips
     np.testing.assert_array_equal(one.probabilities, two.probabilities)
     assert one.skipped == two.skipped
@@ -81,23 +81,25 @@ def test_silent_and_broken_clips_are_counted_and_left_out(trained: Trained) -> N
     """A clip that cannot be read is named with the reason, a silent one gets no probabilities, and neither a figure."""
     clips = held_out(trained.dataset)
     odd = [aside("whistle", "silence.wav"), aside("whistle", "take.broken")]
-    result, heard = clip_evaluation.evaluate("test", trained.bundle, trained.dataset, [*odd, *clips])
+    result, heard = clip_evaluation.evaluate_clips("test", trained.bundle, trained.dataset, [*odd, *clips])
     assert heard.silent.tolist() == [True] + [False] * len(clips)
     assert not heard.probabilities[0].any()
     assert [str(skipped.clip) for skipped in heard.skipped] == ["take.broken, window 0"]
     assert "take.broken" in heard.skipped[0].reason
     assert (result.clips, result.silent, result.skipped) == (len(clips), 1, 1)
-    assert "; not among them: 1 silent, 1 unreadable" in table(result)
-    alone = clip_evaluation.score_served("test", trained.bundle, served(trained.bundle, trained.dataset, clips))
+    assert "; not among them: 1 silent, 1 unreadable" in clip_table(result)
+    alone = clip_evaluation.score_predictions(
+        "test", trained.bundle, predict_clips(trained.bundle, trained.dataset, clips)
+    )
     assert result.figures() == {**alone.figures(), "silent": 1, "skipped": 1}
 
 
 def test_the_tones_are_told_apart(trained: Trained) -> None:
     """A model of sounds that are easy to tell apart is right, and rejects noise, as the service hears it."""
-    result, heard = clip_evaluation.evaluate("test", trained.bundle, trained.dataset, held_out(trained.dataset))
+    result, heard = clip_evaluation.evaluate_clips("test", trained.bundle, trained.dataset, held_out(trained.dataset))
     assert result.accuracy > 0.9
     assert result.rejected > 0.6
-    wrong = clip_evaluation.mistakes(heard)
+    wrong = clip_evaluation.find_mistakes(heard)
     assert len(wrong) == np.sum(heard.probabilities.argmax(axis=1) != np.repeat(range(4), 8))
 
 
@@ -107,7 +109,7 @@ def test_figures_of_a_known_case() -> None:
     probabilities = np.array(
         [[0.9, 0.1, 0.0], [0.6, 0.3, 0.1], [0.2, 0.7, 0.1], [0.1, 0.4, 0.5], [0.8, 0.1, 0.1], [0.1, 0.1, 0.8]]
     )
-    result = score("six", ("a", "b"), labels, probabilities, Calibration(1.0, (0.7, 0.5)))
+    result = score_clips("six", ("a", "b"), labels, probabilities, Calibration(1.0, (0.7, 0.5)))
     assert (result.solos, result.right) == (4, 3)
     assert result.accuracy == pytest.approx(3 / 4)
     assert result.average == pytest.approx((2 / 3 + 1) / 2)
@@ -122,7 +124,7 @@ def test_figures_of_a_known_case() -> None:
         "right": 2, "clips": 3, "chosen": 2, "precision": 1.0, "recall": 0.6667, "f1": 0.8,
     }  # fmt: skip
     assert sum(bin_["clips"] for bin_ in figures["reliability"]) == 6
-    text = table(result)
+    text = clip_table(result)
     assert "accuracy 75.0 % (3 of 4 instrument clips right), class average 83.3 %" in text
     assert "| a | 2 | 1 | 2 of 3 | 100.0 % | 66.7 % | 80.0 % |" in text
     assert "| unknown | 1 | 0 | 1 | 1 of 2 | 33.3 % | 50.0 % | 40.0 % |" in text
@@ -135,26 +137,26 @@ def test_any_number_of_labels_is_scored(rng: np.random.Generator, labels: int, u
     instruments = tuple(f"instrument {number}" for number in range(labels))
     names = rng.choice([*instruments, *["unknown"] * unknown], 200).tolist()
     probabilities = rng.dirichlet(np.ones(labels + unknown), 200)
-    result = score("random", instruments, names, probabilities, Calibration(1.0, (0.3,) * labels))
+    result = score_clips("random", instruments, names, probabilities, Calibration(1.0, (0.3,) * labels))
     assert result.matrix.sum() == result.named_matrix.sum() == result.clips == 200
     assert result.right / result.solos == pytest.approx(result.accuracy)
     assert np.mean([merit.recall for merit in result.classes]) == pytest.approx(result.average)
     assert (result.rejected is None) == (not unknown)
-    assert len(table(result).splitlines()) == 2 + 2 * (3 + labels + unknown)
+    assert len(clip_table(result).splitlines()) == 2 + 2 * (3 + labels + unknown)
 
 
 def test_no_clips_have_no_figures() -> None:
     """Shares of nothing are null in json and a dash in the table, instead of an error."""
-    result = score("nothing", ("a", "b"), [], np.zeros((0, 3)), Calibration(1.0, (0.5, 0.5)))
+    result = score_clips("nothing", ("a", "b"), [], np.zeros((0, 3)), Calibration(1.0, (0.5, 0.5)))
     assert json.loads(json.dumps(result.figures(), allow_nan=False))["accuracy"] is None
-    assert "accuracy - (0 of 0" in table(result)
+    assert "accuracy - (0 of 0" in clip_table(result)
 
 
 def test_int8_and_float_are_compared_clip_by_clip(trained: Trained) -> None:
     """The served model agrees with the float one, and differs no more than quantisation explains."""
     clips = held_out(trained.dataset)
-    heard = served(trained.bundle, trained.dataset, [*clips, aside("whistle", "silence.wav")])
-    comparison = agree(heard, clips, trained.float_probabilities(clips), trained.bundle.labels)
+    heard = predict_clips(trained.bundle, trained.dataset, [*clips, aside("whistle", "silence.wav")])
+    comparison = measure_agreement(heard, clips, trained.float_probabilities(clips), trained.bundle.labels)
     assert comparison.clips == len(clips)
     assert comparison.share > 0.95
     assert comparison.mean_difference < 0.02
@@ -167,8 +169,8 @@ def test_every_disagreement_is_told() -> None:
     clips = Tones(each=1).clips[:3]
     ours = np.array([[0.7, 0.3], [0.4, 0.6], [0.2, 0.8]])
     theirs = np.array([[0.7, 0.3], [0.6, 0.4], [0.9, 0.1]])
-    heard = Served(("a", "b"), clips, ours, np.zeros(3, bool), ())
-    comparison = agree(heard, clips, theirs, ("a", "b"))
+    heard = ClipPredictions(("a", "b"), clips, ours, np.zeros(3, bool), ())
+    comparison = measure_agreement(heard, clips, theirs, ("a", "b"))
     assert (comparison.equal, comparison.clips) == (1, 3)
     assert comparison.mean_difference == pytest.approx((0 + 0.2 + 0.7) / 3)
     assert comparison.largest_difference == pytest.approx(0.7)
@@ -181,15 +183,15 @@ def test_every_disagreement_is_told() -> None:
     assert "agree on 1 of 3 clips (33.33 %)" in comparison.table()
     assert len(comparison.table().splitlines()) == 2 + 2 + 2
     with pytest.raises(ConfigError, match="labels are a, b; those of the network are b, a"):
-        agree(heard, clips, theirs, ("b", "a"))
+        measure_agreement(heard, clips, theirs, ("b", "a"))
 
 
 def test_mistakes_are_told_surest_first() -> None:
     """Wrong favourites are sorted by their probability; strange labels are right as unknown, silence is no mistake."""
     clips = tuple(replace(clip, label=label) for clip, label in zip(Tones(each=1).clips, "abcc", strict=False))
     rows = np.array([[0.1, 0.9, 0.0], [0.6, 0.4, 0.0], [0.1, 0.2, 0.7], [0.0, 0.0, 0.0]])
-    heard = Served(("a", "b", "unknown"), clips, rows, np.array([False, False, False, True]), ())
-    wrong = clip_evaluation.mistakes(heard)
+    heard = ClipPredictions(("a", "b", "unknown"), clips, rows, np.array([False, False, False, True]), ())
+    wrong = clip_evaluation.find_mistakes(heard)
     assert [(mistake.clip.label, mistake.guess, mistake.probability) for mistake in wrong] == [
         ("a", "b", 0.9),
         ("b", "a", 0.6),
@@ -221,7 +223,7 @@ def test_a_bundle_cut_short_is_refused(trained: Trained, tmp_path: Path) -> None
     """A new model under the old json, as a kill between the two files leaves them, is not served."""
     for path in trained.folder.iterdir():
         (tmp_path / path.name).write_bytes(path.read_bytes())
-    atomic_file.replace(tmp_path / "tiny.tflite", b"new")
+    atomic_file.write_atomically(tmp_path / "tiny.tflite", b"new")
     with pytest.raises(ModelError, match="SHA-256"):
         bundles.load(tmp_path / "tiny.json")
 
@@ -231,26 +233,26 @@ def test_bundles_that_make_no_sense_are_not_written(trained: Trained, tmp_path: 
     provenance = Provenance("tones", "", (), 0, "")
     for labels, thresholds in ((("a", "b"), 1), (("a", "unknown"), 2), (("a", "unknown", "b"), 2)):
         with pytest.raises(ConfigError, match="expected a threshold for each"):
-            export.write(tmp_path, "x", b"", labels, Calibration(1, (0.5,) * thresholds), provenance, {})
+            bundle_files.write_bundle(tmp_path, "x", b"", labels, Calibration(1, (0.5,) * thresholds), provenance, {})
     assert not any(tmp_path.iterdir())
     (tmp_path / "file").write_text("")
     with pytest.raises(SourceError, match="cannot write"):
-        export.write(tmp_path / "file", "x", b"", ("a",), Calibration(1, (0.5,)), provenance, {})
+        bundle_files.write_bundle(tmp_path / "file", "x", b"", ("a",), Calibration(1, (0.5,)), provenance, {})
 
 
 def test_card_tells_what_is_true_of_its_data_set(trained: Trained) -> None:
     """The card of another data set has its labels, splits and sources, and nothing of the pack's story."""
-    heard = served(trained.bundle, trained.dataset, held_out(trained.dataset))
-    result = clip_evaluation.score_served("test", trained.bundle, heard)
+    heard = predict_clips(trained.bundle, trained.dataset, held_out(trained.dataset))
+    result = clip_evaluation.score_predictions("test", trained.bundle, heard)
     provenance = Provenance("tones", "d1ce", trained.dataset.clips, 0, "soloist train fit --data tones")
-    text = card(
-        trained.bundle, provenance, [result], network="one convolution", parameters=1, story=Story("Synthesized.")
+    text = model_card(
+        trained.bundle, provenance, [result], network="one convolution", parameters=1, text=CardText("Synthesized.")
     )
     assert "which of 3 solo instruments (bass <b>, horn & hum, whistle) is in front, or that none of them is," in text
     assert "`soloist train fit --data tones`" in text
     assert "| test | whistle | 8 | 4 |" in text
     assert "| synth\\|training | CC0 | 32 |" in text
-    assert table(result) in text
+    assert clip_table(result) in text
     assert "Medley" not in text
     assert "accompaniment" not in text
 
@@ -261,8 +263,14 @@ def test_card_of_composed_clips_tells_the_recordings(trained: Trained) -> None:
     provenance = Provenance(
         "pack", "d1ce", trained.dataset.clips, 0, "", ingredients=(row, row), held_out={("flute", "another")}
     )
-    text = card(
-        trained.bundle, provenance, [], network="", parameters=1, story=Story(COMPOSED), remarks=[looked(1), looked(9)]
+    text = model_card(
+        trained.bundle,
+        provenance,
+        [],
+        network="",
+        parameters=1,
+        text=CardText(COMPOSED),
+        remarks=[describe_looks(1), describe_looks(9)],
     )
     assert "| somebody | CC BY 4.0 | 2 | flute |" in text
     assert "Held out (instrument: source): flute: another." in text
@@ -272,7 +280,7 @@ def test_card_of_composed_clips_tells_the_recordings(trained: Trained) -> None:
 
 def test_demo_is_named_by_windows() -> None:
     """Windows of the demo lie inside its segments, and the shipped model names most of them right."""
-    stretches = demo_evaluation.demo(bundles.load())
+    stretches = demo_evaluation.evaluate_demo(bundles.load())
     windows = sum(stretch.windows for stretch in stretches)
     assert windows == sum(sum(stretch.names.values()) for stretch in stretches) > 100
     assert sum(stretch.names.get(stretch.label, 0) for stretch in stretches) / windows > 0.6
@@ -281,7 +289,7 @@ def test_demo_is_named_by_windows() -> None:
 
 def test_validation_clips_are_the_real_ones(shared: Path) -> None:
     """The 104 real clips are opened with the instruments they are of."""
-    dataset = real_clips.validation(shared)
+    dataset = real_clips.open_real_clips(shared)
     assert len(dataset.clips) == 104
     assert len(dataset.labels) == 8
     assert dataset.audio(dataset.clips[0]).shape == (WINDOW,)

@@ -15,8 +15,8 @@ from train.evaluation.metrics import (
     calibrate,
     calibration_error,
     class_average,
-    confusion,
-    merits,
+    class_metrics,
+    confusion_counts,
     reliability,
     softmax,
 )
@@ -33,12 +33,12 @@ def test_averages_weigh_clips_or_classes_alike() -> None:
     targets, chosen = np.array([0, 0, 0, 1]), np.array([0, 0, 1, 1])
     assert accuracy(targets, chosen) == 0.75
     assert class_average(targets, chosen) == pytest.approx((2 / 3 + 1) / 2)
-    np.testing.assert_array_equal(confusion(targets, chosen, 2), [[2, 1], [0, 1]])
+    np.testing.assert_array_equal(confusion_counts(targets, chosen, 2), [[2, 1], [0, 1]])
 
 
 def test_merits_come_with_their_counts() -> None:
     """Precision is a share of what was called so, recall of what is so, and F1 their harmonic mean."""
-    first, second, third = merits(np.array([0, 0, 0, 1]), np.array([0, 0, 1, 1]), 3)
+    first, second, third = class_metrics(np.array([0, 0, 0, 1]), np.array([0, 0, 1, 1]), 3)
     assert (first.clips, first.chosen, first.right) == (3, 2, 2)
     assert (first.precision, first.recall, first.f1) == pytest.approx((1, 2 / 3, 4 / 5))
     assert (second.precision, second.recall, second.f1) == pytest.approx((1 / 2, 1, 2 / 3))
@@ -50,8 +50,8 @@ def test_merits_come_with_their_counts() -> None:
 def test_merits_agree_with_the_matrix(seed: int, size: int, clips: int) -> None:
     """Every share is that of the confusion matrix, whatever labels occur."""
     targets, chosen = np.random.default_rng(seed).integers(size, size=(2, clips))
-    matrix = confusion(targets, chosen, size)
-    for label, merit in enumerate(merits(targets, chosen, size)):
+    matrix = confusion_counts(targets, chosen, size)
+    for label, merit in enumerate(class_metrics(targets, chosen, size)):
         assert (merit.clips, merit.chosen) == (matrix[label].sum(), matrix[:, label].sum())
         assert merit.recall == (pytest.approx(merit.right / merit.clips) if merit.clips else None)
         assert merit.precision == (pytest.approx(merit.right / merit.chosen) if merit.chosen else None)

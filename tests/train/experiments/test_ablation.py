@@ -18,13 +18,12 @@ from stream.recognition.interpreter import Interpreter
 from tests.support.train_toys import tone, toy_pack, write
 from train import __main__
 from train.compose.composer import INGREDIENTS
-from train.data_settings import Data
+from train.data_settings import DataSettings
 from train.evaluation.metrics import class_average
-from train.experiments import ablation_results
-from train.experiments import ablation_table as ablationtable
-from train.experiments.ablation import SCHEDULE, ablation
-from train.experiments.ablation_results import Ablation, Difference, difference
-from train.experiments.ablation_rows import chosen, lines
+from train.experiments import ablation_results, ablation_table
+from train.experiments.ablation import SCHEDULE, run_ablation
+from train.experiments.ablation_results import Ablation, Difference, paired_difference
+from train.experiments.ablation_rows import ablation_rows, choose_rows
 from train.fitting.augmentation import AUGMENTATIONS
 from train.fitting.schedule import Schedule
 
@@ -55,12 +54,12 @@ class Place:
             "progress": False,
         }
         data = settings.pop("data", self.pack)
-        return ablation(data, self.cache, self.out, **{**plain, **settings})
+        return run_ablation(data, self.cache, self.out, **{**plain, **settings})
 
     @property
-    def pack(self) -> Data:
+    def pack(self) -> DataSettings:
         """Two instruments and what is neither."""
-        return Data(self.data, INSTRUMENTS, unknown=True, clips=24, validation_clips=18)
+        return DataSettings(self.data, INSTRUMENTS, unknown=True, clips=24, validation_clips=18)
 
     def look(self) -> int:
         """Count a look."""
@@ -96,7 +95,7 @@ def stored(place: Place) -> dict:
 
 def told(found: Ablation, row: str) -> str:
     """The row's line in the terminal."""
-    return next(line for line in ablationtable.text(found).splitlines() if line.startswith(f"{row} "))
+    return next(line for line in ablation_table.ablation_text(found).splitlines() if line.startswith(f"{row} "))
 
 
 def test_rows_lack_what_they_say(done: Place) -> None:
@@ -129,7 +128,7 @@ def test_only_the_composer_s_rows_have_clips_of_their_own(done: Place) -> None:
     """Training clips of the full recipe serve all rows but those that compose otherwise."""
     models = {row: (done.out / "models" / f"{row.replace('/', '-')}-0.tflite").read_bytes() for row in ROWS}
     assert len(set(models.values())) == len(ROWS)  # every row learned something else
-    schedules = {row: line.schedule for row, line in lines("2B", QUICK).items()}
+    schedules = {row: line.schedule for row, line in ablation_rows("2B", QUICK).items()}
     assert schedules["composer/codec"] == schedules["full"] == QUICK
     assert schedules["augmentation/mixup"].without == ("mixup",)
     assert schedules["training/average"].average == schedules["training/handovers"].handovers == 0
@@ -137,7 +136,7 @@ def test_only_the_composer_s_rows_have_clips_of_their_own(done: Place) -> None:
 
 def test_table_shows_what_is_stored(done: Place) -> None:
     """Averages, counts and differences in the table are those of the stored labels, and fit a terminal."""
-    record, found = stored(done), ablation_results.load(done.out / "ablation.json")
+    record, found = stored(done), ablation_results.load_ablation(done.out / "ablation.json")
     page = (done.out / "ablation.md").read_text()
     for which, average, gain in (("held", 1, 3), ("real", 7, 9)):
         targets = np.array(list(map(int, record[which]["targets"])))
@@ -154,7 +153,7 @@ def test_table_shows_what_is_stored(done: Place) -> None:
             assert cells[gain].partition("±")[0] == ("-" if row == "full" else f"{gained:+.1f}")
             line = next(line for line in page.splitlines() if line.startswith(f"| {row} |"))
             assert f"({right} of {len(bests) * solo.sum()})" in line
-    assert max(map(len, ablationtable.text(found).splitlines())) <= 120
+    assert max(map(len, ablation_table.ablation_text(found).splitlines())) <= 120
 
 
 def test_ablation_goes_on_with_what_is_missing(done: Place, tmp_path: Path) -> None:
@@ -177,7 +176,7 @@ def test_one_look_for_a_table(done: Place, tmp_path: Path) -> None:
     assert done.looks == ["look"]
     assert stored(done)["looks"] == [7]
     assert "in look 7 of all that were counted. They chose nothing here." in " ".join(
-        ablationtable.text(done.run(look=done.look)).split()
+        ablation_table.ablation_text(done.run(look=done.look)).split()
     )
     assert done.looks == ["look"]
 
@@ -226,14 +225,14 @@ def test_wrong_settings_are_refused(done: Place, settings: dict, reason: str) ->
 
 def test_other_clips_are_refused(done: Place, tmp_path: Path) -> None:
     """An ablation does not go on with other clips than it began with, nor with data that nothing is composed of."""
-    more = Data(done.data, INSTRUMENTS, unknown=True, clips=24, validation_clips=19)
+    more = DataSettings(done.data, INSTRUMENTS, unknown=True, clips=24, validation_clips=19)
     with pytest.raises(ConfigError, match=r"held-out clips \w+, now \w+"):
         done.run(data=more)
     for label in INSTRUMENTS:
         for name in "abc":
             write(tmp_path / "folder" / label / f"{name}.flac", np.tile(tone(200.0), 2))
     with pytest.raises(ConfigError, match="folder is no pack"):
-        done.run(data=Data(tmp_path / "folder", clips=24))
+        done.run(data=DataSettings(tmp_path / "folder", clips=24))
 
 
 def test_broken_results_are_named(done: Place, tmp_path: Path) -> None:
@@ -252,8 +251,8 @@ def test_command_prints_the_table(done: Place, tmp_path: Path, capsys: pytest.Ca
     (place.out / "ablation.json").write_text(json.dumps(record))
     arguments = ["ablation", "--data", str(done.data), "--out", str(place.out), "--cache", str(done.cache)]
     assert __main__.main([*arguments, *FLAGS.split(), *RUNNING.split(), "--only", ", ".join(ROWS[1:]), "--real"]) == 0
-    found = ablation_results.load(place.out / "ablation.json")
-    assert capsys.readouterr().out == ablationtable.text(found) + "\n"
+    found = ablation_results.load_ablation(place.out / "ablation.json")
+    assert capsys.readouterr().out == ablation_table.ablation_text(found) + "\n"
     assert found.looks == [1]
     assert (done.cache / "validation-looks.log").read_text() == f"ablation {place.out}\n"
     assert __main__.main([*arguments, *FLAGS.split(), "--handovers", "2"]) == 1
@@ -262,7 +261,7 @@ def test_command_prints_the_table(done: Place, tmp_path: Path, capsys: pytest.Ca
 
 def test_rows_are_all_that_can_be_left_out() -> None:
     """There is a row for every ingredient, augmentation and other network, and for what the schedule has."""
-    known = lines("small", SCHEDULE)
+    known = ablation_rows("small", SCHEDULE)
     names = list(known)
     assert names[0] == "full"
     for group, members in (("composer", INGREDIENTS), ("augmentation", AUGMENTATIONS)):
@@ -271,16 +270,16 @@ def test_rows_are_all_that_can_be_left_out() -> None:
     assert "network/small" not in names
     assert [line.without for name, line in known.items() if name.startswith("composer/")] == list(INGREDIENTS)
 
-    plain = lines("small", Schedule(augmented=False, average=0.0, handovers=0.0))
+    plain = ablation_rows("small", Schedule(augmented=False, average=0.0, handovers=0.0))
     assert {name.partition("/")[0] for name in plain} == {"full", "composer", "network"}
 
 
 def test_rows_are_chosen_by_name_or_group() -> None:
     """The full recipe is always trained; of the published networks only 2B, unless another one is named."""
-    known = lines("small", SCHEDULE)
-    assert chosen(["network/0a", "composer/codec"], known) == ["full", "composer/codec", "network/0a"]
-    assert chosen(["training"], known) == ["full", "training/handovers", "training/average"]
-    usual = chosen([], known)
+    known = ablation_rows("small", SCHEDULE)
+    assert choose_rows(["network/0a", "composer/codec"], known) == ["full", "composer/codec", "network/0a"]
+    assert choose_rows(["training"], known) == ["full", "training/handovers", "training/average"]
+    usual = choose_rows([], known)
     assert [name for name in known if name not in usual] == [
         f"network/{name}" for name in ("0a", "0a-tanh", "1", "2", "2-tanh", "2-mixed", "3", "3-5x5")
     ]
@@ -291,17 +290,17 @@ def test_difference_is_paired() -> None:
     targets = np.array([0, 0, 0, 0, 1, 1])
     full = np.array([0, 0, 1, 1, 1, 0])
     other = np.array([0, 0, 0, 1, 0, 0])  # one more of label 0, one less of label 1
-    once = difference(targets, [full], [other])
+    once = paired_difference(targets, [full], [other])
     assert once == Difference(pytest.approx(-0.125), pytest.approx(math.sqrt((0.25 / 4 + 0.5 / 2) / 4)))
     assert str(once) == "-12.5 ±28.0"
-    assert difference(targets, [full], [full]) == Difference(0.0, 0.0)
+    assert paired_difference(targets, [full], [full]) == Difference(0.0, 0.0)
 
     # Another seed without a change halves the mean; how far the seeds lie apart is part of the error of both rows.
-    twice = difference(targets, [full], [other, full])
+    twice = paired_difference(targets, [full], [other, full])
     assert twice.mean == pytest.approx(-0.0625)
     seeds = (0.125**2 / 2) * (1 + 1 / 2)
     assert twice.error == pytest.approx(math.sqrt((0.25 / 4 + 0.5 / 2) / 16 + seeds))
-    swapped = difference(targets, [other, full], [full])
+    swapped = paired_difference(targets, [other, full], [full])
     assert swapped == Difference(pytest.approx(0.0625), pytest.approx(twice.error))
 
 
@@ -310,5 +309,5 @@ def test_difference_says_what_is_beyond_chance() -> None:
     targets = np.repeat([0, 1], 50)
     wrong = 1 - targets
     some = np.where(np.arange(100) % 5 == 0, wrong, targets)
-    assert str(difference(targets, [targets], [some])) == "-20.0 ±4.0 *"
-    assert difference(np.array([0, 1, 1]), [np.zeros(3, int)], [np.ones(3, int)]).error is None
+    assert str(paired_difference(targets, [targets], [some])) == "-20.0 ±4.0 *"
+    assert paired_difference(np.array([0, 1, 1]), [np.zeros(3, int)], [np.ones(3, int)]).error is None

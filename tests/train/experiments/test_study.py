@@ -18,11 +18,11 @@ import optuna
 from stream.errors import ConfigError
 from stream.recognition.interpreter import Interpreter
 from tests.support.train_toys import tone, toy_pack, write
-from train.data_settings import Data
+from train.data_settings import DataSettings
 from train.datasets.labels import TASKS
-from train.experiments import study_table as studytable
-from train.experiments.search import chosen, search
-from train.experiments.study import ROWS, study
+from train.experiments import study_table
+from train.experiments.search import load_best, run_search
+from train.experiments.study import ROWS, run_study
 from train.experiments.study_results import Spread
 from train.fitting.schedule import Schedule
 
@@ -57,7 +57,7 @@ def done(tones: Path, cache: Path, tmp_path_factory: pytest.TempPathFactory) -> 
 def run(data: Path, cache: Path, out: Path, **settings):
     """Study two rows on tones."""
     plain = {"tasks": ["2"], "rows": ["0a", "2B + delta"], "seeds": 2, "schedule": QUICK, "processes": 2}
-    return study(Data(data), cache, out, progress=False, **{**plain, **settings})
+    return run_study(DataSettings(data), cache, out, progress=False, **{**plain, **settings})
 
 
 def figures(out: Path) -> dict:
@@ -95,7 +95,7 @@ def test_study_scores_every_row_seed_and_split(done: Path) -> None:
 
 def test_table_stands_beside_what_was_published(done: Path, tones: Path, cache: Path) -> None:
     """The table fits a terminal, has the published figure once per task, and says whose figures ours are."""
-    shown = studytable.text(run(tones, cache, done))
+    shown = study_table.study_text(run(tones, cache, done))
     assert max(map(len, shown.splitlines())) <= 120
     assert shown.count("98 to 100 %") == 1
     assert "not the publication's" in shown
@@ -158,15 +158,15 @@ def test_wrong_settings_are_refused(tones: Path, cache: Path, done: Path, settin
 def test_other_clips_are_refused(tones: Path, cache: Path, done: Path) -> None:
     """A study does not go on with other clips than it began with."""
     with pytest.raises(ConfigError, match="other clips for task 2"):
-        study(Data(tones, seed=1), cache, done, tasks=["2"], rows=["0a"], schedule=QUICK, progress=False)
+        run_study(DataSettings(tones, seed=1), cache, done, tasks=["2"], rows=["0a"], schedule=QUICK, progress=False)
 
 
 def test_study_composes_one_set_of_clips_for_all_tasks(tmp_path: Path) -> None:
     """Of a pack, the clips of the smaller task are those of the larger one that have its labels."""
     toy_pack(tmp_path / "pack", three_way=True)
     each = {"training": 6, "validation": 3, "test": 3}
-    found = study(
-        Data(tmp_path / "pack"),
+    found = run_study(
+        DataSettings(tmp_path / "pack"),
         tmp_path / "cache",
         tmp_path / "out",
         tasks=["2", "4"],
@@ -184,12 +184,12 @@ def test_study_composes_one_set_of_clips_for_all_tasks(tmp_path: Path) -> None:
         assert dict(zip(small.labels, small.clips[split], strict=True)) == {
             label: of_large[label] for label in TASKS["2"]
         }
-    shown = " ".join(studytable.text(found).split())
+    shown = " ".join(study_table.study_text(found).split())
     assert "this pack's figures, not the publication's" in shown
     assert "±" not in shown.split("Ours")[0]  # of one seed there is no deviation
 
 
-@pytest.mark.parametrize("action", [study, search])
+@pytest.mark.parametrize("action", [run_study, run_search])
 def test_clips_for_validation_only_are_not_trained_with(tones: Path, tmp_path: Path, action: Callable) -> None:
     """Neither command takes a clip that a table keeps for validation only, through a link or not."""
     home = tmp_path / "validation"
@@ -202,16 +202,16 @@ def test_clips_for_validation_only_are_not_trained_with(tones: Path, tmp_path: P
         for path in (tones / label).iterdir():
             (tmp_path / "data" / label / path.name).symlink_to(path)
     (tmp_path / "data" / GUITAR / "kept.flac").symlink_to(home / "kept.flac")
-    extra = {"tasks": ["2"]} if action is study else {}
+    extra = {"tasks": ["2"]} if action is run_study else {}
     with pytest.raises(ConfigError, match="keeps it for validation only"):
-        action(Data(tmp_path / "data"), tmp_path / "cache", tmp_path / "out", progress=False, **extra)
+        action(DataSettings(tmp_path / "data"), tmp_path / "cache", tmp_path / "out", progress=False, **extra)
 
 
 def test_search_goes_on_and_ends_the_same(tones: Path, cache: Path, tmp_path: Path) -> None:
     """Two trials and then one more are the three that a search makes in one go, and its report tells of all."""
 
     def look(out: Path, trials: int):
-        return search(Data(tones), cache, out, trials=trials, epochs=1, progress=False)
+        return run_search(DataSettings(tones), cache, out, trials=trials, epochs=1, progress=False)
 
     look(tmp_path / "parts", 2)
     stored = optuna.load_study(study_name="search", storage=f"sqlite:///{tmp_path / 'parts' / 'search.sqlite'}")
@@ -230,9 +230,9 @@ def test_search_goes_on_and_ends_the_same(tones: Path, cache: Path, tmp_path: Pa
     assert "3 trials" in report
     assert "--settings" in report
     assert (tmp_path / "whole" / "search.png").read_bytes().startswith(b"\x89PNG")
-    assert chosen(tmp_path / "parts" / "best.json") == (best.variant, best.schedule, ("mel",))
+    assert load_best(tmp_path / "parts" / "best.json") == (best.variant, best.schedule, ("mel",))
     with pytest.raises(ConfigError, match="epochs 1, now 2"):
-        search(Data(tones), cache, tmp_path / "whole", trials=3, epochs=2, progress=False)
+        run_search(DataSettings(tones), cache, tmp_path / "whole", trials=3, epochs=2, progress=False)
 
 
 def test_spread_of_seeds() -> None:

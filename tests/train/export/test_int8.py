@@ -18,7 +18,7 @@ from stream.recognition.mel import CHANNELS, stack
 from train.datasets.clip_features import decibels, quantise
 from train.evaluation.metrics import softmax
 from train.export.int8 import Int8Model, convert
-from train.export.rounding import rounded
+from train.export.rounding import round_weights
 from train.networks.normalization import BatchNormalization
 
 LABELS = 4
@@ -110,7 +110,7 @@ def test_rounding_errors_cancel(batch_norm: bool) -> None:
     """Weights lie on the grid of their filter, whose largest one stays, and err less together than the nearest do."""
     model = network(batch_norm=batch_norm)
     inputs = stack(decibels(spectrograms(32, 1)), ["mel"])
-    copy = rounded(model, inputs)
+    copy = round_weights(model, inputs)
     pairs = [(a, b) for a, b in zip(model.layers, copy.layers[1:], strict=True) if isinstance(a, keras.layers.Conv2D)]
     assert len(pairs) == 2
     for ours, theirs in pairs:
@@ -142,7 +142,7 @@ def test_rounding_errors_of_separable_convolutions_cancel() -> None:
         x = BatchNormalization(momentum=0.0)(x)
     model = keras.Model(seen, x)
     model(stack(decibels(spectrograms(32, 1)), ["mel"]), training=True)
-    copy = rounded(model, stack(decibels(spectrograms(32, 1)), ["mel"]))
+    copy = round_weights(model, stack(decibels(spectrograms(32, 1)), ["mel"]))
     nearest = keras.models.clone_model(model)
     nearest.set_weights(model.get_weights())
     for exact, near, ours in zip(model.layers, nearest.layers, copy.layers, strict=True):

@@ -27,13 +27,13 @@ from tests.support.train_tones import CLASSES, tones
 from tests.support.train_toys import toy_pack
 from train.__main__ import main
 from train.datasets.corpus import Extraction, extract
-from train.datasets.folder import folder
+from train.datasets.folder import read_folder
 from train.datasets.labels import LABELS
 from train.evaluation.metrics import softmax
-from train.evaluation.network_logits import outputs
+from train.evaluation.network_logits import network_logits
 from train.fitting.fit import fit
-from train.fitting.schedule import History, Schedule, best_epoch, stale
-from train.fitting.training_run import Run
+from train.fitting.schedule import History, Schedule, best_epoch, epochs_since_best
+from train.fitting.training_run import TrainingRun
 from train.networks.published import VARIANTS
 
 # TensorFlow's converter warns about itself, and about statistics that full-integer models take from their clips.
@@ -65,7 +65,7 @@ def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def extraction(data: Path, cache: Path) -> Extraction:
     """The tones' features."""
-    return extract(folder(data), cache, processes=1)
+    return extract(read_folder(data), cache, processes=1)
 
 
 def weights(extraction: Extraction, schedule: Schedule, folder: Path | None = None) -> list[np.ndarray]:
@@ -82,7 +82,7 @@ def test_fit_learns_and_keeps_the_best_epoch(extraction: Extraction) -> None:
         VARIANTS["2"], corpora["training"], corpora["validation"], Schedule(epochs=8, batch=8, augmented=False)
     )
     validation = corpora["validation"]
-    right = outputs(fitted.model, validation).argmax(axis=1) == validation.targets
+    right = network_logits(fitted.model, validation).argmax(axis=1) == validation.targets
     assert right.mean() == fitted.entry["validation_accuracy"] > 0.9
     assert fitted.best == best_epoch(fitted.history)
     assert [entry["epoch"] for entry in fitted.history] == list(range(1, 9))
@@ -113,9 +113,9 @@ def test_lucky_early_epoch_is_not_kept() -> None:
             for average, loss in rounds
         ]
         assert best_epoch(history) == best
-        assert stale(history) == 0
-    assert stale([*history, {**history[0], "validation_loss": 2.0}]) == 1
-    assert best_epoch([]) == stale([]) == 0
+        assert epochs_since_best(history) == 0
+    assert epochs_since_best([*history, {**history[0], "validation_loss": 2.0}]) == 1
+    assert best_epoch([]) == epochs_since_best([]) == 0
 
 
 @given(
@@ -140,7 +140,7 @@ def test_weights_are_those_of_the_kept_epoch(extraction: Extraction) -> None:
     corpora = extraction.corpora
     for seed in range(3):
         fitted = fit(VARIANTS["1"], corpora["training"], corpora["validation"], replace(QUICK, epochs=6, seed=seed))
-        logits = outputs(fitted.model, corpora["validation"])
+        logits = network_logits(fitted.model, corpora["validation"])
         rows = np.arange(len(logits))
         likelihood = softmax(logits, 1.0)[rows, corpora["validation"].targets]
         assert -np.log(likelihood + 1e-12).mean() == pytest.approx(fitted.entry["validation_loss"], rel=1e-5)
@@ -267,7 +267,7 @@ def test_bundle_is_served_as_it_was_measured(made: Path, data: Path) -> None:
     bundle = load(made / "tones.tflite")
     assert (bundle.labels, bundle.channels) == (tuple(sorted(CLASSES)), ("mel", "delta"))
     assert bundle.info["metrics"]["test clips"]["class_average"] > 0.9
-    dataset = folder(data)
+    dataset = read_folder(data)
     classifier = Classifier(bundle)
     clips = [clip for clip in dataset.clips if clip.split == "test"]
     for clip in clips:
@@ -297,7 +297,7 @@ def test_run_is_exported_and_reported_again(made: Path, cache: Path, tmp_path: P
     assert main(["report", str(made / "tones"), *flags]) == 0
     assert capsys.readouterr().out.strip().endswith(str(page))
     assert "<svg" in page.read_text(encoding="utf-8")
-    assert Run.load(made / "tones").variant == VARIANTS["2B"]
+    assert TrainingRun.load(made / "tones").variant == VARIANTS["2B"]
 
 
 def test_evaluate_prints_what_was_measured(made: Path, data: Path, cache: Path, capsys) -> None:

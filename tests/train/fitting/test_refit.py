@@ -14,10 +14,10 @@ pytest.importorskip("pedalboard", reason="needs the train extra")
 from stream.recognition.bundle import load
 from tests.support.train_toys import toy_pack
 from train.__main__ import main
-from train.compose.pack import HELD_OUT
+from train.compose.pack import HELD_OUT_SOURCES
 from train.fitting import checkpoint
-from train.fitting.fit import STATE
-from train.fitting.training_run import Run
+from train.fitting.fit import CHECKPOINT
+from train.fitting.training_run import TrainingRun
 
 # TensorFlow's converter warns about itself, and about statistics that full-integer models take from their clips.
 pytestmark = [
@@ -46,13 +46,13 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_shipped_network_learned_from_all_sources(made: Path) -> None:
     """It went on from its twin's weights, with clips of held-out sources, for as long as it was told."""
-    twin, shipped = Run.load(made / "toy"), Run.load(made / "toy" / "all-sources")
+    twin, shipped = TrainingRun.load(made / "toy"), TrainingRun.load(made / "toy" / "all-sources")
     assert not twin.data.all_sources
     assert (shipped.data.all_sources, shipped.data.clips, shipped.schedule.epochs) == (True, 120, 1)
     assert shipped.schedule.rate == twin.schedule.rate / 2
     sources = {clip.recording for clip in shipped.data.open(made / "cache").clips if clip.split == "training"}
-    assert {f"{instrument}/{source}" for instrument, source in HELD_OUT} & sources
-    first, last = (checkpoint.load(made / folder / STATE) for folder in ("toy", "toy/all-sources"))
+    assert {f"{instrument}/{source}" for instrument, source in HELD_OUT_SOURCES} & sources
+    first, last = (checkpoint.load(made / folder / CHECKPOINT) for folder in ("toy", "toy/all-sources"))
     assert first is not None
     assert last is not None
     assert any(not np.array_equal(a, b) for a, b in zip(first.best, last.best, strict=True))

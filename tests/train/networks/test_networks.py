@@ -17,7 +17,7 @@ import tensorflow as tf
 from train.cli.actions import parser
 from train.datasets.labels import LABELS
 from train.export.int8 import Int8Model, convert
-from train.networks.architectures import NETWORKS, build, recall
+from train.networks.architectures import NETWORKS, build_network, network_from_record
 from train.networks.normalization import BatchNormalization
 from train.networks.published import VARIANTS, Variant
 from train.networks.residual import RESIDUALS, Pooling, Residual
@@ -29,7 +29,7 @@ pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning:keras.*")
 @pytest.mark.parametrize("variant", VARIANTS.values(), ids=lambda variant: variant.name)
 def test_networks_are_those_of_the_table(variant: Variant) -> None:
     """Every row gives its number of unpadded convolutions of stride 2, its filters, and one logit for each label."""
-    model = build(variant, 4, channels=2)
+    model = build_network(variant, 4, channels=2)
     layers = [layer for layer in model.layers if "conv2d" in layer.name]
     assert len(layers) == variant.layers
     side = 129
@@ -55,13 +55,13 @@ def test_networks_are_those_of_the_table(variant: Variant) -> None:
 @pytest.mark.parametrize(("name", "weights"), [("2", 37_209), ("2B", 37_209 + 3 * 4 * 16)])
 def test_published_network_has_the_published_size(name: str, weights: int) -> None:
     """Three convolutions of 16 filters and nine outputs have as many weights as the shipped model."""
-    assert build(VARIANTS[name], len(LABELS)).count_params() == weights
+    assert build_network(VARIANTS[name], len(LABELS)).count_params() == weights
 
 
 @pytest.mark.parametrize("network", RESIDUALS.values(), ids=lambda network: network.name)
 def test_residual_networks_halve_and_add(network: Residual) -> None:
     """Every stage halves the map once and adds its other convolutions; pooling leaves what its name says."""
-    model = build(network, 4, channels=2, momentum=0.9)
+    model = build_network(network, 4, channels=2, momentum=0.9)
     assert model.output_shape == (None, 4)
     assert sum(isinstance(layer, keras.layers.Add) for layer in model.layers) == sum(n - 1 for _, n in network.stages)
     assert {layer.momentum for layer in model.layers if isinstance(layer, BatchNormalization)} == {0.9}
@@ -80,7 +80,7 @@ def test_residual_networks_halve_and_add(network: Residual) -> None:
 @pytest.mark.parametrize(("name", "most"), [(name, 300_000) for name in RESIDUALS] + [("small", 40_000)])
 def test_residual_networks_are_small_enough(name: str, most: int) -> None:
     """The shipped network has at most 300 000 weights, the small one 40 000."""
-    assert build(RESIDUALS[name], len(LABELS)).count_params() <= most
+    assert build_network(RESIDUALS[name], len(LABELS)).count_params() <= most
 
 
 @pytest.mark.parametrize(
@@ -89,7 +89,7 @@ def test_residual_networks_are_small_enough(name: str, most: int) -> None:
 def test_residual_networks_become_int8(pooling: Pooling, separable: bool) -> None:
     """A network that knows its statistics becomes a full-integer model that says almost the same."""
     keras.utils.set_random_seed(0)
-    model = build(Residual("tiny", 4, ((8, 1), (8, 2)), 0.1, separable, pooling), 3, momentum=0.0)
+    model = build_network(Residual("tiny", 4, ((8, 1), (8, 2)), 0.1, separable, pooling), 3, momentum=0.0)
     clips = np.random.default_rng(0).integers(0, 256, (6, 129, 129)).astype(np.uint8)
     inputs = clips[..., None] * np.float32(80 / 255) - 80
     model(inputs, training=True)
@@ -101,7 +101,7 @@ def test_residual_networks_become_int8(pooling: Pooling, separable: bool) -> Non
 @pytest.mark.parametrize("network", NETWORKS.values(), ids=lambda network: network.name)
 def test_networks_are_recalled_from_json(network: Variant | Residual) -> None:
     """What json keeps of a network makes it again."""
-    assert recall(json.loads(json.dumps(asdict(network)))) == network
+    assert network_from_record(json.loads(json.dumps(asdict(network)))) == network
 
 
 def test_help_names_all_networks(capsys: pytest.CaptureFixture[str]) -> None:
@@ -151,7 +151,7 @@ def test_frozen_normalization_keeps_its_statistics() -> None:
 
 def test_networks_are_saved_and_loaded_by_keras(tmp_path: Path) -> None:
     """Keras's own file of a network is read back without being told of the layer."""
-    model = build(NETWORKS["small"], 3)
+    model = build_network(NETWORKS["small"], 3)
     model.save(tmp_path / "small.keras")
     again = keras.models.load_model(tmp_path / "small.keras")
     assert any(type(layer) is BatchNormalization for layer in again.layers)

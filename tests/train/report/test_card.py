@@ -20,12 +20,12 @@ from train.__main__ import main
 from train.compose import rendered_notes, sound_fonts
 from train.datasets.clips import Clip
 from train.datasets.labels import INSTRUMENTS
-from train.evaluation.clip_predictions import Served
+from train.evaluation.clip_predictions import ClipPredictions
 from train.evaluation.metrics import Calibration
-from train.evaluation.programme_result import Steady, Timing, summary
-from train.evaluation.real_clips import original, validation
-from train.evaluation.rejection import Rejection, acceptance, rejections
-from train.fitting.training_run import Run
+from train.evaluation.programme_result import ProgrammeResult, SteadySolos, programme_summary
+from train.evaluation.real_clips import open_real_clips, original_pack
+from train.evaluation.rejection import Rejection, acceptance_threshold, count_rejections
+from train.fitting.training_run import TrainingRun
 
 # TensorFlow's converter warns about itself, and about statistics that full-integer models take from their clips.
 pytestmark = [
@@ -160,13 +160,13 @@ def test_card_has_findings_and_ablation(made: Path) -> None:
 
 def test_rendered_pack_names_the_original(made: Path, data: Path, cache: Path) -> None:
     """A run with --render composes of CACHE/pack; run.json, settings and card name the original, heard with --real."""
-    run = Run.load(made / "toy")
+    run = TrainingRun.load(made / "toy")
     assert run.data.path == cache / "pack"
     assert "--render" in run.command.split()
     assert f"--data {data}" in run.command
-    assert original(run.data.path) == data.resolve()
-    assert original(data) == data
-    assert validation(run.data.path).clips == validation(data.resolve()).clips
+    assert original_pack(run.data.path) == data.resolve()
+    assert original_pack(data) == data
+    assert open_real_clips(run.data.path).clips == open_real_clips(data.resolve()).clips
     training = bundles.load(made / "toy.json").info["training"]
     assert training["settings"]["data"]["rendered_from"] == str(data.resolve())
     assert training["data_set"] == f"clips composed of {data.resolve()} and of notes rendered from sound fonts"
@@ -233,7 +233,7 @@ def test_another_packs_renderings_are_not_taken(data: Path, tmp_path: Path, caps
     monkeypatch.setattr(sound_fonts, "FONTS", ())
     other = tmp_path / "other"
     toy_pack(other)
-    rendered_notes.render(other, tmp_path / "pack", ())
+    rendered_notes.render_pack(other, tmp_path / "pack", ())
     assert main(["fit", "--data", str(data), "--render", "--out", str(tmp_path), "--cache", str(tmp_path)]) == 1
     assert f"pack was rendered for {other}: name another --cache, or delete it" in capsys.readouterr().err
 
@@ -248,23 +248,23 @@ def test_one_threshold_accepts_nine_in_ten() -> None:
     rows[:, count] = 1 - np.array(best)
     labels = [bundle.instruments[number % count] for number in range(10)] + ["unknown"] * 2 + ["flute"]
     clips = tuple(Clip(label, label, "validation", "", "", None, at) for at, label in enumerate(labels))
-    heard = Served((*bundle.instruments, "unknown"), clips, rows, np.array([False] * 12 + [True]), ())
-    threshold = acceptance(bundle, heard)
+    heard = ClipPredictions((*bundle.instruments, "unknown"), clips, rows, np.array([False] * 12 + [True]), ())
+    threshold = acceptance_threshold(bundle, heard)
     assert threshold == 0.5
-    one, own = rejections("twelve", bundle, heard, 0.5)
+    one, own = count_rejections("twelve", bundle, heard, 0.5)
     assert one == Rejection("twelve", "one threshold, 0.500", 10, 9, 2, 1)
     names = Calibration(bundle.temperature, bundle.thresholds).names(rows[:12])
     assert (own.accepted, own.rejected) == (np.sum(names[:10] < count), np.sum(names[10:] == count))
-    nothing = Served(heard.labels, clips[10:12], rows[10:12], np.zeros(2, bool), ())
-    assert acceptance(bundle, nothing) is None
+    nothing = ClipPredictions(heard.labels, clips[10:12], rows[10:12], np.zeros(2, bool), ())
+    assert acceptance_threshold(bundle, nothing) is None
 
 
 def test_summary_of_a_known_case() -> None:
     """What decides is told with the counts it comes from; a tenth that is missed is not hidden."""
     delays = (0.5, 1.0, 1.5, float("inf"))
-    steady = Steady(solos=2, seconds=120.0, changes=3, right=110.0)
-    timing = Timing("two", 2, 60.0, delays, 9, 4, 30.0, 1, 3.0, 45.0, 6, (3, 5), 0.8, 0.02, steady)
-    rows = dict(line.strip("| ").split(" | ") for line in summary([timing]).splitlines()[2:])
+    steady = SteadySolos(solos=2, seconds=120.0, changes=3, right=110.0)
+    timing = ProgrammeResult("two", 2, 60.0, delays, 9, 4, 30.0, 1, 3.0, 45.0, 6, (3, 5), 0.8, 0.02, steady)
+    rows = dict(line.strip("| ").split(" | ") for line in programme_summary([timing]).splitlines()[2:])
     assert rows["onsets of an instrument"] == "4 in 1.0 min"
     assert rows["delay of its label, median"] == "1.00 s"
     assert rows["delay of its label, 90 % of onsets"] == "missed"

@@ -21,13 +21,12 @@ from stream.errors import SourceError
 from stream.recognition.mel import SAMPLE_RATE, WINDOW
 from tests.support.tones import Tones, aside
 from train.datasets.corpus import Corpus, extract
-from train.evaluation.agreement import agree
-from train.evaluation.clip_evaluation import mistakes
-from train.evaluation.clip_predictions import Served
-from train.evaluation.clip_result import score
+from train.evaluation.agreement import measure_agreement
+from train.evaluation.clip_evaluation import find_mistakes
+from train.evaluation.clip_predictions import ClipPredictions
+from train.evaluation.clip_result import score_clips
 from train.evaluation.metrics import Calibration, softmax
-from train.report import figures
-from train.report import run_report as report
+from train.report import figures, run_report
 
 CHROMIUM = Path("/usr/bin/chromium")
 FLAGS = ["--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking",
@@ -88,13 +87,15 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
     rng = np.random.default_rng(1)
     logits = np.eye(4)[corpus.targets] * 3 + rng.normal(0, 2.2, (len(corpus), 4))
     probabilities = softmax(logits, 1.0)
-    heard = Served(corpus.labels, corpus.clips, probabilities, np.zeros(len(corpus), bool), ())
+    heard = ClipPredictions(corpus.labels, corpus.clips, probabilities, np.zeros(len(corpus), bool), ())
     rule = Calibration(1.0, (0.5, 0.5, 0.5))
     labels = [clip.label for clip in corpus.clips]
     results = [
-        score(name, corpus.labels[:3], labels, probabilities, rule, silent=2) for name in ("test", "<i>other</i>")
+        score_clips(name, corpus.labels[:3], labels, probabilities, rule, silent=2) for name in ("test", "<i>other</i>")
     ]
-    agreement = agree(heard, corpus.clips, softmax(logits + rng.normal(0, 1, logits.shape), 1.0), corpus.labels)
+    agreement = measure_agreement(
+        heard, corpus.clips, softmax(logits + rng.normal(0, 1, logits.shape), 1.0), corpus.labels
+    )
     assert agreement.disagreements
     arguments = {
         "title": "tones <script>alert(1)</script>",
@@ -106,8 +107,8 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
         "history": HISTORY,
         "best": 6,
         "results": results,
-        "examples": report.examples(corpus),
-        "mistakes": report.heard(mistakes(heard)[:3], corpus, dataset),
+        "examples": run_report.training_examples(corpus),
+        "mistakes": run_report.mistake_examples(find_mistakes(heard)[:3], corpus, dataset),
         "agreement": agreement,
     }
     return Run(dataset, corpus, arguments)
@@ -117,7 +118,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
 def page(run: Run, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The report of that run."""
     path = tmp_path_factory.mktemp("report") / "deep" / "report.html"
-    report.write(path, **run.arguments)
+    run_report.write_run_report(path, **run.arguments)
     return path
 
 
@@ -224,17 +225,17 @@ def test_mistakes_can_be_heard(reader: Reader, run: Run) -> None:
 
 def test_same_run_gives_the_same_bytes(page: Path, run: Run, tmp_path: Path) -> None:
     """A report holds no time and no chance."""
-    report.write(tmp_path / "again.html", **run.arguments)
+    run_report.write_run_report(tmp_path / "again.html", **run.arguments)
     assert (tmp_path / "again.html").read_bytes() == page.read_bytes()
 
 
 def test_report_of_next_to_nothing(run: Run, tmp_path: Path) -> None:
     """Without history, figures, examples and agreement the page has only what there is."""
-    report.write(tmp_path / "r.html", title="none", settings={"seed": 1}, history=[], best=0, results=[])
+    run_report.write_run_report(tmp_path / "r.html", title="none", settings={"seed": 1}, history=[], best=0, results=[])
     reader = Reader((tmp_path / "r.html").read_text(encoding="utf-8"))
     assert [attributes["id"] for attributes in reader.all("section")] == ["settings"]
-    result = score("nothing", ("a", "b"), [], np.zeros((0, 2)), Calibration(1.0, (0.5, 0.5)))
-    report.write(tmp_path / "r.html", title="none", settings={}, history=[], best=0, results=[result])
+    result = score_clips("nothing", ("a", "b"), [], np.zeros((0, 2)), Calibration(1.0, (0.5, 0.5)))
+    run_report.write_run_report(tmp_path / "r.html", title="none", settings={}, history=[], best=0, results=[result])
     assert "There are none to show." in (tmp_path / "r.html").read_text(encoding="utf-8")
 
 
@@ -242,23 +243,23 @@ def test_report_that_cannot_be_written(tmp_path: Path) -> None:
     """A folder that is a file ends with the path in one line."""
     (tmp_path / "file").write_text("")
     with pytest.raises(SourceError, match=r"cannot write .*r\.html"):
-        report.write(tmp_path / "file" / "r.html", title="", settings={}, history=[], best=0, results=[])
+        run_report.write_run_report(tmp_path / "file" / "r.html", title="", settings={}, history=[], best=0, results=[])
 
 
 def test_examples_are_of_different_recordings(run: Run) -> None:
     """Each label has its examples, of different recordings while there are enough."""
-    two = report.examples(run.corpus, each=2)
+    two = run_report.training_examples(run.corpus, each=2)
     assert [example.clip.label for example in two] == [label for label in run.dataset.labels for _ in range(2)]
     assert len({example.clip.recording for example in two}) == len(two)
-    assert len(report.examples(run.corpus, each=3)) == 3 * 4
+    assert len(run_report.training_examples(run.corpus, each=3)) == 3 * 4
 
 
 def test_mistake_whose_file_is_gone_is_shown_without_sound(run: Run, tmp_path: Path) -> None:
     """Features outlive the file they were computed of; the report says so and goes on."""
     gone = aside("whistle", "gone.broken")
     entry = run.arguments["mistakes"][0]
-    lost = report.Heard(type(entry.mistake)(gone, "bass <b>", 0.9), entry.features, None)
-    report.write(tmp_path / "r.html", **{**run.arguments, "mistakes": [lost]})
+    lost = run_report.Heard(type(entry.mistake)(gone, "bass <b>", 0.9), entry.features, None)
+    run_report.write_run_report(tmp_path / "r.html", **{**run.arguments, "mistakes": [lost]})
     assert "The audio cannot be read any more." in (tmp_path / "r.html").read_text(encoding="utf-8")
 
 
