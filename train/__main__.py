@@ -8,7 +8,7 @@ import shlex
 import sys
 
 from stream.errors import SoloistError
-from train.cli.actions import parser
+from train.cli.actions import build_parser
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -25,7 +25,7 @@ def main(argv: list[str] | None = None) -> int:
         Exit status: 0; 1 after a line on standard error; 130 when it was interrupted.
     """
     given = sys.argv[1:] if argv is None else argv
-    arguments = parser().parse_args(given)
+    arguments = build_parser().parse_args(given)
     arguments.command = "soloist train " + shlex.join(given)
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", datefmt="%H:%M:%S")
     logging.getLogger("tensorflow").setLevel(logging.ERROR)  # it warns of every network after the first few

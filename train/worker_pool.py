@@ -108,10 +108,10 @@ def _start(shared: object) -> None:
     global _shared
     _shared = shared
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the parent, which ends its workers
-    threading.Thread(target=_end_with_parent, daemon=True).start()
+    threading.Thread(target=end_with_parent, daemon=True).start()
 
 
-def _end_with_parent() -> None:
+def end_with_parent() -> None:
     """End with the parent, also when it is killed: nobody else would tell a worker that waits for jobs."""
     if parent := multiprocessing.parent_process():
         parent.join()

@@ -316,7 +316,7 @@ def two_channels(demo: Array, tmp_path_factory: pytest.TempPathFactory) -> TwoCh
     import keras
 
     from train.datasets.clip_features import quantise
-    from train.export.int8 import convert
+    from train.export.int8 import convert_to_int8
 
     keras.utils.set_random_seed(0)
     model = keras.Sequential(
@@ -336,7 +336,7 @@ def two_channels(demo: Array, tmp_path_factory: pytest.TempPathFactory) -> TwoCh
     logits = np.asarray(model(stack(features, CHANNELS)))
     last.kernel.assign(np.asarray(last.kernel) / logits.std(axis=0))
     last.bias.assign(-logits.mean(axis=0) / logits.std(axis=0))
-    content = convert(model, quantise(features), CHANNELS)
+    content = convert_to_int8(model, quantise(features), CHANNELS)
     info = {
         "format": bundle.FORMAT,
         "name": "two",

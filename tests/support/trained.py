@@ -12,9 +12,9 @@ import numpy as np
 from stream.recognition.bundle import Bundle
 from tests.support.tones import Tones
 from train.datasets.clip_features import decibels, window_features
-from train.evaluation.metrics import calibrate, softmax
+from train.evaluation.clip_metrics import calibrate, softmax
 from train.export.bundle_files import write_bundle
-from train.export.int8 import Int8Model, convert
+from train.export.int8 import Int8Model, convert_to_int8
 from train.export.provenance import Provenance
 
 
@@ -52,7 +52,7 @@ def train(folder: Path, labels: tuple[str, ...]) -> Trained:
     seen = {side: features(dataset, clips) for side, clips in sides.items()}
     targets = {side: np.array([labels.index(clip.label) for clip in clips]) for side, clips in sides.items()}
     model.fit(decibels(seen["training"])[..., None], targets["training"], epochs=12, batch_size=8, verbose=0)
-    content = convert(model, seen["training"])
+    content = convert_to_int8(model, seen["training"])
     rule = calibrate(
         targets["validation"], Int8Model(content).logits(seen["validation"]), len(labels) - ("unknown" in labels)
     )

@@ -10,12 +10,12 @@ from stream.system.stderr import quiet_stderr
 from train.cli.options import (
     Actions,
     at_least,
+    chosen_data,
     comma_separated,
     data_arguments,
-    data_settings,
     print_now,
+    require_share,
     running_arguments,
-    share,
 )
 
 
@@ -45,9 +45,9 @@ def run(arguments: argparse.Namespace) -> None:
     if arguments.epochs is not None:
         schedule = replace(schedule, epochs=arguments.epochs)
     if arguments.handovers is not None:
-        schedule = replace(schedule, handovers=share("--handovers", arguments.handovers))
+        schedule = replace(schedule, handovers=require_share("--handovers", arguments.handovers))
     found = ablation.run_ablation(
-        replace(data_settings(arguments), clips=arguments.clips or 6_000),
+        replace(chosen_data(arguments), clips=arguments.clips or 6_000),
         arguments.cache,
         arguments.out,
         network=arguments.network,

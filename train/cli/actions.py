@@ -37,7 +37,7 @@ ACTIONS: Final = (
 """Modules with `add_parser` and `run`, in the order of the help."""
 
 
-def parser() -> argparse.ArgumentParser:
+def build_parser() -> argparse.ArgumentParser:
     """Build the parser of the command line; `run_action` of what it returns is called with it."""
     whole = argparse.ArgumentParser(
         "soloist train", description="Soloist's laboratory: makes, measures and explains models."

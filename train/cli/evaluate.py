@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from stream.errors import ConfigError
 from stream.recognition.bundle import UNKNOWN, Bundle, load
 from stream.system.stderr import quiet_stderr
-from train.cli.options import Actions, data_arguments, data_settings, print_now, running_arguments
+from train.cli.options import Actions, chosen_data, data_arguments, print_now, running_arguments
 
 if TYPE_CHECKING:
     from train.datasets.clips import Split
@@ -39,7 +39,7 @@ def run(arguments: argparse.Namespace) -> None:
         from train.evaluation.demo_evaluation import evaluate_demo
         from train.evaluation.real_clips import describe_looks, log_look, open_real_clips, original_pack
     bundle = load(arguments.model)
-    data = data_settings(arguments)
+    data = chosen_data(arguments)
     if data.kind == "composed":  # nothing else knows what the bundle's labels are
         data = replace(data, clips=0, instruments=data.instruments or bundle.instruments)
         data = replace(data, unknown=UNKNOWN in bundle.labels if arguments.unknown is None else data.unknown)

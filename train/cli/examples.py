@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 from stream.recognition.mel import SAMPLE_RATE
-from train.cli.options import Actions, data_arguments, data_settings, print_now, running_arguments
+from train.cli.options import Actions, chosen_data, data_arguments, print_now, running_arguments
 
 if TYPE_CHECKING:
     from train.datasets.clips import Clip, Dataset
@@ -48,7 +48,7 @@ def run(arguments: argparse.Namespace) -> None:
     from train.datasets.clip_features import window_features
     from train.report import figures
 
-    dataset = data_settings(arguments).open(arguments.cache)
+    dataset = chosen_data(arguments).open(arguments.cache)
     arguments.out.mkdir(parents=True, exist_ok=True)
     entries: list[str] = []
     for clip, number in _few(dataset, arguments.each):

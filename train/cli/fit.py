@@ -22,12 +22,12 @@ from train.cli.bundle_options import (
 from train.cli.options import (
     Actions,
     at_least,
-    channels,
+    chosen_data,
     comma_separated,
     data_arguments,
-    data_settings,
+    input_channels,
+    require_share,
     running_arguments,
-    share,
 )
 from train.fitting.augmentation import AUGMENTATIONS
 from train.fitting.schedule import Schedule, fit_batch_size
@@ -69,7 +69,7 @@ def run(arguments: argparse.Namespace) -> None:
         from train.fitting.cluster import Cluster
         from train.fitting.fit import CHECKPOINT, fit
         from train.pipeline import refit
-        from train.pipeline.shipping import make_bundle
+        from train.pipeline.bundle import make_bundle
     training = _training_run(arguments)
     folder = arguments.run or arguments.out / training.name
     cluster = Cluster(distribute=arguments.distribute)
@@ -144,11 +144,11 @@ def _training_run(arguments: argparse.Namespace) -> TrainingRun:
 
     if arguments.network not in NETWORKS:
         raise ConfigError(f"no network {arguments.network!r}; there are {', '.join(NETWORKS)}")
-    data = data_settings(arguments)
+    data = chosen_data(arguments)
     if arguments.settings:
         variant, schedule, inputs = search.load_best(arguments.settings)
         return TrainingRun(arguments.name, data, variant, inputs, schedule, arguments.command)
-    inputs = channels(arguments.channels)
+    inputs = input_channels(arguments.channels)
     network = NETWORKS[arguments.network]
     return TrainingRun(arguments.name, data, network, inputs, _schedule(arguments), arguments.command)
 
@@ -169,7 +169,7 @@ def _schedule(arguments: argparse.Namespace) -> Schedule:
         patience=arguments.patience,
         augmented=not arguments.plain,
         without=_without(arguments.without_augmentation),
-        handovers=share("--handovers", arguments.handovers),
+        handovers=require_share("--handovers", arguments.handovers),
         average=average,
         seed=arguments.fit_seed,
     )

@@ -56,7 +56,7 @@ def running_arguments() -> argparse.ArgumentParser:
     return group
 
 
-def data_settings(arguments: argparse.Namespace) -> DataSettings:
+def chosen_data(arguments: argparse.Namespace) -> DataSettings:
     """Read the choice of a data set from `data_arguments`."""
     from train.data_settings import DataSettings  # not before: --help need not wait for what reads and composes clips
 
@@ -79,7 +79,7 @@ def data_settings(arguments: argparse.Namespace) -> DataSettings:
     )
 
 
-def channels(names: str) -> tuple[str, ...]:
+def input_channels(names: str) -> tuple[str, ...]:
     """Read the input channels, as for `stream.recognition.mel.stack`, or raise ConfigError."""
     found = comma_separated(names)
     if found[0] != "mel" or set(found) - set(CHANNELS) or len(set(found)) < len(found):
@@ -100,7 +100,7 @@ def at_least(arguments: argparse.Namespace, least: int, *names: str) -> None:
             raise ConfigError(f"--{name.replace('_', '-')} is {value}; expected {least} or more")
 
 
-def share(name: str, value: float) -> float:
+def require_share(name: str, value: float) -> float:
     """Require a share from 0 to 1, or raise ConfigError that names the flag."""
     if not 0 <= value <= 1:
         raise ConfigError(f"{name} is {value:g}; expected 0 to 1")

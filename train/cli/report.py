@@ -24,13 +24,13 @@ def run(arguments: argparse.Namespace) -> None:
     """Write the report of a run again."""
     with quiet_stderr():  # not before: TensorFlow takes seconds, and tells of every library that it does not find
         from train.evaluation.bundle_evaluation import evaluate_bundle
-        from train.pipeline.shipping import write_report
+        from train.pipeline.bundle import write_report
     training = load_run(arguments.run)
     bundle = load(arguments.model or arguments.run.resolve().parent / f"{training.name}.json")
     extra = extra_measurements(training.data, arguments)
     dataset = open_known(training.data, extra, arguments.cache)
     model = training.model(arguments.run, dataset.labels)
     corpora = extract_corpora(dataset, arguments)
-    measured = evaluate_bundle(training.data, bundle, model, dataset, corpora, arguments.processes, extra)
-    measured.save(arguments.run)
-    print_now(str(write_report(training, arguments.run, measured, dataset, corpora)))
+    evaluation = evaluate_bundle(training.data, bundle, model, dataset, corpora, arguments.processes, extra)
+    evaluation.save(arguments.run)
+    print_now(str(write_report(training, arguments.run, evaluation, dataset, corpora)))

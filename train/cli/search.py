@@ -9,9 +9,9 @@ from stream.system.stderr import quiet_stderr
 from train.cli.options import (
     Actions,
     at_least,
-    channels,
+    chosen_data,
     data_arguments,
-    data_settings,
+    input_channels,
     print_now,
     running_arguments,
 )
@@ -35,7 +35,7 @@ def run(arguments: argparse.Namespace) -> None:
         from train.experiments.search import run_search
         from train.experiments.study import sized_as_study
     at_least(arguments, 1, "epochs", "trials")
-    data = data_settings(arguments)
+    data = chosen_data(arguments)
     run_search(
         data if arguments.clips else sized_as_study(data),
         arguments.cache,
@@ -43,7 +43,7 @@ def run(arguments: argparse.Namespace) -> None:
         trials=arguments.trials,
         epochs=arguments.epochs,
         seed=arguments.seed,
-        channels=channels(arguments.channels),
+        channels=input_channels(arguments.channels),
         processes=arguments.processes,
     )
     print_now((arguments.out / "search.md").read_text(encoding="utf-8"))

@@ -10,9 +10,9 @@ from stream.system.stderr import quiet_stderr
 from train.cli.options import (
     Actions,
     at_least,
+    chosen_data,
     comma_separated,
     data_arguments,
-    data_settings,
     print_now,
     running_arguments,
 )
@@ -38,7 +38,7 @@ def run(arguments: argparse.Namespace) -> None:
     at_least(arguments, 1, "epochs", "seeds")
     schedule = study.SCHEDULE if arguments.epochs is None else replace(study.SCHEDULE, epochs=arguments.epochs)
     found = study.run_study(
-        data_settings(arguments),
+        chosen_data(arguments),
         arguments.cache,
         arguments.out,
         tasks=arguments.tasks.split(","),

@@ -7,8 +7,8 @@ from typing import Final
 import numpy as np
 
 from stream.recognition.mel import SAMPLE_RATE, WINDOW
-from train.compose.melodies import line, scale, span
-from train.compose.notes import Array, Notes, Rng, place, samples
+from train.compose.melodies import melodic_line, scale, span
+from train.compose.notes import Array, Notes, Rng, audible_samples, place
 from train.compose.playing_techniques import PlayingTechniques
 
 CHORDS: Final = (
@@ -65,7 +65,7 @@ def chords(notes: Notes, rng: Rng, shapes: tuple[tuple[int, ...], ...] = CHORDS)
                 break
             length = 0.09 if muted and rng.random() < 0.7 else min(seconds * ring + 0.05, end - start)
             release = rng.uniform(0.02, 0.2)
-            curve = np.zeros(samples(start, length + release))
+            curve = np.zeros(audible_samples(start, length + release))
             sound = notes.sound(np.round(root) + interval + detune, curve, rng)
             place(out, sound, start, length, 0.0, 10 ** ((strength + rng.normal(0, 1.5)) / 20), release)
         time += seconds
@@ -95,7 +95,7 @@ def riff(notes: Notes, rng: Rng) -> Array:
         gain = 10 ** (rng.normal(0, 1) / 20)
         for string, interval in enumerate(shape):
             start = time + step * eighth + string * 0.004 + rng.normal(0, 0.003)
-            curve = np.zeros(samples(start, held + 0.05))
+            curve = np.zeros(audible_samples(start, held + 0.05))
             sound = notes.sound(lowest + roots[here] + interval + detune, curve, rng)
             if not opened[here] and len(sound):
                 sound = np.convolve(sound, box)[: len(sound)]
@@ -131,7 +131,7 @@ def two_hands(notes: Notes, rng: Rng) -> Array:
             at += 4 * beat
     if len(right):
         octaves = rng.random() < 0.2
-        for pitch, seconds in line(right, rng, _RIGHT):
+        for pitch, seconds in melodic_line(right, rng, _RIGHT):
             if time >= end:
                 break
             # A pianist keeps time with the other hand.
@@ -150,7 +150,7 @@ def two_hands(notes: Notes, rng: Rng) -> Array:
 def _piano_note(out: Array, notes: Notes, pitch: float, time: float, held: float, decibels: float, rng: Rng) -> None:
     """Play one note of a piano, about as loud as said."""
     release = rng.uniform(0.05, 0.25)
-    sound = notes.sound(float(pitch), np.zeros(samples(time, held + release)), rng)
+    sound = notes.sound(float(pitch), np.zeros(audible_samples(time, held + release)), rng)
     start = time + rng.normal(0, 0.006)
     place(out, sound, start, max(held, 0.05), 0.0, 10 ** ((decibels + rng.normal(0, 1.5)) / 20), release)
 

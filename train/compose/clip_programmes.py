@@ -11,7 +11,17 @@ import numpy as np
 from stream.recognition.mel import WINDOW
 from train.compose import effects
 from train.compose.composed_programmes import STEADY
-from train.compose.programmes import LEAD_IN, NOBODY, SILENCE, Programme, Rng, concatenate, crossfade, rest, samples
+from train.compose.programmes import (
+    LEAD_IN,
+    NOBODY,
+    SILENCE,
+    Programme,
+    Rng,
+    concatenate,
+    crossfade,
+    rest,
+    sample_count,
+)
 from train.datasets.clips import Array, Clip, Dataset
 
 
@@ -60,7 +70,7 @@ class ClipProgrammes:
         label = labels[number % len(labels)]
         clips = [clip for clip in self.clips if clip.label == label]
         order = (clips[at] for _ in itertools.count() for at in rng.permutation(len(clips)))
-        return concatenate([(label, crossfade(map(self._sound, order), samples(STEADY)))])
+        return concatenate([(label, crossfade(map(self._sound, order), sample_count(STEADY)))])
 
     def _sound(self, clip: Clip) -> Array:
         return effects.level(self.dataset.audio(clip), 0.1)

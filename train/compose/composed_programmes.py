@@ -15,7 +15,7 @@ from stream.errors import ConfigError
 from stream.recognition.bundle import UNKNOWN
 from train.compose import effects
 from train.compose.composer import INGREDIENTS, Composer, Recipe
-from train.compose.programmes import LEAD_IN, SILENCE, Programme, Rng, concatenate, crossfade, rest, samples
+from train.compose.programmes import LEAD_IN, SILENCE, Programme, Rng, concatenate, crossfade, rest, sample_count
 from train.compose.source_selection import ClipPlan
 from train.datasets.clips import Array
 from train.datasets.labels import INSTRUMENTS
@@ -92,7 +92,7 @@ class ComposedProgrammes:
             label = UNKNOWN
             if draw < 0.75 or last == UNKNOWN:
                 label = str(rng.choice([name for name in INSTRUMENTS if name != player]))
-            parts.append((label, self._play(self._plan({label}, rng), samples(rng.uniform(4, 12)), rng)))
+            parts.append((label, self._play(self._plan({label}, rng), sample_count(rng.uniform(4, 12)), rng)))
             last = label
             player = player if label == UNKNOWN else label
             if rng.random() < 0.4:
@@ -103,7 +103,7 @@ class ComposedProgrammes:
         """Compose a minute of one player: of clarinet, guitar and so on in turn."""
         rng = np.random.default_rng([self.seed, 1, number])
         label = INSTRUMENTS[number % len(INSTRUMENTS)]
-        played = self._play(self._plan({label}, rng), samples(STEADY), rng)
+        played = self._play(self._plan({label}, rng), sample_count(STEADY), rng)
         return self._recorded(concatenate([(label, played)]), rng.random() < 0.5, rng)
 
     @functools.cached_property

@@ -209,5 +209,5 @@ class Composer:
         elif 0.4 <= draw < 0.75 and "halls" in self._with:
             sound = effects.room(sound, effects.hall(rng) if rng.random() < 0.7 else None, rng)
         if "microphone" in self._with and rng.random() < 0.4:
-            sound = effects.microphone(sound, rng)
+            sound = effects.microphone_response(sound, rng)
         return sound

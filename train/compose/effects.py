@@ -137,7 +137,7 @@ def hall(rng: Rng) -> Array:
     return np.asarray(tail, np.float32)
 
 
-def microphone(sound: Array, rng: Rng) -> Array:
+def microphone_response(sound: Array, rng: Rng) -> Array:
     """Hear a player through a microphone: proximity, presence, and what comes by way of the floor or a music stand.
 
     Parameters and result as for `amplifier`.

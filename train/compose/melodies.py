@@ -14,13 +14,13 @@ from train.compose.notes import (
     Curve,
     Notes,
     Rng,
+    audible_samples,
     breath,
     fall,
     flutter,
     glide,
     place,
     release_bend,
-    samples,
     swell,
     trill,
     vibrato,
@@ -59,7 +59,9 @@ def scale(low: float, high: float, rng: Rng) -> npt.NDArray[np.int64]:
     return np.array([p for p in range(int(low) - 1, int(high) + 2) if (p - tonic) % 12 in steps] or [round(low)])
 
 
-def line(pitches: npt.NDArray[np.int64], rng: Rng, techniques: PlayingTechniques) -> Iterator[tuple[int, float]]:
+def melodic_line(
+    pitches: npt.NDArray[np.int64], rng: Rng, techniques: PlayingTechniques
+) -> Iterator[tuple[int, float]]:
     """Invent a melody without an end.
 
     Parameters
@@ -135,7 +137,7 @@ def melody(notes: Notes, rng: Rng, techniques: PlayingTechniques) -> Array:
     breaths = []
     loudness = 0.0
     before = 0.0
-    for pitch, seconds in line(pitches, rng, techniques):
+    for pitch, seconds in melodic_line(pitches, rng, techniques):
         if time >= end:
             break
         if breathing and time > inhale:
@@ -145,7 +147,7 @@ def melody(notes: Notes, rng: Rng, techniques: PlayingTechniques) -> Array:
             inhale = time + rng.uniform(2, 5)
             before = 0.0
         target = pitch + detune + rng.normal(0, 0.04)
-        length = samples(time, seconds * max(legato, 1) + 0.15 + ring)
+        length = audible_samples(time, seconds * max(legato, 1) + 0.15 + ring)
         attack = rng.uniform(0.0, 0.07) if before and rng.random() < slurred else 0.0
         if pluck:  # a finger is faster than a bow
             attack = rng.uniform(0.05, 0.2)

@@ -123,7 +123,7 @@ def place(out: Array, sound: Array, time: float, seconds: float, skip: float, ga
         out[begin:end] += np.float32(gain) * sound[begin - start : end - start]
 
 
-def samples(time: float, seconds: float) -> int:
+def audible_samples(time: float, seconds: float) -> int:
     """Count the samples of a note that can be heard: of what begins at `time`, nothing after the window is needed."""
     return max(1, int(min(seconds, WINDOW / SAMPLE_RATE - time) * SAMPLE_RATE))
 

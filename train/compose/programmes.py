@@ -72,7 +72,7 @@ def crossfade(phrases: Iterator[Array], length: int) -> Array:
     np.ndarray [shape=(m,), dtype=float32]
         The stretch, faded in and out.
     """
-    fade = samples(_FADE)
+    fade = sample_count(_FADE)
     rise = np.linspace(0, 1, fade, dtype=np.float32)
     out = np.zeros(0, np.float32)
     for phrase in phrases:
@@ -116,10 +116,10 @@ def concatenate(parts: list[tuple[str, Array]]) -> Programme:
 
 def rest(seconds: float) -> Array:
     """Return zeros."""
-    return np.zeros(samples(seconds), np.float32)
+    return np.zeros(sample_count(seconds), np.float32)
 
 
-def samples(seconds: float) -> int:
+def sample_count(seconds: float) -> int:
     """Return how many samples a time has."""
     return round(seconds * SAMPLE_RATE)
 

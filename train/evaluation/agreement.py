@@ -88,13 +88,13 @@ class Agreement:
 
 
 def measure_agreement(
-    heard: ClipPredictions, clips: Sequence[Clip], original: Floats, labels: Sequence[str]
+    predictions: ClipPredictions, clips: Sequence[Clip], original: Floats, labels: Sequence[str]
 ) -> Agreement:
     """Compare what the service says of clips with what the float network does.
 
     Parameters
     ----------
-    heard : ClipPredictions
+    predictions : ClipPredictions
         What the service says; its silent clips are left out, since no model judged them.
     clips : sequence of Clip
         Clips that the float network judged; those that are in both are compared.
@@ -112,19 +112,23 @@ def measure_agreement(
     ConfigError
         When the two do not have the same labels in the same order.
     """
-    if tuple(labels) != heard.labels:
+    if tuple(labels) != predictions.labels:
         raise ConfigError(
-            f"the bundle's labels are {', '.join(heard.labels)}; those of the network are {', '.join(labels)}"
+            f"the bundle's labels are {', '.join(predictions.labels)}; those of the network are {', '.join(labels)}"
         )
     rows = {clip: row for row, clip in enumerate(clips)}
-    pairs = [(place, rows[clip]) for place, clip in enumerate(heard.clips) if clip in rows and not heard.silent[place]]
-    ours = heard.probabilities[[place for place, _ in pairs]]
+    pairs = [
+        (place, rows[clip])
+        for place, clip in enumerate(predictions.clips)
+        if clip in rows and not predictions.silent[place]
+    ]
+    ours = predictions.probabilities[[place for place, _ in pairs]]
     theirs = np.asarray(original, np.float64)[[row for _, row in pairs]]
     difference = np.abs(ours - theirs)
     chosen, expected = ours.argmax(axis=1), theirs.argmax(axis=1)
     found = [
         Disagreement(
-            heard.clips[pairs[at][0]],
+            predictions.clips[pairs[at][0]],
             labels[chosen[at]],
             float(ours[at, chosen[at]]),
             labels[expected[at]],

@@ -12,7 +12,7 @@ import keras
 import numpy as np
 
 from stream.recognition.bundle import Bundle
-from train import atomic_file
+from train.atomic_file import write_atomically
 from train.compose.clip_programmes import ClipProgrammes
 from train.compose.composed_programmes import ComposedProgrammes
 from train.data_settings import DataSettings
@@ -21,9 +21,9 @@ from train.datasets.corpus import Corpora
 from train.datasets.labels import LABELS
 from train.evaluation.agreement import Agreement, measure_agreement
 from train.evaluation.clip_evaluation import evaluate_clips
+from train.evaluation.clip_metrics import Calibration, softmax
 from train.evaluation.clip_predictions import ClipPredictions
 from train.evaluation.clip_result import ClipResult, score_clips
-from train.evaluation.metrics import Calibration, softmax
 from train.evaluation.network_logits import network_logits
 from train.evaluation.programme_evaluation import evaluate_programmes
 from train.evaluation.programme_result import ProgrammeResult
@@ -56,7 +56,7 @@ class BundleEvaluation:
 
     results: tuple[ClipResult, ...]
     """The most telling first: of the test clips, where there are any, then of the validation clips."""
-    heard: tuple[ClipPredictions, ...]
+    predictions: tuple[ClipPredictions, ...]
     """What the results are of."""
     floats: tuple[ClipResult, ...]
     """Of the float network, on the same clips."""
@@ -97,7 +97,7 @@ class BundleEvaluation:
         }
         if self.looks:
             figures["validation_note"] = describe_looks(self.looks)
-        atomic_file.write_atomically(
+        write_atomically(
             folder / "evaluation.json", (json.dumps(figures, indent=1, ensure_ascii=False) + "\n").encode()
         )
 
@@ -119,7 +119,7 @@ def evaluate_bundle(
     """
     channels = bundle.channels
     results: list[ClipResult] = []
-    heard: list[ClipPredictions] = []
+    predictions: list[ClipPredictions] = []
     clips: list[Clip] = []
     floats: list[ClipResult] = []
     probabilities = []
@@ -128,9 +128,9 @@ def evaluate_bundle(
     for split in splits:
         corpus = corpora[split]
         if len(corpus):
-            result, told = evaluate_clips(name_clips(data, split), bundle, dataset, corpus.clips, processes)
+            result, predicted = evaluate_clips(name_clips(data, split), bundle, dataset, corpus.clips, processes)
             results.append(result)
-            heard.append(told)
+            predictions.append(predicted)
             clips += corpus.clips
             probabilities.append(softmax(network_logits(model, corpus, channels), bundle.temperature))
             labels = [clip.label for clip in corpus.clips]
@@ -138,22 +138,22 @@ def evaluate_bundle(
                 score_clips(f"{result.name}, float network", bundle.instruments, labels, probabilities[-1], rule)
             )
     everything = ClipPredictions(
-        heard[0].labels,
-        tuple(clip for told in heard for clip in told.clips),
-        np.concatenate([told.probabilities for told in heard]),
-        np.concatenate([told.silent for told in heard]),
-        tuple(skipped for told in heard for skipped in told.skipped),
+        predictions[0].labels,
+        tuple(clip for predicted in predictions for clip in predicted.clips),
+        np.concatenate([predicted.probabilities for predicted in predictions]),
+        np.concatenate([predicted.silent for predicted in predictions]),
+        tuple(skipped for predicted in predictions for skipped in predicted.skipped),
     )
     agreement = measure_agreement(everything, clips, np.concatenate(probabilities), dataset.labels)
-    threshold = acceptance_threshold(bundle, accepting or heard[-1])
-    judged = list(zip(results, heard, strict=True))
+    threshold = acceptance_threshold(bundle, accepting or predictions[-1])
+    judged = list(zip(results, predictions, strict=True))
     programme_results = _evaluate_composed(data, bundle, extra, processes) if extra else []
     real, looks = None, 0
     if extra and extra.real:
         log.info("listening to the real clips: a look, which is logged")
         looks = log_look(extra.cache, bundle.name)
-        real, told = evaluate_clips("validation", bundle, extra.real, extra.real.clips, processes)
-        judged.append((real, told))
+        real, predicted = evaluate_clips("validation", bundle, extra.real, extra.real.clips, processes)
+        judged.append((real, predicted))
         clip_programmes = ClipProgrammes(extra.real, tuple(extra.real.clips))
         programme_results.append(
             evaluate_programmes(
@@ -162,10 +162,17 @@ def evaluate_bundle(
         )
     rejected: list[Rejection] = []
     if threshold is not None and any(result.named_classes[-1].clips for result in results):
-        for result, told in judged:
-            rejected += count_rejections(result.name, bundle, told, threshold)
+        for result, predicted in judged:
+            rejected += count_rejections(result.name, bundle, predicted, threshold)
     return BundleEvaluation(
-        tuple(results), tuple(heard), tuple(floats), agreement, tuple(rejected), tuple(programme_results), real, looks
+        tuple(results),
+        tuple(predictions),
+        tuple(floats),
+        agreement,
+        tuple(rejected),
+        tuple(programme_results),
+        real,
+        looks,
     )
 
 

@@ -9,9 +9,9 @@ import numpy as np
 
 from stream.recognition.bundle import UNKNOWN, Bundle
 from train.datasets.clips import Clip, Dataset
+from train.evaluation.clip_metrics import Calibration
 from train.evaluation.clip_predictions import ClipPredictions, predict_clips
 from train.evaluation.clip_result import ClipResult, score_clips
-from train.evaluation.metrics import Calibration
 
 
 def evaluate_clips(
@@ -30,24 +30,24 @@ def evaluate_clips(
     -------
     result : ClipResult
         The figures; silent and unreadable clips are counted, but in none of them.
-    heard : ClipPredictions
+    predictions : ClipPredictions
         What the figures are of.
     """
-    heard = predict_clips(bundle, dataset, clips, processes)
-    return score_predictions(name, bundle, heard), heard
+    predictions = predict_clips(bundle, dataset, clips, processes)
+    return score_predictions(name, bundle, predictions), predictions
 
 
-def score_predictions(name: str, bundle: Bundle, heard: ClipPredictions) -> ClipResult:
+def score_predictions(name: str, bundle: Bundle, predictions: ClipPredictions) -> ClipResult:
     """Score what the service said of clips, its silent and unreadable ones aside."""
-    judged = np.flatnonzero(~heard.silent)
+    judged = np.flatnonzero(~predictions.silent)
     return score_clips(
         name,
         bundle.instruments,
-        [heard.clips[at].label for at in judged],
-        heard.probabilities[judged],
+        [predictions.clips[at].label for at in judged],
+        predictions.probabilities[judged],
         Calibration(bundle.temperature, bundle.thresholds),
-        silent=int(heard.silent.sum()),
-        skipped=len(heard.skipped),
+        silent=int(predictions.silent.sum()),
+        skipped=len(predictions.skipped),
     )
 
 
@@ -61,15 +61,15 @@ class Mistake:
     probability: float
 
 
-def find_mistakes(heard: ClipPredictions) -> list[Mistake]:
+def find_mistakes(predictions: ClipPredictions) -> list[Mistake]:
     """Clips whose most probable label is wrong, the surest first.
 
     A label that the model does not know is right when it is taken for `unknown`, and wrong as any instrument.
     """
     found = []
-    for clip, row, silent in zip(heard.clips, heard.probabilities, heard.silent, strict=True):
-        guess = heard.labels[int(row.argmax())]
-        truth = clip.label if clip.label in heard.labels else UNKNOWN
+    for clip, row, silent in zip(predictions.clips, predictions.probabilities, predictions.silent, strict=True):
+        guess = predictions.labels[int(row.argmax())]
+        truth = clip.label if clip.label in predictions.labels else UNKNOWN
         if guess != truth and not silent:
             found.append(Mistake(clip, guess, float(row.max())))
     return sorted(found, key=lambda mistake: -mistake.probability)

@@ -79,14 +79,16 @@ def predict_clips(
             told[start] = part
             bar.update(len(part))
     outcomes = [outcome for start in sorted(told) for outcome in told[start]]
-    heard = [(clip, *outcome) for clip, outcome in zip(clips, outcomes, strict=True) if not isinstance(outcome, str)]
+    predictions = [
+        (clip, *outcome) for clip, outcome in zip(clips, outcomes, strict=True) if not isinstance(outcome, str)
+    ]
     skipped = [Skipped(clip, text) for clip, text in zip(clips, outcomes, strict=True) if isinstance(text, str)]
     labels = (*bundle.instruments, *([UNKNOWN] if UNKNOWN in bundle.labels else []))
     return ClipPredictions(
         labels,
-        tuple(clip for clip, _, _ in heard),
-        np.array([row for _, row, _ in heard], np.float64).reshape(len(heard), len(labels)),
-        np.array([quiet for _, _, quiet in heard], bool),
+        tuple(clip for clip, _, _ in predictions),
+        np.array([row for _, row, _ in predictions], np.float64).reshape(len(predictions), len(labels)),
+        np.array([quiet for _, _, quiet in predictions], bool),
         tuple(skipped),
     )
 

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from stream.recognition.bundle import UNKNOWN
-from train.evaluation.metrics import (
+from train.evaluation.clip_metrics import (
     Calibration,
     ClassMetrics,
     Floats,

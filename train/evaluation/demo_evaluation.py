@@ -13,7 +13,7 @@ from stream.recognition.bundle import UNKNOWN, Bundle
 from stream.recognition.classifier import Classifier
 from stream.recognition.mel import SAMPLE_RATE, WINDOW
 from stream.recognition.recognizer import Recognizer
-from train.evaluation.metrics import Calibration
+from train.evaluation.clip_metrics import Calibration
 
 
 @dataclass(frozen=True, slots=True)

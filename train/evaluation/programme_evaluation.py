@@ -53,7 +53,7 @@ def score_programmes(
     -------
     ProgrammeResult
     """
-    pairs = [(_truth(hearing), _told(hearing)) for hearing in programmes]
+    pairs = [(_truth(prediction), _told(prediction)) for prediction in programmes]
     overlaps = list(itertools.chain.from_iterable(_overlaps(*pair) for pair in pairs))
     return ProgrammeResult(
         name=name,
@@ -74,21 +74,21 @@ def score_programmes(
     )
 
 
-def _truth(hearing: ProgrammePredictions) -> list[Interval]:
+def _truth(prediction: ProgrammePredictions) -> list[Interval]:
     """Merge what is true from the first hop on."""
-    start = float(hearing.times[0])
+    start = float(prediction.times[0])
     stretches = [
         Interval(max(true.start, start), true.end, NO_INSTRUMENT if true.label in NOBODY else true.label)
-        for true in hearing.truth
+        for true in prediction.truth
         if true.end > start
     ]
     return _merged(stretches)
 
 
-def _told(hearing: ProgrammePredictions) -> list[Interval]:
+def _told(prediction: ProgrammePredictions) -> list[Interval]:
     """Stretches that were told: a label holds from the hop that tells it to the next one."""
-    ends = [*hearing.times[1:].tolist(), hearing.truth[-1].end]
-    hops = zip(hearing.times.tolist(), ends, hearing.names, strict=True)
+    ends = [*prediction.times[1:].tolist(), prediction.truth[-1].end]
+    hops = zip(prediction.times.tolist(), ends, prediction.names, strict=True)
     return _merged([Interval(*hop) for hop in hops if hop[0] < hop[1]])
 
 
@@ -162,25 +162,25 @@ def _labelled(stretches: list[Interval]) -> tuple[npt.NDArray[np.float64], list[
 def _steady(solos: Sequence[ProgrammePredictions]) -> SteadySolos:
     changes = 0
     seconds = right = 0.0
-    for hearing in solos:
-        told = _told(hearing)
+    for prediction in solos:
+        told = _told(prediction)
         while told and told[0].label == NO_INSTRUMENT:  # to wait for the first name is no flicker
             del told[0]
         changes += max(0, len(told) - 1)
         seconds += sum(stretch.end - stretch.start for stretch in told)
-        right += sum(stretch.end - stretch.start for stretch in told if stretch.label == hearing.truth[0].label)
+        right += sum(stretch.end - stretch.start for stretch in told if stretch.label == prediction.truth[0].label)
     return SteadySolos(len(solos), seconds, changes, right)
 
 
 def _calibration_error(programmes: Sequence[ProgrammePredictions]) -> float:
     """Compute the expected calibration error of the confidences, hop by hop."""
-    confidence = np.concatenate([hearing.confidences for hearing in programmes])
+    confidence = np.concatenate([prediction.confidences for prediction in programmes])
     right = np.array(
         [
             truth[_at(truth, min(time, truth[-1].end - 1e-9))].label == name
-            for hearing in programmes
-            for truth in [_truth(hearing)]
-            for time, name in zip(hearing.times.tolist(), hearing.names, strict=True)
+            for prediction in programmes
+            for truth in [_truth(prediction)]
+            for time, name in zip(prediction.times.tolist(), prediction.names, strict=True)
         ]
     )
     bins = np.minimum((confidence * _BINS).astype(int), _BINS - 1)

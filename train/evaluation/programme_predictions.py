@@ -102,12 +102,14 @@ def predict_programme(bundle: Bundle, programme: Programme) -> ProgrammePredicti
     )
 
 
-def smooth_again(hearing: ProgrammePredictions, instruments: Sequence[str], smoother: Smoother) -> ProgrammePredictions:
+def smooth_again(
+    prediction: ProgrammePredictions, instruments: Sequence[str], smoother: Smoother
+) -> ProgrammePredictions:
     """Smooth what was heard once more, by other rules.
 
     Parameters
     ----------
-    hearing : ProgrammePredictions
+    prediction : ProgrammePredictions
     instruments : sequence of str
         Names of the probabilities.
     smoother : Smoother
@@ -120,8 +122,8 @@ def smooth_again(hearing: ProgrammePredictions, instruments: Sequence[str], smoo
     """
     smoother.reset()
     names, confidences = [], []
-    hops = np.diff(hearing.times, prepend=2 * hearing.times[0] - hearing.times[1])
-    for raw, silent, elapsed in zip(hearing.raw, hearing.silent, hops, strict=True):
+    hops = np.diff(prediction.times, prepend=2 * prediction.times[0] - prediction.times[1])
+    for raw, silent, elapsed in zip(prediction.raw, prediction.silent, hops, strict=True):
         if silent:
             smoother.reset()
             names.append(NO_INSTRUMENT)
@@ -131,7 +133,7 @@ def smooth_again(hearing: ProgrammePredictions, instruments: Sequence[str], smoo
         names.append(NO_INSTRUMENT if named is None else instruments[named])
         confidences.append(1 - float(average.sum()) if named is None else float(average[named]))
     return ProgrammePredictions(
-        hearing.truth, hearing.times, hearing.raw, hearing.silent, tuple(names), np.array(confidences)
+        prediction.truth, prediction.times, prediction.raw, prediction.silent, tuple(names), np.array(confidences)
     )
 
 

@@ -9,8 +9,8 @@ import numpy as np
 import numpy.typing as npt
 
 from stream.recognition.bundle import Bundle
+from train.evaluation.clip_metrics import Calibration, Floats
 from train.evaluation.clip_predictions import ClipPredictions
-from train.evaluation.metrics import Calibration, Floats
 
 ACCEPTED: Final = 0.9
 """Share of the instruments' clips that a threshold for all of them is to accept, at least."""
@@ -44,13 +44,13 @@ class Rejection:
         }
 
 
-def acceptance_threshold(bundle: Bundle, heard: ClipPredictions, share: float = ACCEPTED) -> float | None:
+def acceptance_threshold(bundle: Bundle, predictions: ClipPredictions, share: float = ACCEPTED) -> float | None:
     """Choose one threshold for the most probable instrument, whichever it is.
 
     Parameters
     ----------
     bundle : Bundle
-    heard : ClipPredictions
+    predictions : ClipPredictions
         Clips to choose it on.
     share : float
         Of the instruments' clips, to be accepted at least.
@@ -60,13 +60,13 @@ def acceptance_threshold(bundle: Bundle, heard: ClipPredictions, share: float = 
     float or None
         The highest one; None without any clip of an instrument.
     """
-    best, solo = _bests(bundle, heard)
+    best, solo = _bests(bundle, predictions)
     ascending = np.sort(best[solo])
     return float(ascending[int((1 - share) * len(ascending) + 1e-9)]) if len(ascending) else None
 
 
 def count_rejections(
-    name: str, bundle: Bundle, heard: ClipPredictions, threshold: float
+    name: str, bundle: Bundle, predictions: ClipPredictions, threshold: float
 ) -> tuple[Rejection, Rejection]:
     """Count what passes one threshold for all, and what passes the bundle's own, one for each instrument.
 
@@ -75,13 +75,13 @@ def count_rejections(
     name : str
         What the clips are.
     bundle : Bundle
-    heard : ClipPredictions
+    predictions : ClipPredictions
         The clips; silent ones are left out.
     threshold : float
         That of `acceptance_threshold`.
     """
-    best, solo = _bests(bundle, heard)
-    names = Calibration(bundle.temperature, bundle.thresholds).names(heard.probabilities[~heard.silent])
+    best, solo = _bests(bundle, predictions)
+    names = Calibration(bundle.temperature, bundle.thresholds).names(predictions.probabilities[~predictions.silent])
     rules = {
         f"one threshold, {threshold:.3f}": best >= threshold,
         "the thresholds of the bundle": names < len(bundle.instruments),
@@ -94,8 +94,8 @@ def count_rejections(
     return one, own
 
 
-def _bests(bundle: Bundle, heard: ClipPredictions) -> tuple[Floats, npt.NDArray[np.bool_]]:
+def _bests(bundle: Bundle, predictions: ClipPredictions) -> tuple[Floats, npt.NDArray[np.bool_]]:
     """Probability of the most probable instrument of the clips that were judged, and which are of an instrument."""
-    judged = np.flatnonzero(~heard.silent)
-    best = heard.probabilities[judged, : len(bundle.instruments)].max(axis=1)
-    return best, np.array([heard.clips[at].label in bundle.instruments for at in judged], bool)
+    judged = np.flatnonzero(~predictions.silent)
+    best = predictions.probabilities[judged, : len(bundle.instruments)].max(axis=1)
+    return best, np.array([predictions.clips[at].label in bundle.instruments for at in judged], bool)

@@ -75,8 +75,8 @@ def compare_smoothings(
     for smoothing in grid:
         smoother = Smoother(bundle.thresholds, smoothing)
         heard, still = (
-            [smooth_again(hearing, bundle.instruments, smoother) for hearing in hearings]
-            for hearings in (programmes, solos)
+            [smooth_again(prediction, bundle.instruments, smoother) for prediction in predictions]
+            for predictions in (programmes, solos)
         )
         choices.append(SmoothingResult(smoothing, score_programmes("composed", heard, still)))
     return sorted(choices, key=lambda choice: (round(choice.shortfall, 3), -choice.timing.right))

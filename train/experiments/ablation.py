@@ -17,13 +17,13 @@ from tqdm.contrib.logging import logging_redirect_tqdm
 
 from stream.errors import ConfigError, SourceError
 from stream.recognition.bundle import UNKNOWN
-from train import atomic_file
+from train.atomic_file import write_atomically
 from train.compose.composed_clips import ComposedClips
 from train.compose.composer import INGREDIENTS
 from train.data_settings import DataSettings
 from train.datasets.corpus import Corpora, extract
 from train.datasets.training_checks import require_trainable
-from train.evaluation.metrics import Floats, Ints, calibrate, calibration_error, softmax
+from train.evaluation.clip_metrics import Floats, Ints, calibrate, calibration_error, softmax
 from train.evaluation.real_clips import open_real_clips
 from train.experiments import ablation_results, ablation_table, parallel_training
 from train.experiments.ablation_results import FULL, Ablation, AblationTrial, Answers, ScoredClips, labels_to_hex
@@ -140,7 +140,7 @@ def run_ablation(
     if look:
         _look(found, data, cache, out, look, processes)
         found.save(path)
-    atomic_file.write_atomically(out / "ablation.md", ablation_table.ablation_markdown(found).encode())
+    write_atomically(out / "ablation.md", ablation_table.ablation_markdown(found).encode())
     return found
 
 
@@ -208,7 +208,7 @@ def _keep(trained: TrainingResult, full: Corpora, instruments: int, out: Path) -
     """Keep a model, and score it on the held-out clips."""
     one, compact = trained.training, trained.compact
     assert compact is not None  # every job asks for one
-    atomic_file.write_atomically(_model(out, one.row, one.seed), trained.content)
+    write_atomically(_model(out, one.row, one.seed), trained.content)
     model = Int8Model(trained.content)
     held = full["validation"]
     logits = model.logits(held.features())

@@ -13,7 +13,7 @@ import numpy as np
 
 from stream.errors import SourceError
 from train.atomic_file import write_atomically
-from train.evaluation.metrics import Ints
+from train.evaluation.clip_metrics import Ints
 
 FULL: Final = "full"
 """Name of the row that the others are compared with."""

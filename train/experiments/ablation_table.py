@@ -8,7 +8,7 @@ from typing import Final
 
 import numpy as np
 
-from train.evaluation.metrics import Floats, Ints, class_average
+from train.evaluation.clip_metrics import Floats, Ints, class_average
 from train.experiments.ablation_results import (
     FULL,
     Ablation,
@@ -36,7 +36,7 @@ def ablation_text(found: Ablation) -> str:
         ).rstrip()
         for line in lines
     ]
-    wrapped = [part for note in notes(found) for part in textwrap.wrap(note, _COLUMNS)]
+    wrapped = [part for note in ablation_notes(found) for part in textwrap.wrap(note, _COLUMNS)]
     return "\n".join([*told, "", *wrapped]) + "\n"
 
 
@@ -63,7 +63,7 @@ def ablation_markdown(found: Ablation) -> str:
         shares = [_share((said == targets)[:, targets == label]) for label in range(len(found.instruments))]
         lines.append(_row([row, *shares]))
     counts = [str(np.sum(targets == label)) for label in range(len(found.instruments))]
-    lines += [_row(["clips", *counts]), "", *(f"- {note}" for note in notes(found)), ""]
+    lines += [_row(["clips", *counts]), "", *(f"- {note}" for note in ablation_notes(found)), ""]
     settings = ", ".join(f"{key} {value}" for key, value in found.settings.items() if not key.startswith("row "))
     return "\n".join([*lines, f"Settings of every training, on {found.data}: {settings}.", ""])
 
@@ -77,7 +77,7 @@ def trial_summary(found: Ablation, trial: AblationTrial) -> str:
     return f"class average {100 * average:.1f} % of held-out clips{rejected}"
 
 
-def notes(found: Ablation) -> list[str]:
+def ablation_notes(found: Ablation) -> list[str]:
     """Tell in words what the figures are, and what they are not."""
     targets = labels_from_hex(found.held.targets)
     solos = int(np.sum(targets < len(found.instruments)))

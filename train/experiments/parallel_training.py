@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import multiprocessing
-import os
 import signal
 import statistics
 import threading
@@ -26,11 +25,11 @@ from train.datasets.clip_features import decibels
 from train.datasets.corpus import Corpora
 from train.evaluation.network_logits import network_logits
 from train.experiments.study_results import Int8Figures, SplitScore, Training
-from train.export.int8 import Features, Int8Model, convert
+from train.export.int8 import Features, Int8Model, convert_to_int8
 from train.fitting.fit import fit
 from train.fitting.schedule import Schedule
 from train.networks.architectures import Network
-from train.worker_pool import import_and_call
+from train.worker_pool import end_with_parent, import_and_call
 
 _REPRESENTATIVE: Final = 200  # training clips that the ranges of the int8 model are measured on
 _WARM_UP: Final = 20  # inferences that are not counted
@@ -143,20 +142,13 @@ def _start(corpora: Mapping[str, Corpora]) -> None:
     global _corpora
     _corpora = corpora
     signal.signal(signal.SIGINT, signal.SIG_DFL)  # Ctrl-C in the terminal ends it in the middle of an epoch
-    threading.Thread(target=_end_with_parent, daemon=True).start()
+    threading.Thread(target=end_with_parent, daemon=True).start()
     threadpool_limits(1, "blas")  # for the int8 model, whose rounding takes four times the work where threads wait
     tf.get_logger().setLevel(logging.ERROR)  # every new network is another function to it, which it warns of
     tf.config.threading.set_intra_op_parallelism_threads(1)
     tf.config.threading.set_inter_op_parallelism_threads(1)
     for device in tf.config.list_physical_devices("GPU"):
         tf.config.experimental.set_memory_growth(device, True)  # or the first process would take all of it
-
-
-def _end_with_parent() -> None:
-    """End with the parent, also when it is killed: nobody else would tell a worker that trains."""
-    if parent := multiprocessing.parent_process():
-        parent.join()
-        os._exit(1)
 
 
 def _run(job: TrainingJob) -> TrainingResult:
@@ -172,7 +164,7 @@ def _run(job: TrainingJob) -> TrainingResult:
     content, compact = b"", None
     if job.compact:
         rows = np.linspace(0, len(training) - 1, min(len(training), _REPRESENTATIVE)).astype(int)
-        content = convert(fitted.model, training.features(rows), job.channels)
+        content = convert_to_int8(fitted.model, training.features(rows), job.channels)
         test = corpora["test"]
         compact = Int8Figures(
             job.task,

@@ -15,7 +15,7 @@ from tqdm.contrib.logging import logging_redirect_tqdm
 
 from stream.errors import ConfigError, SourceError
 from stream.recognition.mel import CHANNELS
-from train import atomic_file
+from train.atomic_file import write_atomically
 from train.data_settings import DataSettings
 from train.datasets import medley
 from train.datasets.clips import Array, Clip, Dataset, Split
@@ -224,7 +224,7 @@ def _keep(found: Study, trained: TrainingResult, out: Path) -> None:
     # In the table's order, whichever was done first.
     found.trainings.sort(key=lambda t: (t.task, list(ROWS).index(t.row), t.seed))
     if compact:
-        atomic_file.write_atomically(_model(out, compact.task, compact.row), trained.content)
+        write_atomically(_model(out, compact.task, compact.row), trained.content)
         found.compacts = sorted([*found.compacts, compact], key=lambda c: (c.task, list(ROWS).index(c.row)))
 
 

@@ -15,7 +15,7 @@ from stream.errors import ConfigError, SourceError
 from train.atomic_file import write_atomically
 from train.datasets.clips import SPLITS, Split
 from train.datasets.corpus import Corpus
-from train.evaluation.metrics import Floats, class_average
+from train.evaluation.clip_metrics import Floats, class_average
 
 
 @dataclass(frozen=True, slots=True)

@@ -36,10 +36,10 @@ def study_text(study: Study) -> str:
     for task in study.tasks:
         lines += [_title(study, task), *_material(study, task), ""]
         lines += [_aligned(head) for head in _HEADS]
-        lines += ["  ".join("-" * width for width in _WIDTHS), f"{'published':<{_WIDTHS[0]}}  {published(task)}"]
+        lines += ["  ".join("-" * width for width in _WIDTHS), f"{'published':<{_WIDTHS[0]}}  {published_figure(task)}"]
         lines += [_aligned((row, *_terse(study, task, row))) for row in study.rows(task)]
         lines.append("")
-    for note in notes(study):
+    for note in study_notes(study):
         lines += textwrap.wrap(note, _COLUMNS)
     return "\n".join(lines) + "\n"
 
@@ -51,12 +51,12 @@ def study_markdown(study: Study) -> str:
     heads += [f"{split} {figure}" for figure in _FIGURES.values() for split in SPLITS]
     heads += ["int8 test accuracy", "int8 test class average", "parameters", "int8 bytes", "int8 ms"]
     for task in study.tasks:
-        lines += [f"## {_title(study, task)}", "", f"Published: {published(task)}.", ""]
+        lines += [f"## {_title(study, task)}", "", f"Published: {published_figure(task)}.", ""]
         lines += [*(f"- {line}" for line in _material(study, task)), ""]
         lines += ["| " + " | ".join(heads) + " |", "| --- | --- |" + " ---: |" * (len(heads) - 2)]
         lines += ["| " + " | ".join((row, *_full(study, task, row))) + " |" for row in study.rows(task)]
         lines.append("")
-    lines += ["## Notes", "", *(f"- {note}" for note in notes(study)), ""]
+    lines += ["## Notes", "", *(f"- {note}" for note in study_notes(study)), ""]
     settings = ", ".join(f"{key} {value}" for key, value in study.settings.items() if not key.startswith("row "))
     return "\n".join([*lines, f"Settings of every training: {settings}.", ""])
 
@@ -89,7 +89,7 @@ def write_study(study: Study, out: Path) -> None:
     write_atomically(out / "study.csv", study_csv(study).encode())
 
 
-def published(task: str) -> str:
+def published_figure(task: str) -> str:
     """Tell the published figure of a task."""
     if task not in PUBLISHED:
         return "no figure is known to us"
@@ -98,7 +98,7 @@ def published(task: str) -> str:
     return f"{figure} (by which row and on which of its clips is not known to us)"
 
 
-def notes(study: Study) -> list[str]:
+def study_notes(study: Study) -> list[str]:
     """Tell in words what the figures are, and what they are not."""
     ground = {
         "composed": f"Ours are measured on {study.data}. They are this pack's figures, not the publication's: one can "

@@ -15,7 +15,7 @@ from stream.errors import ConfigError
 from stream.recognition.bundle import FORMAT, UNKNOWN, Bundle, load
 from stream.recognition.mel import PARAMETERS
 from train.atomic_file import write_atomically
-from train.evaluation.metrics import Calibration
+from train.evaluation.clip_metrics import Calibration
 from train.export.provenance import Provenance
 
 

@@ -21,7 +21,7 @@ from stream.recognition.mel import FRAMES, N_MELS, TOP_DB, stack
 from stream.system.stderr import quiet_stderr
 from train.datasets.clip_features import decibels
 from train.datasets.corpus import Corpora
-from train.evaluation.metrics import Calibration, calibrate, softmax
+from train.evaluation.clip_metrics import Calibration, calibrate, softmax
 from train.export.rounding import round_weights
 
 Features = npt.NDArray[np.uint8]
@@ -34,7 +34,7 @@ _HIGH: Final = (0.5, 0.8, 0.9, 0.97, 0.99, 1.0)
 """Quantiles of all logits, and of each clip's largest, that the range of the output is chosen from."""
 
 
-def convert(model: keras.Model, representative: Features, channels: Sequence[str] = ("mel",)) -> bytes:
+def convert_to_int8(model: keras.Model, representative: Features, channels: Sequence[str] = ("mel",)) -> bytes:
     """Quantise a network to int8: weights, activations, input and output.
 
     Two things are decided here and not left to the converter, which would round each weight to nearest and let the
@@ -174,7 +174,7 @@ def quantise_and_calibrate(
     rng = np.random.default_rng(seed)
     chosen = rng.choice(len(training), min(_REPRESENTATIVE, len(training)), replace=False)
     with threadpool_limits(1, "blas"):  # more threads only wait for each other here
-        content = convert(model, training.features(np.sort(chosen)), channels)
+        content = convert_to_int8(model, training.features(np.sort(chosen)), channels)
     int8 = Int8Model(content, channels)
     instruments = sum(label != UNKNOWN for label in training.labels)
     return content, calibrate(validation.targets, int8.logits(validation.features()), instruments)

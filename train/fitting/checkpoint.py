@@ -46,7 +46,7 @@ class Checkpoint:
             raise SourceError(f"cannot write checkpoint {path}: {error.strerror}") from error
 
 
-def load(path: Path, settings: str | None = None) -> Checkpoint | None:
+def load_checkpoint(path: Path, settings: str | None = None) -> Checkpoint | None:
     """Read a checkpoint.
 
     Parameters

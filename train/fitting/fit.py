@@ -95,7 +95,7 @@ def fit(
     run = Trainer(variant, training, validation, schedule, tuple(channels), cluster, start)
     if folder and cluster.chief:
         folder.mkdir(parents=True, exist_ok=True)
-    saved = checkpoint.load(folder / CHECKPOINT, run.settings) if folder and cluster.chief else None
+    saved = checkpoint.load_checkpoint(folder / CHECKPOINT, run.settings) if folder and cluster.chief else None
     run.resume(saved)
     if folder and saved:
         log.info("continuing after epoch %d", len(saved.history))

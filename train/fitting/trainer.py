@@ -19,7 +19,7 @@ from tqdm import tqdm
 from stream.recognition.mel import FRAMES, N_MELS, stack
 from train.datasets.clip_features import decibels
 from train.datasets.corpus import Corpus
-from train.evaluation.metrics import class_average, softmax
+from train.evaluation.clip_metrics import class_average, softmax
 from train.evaluation.network_logits import network_logits
 from train.fitting.augmentation import augment
 from train.fitting.checkpoint import Checkpoint

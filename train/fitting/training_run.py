@@ -85,7 +85,7 @@ class TrainingRun:
         SourceError
             When there is no checkpoint yet, or it is not one of this network.
         """
-        saved = checkpoint.load(folder / CHECKPOINT)
+        saved = checkpoint.load_checkpoint(folder / CHECKPOINT)
         if saved is None:
             raise SourceError(f"{folder} has no checkpoint yet: let `soloist train fit` finish an epoch first")
         model = build_network(self.variant, len(labels), len(self.channels))

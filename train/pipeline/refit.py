@@ -19,10 +19,10 @@ from stream.recognition.bundle import Bundle
 from train.datasets.clips import Dataset
 from train.datasets.corpus import Corpora
 from train.evaluation.bundle_evaluation import BundleEvaluation, ExtraMeasurements
-from train.evaluation.metrics import Calibration
+from train.evaluation.clip_metrics import Calibration
 from train.fitting.fit import fit
 from train.fitting.training_run import TrainingRun
-from train.pipeline.shipping import make_bundle
+from train.pipeline.bundle import make_bundle
 from train.pipeline.twin import Twin
 
 REFIT_FOLDER: Final = "all-sources"
@@ -47,11 +47,11 @@ def measure_twin(
     Parameters
     ----------
     run, folder, dataset, corpora, model, further, processes
-        As for `train.pipeline.shipping.make_bundle`. The real clips are left for what is shipped.
+        As for `train.pipeline.bundle.make_bundle`. The real clips are left for what is shipped.
     """
     extra = replace(extra, real=None)
-    bundle, measured = make_bundle(run, folder, folder, dataset, corpora, model, processes, extra=extra)
-    return Twin(Calibration(bundle.temperature, bundle.thresholds), measured)
+    bundle, evaluation = make_bundle(run, folder, folder, dataset, corpora, model, processes, extra=extra)
+    return Twin(Calibration(bundle.temperature, bundle.thresholds), evaluation)
 
 
 def with_all_sources(run: TrainingRun, epochs: int, clips: int | None = None) -> TrainingRun:
@@ -106,7 +106,7 @@ def refit(
     twin : Twin
         What was measured with it.
     out, further, processes, ablation, notes
-        As for `train.pipeline.shipping.make_bundle`.
+        As for `train.pipeline.bundle.make_bundle`.
     """
     first = [np.asarray(variable) for variable in model.variables]
     inner = folder / REFIT_FOLDER

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from train.evaluation.bundle_evaluation import BundleEvaluation
-from train.evaluation.metrics import Calibration
+from train.evaluation.clip_metrics import Calibration
 
 
 @dataclass(frozen=True, slots=True)
@@ -14,22 +14,24 @@ class Twin:
 
     rule: Calibration
     """Chosen on clips that the twin did not learn from: the network has no such clips any more."""
-    measured: BundleEvaluation
+    evaluation: BundleEvaluation
 
-    def beside(self, measured: BundleEvaluation) -> BundleEvaluation:
+    def beside(self, evaluation: BundleEvaluation) -> BundleEvaluation:
         """Put the twin's figures where those of the network would be of clips that it learned from."""
         results, floats = (
             tuple(replace(result, name=f"{result.name}, by a twin that did not learn from them") for result in of)
-            for of in (self.measured.results, self.measured.floats)
+            for of in (self.evaluation.results, self.evaluation.floats)
         )
         reals = [
-            rejection for rejection in measured.rejections if measured.real and rejection.clips == measured.real.name
+            rejection
+            for rejection in evaluation.rejections
+            if evaluation.real and rejection.clips == evaluation.real.name
         ]
         return replace(
-            measured,
+            evaluation,
             results=results,
-            heard=self.measured.heard,
+            predictions=self.evaluation.predictions,
             floats=floats,
-            rejections=(*self.measured.rejections, *reals),
-            programme_results=(*self.measured.programme_results, *measured.programme_results),
+            rejections=(*self.evaluation.rejections, *reals),
+            programme_results=(*self.evaluation.programme_results, *evaluation.programme_results),
         )

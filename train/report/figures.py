@@ -20,7 +20,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator, PercentFormatter
 
 from stream.recognition.mel import FRAMES, HOP_LENGTH, N_MELS, SAMPLE_RATE, mel_edges
-from train.evaluation.metrics import ReliabilityBin
+from train.evaluation.clip_metrics import ReliabilityBin
 
 # matplotlib has no variables: it draws in these colours, and they are replaced afterwards.
 _TEXT, _LINE, _FIRST, _SECOND, _MUTED = "#010101", "#020202", "#030303", "#040404", "#050505"
@@ -55,7 +55,7 @@ _HERTZ: Final = {250: "250", 500: "500", 1000: "1k", 2000: "2k", 4000: "4k", 800
 _COLOURS: Final = "magma"  # even steps of lightness, for every kind of colour vision and in grey
 
 
-def curve(history: Sequence[Mapping[str, float]], key: str, best: int, *, name: str, description: str) -> str:
+def learning_curve(history: Sequence[Mapping[str, float]], key: str, best: int, *, name: str, description: str) -> str:
     """Draw a figure of training and validation over the epochs.
 
     Parameters
@@ -94,7 +94,7 @@ def curve(history: Sequence[Mapping[str, float]], key: str, best: int, *, name: 
         return _svg(figure, name, description)
 
 
-def reliability(bins: Sequence[ReliabilityBin], *, name: str, description: str) -> str:
+def reliability_diagram(bins: Sequence[ReliabilityBin], *, name: str, description: str) -> str:
     """Draw how often the most probable label is right, by its probability, and how many clips have that.
 
     Parameters

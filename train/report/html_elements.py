@@ -5,7 +5,7 @@ from __future__ import annotations
 import html
 from collections.abc import Iterable, Sequence
 
-from train.evaluation.metrics import Ints
+from train.evaluation.clip_metrics import Ints
 
 escape = html.escape
 

@@ -16,8 +16,8 @@ from stream.recognition.mel import SAMPLE_RATE, Array
 from train.datasets.clips import Clip
 from train.evaluation.agreement import Agreement
 from train.evaluation.clip_evaluation import Mistake
+from train.evaluation.clip_metrics import ClassMetrics
 from train.evaluation.clip_result import ClipResult, percent
-from train.evaluation.metrics import ClassMetrics
 from train.evaluation.programme_result import DELAY_EXPLAINED, ProgrammeResult, main_figures
 from train.report import figures
 from train.report.html_elements import escape, html_matrix, html_table, paragraph
@@ -55,7 +55,7 @@ def learning_section(history: Sequence[Mapping[str, float]], best: int) -> str:
             f"validation {kept[f'validation_{key}']:.3f}. In the last: {last[key]:.3f} and "
             f"{last[f'validation_{key}']:.3f}."
         )
-        drawing = figures.curve(history, key, best, name=f"curve-{key}", description=description)
+        drawing = figures.learning_curve(history, key, best, name=f"curve-{key}", description=description)
         drawn.append(f"<figure><figcaption>{key.capitalize()}</figcaption>{drawing}</figure>")
     return (
         paragraph(f"Epoch {best} of {len(history)} was kept: the surest of those near the best in validation.")
@@ -135,7 +135,7 @@ def calibration_section(results: Sequence[ClipResult]) -> str:
             f"{b.clips} clips with {100 * b.confidence:.0f} % are right in {100 * b.accuracy:.0f} %"
             for b in result.bins
         )
-        drawing = figures.reliability(
+        drawing = figures.reliability_diagram(
             result.bins,
             name=f"reliability-{number}",
             description=f"Reliability of {result.name}: {told}. Expected calibration error {error}.",

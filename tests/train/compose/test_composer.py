@@ -298,12 +298,22 @@ def test_pitches_are_sounding_ones(pack: list[Recording]) -> None:
     assert max(midis) <= 110
 
 
-@pytest.mark.parametrize("effect", ["amplifier", "blown", "hall", "microphone", "desk", "feedback", "codec"])
+@pytest.mark.parametrize(
+    ("effect", "ingredient"),
+    [
+        ("amplifier", "amplifier"),
+        ("blow_harder", "blown"),
+        ("hall", "halls"),
+        ("microphone_response", "microphone"),
+        ("mixing_desk", "desk"),
+        ("feedback", "feedback"),
+        ("codec", "codec"),
+    ],
+)
 def test_effect_that_is_left_out_is_never_used(
-    effect: str, toys: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    effect: str, ingredient: str, toys: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """With the ingredient some of the clips have it, and without it none."""
-    ingredient = {"hall": "halls"}.get(effect, effect)
     used: list[int] = []
     original = getattr(effects, effect)
     monkeypatch.setattr(effects, effect, lambda *arguments: (used.append(1), original(*arguments))[1])

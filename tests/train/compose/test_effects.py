@@ -24,7 +24,14 @@ def spectrum(sound: Array) -> np.ndarray:
 
 @pytest.mark.parametrize(
     "effect",
-    [effects.amplifier, effects.blow_harder, effects.microphone, effects.feedback, effects.mixing_desk, effects.codec],
+    [
+        effects.amplifier,
+        effects.blow_harder,
+        effects.microphone_response,
+        effects.feedback,
+        effects.mixing_desk,
+        effects.codec,
+    ],
 )
 @pytest.mark.parametrize("seed", range(5))
 def test_effect_keeps_length_and_stays_finite(effect: Callable[[Array, Rng], Array], seed: int) -> None:
@@ -84,12 +91,12 @@ def test_codec_keeps_the_tune_but_not_the_bits() -> None:
 
 def test_microphone_hears_the_floor() -> None:
     """In most clips a reflection comes some milliseconds after the direct sound."""
-    echoes = [effects.microphone(IMPULSE, np.random.default_rng(seed))[1006:1140] for seed in range(12)]
+    echoes = [effects.microphone_response(IMPULSE, np.random.default_rng(seed))[1006:1140] for seed in range(12)]
     assert sum(np.abs(echo).max() > 0.1 for echo in echoes) > 3
 
 
 def test_silence_passes_through() -> None:
     """Silence stays silence, whatever is done to it, except for what an amplifier hisses."""
     nothing = np.zeros(WINDOW, np.float32)
-    for effect in (effects.blow_harder, effects.microphone, effects.feedback, effects.mixing_desk):
+    for effect in (effects.blow_harder, effects.microphone_response, effects.feedback, effects.mixing_desk):
         assert np.abs(effect(nothing, np.random.default_rng(2))).max() < 1e-6

@@ -18,7 +18,7 @@ from stream.recognition.mel import SAMPLE_RATE, WINDOW
 from train.compose import melodies, phrases
 from train.compose.chords import POWER_CHORDS, chords, riff, two_hands
 from train.compose.decoded_recordings import DecodedRecordings
-from train.compose.melodies import line, melody, ornament, scale, span
+from train.compose.melodies import melodic_line, melody, ornament, scale, span
 from train.compose.notes import Notes, breath, fall, flutter, glide, place, release_bend, swell, trill, vibrato, warp
 from train.compose.pack import Recording
 from train.compose.phrases import excerpt, play_source
@@ -274,7 +274,7 @@ def test_runs_and_broken_chords_move_by_even_steps() -> None:
     for techniques, leap in ((PlayingTechniques(run=1, arpeggio=0), 1), (PlayingTechniques(run=0, arpeggio=1), 2)):
         rng = np.random.default_rng(1)
         degrees = scale(50, 80, rng)
-        walk = line(degrees, rng, techniques)
+        walk = melodic_line(degrees, rng, techniques)
         places = [int(np.flatnonzero(degrees == next(walk)[0])[0]) for _ in range(60)]
         assert set(np.abs(np.diff(places))) <= {leap, leap - 1}  # less at the end of the scale
 

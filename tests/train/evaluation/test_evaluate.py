@@ -17,16 +17,16 @@ from stream.recognition.classifier import Classifier
 from stream.recognition.mel import WINDOW, StreamingMel
 from tests.support.tones import HERTZ, Tones, aside
 from tests.support.trained import Trained, train
-from train import atomic_file
+from train.atomic_file import write_atomically
 from train.compose.pack import Recording
 from train.datasets.clips import Clip
 from train.evaluation import clip_evaluation, demo_evaluation, real_clips
 from train.evaluation.agreement import measure_agreement
+from train.evaluation.clip_metrics import Calibration
 from train.evaluation.clip_predictions import ClipPredictions, predict_clips
 from train.evaluation.clip_result import clip_table, score_clips
-from train.evaluation.metrics import Calibration
 from train.evaluation.real_clips import describe_looks
-from train.export import bundle_files
+from train.export.bundle_files import write_bundle
 from train.export.provenance import Provenance
 from train.report.model_card import CardText, model_card
 from train.report.run_description import COMPOSED
@@ -223,7 +223,7 @@ def test_a_bundle_cut_short_is_refused(trained: Trained, tmp_path: Path) -> None
     """A new model under the old json, as a kill between the two files leaves them, is not served."""
     for path in trained.folder.iterdir():
         (tmp_path / path.name).write_bytes(path.read_bytes())
-    atomic_file.write_atomically(tmp_path / "tiny.tflite", b"new")
+    write_atomically(tmp_path / "tiny.tflite", b"new")
     with pytest.raises(ModelError, match="SHA-256"):
         bundles.load(tmp_path / "tiny.json")
 
@@ -233,11 +233,11 @@ def test_bundles_that_make_no_sense_are_not_written(trained: Trained, tmp_path: 
     provenance = Provenance("tones", "", (), 0, "")
     for labels, thresholds in ((("a", "b"), 1), (("a", "unknown"), 2), (("a", "unknown", "b"), 2)):
         with pytest.raises(ConfigError, match="expected a threshold for each"):
-            bundle_files.write_bundle(tmp_path, "x", b"", labels, Calibration(1, (0.5,) * thresholds), provenance, {})
+            write_bundle(tmp_path, "x", b"", labels, Calibration(1, (0.5,) * thresholds), provenance, {})
     assert not any(tmp_path.iterdir())
     (tmp_path / "file").write_text("")
     with pytest.raises(SourceError, match="cannot write"):
-        bundle_files.write_bundle(tmp_path / "file", "x", b"", ("a",), Calibration(1, (0.5,)), provenance, {})
+        write_bundle(tmp_path / "file", "x", b"", ("a",), Calibration(1, (0.5,)), provenance, {})
 
 
 def test_card_tells_what_is_true_of_its_data_set(trained: Trained) -> None:

@@ -19,7 +19,7 @@ from tests.support.train_toys import tone, toy_pack, write
 from train import __main__
 from train.compose.composer import INGREDIENTS
 from train.data_settings import DataSettings
-from train.evaluation.metrics import class_average
+from train.evaluation.clip_metrics import class_average
 from train.experiments import ablation_results, ablation_table
 from train.experiments.ablation import SCHEDULE, run_ablation
 from train.experiments.ablation_results import Ablation, Difference, paired_difference

@@ -16,8 +16,8 @@ import keras
 from stream.errors import ModelError
 from stream.recognition.mel import CHANNELS, stack
 from train.datasets.clip_features import decibels, quantise
-from train.evaluation.metrics import softmax
-from train.export.int8 import Int8Model, convert
+from train.evaluation.clip_metrics import softmax
+from train.export.int8 import Int8Model, convert_to_int8
 from train.export.rounding import round_weights
 from train.networks.normalization import BatchNormalization
 
@@ -75,7 +75,7 @@ def outputs(model: keras.Model, features: npt.NDArray[np.uint8], channels: Seque
 def test_int8_says_what_float_says(activation: str, batch_norm: bool, channels: tuple[str, ...]) -> None:
     """Clips that conversion has not seen get the same label from both models, and almost the same probabilities."""
     model = network(activation, batch_norm=batch_norm, channels=channels, epochs=4)
-    small = Int8Model(convert(model, spectrograms(64, 1), channels), channels)
+    small = Int8Model(convert_to_int8(model, spectrograms(64, 1), channels), channels)
     unseen = spectrograms(300, 2)
     expected, told = outputs(model, unseen, channels), small.logits(unseen)
     assert told.shape == expected.shape
@@ -88,18 +88,18 @@ def test_int8_says_what_float_says(activation: str, batch_norm: bool, channels: 
 def test_same_model_same_bytes(tmp_path: Path) -> None:
     """Converting again, after other models have been made and the model has been saved, gives the same file."""
     model, clips = network(batch_norm=True), spectrograms(8, 1)
-    first = convert(model, clips)
+    first = convert_to_int8(model, clips)
     model.save(tmp_path / "model.keras")
     network("tanh")
-    assert convert(keras.models.load_model(tmp_path / "model.keras"), clips) == first
-    assert convert(network(batch_norm=True), clips) == first
+    assert convert_to_int8(keras.models.load_model(tmp_path / "model.keras"), clips) == first
+    assert convert_to_int8(network(batch_norm=True), clips) == first
 
 
 def test_conversion_is_quiet(capfd: pytest.CaptureFixture[str]) -> None:
     """Neither TensorFlow nor its C++ parts print or warn while a model is converted, and the model is left alone."""
     model = network()
     before = model.get_weights()
-    convert(model, spectrograms(4, 1))
+    convert_to_int8(model, spectrograms(4, 1))
     assert capfd.readouterr() == ("", "")
     for now, then in zip(model.get_weights(), before, strict=True):
         np.testing.assert_array_equal(now, then)
@@ -165,11 +165,11 @@ def test_an_output_that_says_nothing_is_converted() -> None:
     """A network whose weights are all zero, as a broken training may leave them, still becomes a model."""
     model = network()
     model.set_weights([np.zeros_like(weight) for weight in model.get_weights()])
-    logits = Int8Model(convert(model, spectrograms(4, 1))).logits(spectrograms(3, 2))
+    logits = Int8Model(convert_to_int8(model, spectrograms(4, 1))).logits(spectrograms(3, 2))
     np.testing.assert_allclose(logits, 0, atol=1e-3)
 
 
 def test_channels_that_do_not_fit_are_refused() -> None:
     """A model of one channel is not run on two."""
     with pytest.raises(ModelError, match=r"\(1, 129, 129, 1\); expected \(1, 129, 129, 2\) for mel, delta"):
-        Int8Model(convert(network(), spectrograms(2, 1)), CHANNELS)
+        Int8Model(convert_to_int8(network(), spectrograms(2, 1)), CHANNELS)

@@ -29,7 +29,7 @@ from train.__main__ import main
 from train.datasets.corpus import Extraction, extract
 from train.datasets.folder import read_folder
 from train.datasets.labels import LABELS
-from train.evaluation.metrics import softmax
+from train.evaluation.clip_metrics import softmax
 from train.evaluation.network_logits import network_logits
 from train.fitting.fit import fit
 from train.fitting.schedule import History, Schedule, best_epoch, epochs_since_best

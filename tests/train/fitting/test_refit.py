@@ -52,7 +52,7 @@ def test_shipped_network_learned_from_all_sources(made: Path) -> None:
     assert shipped.schedule.rate == twin.schedule.rate / 2
     sources = {clip.recording for clip in shipped.data.open(made / "cache").clips if clip.split == "training"}
     assert {f"{instrument}/{source}" for instrument, source in HELD_OUT_SOURCES} & sources
-    first, last = (checkpoint.load(made / folder / CHECKPOINT) for folder in ("toy", "toy/all-sources"))
+    first, last = (checkpoint.load_checkpoint(made / folder / CHECKPOINT) for folder in ("toy", "toy/all-sources"))
     assert first is not None
     assert last is not None
     assert any(not np.array_equal(a, b) for a, b in zip(first.best, last.best, strict=True))

@@ -14,9 +14,9 @@ pytest.importorskip("tensorflow", reason="needs the train extra")
 import keras
 import tensorflow as tf
 
-from train.cli.actions import parser
+from train.cli.actions import build_parser
 from train.datasets.labels import LABELS
-from train.export.int8 import Int8Model, convert
+from train.export.int8 import Int8Model, convert_to_int8
 from train.networks.architectures import NETWORKS, build_network, network_from_record
 from train.networks.normalization import BatchNormalization
 from train.networks.published import VARIANTS, Variant
@@ -93,7 +93,7 @@ def test_residual_networks_become_int8(pooling: Pooling, separable: bool) -> Non
     clips = np.random.default_rng(0).integers(0, 256, (6, 129, 129)).astype(np.uint8)
     inputs = clips[..., None] * np.float32(80 / 255) - 80
     model(inputs, training=True)
-    told = Int8Model(convert(model, clips)).logits(clips)
+    told = Int8Model(convert_to_int8(model, clips)).logits(clips)
     expected = np.asarray(model(inputs, training=False))
     assert np.abs(told - expected).max() < 0.1 * np.abs(expected).max()
 
@@ -107,7 +107,7 @@ def test_networks_are_recalled_from_json(network: Variant | Residual) -> None:
 def test_help_names_all_networks(capsys: pytest.CaptureFixture[str]) -> None:
     """The help of fit lists every network that there is."""
     with pytest.raises(SystemExit):
-        parser().parse_args(["fit", "--help"])
+        build_parser().parse_args(["fit", "--help"])
     said = " ".join(capsys.readouterr().out.split()).replace("- ", "-")  # it breaks lines at hyphens
     listed = said[said.index("one of lead") : said.index("(default: 2B)")].replace("one of ", "")
     names = listed.replace("or a row of the study's table: ", "").strip().split(", ")

@@ -20,8 +20,8 @@ from train.__main__ import main
 from train.compose import rendered_notes, sound_fonts
 from train.datasets.clips import Clip
 from train.datasets.labels import INSTRUMENTS
+from train.evaluation.clip_metrics import Calibration
 from train.evaluation.clip_predictions import ClipPredictions
-from train.evaluation.metrics import Calibration
 from train.evaluation.programme_result import ProgrammeResult, SteadySolos, programme_summary
 from train.evaluation.real_clips import open_real_clips, original_pack
 from train.evaluation.rejection import Rejection, acceptance_threshold, count_rejections

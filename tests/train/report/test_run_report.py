@@ -23,9 +23,9 @@ from tests.support.tones import Tones, aside
 from train.datasets.corpus import Corpus, extract
 from train.evaluation.agreement import measure_agreement
 from train.evaluation.clip_evaluation import find_mistakes
+from train.evaluation.clip_metrics import Calibration, softmax
 from train.evaluation.clip_predictions import ClipPredictions
 from train.evaluation.clip_result import score_clips
-from train.evaluation.metrics import Calibration, softmax
 from train.report import figures, run_report
 
 CHROMIUM = Path("/usr/bin/chromium")

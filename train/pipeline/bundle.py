@@ -9,12 +9,12 @@ from typing import Any, Final
 import keras
 
 from stream.recognition.bundle import Bundle
-from train import atomic_file
+from train.atomic_file import write_atomically
 from train.datasets.clips import Dataset, Split
 from train.datasets.corpus import Corpora
 from train.evaluation.bundle_evaluation import BundleEvaluation, ExtraMeasurements, evaluate_bundle
 from train.evaluation.clip_evaluation import find_mistakes
-from train.export import bundle_files
+from train.export.bundle_files import write_bundle
 from train.export.int8 import quantise_and_calibrate
 from train.export.provenance import provenance_of, recorded_settings
 from train.fitting.schedule import best_epoch
@@ -70,28 +70,26 @@ def make_bundle(
     -------
     bundle : Bundle
         As the service loads it.
-    measured : BundleEvaluation
+    evaluation : BundleEvaluation
     """
     content, rule = quantise_and_calibrate(model, corpora, run.channels, run.schedule.seed)
     rule = twin.rule if twin else rule
     provenance = provenance_of(run, dataset, corpora)
 
     def write(metrics: Mapping[str, Any]) -> Bundle:
-        return bundle_files.write_bundle(
-            out, run.name, content, dataset.labels, rule, provenance, metrics, channels=run.channels
-        )
+        return write_bundle(out, run.name, content, dataset.labels, rule, provenance, metrics, channels=run.channels)
 
     bundle = write({})
-    measured = evaluate_bundle(
-        run.data, bundle, model, dataset, corpora, processes, extra, twin.measured.heard[-1] if twin else None
+    evaluation = evaluate_bundle(
+        run.data, bundle, model, dataset, corpora, processes, extra, twin.evaluation.predictions[-1] if twin else None
     )
-    measured = twin.beside(measured) if twin else measured
+    evaluation = twin.beside(evaluation) if twin else evaluation
     epochs = load_history(folder)
     bundle = write(
         {
-            **measured.figures(),
-            "int8_float_agreement": round(measured.agreement.share, 4),
-            "int8_float_difference": round(measured.agreement.mean_difference, 5),
+            **evaluation.figures(),
+            "int8_float_agreement": round(evaluation.agreement.share, 4),
+            "int8_float_difference": round(evaluation.agreement.mean_difference, 5),
             "best_epoch": best_epoch(epochs),
             "epochs": len(epochs),
             "parameters": model.count_params(),
@@ -101,26 +99,26 @@ def make_bundle(
     text = model_card(
         bundle,
         provenance,
-        measured.shown,
+        evaluation.shown,
         network=run.variant.described,
         parameters=model.count_params(),
-        agreement=measured.agreement,
-        remarks=describe_figures(run.data, measured.looks, twin=twin is not None),
-        floats=measured.floats,
-        rejections=measured.rejections,
-        programme_results=measured.programme_results,
+        agreement=evaluation.agreement,
+        remarks=describe_figures(run.data, evaluation.looks, twin=twin is not None),
+        floats=evaluation.floats,
+        rejections=evaluation.rejections,
+        programme_results=evaluation.programme_results,
         text=CardText(describe_clips(run.data), describe_fitting(run.schedule, epochs), ablation, notes),
     )
-    atomic_file.write_atomically(out / f"{run.name}.md", text.encode())
-    measured.save(folder)
-    write_report(run, folder, measured, dataset, corpora, twin)
-    return bundle, measured
+    write_atomically(out / f"{run.name}.md", text.encode())
+    evaluation.save(folder)
+    write_report(run, folder, evaluation, dataset, corpora, twin)
+    return bundle, evaluation
 
 
 def write_report(
     run: TrainingRun,
     folder: Path,
-    measured: BundleEvaluation,
+    evaluation: BundleEvaluation,
     dataset: Dataset,
     corpora: Corpora,
     twin: Twin | None = None,
@@ -133,7 +131,7 @@ def write_report(
         The HTML file.
     """
     split: Split = "test" if len(corpora["test"]) else "validation"
-    worst = find_mistakes(measured.heard[0])[:_WORST]
+    worst = find_mistakes(evaluation.predictions[0])[:_WORST]
     epochs = load_history(folder)
     path = folder / "report.html"
     run_report.write_run_report(
@@ -142,11 +140,11 @@ def write_report(
         settings={**recorded_settings(run), "command": run.command},
         history=epochs,
         best=best_epoch(epochs),
-        results=[*measured.shown, *measured.floats],
+        results=[*evaluation.shown, *evaluation.floats],
         examples=run_report.training_examples(corpora["training"]),
         mistakes=run_report.mistake_examples(worst, corpora[split], dataset),
-        agreement=measured.agreement,
-        remarks=describe_figures(run.data, measured.looks, twin=twin is not None),
-        programme_results=measured.programme_results,
+        agreement=evaluation.agreement,
+        remarks=describe_figures(run.data, evaluation.looks, twin=twin is not None),
+        programme_results=evaluation.programme_results,
     )
     return path

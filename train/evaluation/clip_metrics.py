@@ -7,6 +7,7 @@ from typing import Final
 
 import numpy as np
 import numpy.typing as npt
+import scipy.special
 from sklearn.metrics import accuracy_score, confusion_matrix, precision_recall_fscore_support, recall_score
 
 from stream.errors import ConfigError
@@ -120,9 +121,7 @@ def class_metrics(targets: Ints, chosen: Ints, size: int) -> tuple[ClassMetrics,
 
 def softmax(logits: Floats, temperature: float) -> Floats:
     """Probabilities [shape=(n, labels)] of logits divided by a temperature."""
-    scaled = logits / temperature
-    scaled = np.exp(scaled - scaled.max(axis=1, keepdims=True))
-    return np.asarray(scaled / scaled.sum(axis=1, keepdims=True))
+    return np.asarray(scipy.special.softmax(logits / temperature, axis=1))
 
 
 def reliability(targets: Ints, probabilities: Floats) -> tuple[ReliabilityBin, ...]:

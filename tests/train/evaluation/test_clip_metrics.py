@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 pytest.importorskip("sklearn", reason="needs the train extra")
 
 from stream.errors import ConfigError
-from train.evaluation.metrics import (
+from train.evaluation.clip_metrics import (
     BINS,
     Calibration,
     accuracy,
