@@ -137,7 +137,7 @@ def write_run_report(
     }
     shown = {name: part for name, part in parts.items() if part}
     links = "".join(f'<a href="#{name}">{escape(_SECTIONS[name])}</a>' for name in shown)
-    style = (resources.files("train") / "report.css").read_text(encoding="utf-8")
+    style = (resources.files("train.report") / "report.css").read_text(encoding="utf-8")
     lines = [
         "<!doctype html>",
         '<html lang="en">',

@@ -17,7 +17,7 @@ pytest.importorskip("tqdm", reason="needs the train extra")
 
 from stream.errors import ConfigError, SourceError
 from stream.recognition.mel import WINDOW, StreamingMel
-from tests.support.train_toys import toy_pack
+from tests.support.synthetic_pack import write_pack
 from train.compose import effects
 from train.compose.composed_clips import ComposedClips
 from train.compose.composer import INGREDIENTS, Composer, Recipe
@@ -45,7 +45,7 @@ STUDY = ("distorted electric guitar", "female singer", "clarinet", "piano")
 def toys(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Write a pack of chords and clicks."""
     data = tmp_path_factory.mktemp("data")
-    toy_pack(data, three_way=True)
+    write_pack(data, three_way=True)
     return data
 
 

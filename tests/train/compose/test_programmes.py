@@ -20,8 +20,8 @@ from stream.errors import ConfigError
 from stream.recognition import bundle as bundles
 from stream.recognition.mel import SAMPLE_RATE, WINDOW
 from stream.recognition.smoothing import Smoother, Smoothing
-from tests.support.tones import HERTZ, Tones
-from tests.support.train_toys import tone, toy_pack, write
+from tests.support.synthetic_pack import tone, write_pack, write_sound
+from tests.support.tone_dataset import HERTZ, ToneDataset
 from train.compose.clip_programmes import ClipProgrammes
 from train.compose.composed_programmes import STEADY, ComposedProgrammes
 from train.compose.decoded_recordings import DecodedRecordings
@@ -46,7 +46,7 @@ from train.evaluation.smoothing_tradeoff import smoothing_table as choices_table
 def toys(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Write a pack of chords and clicks."""
     data = tmp_path_factory.mktemp("data")
-    toy_pack(data)
+    write_pack(data)
     return data
 
 
@@ -167,7 +167,7 @@ def test_join_merges_neighbours_of_one_label() -> None:
 
 def test_montage_plays_every_clip_once() -> None:
     """A programme of clips has all of them, no label twice running, and depends on its number."""
-    dataset = Tones(each=6)
+    dataset = ToneDataset(each=6)
     clips = tuple(clip for clip in dataset.clips if clip.split == "validation" and clip.label != "unknown")
     montage = ClipProgrammes(dataset, clips)
     programme = montage.programme(0)
@@ -196,7 +196,7 @@ def test_hearing_is_what_the_recognizer_tells(stage: ComposedProgrammes, publish
 
 def test_several_processes_hear_the_same(published: bundles.Bundle) -> None:
     """However many processes listen, what they heard comes in the order of the numbers."""
-    montage = ClipProgrammes(Tones(), tuple(clip for clip in Tones().clips if clip.split == "test"))
+    montage = ClipProgrammes(ToneDataset(), tuple(clip for clip in ToneDataset().clips if clip.split == "test"))
     alone, together = (predict_programmes(published, montage, 3, 1, processes, first=5) for processes in (1, 2))
     for one, two in zip(itertools.chain(*alone), itertools.chain(*together), strict=True):
         assert one.truth == two.truth
@@ -396,7 +396,7 @@ def test_command_looks_at_real_clips_when_told_to(
     for number, label in enumerate(("flute", "violin")):
         for take in range(2):
             path = f"validation/{label} {take}.flac"
-            write(toys / path, np.tile(tone(440 * (number + 1) + take), 2)[:WINDOW])
+            write_sound(toys / path, np.tile(tone(440 * (number + 1) + take), 2)[:WINDOW])
             rows.append([path, label, str(number)])
     with (toys / "validation.csv").open("w", newline="") as file:
         csv.writer(file).writerows(rows)

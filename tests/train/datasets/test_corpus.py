@@ -21,8 +21,8 @@ pytest.importorskip("soxr", reason="needs the train extra")
 
 from stream.errors import ConfigError, SourceError
 from stream.recognition.mel import SAMPLE_RATE, WINDOW, StreamingMel
-from tests.support.extracting import Deadly, files, recordings
-from tests.support.train_toys import write
+from tests.support.extraction_process import Deadly, files, recordings
+from tests.support.synthetic_pack import write_sound
 from train.datasets.audio_files import AudioFileDataset
 from train.datasets.clip_features import decibels
 from train.datasets.corpus import Extraction, extract
@@ -172,7 +172,7 @@ def test_changed_content_is_computed_again(tmp_path: Path) -> None:
     """A file that was written again gets its new features; the data digest tells."""
     dataset = recordings(tmp_path / "audio", 6)
     first = extract(dataset, tmp_path / "cache", processes=1)
-    write(tmp_path / "audio" / "5.wav", np.random.default_rng(0).uniform(-0.5, 0.5, SAMPLE_RATE // 4))
+    write_sound(tmp_path / "audio" / "5.wav", np.random.default_rng(0).uniform(-0.5, 0.5, SAMPLE_RATE // 4))
     second = extract(dataset, tmp_path / "cache", processes=1)
     assert second.computed == 1
     before, after = first.corpora["training"], second.corpora["training"]
@@ -203,7 +203,7 @@ def test_unusable_files_are_named_and_skipped(processes: int, tmp_path: Path, ca
     (tmp_path / "7.wav").write_bytes(b"")
     (tmp_path / "8.wav").write_bytes(b"")  # the same content, yet a file of its own
     (tmp_path / "11.wav").unlink()
-    write(tmp_path / "40.wav", np.random.default_rng(0).normal(0, 1e-4, SAMPLE_RATE))  # -80 dBFS
+    write_sound(tmp_path / "40.wav", np.random.default_rng(0).normal(0, 1e-4, SAMPLE_RATE))  # -80 dBFS
     for _ in range(2):  # a second run says the same
         caplog.clear()
         extraction = extract(dataset, tmp_path / "cache", processes=processes)

@@ -15,8 +15,8 @@ from stream.errors import ConfigError, ModelError, SourceError
 from stream.recognition import bundle as bundles
 from stream.recognition.classifier import Classifier
 from stream.recognition.mel import WINDOW, StreamingMel
-from tests.support.tones import HERTZ, Tones, aside
-from tests.support.trained import Trained, train
+from tests.support.tone_dataset import HERTZ, ToneDataset, clip_without_sound
+from tests.support.trained_model import TrainedModel, train_model
 from train.atomic_file import write_atomically
 from train.compose.pack import Recording
 from train.datasets.clips import Clip
@@ -42,17 +42,17 @@ INSTRUMENTS = tuple(HERTZ)
 
 
 @pytest.fixture(scope="module")
-def trained(tmp_path_factory: pytest.TempPathFactory) -> Trained:
+def trained(tmp_path_factory: pytest.TempPathFactory) -> TrainedModel:
     """A model of three instruments and unknown."""
-    return train(tmp_path_factory.mktemp("models"), (*INSTRUMENTS, "unknown"))
+    return train_model(tmp_path_factory.mktemp("models"), (*INSTRUMENTS, "unknown"))
 
 
-def held_out(dataset: Tones) -> list[Clip]:
+def held_out(dataset: ToneDataset) -> list[Clip]:
     """The clips of the test split."""
     return [clip for clip in dataset.clips if clip.split == "test"]
 
 
-def test_served_probabilities_are_the_classifiers(trained: Trained) -> None:
+def test_served_probabilities_are_the_classifiers(trained: TrainedModel) -> None:
     """The recognizer says of a clip what the service's classifier says of its window, and unknown is the rest."""
     clips = held_out(trained.dataset)[::5]
     heard = predict_clips(trained.bundle, trained.dataset, clips)
@@ -66,10 +66,10 @@ def test_served_probabilities_are_the_classifiers(trained: Trained) -> None:
         np.testing.assert_allclose(row[:-1], expected, atol=1e-12)
 
 
-def test_served_by_several_processes_is_the_same(trained: Trained) -> None:
+def test_served_by_several_processes_is_the_same(trained: TrainedModel) -> None:
     """However many processes hear the clips, probabilities and order are those of one, broken clips included."""
     dataset = replace(trained.dataset, each=30)
-    clips = [*dataset.clips, aside("unknown", "a.broken")]
+    clips = [*dataset.clips, clip_without_sound("unknown", "a.broken")]
     one, two = (predict_clips(trained.bundle, dataset, clips, processes, progress=False) for processes in (1, 2))
     assert one.clips == two.clips == dataset.clips
     np.testing.assert_array_equal(one.probabilities, two.probabilities)
@@ -77,10 +77,10 @@ def test_served_by_several_processes_is_the_same(trained: Trained) -> None:
     assert [skipped.clip for skipped in one.skipped] == clips[-1:]
 
 
-def test_silent_and_broken_clips_are_counted_and_left_out(trained: Trained) -> None:
+def test_silent_and_broken_clips_are_counted_and_left_out(trained: TrainedModel) -> None:
     """A clip that cannot be read is named with the reason, a silent one gets no probabilities, and neither a figure."""
     clips = held_out(trained.dataset)
-    odd = [aside("whistle", "silence.wav"), aside("whistle", "take.broken")]
+    odd = [clip_without_sound("whistle", "silence.wav"), clip_without_sound("whistle", "take.broken")]
     result, heard = clip_evaluation.evaluate_clips("test", trained.bundle, trained.dataset, [*odd, *clips])
     assert heard.silent.tolist() == [True] + [False] * len(clips)
     assert not heard.probabilities[0].any()
@@ -94,7 +94,7 @@ def test_silent_and_broken_clips_are_counted_and_left_out(trained: Trained) -> N
     assert result.figures() == {**alone.figures(), "silent": 1, "skipped": 1}
 
 
-def test_the_tones_are_told_apart(trained: Trained) -> None:
+def test_the_tones_are_told_apart(trained: TrainedModel) -> None:
     """A model of sounds that are easy to tell apart is right, and rejects noise, as the service hears it."""
     result, heard = clip_evaluation.evaluate_clips("test", trained.bundle, trained.dataset, held_out(trained.dataset))
     assert result.accuracy > 0.9
@@ -152,10 +152,10 @@ def test_no_clips_have_no_figures() -> None:
     assert "accuracy - (0 of 0" in clip_table(result)
 
 
-def test_int8_and_float_are_compared_clip_by_clip(trained: Trained) -> None:
+def test_int8_and_float_are_compared_clip_by_clip(trained: TrainedModel) -> None:
     """The served model agrees with the float one, and differs no more than quantisation explains."""
     clips = held_out(trained.dataset)
-    heard = predict_clips(trained.bundle, trained.dataset, [*clips, aside("whistle", "silence.wav")])
+    heard = predict_clips(trained.bundle, trained.dataset, [*clips, clip_without_sound("whistle", "silence.wav")])
     comparison = measure_agreement(heard, clips, trained.float_probabilities(clips), trained.bundle.labels)
     assert comparison.clips == len(clips)
     assert comparison.share > 0.95
@@ -166,7 +166,7 @@ def test_int8_and_float_are_compared_clip_by_clip(trained: Trained) -> None:
 
 def test_every_disagreement_is_told() -> None:
     """Each clip with another favourite is listed with both names and both probabilities, the surest first."""
-    clips = Tones(each=1).clips[:3]
+    clips = ToneDataset(each=1).clips[:3]
     ours = np.array([[0.7, 0.3], [0.4, 0.6], [0.2, 0.8]])
     theirs = np.array([[0.7, 0.3], [0.6, 0.4], [0.9, 0.1]])
     heard = ClipPredictions(("a", "b"), clips, ours, np.zeros(3, bool), ())
@@ -188,7 +188,7 @@ def test_every_disagreement_is_told() -> None:
 
 def test_mistakes_are_told_surest_first() -> None:
     """Wrong favourites are sorted by their probability; strange labels are right as unknown, silence is no mistake."""
-    clips = tuple(replace(clip, label=label) for clip, label in zip(Tones(each=1).clips, "abcc", strict=False))
+    clips = tuple(replace(clip, label=label) for clip, label in zip(ToneDataset(each=1).clips, "abcc", strict=False))
     rows = np.array([[0.1, 0.9, 0.0], [0.6, 0.4, 0.0], [0.1, 0.2, 0.7], [0.0, 0.0, 0.0]])
     heard = ClipPredictions(("a", "b", "unknown"), clips, rows, np.array([False, False, False, True]), ())
     wrong = clip_evaluation.find_mistakes(heard)
@@ -198,7 +198,7 @@ def test_mistakes_are_told_surest_first() -> None:
     ]
 
 
-def test_bundle_says_where_it_comes_from(trained: Trained) -> None:
+def test_bundle_says_where_it_comes_from(trained: TrainedModel) -> None:
     """The json has command, versions, data set, digest, sources with licences, and clips and recordings by split."""
     info = json.loads((trained.folder / "tiny.json").read_text(encoding="utf-8"))
     assert info == trained.bundle.info
@@ -219,7 +219,7 @@ def test_bundle_says_where_it_comes_from(trained: Trained) -> None:
     assert sorted(path.name for path in trained.folder.iterdir()) == ["tiny.json", "tiny.tflite"]
 
 
-def test_a_bundle_cut_short_is_refused(trained: Trained, tmp_path: Path) -> None:
+def test_a_bundle_cut_short_is_refused(trained: TrainedModel, tmp_path: Path) -> None:
     """A new model under the old json, as a kill between the two files leaves them, is not served."""
     for path in trained.folder.iterdir():
         (tmp_path / path.name).write_bytes(path.read_bytes())
@@ -228,7 +228,7 @@ def test_a_bundle_cut_short_is_refused(trained: Trained, tmp_path: Path) -> None
         bundles.load(tmp_path / "tiny.json")
 
 
-def test_bundles_that_make_no_sense_are_not_written(trained: Trained, tmp_path: Path) -> None:
+def test_bundles_that_make_no_sense_are_not_written(trained: TrainedModel, tmp_path: Path) -> None:
     """Labels without thresholds, unknown in the middle and a folder that is a file end with what was expected."""
     provenance = Provenance("tones", "", (), 0, "")
     for labels, thresholds in ((("a", "b"), 1), (("a", "unknown"), 2), (("a", "unknown", "b"), 2)):
@@ -240,7 +240,7 @@ def test_bundles_that_make_no_sense_are_not_written(trained: Trained, tmp_path: 
         write_bundle(tmp_path / "file", "x", b"", ("a",), Calibration(1, (0.5,)), provenance, {})
 
 
-def test_card_tells_what_is_true_of_its_data_set(trained: Trained) -> None:
+def test_card_tells_what_is_true_of_its_data_set(trained: TrainedModel) -> None:
     """The card of another data set has its labels, splits and sources, and nothing of the pack's story."""
     heard = predict_clips(trained.bundle, trained.dataset, held_out(trained.dataset))
     result = clip_evaluation.score_predictions("test", trained.bundle, heard)
@@ -257,7 +257,7 @@ def test_card_tells_what_is_true_of_its_data_set(trained: Trained) -> None:
     assert "accompaniment" not in text
 
 
-def test_card_of_composed_clips_tells_the_recordings(trained: Trained) -> None:
+def test_card_of_composed_clips_tells_the_recordings(trained: TrainedModel) -> None:
     """The card of the pack's model lists the recordings it was composed of, what is held out, and the looks."""
     row = Recording("training/a.ogg", "flute", "somebody", None, 1.0, "CC BY 4.0")
     provenance = Provenance(

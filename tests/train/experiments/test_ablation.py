@@ -15,7 +15,7 @@ pytest.importorskip("tensorflow", reason="needs the train extra")
 
 from stream.errors import ConfigError, SourceError
 from stream.recognition.interpreter import Interpreter
-from tests.support.train_toys import tone, toy_pack, write
+from tests.support.synthetic_pack import tone, write_pack, write_sound
 from train import __main__
 from train.compose.composer import INGREDIENTS
 from train.data_settings import DataSettings
@@ -76,11 +76,11 @@ class Place:
 def done(tmp_path_factory: pytest.TempPathFactory) -> Place:
     """An ablation of three ingredients, scored on five real clips, of which one is of no instrument asked for."""
     root = tmp_path_factory.mktemp("ablation")
-    toy_pack(root / "pack")
+    write_pack(root / "pack")
     table = ["path,instrument"]
     for label in (*INSTRUMENTS, *INSTRUMENTS, "violin"):
         path = f"validation/{len(table)}.flac"
-        write(root / "pack" / path, np.tile(0.5 * tone(200.0 * len(table)), 2))
+        write_sound(root / "pack" / path, np.tile(0.5 * tone(200.0 * len(table)), 2))
         table.append(f"{path},{label}")
     (root / "pack" / "validation.csv").write_text("\n".join(table))
     place = Place(root / "pack", root / "cache", root / "out")
@@ -230,7 +230,7 @@ def test_other_clips_are_refused(done: Place, tmp_path: Path) -> None:
         done.run(data=more)
     for label in INSTRUMENTS:
         for name in "abc":
-            write(tmp_path / "folder" / label / f"{name}.flac", np.tile(tone(200.0), 2))
+            write_sound(tmp_path / "folder" / label / f"{name}.flac", np.tile(tone(200.0), 2))
     with pytest.raises(ConfigError, match="folder is no pack"):
         done.run(data=DataSettings(tmp_path / "folder", clips=24))
 

@@ -17,7 +17,7 @@ import optuna
 
 from stream.errors import ConfigError
 from stream.recognition.interpreter import Interpreter
-from tests.support.train_toys import tone, toy_pack, write
+from tests.support.synthetic_pack import tone, write_pack, write_sound
 from train.data_settings import DataSettings
 from train.datasets.labels import TASKS
 from train.experiments import study_table
@@ -36,7 +36,7 @@ def tones(tmp_path_factory: pytest.TempPathFactory) -> Path:
     root = tmp_path_factory.mktemp("tones")
     for label, hertz in ((GUITAR, 150.0), (SINGER, 900.0)):
         for number in range(10):
-            write(root / label / f"{number}.flac", np.tile(0.5 * tone(hertz * 2 ** (number / 30)), 2))
+            write_sound(root / label / f"{number}.flac", np.tile(0.5 * tone(hertz * 2 ** (number / 30)), 2))
     return root
 
 
@@ -163,7 +163,7 @@ def test_other_clips_are_refused(tones: Path, cache: Path, done: Path) -> None:
 
 def test_study_composes_one_set_of_clips_for_all_tasks(tmp_path: Path) -> None:
     """Of a pack, the clips of the smaller task are those of the larger one that have its labels."""
-    toy_pack(tmp_path / "pack", three_way=True)
+    write_pack(tmp_path / "pack", three_way=True)
     each = {"training": 6, "validation": 3, "test": 3}
     found = run_study(
         DataSettings(tmp_path / "pack"),

@@ -14,7 +14,7 @@ import pytest
 pytest.importorskip("tensorflow", reason="needs the train extra")
 pytest.importorskip("pedalboard", reason="needs the train extra")
 
-from tests.support.train_tones import tones
+from tests.support.tone_folder import write_tones
 
 pytestmark = pytest.mark.timeout(300)
 
@@ -48,7 +48,7 @@ async def fit(out: Path, data: Path, cache: Path, variant: str, *flags: str, tf_
 @pytest.mark.parametrize(("variant", "near"), [("0a", 1e-3), ("1", 0.15)])
 async def test_two_workers_learn_what_one_does(variant: str, near: float, tmp_path: Path) -> None:
     """Two workers that share every batch learn like one that has it all, agree, and the chief alone writes."""
-    data, cache = tones(tmp_path / "data"), tmp_path / "cache"
+    data, cache = write_tones(tmp_path / "data"), tmp_path / "cache"
     cluster = {"worker": [f"127.0.0.1:{port}" for port in free_ports(2)]}
     configs = [json.dumps({"cluster": cluster, "task": {"type": "worker", "index": index}}) for index in range(2)]
     async with asyncio.timeout(240):

@@ -23,8 +23,8 @@ from stream.errors import ConfigError, SourceError
 from stream.recognition.bundle import load
 from stream.recognition.classifier import Classifier
 from stream.recognition.mel import WINDOW, StreamingMel
-from tests.support.train_tones import CLASSES, tones
-from tests.support.train_toys import toy_pack
+from tests.support.synthetic_pack import write_pack
+from tests.support.tone_folder import CLASSES, write_tones
 from train.__main__ import main
 from train.datasets.corpus import Extraction, extract
 from train.datasets.folder import read_folder
@@ -53,7 +53,7 @@ QUICK = Schedule(epochs=3, batch=8, augmented=False)
 @pytest.fixture(scope="module")
 def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder of tones per class."""
-    return tones(tmp_path_factory.mktemp("tones") / "data")
+    return write_tones(tmp_path_factory.mktemp("tones") / "data")
 
 
 @pytest.fixture(scope="module")
@@ -312,7 +312,7 @@ def test_evaluate_prints_what_was_measured(made: Path, data: Path, cache: Path, 
 def test_pack_gets_a_bundle_with_unknown(tmp_path: Path, capsys) -> None:
     """From a pack, clips of all eight instruments and of what is none of them are composed and told apart."""
     data, cache, out = tmp_path / "data", tmp_path / "cache", tmp_path / "models"
-    toy_pack(data)
+    write_pack(data)
     flags = f"--data {data} --cache {cache} --out {out} --name toy --processes 1 --validation-clips 40 --no-programmes"
     assert main(["fit", *flags.split(), "--clips", "192", "--epochs", "8"]) == 0
     card = capsys.readouterr().out

@@ -19,7 +19,7 @@ pytest.importorskip("matplotlib", reason="needs the train extra")
 
 from stream.errors import SourceError
 from stream.recognition.mel import SAMPLE_RATE, WINDOW
-from tests.support.tones import Tones, aside
+from tests.support.tone_dataset import ToneDataset, clip_without_sound
 from train.datasets.corpus import Corpus, extract
 from train.evaluation.agreement import measure_agreement
 from train.evaluation.clip_evaluation import find_mistakes
@@ -74,7 +74,7 @@ CONTRASTS = """() => {
 class Run:
     """What a report is written of."""
 
-    dataset: Tones
+    dataset: ToneDataset
     corpus: Corpus
     arguments: dict[str, object]
 
@@ -82,7 +82,7 @@ class Run:
 @pytest.fixture(scope="module")
 def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
     """A run on tones whose model is made up: right more often than not."""
-    dataset = Tones()
+    dataset = ToneDataset()
     corpus = extract(dataset, tmp_path_factory.mktemp("cache"), processes=1, splits=("test",)).corpora["test"]
     rng = np.random.default_rng(1)
     logits = np.eye(4)[corpus.targets] * 3 + rng.normal(0, 2.2, (len(corpus), 4))
@@ -256,7 +256,7 @@ def test_examples_are_of_different_recordings(run: Run) -> None:
 
 def test_mistake_whose_file_is_gone_is_shown_without_sound(run: Run, tmp_path: Path) -> None:
     """Features outlive the file they were computed of; the report says so and goes on."""
-    gone = aside("whistle", "gone.broken")
+    gone = clip_without_sound("whistle", "gone.broken")
     entry = run.arguments["mistakes"][0]
     lost = run_report.Heard(type(entry.mistake)(gone, "bass <b>", 0.9), entry.features, None)
     run_report.write_run_report(tmp_path / "r.html", **{**run.arguments, "mistakes": [lost]})

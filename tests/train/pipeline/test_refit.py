@@ -12,7 +12,7 @@ pytest.importorskip("tensorflow", reason="needs the train extra")
 pytest.importorskip("pedalboard", reason="needs the train extra")
 
 from stream.recognition.bundle import load
-from tests.support.train_toys import toy_pack
+from tests.support.synthetic_pack import write_pack
 from train.__main__ import main
 from train.compose.pack import HELD_OUT_SOURCES
 from train.fitting import checkpoint
@@ -35,7 +35,7 @@ pytestmark = [
 def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """What `fit --refit` leaves behind."""
     folder = tmp_path_factory.mktemp("made")
-    toy_pack(folder / "data")
+    write_pack(folder / "data")
     command = (
         f"fit --data {folder / 'data'} --cache {folder / 'cache'} --out {folder} --name toy --clips 96 "
         "--validation-clips 40 --epochs 2 --processes 1 --no-programmes --refit 1 --refit-clips 120"

@@ -16,7 +16,7 @@ from train.datasets.labels import INSTRUMENTS
 SECONDS = 1.5
 
 
-def toy_pack(data: Path, *, three_way: bool = False) -> None:
+def write_pack(data: Path, *, three_way: bool = False) -> None:
     """Write a data folder in which every instrument is a chord in a band of its own, and the others are clicks.
 
     Every instrument has a training source, `toy`, and its held-out source, each of three notes; if `three_way`, also
@@ -34,13 +34,13 @@ def toy_pack(data: Path, *, three_way: bool = False) -> None:
             for note in range(3):
                 low = 110 * 2 ** (number * 0.75) * 2 ** (note / 12)
                 path = f"training/{instrument}/{source}/{note}.flac"
-                write(data / path, sum(tone(low * ratio) for ratio in (1, 1.19, 1.41)) / 4)
+                write_sound(data / path, sum(tone(low * ratio) for ratio in (1, 1.19, 1.41)) / 4)
                 rows.append([path, instrument, source, "", 50 + note, SECONDS, "CC0"])
     for source in ("toy", *(sources["drums"] for sources in kept)):
         path = f"training/drums/{source}/click.flac"
         click = np.zeros(int(0.2 * SAMPLE_RATE))
         click[:400] = rng.uniform(-0.7, 0.7, 400)
-        write(data / path, click)
+        write_sound(data / path, click)
         rows.append([path, "drums", source, "", "", 0.2, "CC0"])
     with (data / "training.csv").open("w", newline="") as file:
         writer = csv.writer(file)
@@ -53,7 +53,7 @@ def tone(hertz: float) -> npt.NDArray[np.float64]:
     return np.sin(2 * np.pi * hertz * np.arange(int(SECONDS * SAMPLE_RATE)) / SAMPLE_RATE)
 
 
-def write(path: Path, sound: npt.NDArray[np.float64]) -> None:
+def write_sound(path: Path, sound: npt.NDArray[np.float64]) -> None:
     """Write a sound and the folders above it."""
     path.parent.mkdir(parents=True, exist_ok=True)
     soundfile.write(path, sound, SAMPLE_RATE)

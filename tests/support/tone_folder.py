@@ -13,7 +13,7 @@ CLASSES = {"low": 150.0, "middle": 600.0, "high": 2400.0}
 """Fundamentals in Hz, spread by a third in either direction."""
 
 
-def tones(root: Path, recordings: int = 8, seconds: float = 6.0) -> Path:
+def write_tones(root: Path, recordings: int = 8, seconds: float = 6.0) -> Path:
     """Write recordings of every class: a few harmonics at a pitch of their own, some tremolo, some noise."""
     rng = np.random.default_rng(0)
     time = np.arange(int(seconds * SAMPLE_RATE)) / SAMPLE_RATE

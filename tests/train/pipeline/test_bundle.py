@@ -15,7 +15,7 @@ pytest.importorskip("pedalboard", reason="needs the train extra")
 pytest.importorskip("mir_eval", reason="needs the train extra")
 
 from stream.recognition import bundle as bundles
-from tests.support.train_toys import tone, toy_pack, write
+from tests.support.synthetic_pack import tone, write_pack, write_sound
 from train.__main__ import main
 from train.compose import rendered_notes, sound_fonts
 from train.datasets.clips import Clip
@@ -45,13 +45,13 @@ TINY = "--clips 96 --validation-clips 40 --epochs 2 --processes 1"
 def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A pack of chords and clicks, with two real clips of every instrument to judge by."""
     folder = tmp_path_factory.mktemp("data")
-    toy_pack(folder)
+    write_pack(folder)
     rows = [["path", "instrument", "track_id"]]
     for number, instrument in enumerate(INSTRUMENTS):
         for take in range(2):
             path = f"validation/{number} {take}.flac"
             low = 110 * 2 ** (number * 0.75) * 2 ** (take / 12)
-            write(folder / path, np.tile(sum(tone(low * ratio) for ratio in (1, 1.19, 1.41)) / 4, 2))
+            write_sound(folder / path, np.tile(sum(tone(low * ratio) for ratio in (1, 1.19, 1.41)) / 4, 2))
             rows.append([path, instrument, f"{number} {take}"])
     with (folder / "validation.csv").open("w", newline="") as file:
         csv.writer(file).writerows(rows)
@@ -232,7 +232,7 @@ def test_another_packs_renderings_are_not_taken(data: Path, tmp_path: Path, caps
     """A cache with the rendered notes of one pack is refused for another, in one line."""
     monkeypatch.setattr(sound_fonts, "FONTS", ())
     other = tmp_path / "other"
-    toy_pack(other)
+    write_pack(other)
     rendered_notes.render_pack(other, tmp_path / "pack", ())
     assert main(["fit", "--data", str(data), "--render", "--out", str(tmp_path), "--cache", str(tmp_path)]) == 1
     assert f"pack was rendered for {other}: name another --cache, or delete it" in capsys.readouterr().err

@@ -16,7 +16,7 @@ HERTZ = {"bass <b>": 110.0, "horn & hum": 700.0, "whistle": 3200.0}
 
 
 @dataclass(frozen=True)
-class Tones:
+class ToneDataset:
     """Every label is tones about one frequency, and `unknown` is noise; recordings differ by pitch."""
 
     name: str = "tones"
@@ -50,6 +50,6 @@ class Tones:
         return (0.3 * tone + 0.05 * noise).astype(np.float32)
 
 
-def aside(label: str, name: str, number: int = 0) -> Clip:
+def clip_without_sound(label: str, name: str, number: int = 0) -> Clip:
     """Return a clip with a path: broken, or silent."""
     return Clip(label, name, "test", "synth", "CC0", Path(name), number)

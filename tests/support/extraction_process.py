@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from stream.recognition.mel import SAMPLE_RATE, WINDOW
-from tests.support.train_toys import write
+from tests.support.synthetic_pack import write_sound
 from train.datasets.audio_files import AudioFileDataset
 from train.datasets.clips import Array, Clip, Split
 from train.datasets.corpus import extract
@@ -25,7 +25,7 @@ def recordings(folder: Path, count: int) -> AudioFileDataset:
     for number in range(count):
         path = folder / f"{number}.wav"
         sound = 0.5 * np.sin(2 * np.pi * (200 + number) * np.arange(SAMPLE_RATE // 4) / SAMPLE_RATE)
-        write(path, sound)
+        write_sound(path, sound)
         clips.append(clip(path, number))
     return files(clips)
 

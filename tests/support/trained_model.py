@@ -10,7 +10,7 @@ import keras
 import numpy as np
 
 from stream.recognition.bundle import Bundle
-from tests.support.tones import Tones
+from tests.support.tone_dataset import ToneDataset
 from train.datasets.clip_features import decibels, window_features
 from train.evaluation.clip_metrics import calibrate, softmax
 from train.export.bundle_files import write_bundle
@@ -19,10 +19,10 @@ from train.export.provenance import Provenance
 
 
 @dataclass(frozen=True)
-class Trained:
+class TrainedModel:
     """What came of fitting."""
 
-    dataset: Tones
+    dataset: ToneDataset
     model: keras.Model
     bundle: Bundle
     folder: Path
@@ -38,9 +38,9 @@ def features(dataset, clips) -> np.ndarray:
     return np.stack([window_features(dataset.audio(clip)) for clip in clips])
 
 
-def train(folder: Path, labels: tuple[str, ...]) -> Trained:
+def train_model(folder: Path, labels: tuple[str, ...]) -> TrainedModel:
     """Fit a network to tones, quantise it and write its bundle."""
-    dataset = Tones(labels=labels, each=8)
+    dataset = ToneDataset(labels=labels, each=8)
     keras.utils.set_random_seed(0)
     seen = x = keras.Input((129, 129, 1))
     x = keras.layers.Rescaling(1 / 80, offset=1.0)(x)
@@ -60,4 +60,4 @@ def train(folder: Path, labels: tuple[str, ...]) -> Trained:
         dataset.name, dataset.digest, dataset.clips, 0, "soloist train fit", MappingProxyType({"epochs": 12})
     )
     bundle = write_bundle(folder, "tiny", content, labels, rule, provenance, {"held_out": {"accuracy": 1.0}})
-    return Trained(dataset, model, bundle, folder)
+    return TrainedModel(dataset, model, bundle, folder)
