@@ -135,7 +135,7 @@ def test_only_what_is_new_is_rendered_and_what_is_unwanted_goes(data, tmp_path):
 @needs_fluidsynth
 def test_inaudible_notes_are_skipped_and_counted(data, tmp_path, monkeypatch):
     """A note without sound gets no file and no row."""
-    monkeypatch.setattr(fluidsynth, "render", lambda tracks, seconds, font: np.zeros(round(seconds * 44_100)))
+    monkeypatch.setattr(fluidsynth, "render_tracks", lambda tracks, seconds, font: np.zeros(round(seconds * 44_100)))
     said = rendered_notes.render_pack(data, tmp_path / "pack", (FLUID,), PARTS)
     assert [str(line) for line in said] == ["fluidr3_more: 0 notes rendered, 7 silent ones skipped"]
     assert [row.source for row in read_pack(tmp_path / "pack")] == ["own"]

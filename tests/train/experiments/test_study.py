@@ -26,6 +26,9 @@ from train.experiments.study import ROWS, run_study
 from train.experiments.study_results import Spread
 from train.fitting.schedule import Schedule
 
+# Training processes on all cores: several such tests at a time would only wait for each other.
+pytestmark = pytest.mark.xdist_group("training processes")
+
 QUICK = Schedule(epochs=2, batch=8, rate=2e-3, smoothing=0.0, patience=2, augmented=False)
 GUITAR, SINGER = TASKS["2"]
 

@@ -16,7 +16,9 @@ pytest.importorskip("pedalboard", reason="needs the train extra")
 
 from tests.support.tone_folder import write_tones
 
-pytestmark = pytest.mark.timeout(300)
+# Training processes on all cores: several such tests at a time would only wait for each other. And ports that were free
+# a moment ago.
+pytestmark = [pytest.mark.timeout(300), pytest.mark.xdist_group("training processes")]
 
 
 def free_ports(count: int) -> list[int]:

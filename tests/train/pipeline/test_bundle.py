@@ -16,6 +16,7 @@ pytest.importorskip("mir_eval", reason="needs the train extra")
 
 from stream.recognition import bundle as bundles
 from tests.support.synthetic_pack import tone, write_pack, write_sound
+from tests.support.tensorflow_warnings import ignore_tensorflow_warnings
 from train.__main__ import main
 from train.compose import rendered_notes, sound_fonts
 from train.datasets.clips import Clip
@@ -27,16 +28,8 @@ from train.evaluation.real_clips import open_real_clips, original_pack
 from train.evaluation.rejection import Rejection, acceptance_threshold, count_rejections
 from train.fitting.training_run import TrainingRun
 
-# TensorFlow's converter warns about itself, and about statistics that full-integer models take from their clips.
-pytestmark = [
-    pytest.mark.filterwarnings(
-        "ignore:Statistics for quantized inputs were expected:UserWarning",
-        "ignore::DeprecationWarning:tensorflow.*",
-        "ignore::DeprecationWarning:keras.*",
-        "ignore::ImportWarning",
-    ),
-    pytest.mark.timeout(300),
-]
+# One process for all: its bundle is made once.
+pytestmark = [ignore_tensorflow_warnings, pytest.mark.timeout(300), pytest.mark.xdist_group("pack bundle")]
 
 TINY = "--clips 96 --validation-clips 40 --epochs 2 --processes 1"
 

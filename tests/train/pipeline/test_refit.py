@@ -12,45 +12,36 @@ pytest.importorskip("tensorflow", reason="needs the train extra")
 pytest.importorskip("pedalboard", reason="needs the train extra")
 
 from stream.recognition.bundle import load
-from tests.support.synthetic_pack import write_pack
+from tests.support.tensorflow_warnings import ignore_tensorflow_warnings
 from train.__main__ import main
 from train.compose.pack import HELD_OUT_SOURCES
 from train.fitting import checkpoint
 from train.fitting.fit import CHECKPOINT
 from train.fitting.training_run import TrainingRun
 
-# TensorFlow's converter warns about itself, and about statistics that full-integer models take from their clips.
-pytestmark = [
-    pytest.mark.filterwarnings(
-        "ignore:Statistics for quantized inputs were expected:UserWarning",
-        "ignore::DeprecationWarning:tensorflow.*",
-        "ignore::DeprecationWarning:keras.*",
-        "ignore::ImportWarning",
-    ),
-    pytest.mark.timeout(300),
-]
+# One process for all: its bundle is made once.
+pytestmark = [ignore_tensorflow_warnings, pytest.mark.timeout(300), pytest.mark.xdist_group("refitted bundle")]
 
 
 @pytest.fixture(scope="module")
-def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def made(synthetic_pack: Path, pack_cache: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """What `fit --refit` leaves behind."""
     folder = tmp_path_factory.mktemp("made")
-    write_pack(folder / "data")
     command = (
-        f"fit --data {folder / 'data'} --cache {folder / 'cache'} --out {folder} --name toy --clips 96 "
+        f"fit --data {synthetic_pack} --cache {pack_cache} --out {folder} --name toy --clips 96 "
         "--validation-clips 40 --epochs 2 --processes 1 --no-programmes --refit 1 --refit-clips 120"
     )
     assert main(command.split()) == 0
     return folder
 
 
-def test_shipped_network_learned_from_all_sources(made: Path) -> None:
+def test_shipped_network_learned_from_all_sources(made: Path, pack_cache: Path) -> None:
     """It went on from its twin's weights, with clips of held-out sources, for as long as it was told."""
     twin, shipped = TrainingRun.load(made / "toy"), TrainingRun.load(made / "toy" / "all-sources")
     assert not twin.data.all_sources
     assert (shipped.data.all_sources, shipped.data.clips, shipped.schedule.epochs) == (True, 120, 1)
     assert shipped.schedule.rate == twin.schedule.rate / 2
-    sources = {clip.recording for clip in shipped.data.open(made / "cache").clips if clip.split == "training"}
+    sources = {clip.recording for clip in shipped.data.open(pack_cache).clips if clip.split == "training"}
     assert {f"{instrument}/{source}" for instrument, source in HELD_OUT_SOURCES} & sources
     first, last = (checkpoint.load_checkpoint(made / folder / CHECKPOINT) for folder in ("toy", "toy/all-sources"))
     assert first is not None

@@ -11,40 +11,24 @@ import pytest
 
 pytest.importorskip("tensorflow", reason="needs the train extra")
 
-from stream.errors import ConfigError, ModelError, SourceError
+from stream.errors import ConfigError
 from stream.recognition import bundle as bundles
 from stream.recognition.classifier import Classifier
 from stream.recognition.mel import WINDOW, StreamingMel
+from tests.support.tensorflow_warnings import ignore_tensorflow_warnings
 from tests.support.tone_dataset import HERTZ, ToneDataset, clip_without_sound
-from tests.support.trained_model import TrainedModel, train_model
-from train.atomic_file import write_atomically
-from train.compose.pack import Recording
+from tests.support.trained_model import TrainedModel
 from train.datasets.clips import Clip
 from train.evaluation import clip_evaluation, demo_evaluation, real_clips
 from train.evaluation.agreement import measure_agreement
 from train.evaluation.clip_metrics import Calibration
 from train.evaluation.clip_predictions import ClipPredictions, predict_clips
 from train.evaluation.clip_result import clip_table, score_clips
-from train.evaluation.real_clips import describe_looks
-from train.export.bundle_files import write_bundle
-from train.export.provenance import Provenance
-from train.report.model_card import CardText, model_card
-from train.report.run_description import COMPOSED
 
-# TensorFlow's converter warns about itself, and about statistics that full-integer models take from their clips.
-pytestmark = pytest.mark.filterwarnings(
-    "ignore:Statistics for quantized inputs were expected:UserWarning",
-    "ignore::DeprecationWarning:tensorflow.*",
-    "ignore::DeprecationWarning:keras.*",
-)
+# One process for all: the model of the tones is trained once.
+pytestmark = [ignore_tensorflow_warnings, pytest.mark.xdist_group("trained model")]
 
 INSTRUMENTS = tuple(HERTZ)
-
-
-@pytest.fixture(scope="module")
-def trained(tmp_path_factory: pytest.TempPathFactory) -> TrainedModel:
-    """A model of three instruments and unknown."""
-    return train_model(tmp_path_factory.mktemp("models"), (*INSTRUMENTS, "unknown"))
 
 
 def held_out(dataset: ToneDataset) -> list[Clip]:
@@ -196,86 +180,6 @@ def test_mistakes_are_told_surest_first() -> None:
         ("a", "b", 0.9),
         ("b", "a", 0.6),
     ]
-
-
-def test_bundle_says_where_it_comes_from(trained: TrainedModel) -> None:
-    """The json has command, versions, data set, digest, sources with licences, and clips and recordings by split."""
-    info = json.loads((trained.folder / "tiny.json").read_text(encoding="utf-8"))
-    assert info == trained.bundle.info
-    assert info["labels"] == [*INSTRUMENTS, "unknown"]
-    assert info["channels"] == ["mel"]
-    assert info["command"] == "soloist train fit"
-    assert info["versions"].keys() == {"python", "tensorflow", "keras", "numpy", "soloist"}
-    training = info["training"]
-    assert training["data_set"] == "tones"
-    assert training["data_digest"] == "d1ce"
-    assert training["clips"] == 32
-    assert training["settings"] == {"epochs": 12}
-    assert training["splits"]["test"]["whistle"] == {"clips": 8, "recordings": 4}
-    assert training["data"] == [
-        {"source": "synth|training", "licence": "CC0", "clips": 32, "instruments": sorted([*INSTRUMENTS, "unknown"])}
-    ]
-    assert "held_out_sources" not in training
-    assert sorted(path.name for path in trained.folder.iterdir()) == ["tiny.json", "tiny.tflite"]
-
-
-def test_a_bundle_cut_short_is_refused(trained: TrainedModel, tmp_path: Path) -> None:
-    """A new model under the old json, as a kill between the two files leaves them, is not served."""
-    for path in trained.folder.iterdir():
-        (tmp_path / path.name).write_bytes(path.read_bytes())
-    write_atomically(tmp_path / "tiny.tflite", b"new")
-    with pytest.raises(ModelError, match="SHA-256"):
-        bundles.load(tmp_path / "tiny.json")
-
-
-def test_bundles_that_make_no_sense_are_not_written(trained: TrainedModel, tmp_path: Path) -> None:
-    """Labels without thresholds, unknown in the middle and a folder that is a file end with what was expected."""
-    provenance = Provenance("tones", "", (), 0, "")
-    for labels, thresholds in ((("a", "b"), 1), (("a", "unknown"), 2), (("a", "unknown", "b"), 2)):
-        with pytest.raises(ConfigError, match="expected a threshold for each"):
-            write_bundle(tmp_path, "x", b"", labels, Calibration(1, (0.5,) * thresholds), provenance, {})
-    assert not any(tmp_path.iterdir())
-    (tmp_path / "file").write_text("")
-    with pytest.raises(SourceError, match="cannot write"):
-        write_bundle(tmp_path / "file", "x", b"", ("a",), Calibration(1, (0.5,)), provenance, {})
-
-
-def test_card_tells_what_is_true_of_its_data_set(trained: TrainedModel) -> None:
-    """The card of another data set has its labels, splits and sources, and nothing of the pack's story."""
-    heard = predict_clips(trained.bundle, trained.dataset, held_out(trained.dataset))
-    result = clip_evaluation.score_predictions("test", trained.bundle, heard)
-    provenance = Provenance("tones", "d1ce", trained.dataset.clips, 0, "soloist train fit --data tones")
-    text = model_card(
-        trained.bundle, provenance, [result], network="one convolution", parameters=1, text=CardText("Synthesized.")
-    )
-    assert "which of 3 solo instruments (bass <b>, horn & hum, whistle) is in front, or that none of them is," in text
-    assert "`soloist train fit --data tones`" in text
-    assert "| test | whistle | 8 | 4 |" in text
-    assert "| synth\\|training | CC0 | 32 |" in text
-    assert clip_table(result) in text
-    assert "Medley" not in text
-    assert "accompaniment" not in text
-
-
-def test_card_of_composed_clips_tells_the_recordings(trained: TrainedModel) -> None:
-    """The card of the pack's model lists the recordings it was composed of, what is held out, and the looks."""
-    row = Recording("training/a.ogg", "flute", "somebody", None, 1.0, "CC BY 4.0")
-    provenance = Provenance(
-        "pack", "d1ce", trained.dataset.clips, 0, "", ingredients=(row, row), held_out={("flute", "another")}
-    )
-    text = model_card(
-        trained.bundle,
-        provenance,
-        [],
-        network="",
-        parameters=1,
-        text=CardText(COMPOSED),
-        remarks=[describe_looks(1), describe_looks(9)],
-    )
-    assert "| somebody | CC BY 4.0 | 2 | flute |" in text
-    assert "Held out (instrument: source): flute: another." in text
-    assert "looked at once while" in text
-    assert "looked at 9 times" in text
 
 
 def test_demo_is_named_by_windows() -> None:

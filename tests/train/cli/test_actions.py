@@ -1,0 +1,71 @@
+"""The command line of the laboratory: its actions, their help, and what it takes to print it."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+
+pytest.importorskip("numpy", reason="needs the train extra")
+
+from train.__main__ import main
+from train.cli.actions import ACTIONS, build_parser
+
+
+def test_every_action_is_listed_once_and_described(capsys: pytest.CaptureFixture[str]) -> None:
+    """Help names every action in the order of `ACTIONS`, and each by the name of its file."""
+    names = [action.__name__.rpartition(".")[2] for action in ACTIONS]
+    with pytest.raises(SystemExit) as ended:
+        main(["--help"])
+    assert ended.value.code == 0
+    listed = [line.split()[0] for line in capsys.readouterr().out.splitlines() if line.startswith("    ")]
+    assert [name for name in listed if name in names] == names
+    assert len(set(names)) == len(names) == 12
+
+
+@pytest.mark.parametrize("action", ACTIONS, ids=lambda action: action.__name__.rpartition(".")[2])
+def test_every_action_explains_itself(action, capsys: pytest.CaptureFixture[str]) -> None:
+    """An action's help has its name and a line for every argument, and what was given leads to its function."""
+    name = action.__name__.rpartition(".")[2]
+    with pytest.raises(SystemExit) as ended:
+        main([name, "--help"])
+    assert ended.value.code == 0
+    out = capsys.readouterr().out
+    assert out.startswith(f"usage: soloist train {name} [-h]")
+    assert "show this help message and exit" in out
+
+
+def test_arguments_lead_to_the_function_of_their_action() -> None:
+    """What the parser returns names the function that is called with it."""
+    arguments = build_parser().parse_args(["check", "folder"])
+    assert arguments.run_action is ACTIONS[-1].run
+
+
+def test_help_imports_nothing_that_takes_time() -> None:
+    """Who asks for help waits neither for TensorFlow nor for what reads, composes or draws."""
+    code = (
+        "import sys\n"
+        "from train.__main__ import main\n"
+        "try:\n"
+        "    main(['fit', '--help'])\n"
+        "except SystemExit as end:\n"
+        "    assert end.code == 0\n"
+        "heavy = {'tensorflow', 'keras', 'librosa', 'scipy', 'sklearn', 'mirdata', 'optuna', 'pedalboard'}\n"
+        "print(sorted(heavy & set(sys.modules)))"
+    )
+    out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+    assert out.splitlines()[-1] == "[]"
+
+
+def test_what_is_missing_is_told_in_a_line() -> None:
+    """Without a package of the extra an action ends with one line that says how to install it."""
+    code = (
+        "import sys\n"
+        "sys.modules['mirdata'] = None\n"
+        "from train.__main__ import main\n"
+        "sys.exit(main(['check', 'nowhere']))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.returncode == 1
+    assert done.stderr == "soloist train: mirdata is missing: pip install --upgrade 'soloist[train]'\n"
