@@ -73,7 +73,7 @@ def start(dataset: AudioFileDataset, cache: Path) -> subprocess.Popen[bytes]:
     path = dataset.clips[0].path
     assert path
     environment = os.environ | {"PYTHONPATH": str(TESTS.parent)}
-    command = [sys.executable, str(TESTS / "support" / "extracting.py"), str(path.parent), str(cache)]
+    command = [sys.executable, str(TESTS / "support" / "extraction_process.py"), str(path.parent), str(cache)]
     return subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
 
 
