@@ -10,6 +10,7 @@ import pytest
 if TYPE_CHECKING:
     from stream.recognition.bundle import Bundle
     from tests.support.trained_model import TrainedModel
+    from train.compose.composed_programmes import ComposedProgrammes
     from train.datasets.corpus import Extraction
 
 
@@ -77,3 +78,11 @@ def published() -> Bundle:
     from stream.recognition.bundle import load
 
     return load("published")
+
+
+@pytest.fixture(scope="session")
+def programmes_of_pack(synthetic_pack: Path, pack_cache: Path) -> ComposedProgrammes:
+    """Programmes composed of the synthetic pack's held-out sources."""
+    from train.compose.composed_programmes import ComposedProgrammes
+
+    return ComposedProgrammes(synthetic_pack, pack_cache)

@@ -27,15 +27,9 @@ from train.datasets.labels import INSTRUMENTS
 
 
 @pytest.fixture(scope="module")
-def stage(synthetic_pack: Path, pack_cache: Path) -> ComposedProgrammes:
-    """Programmes of the toys."""
-    return ComposedProgrammes(synthetic_pack, pack_cache)
-
-
-@pytest.fixture(scope="module")
-def programmes(stage: ComposedProgrammes) -> list[Programme]:
+def programmes(programmes_of_pack: ComposedProgrammes) -> list[Programme]:
     """Some of them."""
-    return [stage.programme(number) for number in range(6)]
+    return [programmes_of_pack.programme(number) for number in range(6)]
 
 
 def covers(programme: Programme) -> None:
@@ -50,13 +44,13 @@ def covers(programme: Programme) -> None:
 
 
 def test_programme_depends_on_seed_and_number_alone(
-    stage: ComposedProgrammes, synthetic_pack: Path, pack_cache: Path
+    programmes_of_pack: ComposedProgrammes, synthetic_pack: Path, pack_cache: Path
 ) -> None:
     """Another stage of the same settings makes the same programmes, in any order and in another process."""
-    other = pickle.loads(pickle.dumps(stage))
+    other = pickle.loads(pickle.dumps(programmes_of_pack))
     backwards = {number: other.programme(number) for number in (4, 2)}
     for number in (2, 4):
-        again = stage.programme(number)
+        again = programmes_of_pack.programme(number)
         np.testing.assert_array_equal(again.audio, backwards[number].audio)
         assert again.truth == backwards[number].truth
     assert backwards[2].truth != backwards[4].truth
@@ -86,7 +80,9 @@ def test_nobody_plays_twice_running(programmes: list[Programme]) -> None:
         assert all(before != after for before, after in itertools.pairwise(players))
 
 
-def test_programmes_are_played_by_held_out_sources(stage: ComposedProgrammes, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_programmes_are_played_by_held_out_sources(
+    programmes_of_pack: ComposedProgrammes, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Soloists, the band behind them and what is unknown are all of sources that are never trained on."""
     heard: set[tuple[str, str]] = set()
     audio = DecodedRecordings.audio
@@ -97,16 +93,16 @@ def test_programmes_are_played_by_held_out_sources(stage: ComposedProgrammes, mo
 
     monkeypatch.setattr(DecodedRecordings, "audio", tell)
     for number in range(3):
-        stage.programme(number)
-    stage.solo(0)
+        programmes_of_pack.programme(number)
+    programmes_of_pack.solo(0)
     assert ("drums", dict(sorted(HELD_OUT_SOURCES))["drums"]) in heard
     assert heard <= HELD_OUT_SOURCES
 
 
-def test_solo_is_one_player_for_a_minute(stage: ComposedProgrammes) -> None:
+def test_solo_is_one_player_for_a_minute(programmes_of_pack: ComposedProgrammes) -> None:
     """Solos are of the instruments in turn, and a minute longer than the first window."""
     for number, label in ((0, INSTRUMENTS[0]), (9, INSTRUMENTS[1])):
-        solo = stage.solo(number)
+        solo = programmes_of_pack.solo(number)
         assert solo.truth == (Interval(0, STEADY, label),)
         assert len(solo.audio) == round(STEADY * SAMPLE_RATE)
 

@@ -33,9 +33,11 @@ from train.evaluation.smoothing_tradeoff import SmoothingResult, compare_smoothi
 from train.evaluation.smoothing_tradeoff import smoothing_table as choices_table
 
 
-def test_hearing_is_what_the_recognizer_tells(stage: ComposedProgrammes, published: bundles.Bundle) -> None:
+def test_hearing_is_what_the_recognizer_tells(
+    programmes_of_pack: ComposedProgrammes, published: bundles.Bundle
+) -> None:
     """From the first full window on every hop has a name, and smoothing the raw once more gives the same ones."""
-    programme = stage.programme(1)
+    programme = programmes_of_pack.programme(1)
     heard = predict_programme(published, programme)
     assert heard.times[0] == pytest.approx(WINDOW / SAMPLE_RATE)
     assert len(heard.times) == len(heard.names) == len(heard.raw) == len(heard.silent) == len(heard.confidences)

@@ -27,6 +27,7 @@ from train.evaluation.clip_metrics import Calibration, softmax
 from train.evaluation.clip_predictions import ClipPredictions
 from train.evaluation.clip_result import score_clips
 from train.report import figures, run_report
+from train.report.sections import MistakeExample
 
 CHROMIUM = Path("/usr/bin/chromium")
 FLAGS = ["--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking",
@@ -258,7 +259,7 @@ def test_mistake_whose_file_is_gone_is_shown_without_sound(run: Run, tmp_path: P
     """Features outlive the file they were computed of; the report says so and goes on."""
     gone = clip_without_sound("whistle", "gone.broken")
     entry = run.arguments["mistakes"][0]
-    lost = run_report.Heard(type(entry.mistake)(gone, "bass <b>", 0.9), entry.features, None)
+    lost = MistakeExample(type(entry.mistake)(gone, "bass <b>", 0.9), entry.features, None)
     run_report.write_run_report(tmp_path / "r.html", **{**run.arguments, "mistakes": [lost]})
     assert "The audio cannot be read any more." in (tmp_path / "r.html").read_text(encoding="utf-8")
 
