@@ -31,7 +31,7 @@ def add_parser(actions: Actions[argparse.ArgumentParser]) -> argparse.ArgumentPa
 def run(arguments: argparse.Namespace) -> None:
     """Make the bundle of a run again."""
     with quiet_stderr():  # not before: TensorFlow takes seconds, and tells of every library that it does not find
-        from train.pipeline.bundle import make_bundle
+        from train.pipeline.release import make_bundle
     training = load_run(arguments.run)
     extra, texts = extra_measurements(training.data, arguments), card_texts(arguments)
     dataset = open_known(training.data, extra, arguments.cache)

@@ -69,7 +69,7 @@ def run(arguments: argparse.Namespace) -> None:
         from train.fitting.cluster import Cluster
         from train.fitting.fit import CHECKPOINT, fit
         from train.pipeline import refit
-        from train.pipeline.bundle import make_bundle
+        from train.pipeline.release import make_bundle
     training = _training_run(arguments)
     folder = arguments.run or arguments.out / training.name
     cluster = Cluster(distribute=arguments.distribute)

@@ -24,7 +24,7 @@ def run(arguments: argparse.Namespace) -> None:
     """Write the report of a run again."""
     with quiet_stderr():  # not before: TensorFlow takes seconds, and tells of every library that it does not find
         from train.evaluation.bundle_evaluation import evaluate_bundle
-        from train.pipeline.bundle import write_report
+        from train.pipeline.release import write_report
     training = load_run(arguments.run)
     bundle = load(arguments.model or arguments.run.resolve().parent / f"{training.name}.json")
     extra = extra_measurements(training.data, arguments)

@@ -22,7 +22,7 @@ from train.evaluation.bundle_evaluation import BundleEvaluation, ExtraMeasuremen
 from train.evaluation.clip_metrics import Calibration
 from train.fitting.fit import fit
 from train.fitting.training_run import TrainingRun
-from train.pipeline.bundle import make_bundle
+from train.pipeline.release import make_bundle
 from train.pipeline.twin import Twin
 
 REFIT_FOLDER: Final = "all-sources"
@@ -47,7 +47,7 @@ def measure_twin(
     Parameters
     ----------
     run, folder, dataset, corpora, model, further, processes
-        As for `train.pipeline.bundle.make_bundle`. The real clips are left for what is shipped.
+        As for `train.pipeline.release.make_bundle`. The real clips are left for what is shipped.
     """
     extra = replace(extra, real=None)
     bundle, evaluation = make_bundle(run, folder, folder, dataset, corpora, model, processes, extra=extra)
@@ -106,7 +106,7 @@ def refit(
     twin : Twin
         What was measured with it.
     out, further, processes, ablation, notes
-        As for `train.pipeline.bundle.make_bundle`.
+        As for `train.pipeline.release.make_bundle`.
     """
     first = [np.asarray(variable) for variable in model.variables]
     inner = folder / REFIT_FOLDER
