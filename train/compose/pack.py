@@ -146,12 +146,6 @@ def split_of_source(instrument: str, source: str, *, three_way: bool = False) ->
     return "validation" if three_way and (instrument, source) in VALIDATION_SOURCES else "training"
 
 
-def digest(rows: list[Recording]) -> str:
-    """Digest of which recordings these are, for cache names and the model's record."""
-    lines = "\n".join(sorted(f"{row.path} {row.instrument} {row.source} {row.midi}" for row in rows))
-    return hashlib.sha256(lines.encode()).hexdigest()[:16]
-
-
 def fingerprint(data: Path, rows: list[Recording]) -> str:
     """Digest of what is composed of the recordings in this order: their rows, and their files' sizes.
 

@@ -15,7 +15,8 @@ pytest.importorskip("soundfile", reason="needs the train extra")
 pytest.importorskip("soxr", reason="needs the train extra")
 
 from stream.recognition.mel import SAMPLE_RATE, WINDOW
-from train.compose import chords, melodies
+from train.compose import chords as chord_phrases
+from train.compose import melodies
 from train.compose.chords import POWER_CHORDS, chords, riff, two_hands
 from train.compose.decoded_recordings import DecodedRecordings
 from train.compose.melodies import melodic_line, melody, ornament, scale, span
@@ -234,7 +235,7 @@ def test_silence_at_a_side_is_silent(
     make: Callable[[Notes, np.random.Generator], Array], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Before a late entry there is nothing, and half a second after an early end everything has died away."""
-    for module in (melodies, chords):
+    for module in (melodies, chord_phrases):
         monkeypatch.setattr(module, "span", lambda rng: (0.5, 1.9))
     for seed in range(10):
         sound = make(notes("piano", low=36, high=84), np.random.default_rng(seed))
