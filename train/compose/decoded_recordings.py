@@ -21,6 +21,8 @@ from train.compose.pack import Recording, fingerprint
 
 log = logging.getLogger(__name__)
 
+# Names on disk, which stay: under others a cache of gigabytes would be decoded again, and the old one left behind.
+_DECODED: Final = "tape-"
 _UNFINISHED: Final = ".tape-"  # what the folders begin with that are decoded into
 _STALE: Final = 3600  # s; decoding takes a minute
 
@@ -60,7 +62,7 @@ class DecodedRecordings:
     @functools.cached_property
     def _decoded(self) -> tuple[npt.NDArray[np.int16], npt.NDArray[np.int64]]:
         """All samples, memory-mapped, and where each recording ends in them."""
-        stem = f"tape-{fingerprint(self._data, self.recordings)}"
+        stem = f"{_DECODED}{fingerprint(self._data, self.recordings)}"
         path, ends = self._cache / f"{stem}.npy", self._cache / f"{stem}-ends.npy"
         try:
             if not ends.exists():

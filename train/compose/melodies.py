@@ -1,4 +1,4 @@
-"""Melodies: one line through a scale, played in an instrument's manner."""
+"""Melodies: one line through a scale, played with an instrument's techniques."""
 
 from __future__ import annotations
 

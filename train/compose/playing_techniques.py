@@ -1,4 +1,4 @@
-"""Manners of playing: what musicians do with the notes of each instrument, and how often."""
+"""Playing techniques: what musicians do with the notes of each instrument, and how often."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ _ELECTRIC: Final = PlayingTechniques(
 )
 _PLUCKED: Final = PlayingTechniques(arpeggio=0.3, tremolo=0.02, mordent=0.02, glide=0.03)
 
-# Relatives have the same manners, lest a trill tell the eight from what is unknown.
+# Relatives have the same techniques, lest a trill tell the eight from what is unknown.
 TECHNIQUES: Final = {
     "violin": _BOWED,
     "viola": _BOWED,
@@ -80,4 +80,4 @@ TECHNIQUES: Final = {
     "mandolin": replace(_PLUCKED, tremolo=0.3),
     "bass": PlayingTechniques(glide=0.05),
 }
-"""Who plays how; the others play as `Manner()` does."""
+"""Who plays how; the others play as `PlayingTechniques()` does."""

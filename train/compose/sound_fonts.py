@@ -51,7 +51,7 @@ class ProgramNotes:
 
 FONTS: Final = (
     # Its winds, solo strings and guitars are Fluid's samples programmed anew, its grand piano is Splendid Grand's and
-    # its strings are VSCO 2's: what the pack holds out or validates with of those must not come in by this door, and
+    # its strings are VSCO 2's: what the pack holds out or validates with of those must not come in by this way, and
     # what differs from Fluid's in nothing but that it is mono comes from there.
     SoundFont(
         "musescore_general",

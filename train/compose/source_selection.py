@@ -1,4 +1,4 @@
-"""The cast of composed clips: which sources play what, how often, and what is chosen for one clip."""
+"""The sources of composed clips: which play what, how often, and what is chosen for one clip."""
 
 from __future__ import annotations
 

@@ -88,7 +88,7 @@ def divide_clips(clips: Sequence[Clip], *, seed: int = 0) -> tuple[Clip, ...]:
 
 
 class _Sides:
-    """A division in the making, and how far every label is from its due."""
+    """A division that is being made, and how far every label is from its due."""
 
     def __init__(self, recordings: Mapping[str, Mapping[str, int]], shares: Sequence[float]) -> None:
         self.of: dict[str, int] = {}

@@ -61,7 +61,7 @@ def predict_programmes(
 
     Returns
     -------
-    programmes, solos : list of Hearing
+    programmes, solos : list of ProgrammePredictions
 
     Raises
     ------

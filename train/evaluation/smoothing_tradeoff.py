@@ -62,7 +62,7 @@ def compare_smoothings(
     ----------
     bundle : Bundle
         Whose instruments and thresholds they are.
-    programmes, solos : sequence of Hearing
+    programmes, solos : sequence of ProgrammePredictions
         What `train.evaluation.programme_predictions.predict_programmes` returned.
     grid : sequence of Smoothing
 

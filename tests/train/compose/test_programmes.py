@@ -107,7 +107,7 @@ def test_solo_is_one_player_for_a_minute(programmes_of_pack: ComposedProgrammes)
         assert len(solo.audio) == round(STEADY * SAMPLE_RATE)
 
 
-def test_chain_sounds_from_the_first_moment(rng: np.random.Generator) -> None:
+def test_crossfaded_phrases_sound_from_the_first_moment(rng: np.random.Generator) -> None:
     """What is silent at a stretch's beginning is cut off, and phrases are joined without gap or jump."""
     late = np.concatenate([np.zeros(9 * 512, np.float32), np.ones(10 * 512, np.float32)])
     fade = round(0.06 * SAMPLE_RATE)
@@ -119,7 +119,7 @@ def test_chain_sounds_from_the_first_moment(rng: np.random.Generator) -> None:
     assert len(crossfade(endless, 5000)) == 5000
 
 
-def test_join_merges_neighbours_of_one_label() -> None:
+def test_concatenation_merges_neighbours_of_one_label() -> None:
     """Truth is in seconds, and two stretches of one label are one interval."""
     second = np.zeros(SAMPLE_RATE, np.float32)
     joined = concatenate([("unknown", second), ("flute", second), ("flute", second), ("unknown", second)])
@@ -127,20 +127,20 @@ def test_join_merges_neighbours_of_one_label() -> None:
     assert len(joined.audio) == 4 * SAMPLE_RATE
 
 
-def test_montage_plays_every_clip_once() -> None:
+def test_every_clip_is_played_once() -> None:
     """A programme of clips has all of them, no label twice running, and depends on its number."""
     dataset = ToneDataset(each=6)
     clips = tuple(clip for clip in dataset.clips if clip.split == "validation" and clip.label != "unknown")
-    montage = ClipProgrammes(dataset, clips)
-    programme = montage.programme(0)
+    in_a_row = ClipProgrammes(dataset, clips)
+    programme = in_a_row.programme(0)
     covers(programme)
     played = sum(interval.end - interval.start for interval in programme.truth if interval.label != SILENCE)
     whole = len(clips) * WINDOW / SAMPLE_RATE
     assert whole - 0.25 * len(clips) < played <= whole
     assert {interval.label for interval in programme.truth} - NOBODY == set(HERTZ)
-    np.testing.assert_array_equal(programme.audio, montage.programme(0).audio)
-    assert montage.programme(1).truth != programme.truth
-    solo = montage.solo(1)
+    np.testing.assert_array_equal(programme.audio, in_a_row.programme(0).audio)
+    assert in_a_row.programme(1).truth != programme.truth
+    solo = in_a_row.solo(1)
     assert solo.truth == (Interval(0, STEADY, sorted(HERTZ)[1]),)
 
 

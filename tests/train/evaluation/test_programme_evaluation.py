@@ -33,7 +33,7 @@ from train.evaluation.smoothing_tradeoff import SmoothingResult, compare_smoothi
 from train.evaluation.smoothing_tradeoff import smoothing_table as choices_table
 
 
-def test_hearing_is_what_the_recognizer_tells(
+def test_predictions_are_what_the_recognizer_tells(
     programmes_of_pack: ComposedProgrammes, published: bundles.Bundle
 ) -> None:
     """From the first full window on every hop has a name, and smoothing the raw once more gives the same ones."""
@@ -49,8 +49,8 @@ def test_hearing_is_what_the_recognizer_tells(
 
 def test_several_processes_hear_the_same(published: bundles.Bundle) -> None:
     """However many processes listen, what they heard comes in the order of the numbers."""
-    montage = ClipProgrammes(ToneDataset(), tuple(clip for clip in ToneDataset().clips if clip.split == "test"))
-    alone, together = (predict_programmes(published, montage, 3, 1, processes, first=5) for processes in (1, 2))
+    in_a_row = ClipProgrammes(ToneDataset(), tuple(clip for clip in ToneDataset().clips if clip.split == "test"))
+    alone, together = (predict_programmes(published, in_a_row, 3, 1, processes, first=5) for processes in (1, 2))
     for one, two in zip(itertools.chain(*alone), itertools.chain(*together), strict=True):
         assert one.truth == two.truth
         assert len(one.names) == len(one.times)
@@ -130,7 +130,7 @@ def test_boundaries_are_matched_within_the_tolerance(timing: ProgrammeResult) ->
     assert timing.figures()["boundary_f"] == {"0.5 s": round(6 / 11, 4), "3 s": round(10 / 11, 4)}
 
 
-def test_perfect_hearing_scores_perfectly() -> None:
+def test_perfect_predictions_score_perfectly() -> None:
     """What is told when it is true has no delay, no flicker and all frames right."""
     timing = score_programmes(
         "perfect", [heard([N, N, F, F, F, V, V, N], [(2.0, "unknown"), (3.5, F), (4.5, V), (5.0, N)])]
@@ -170,7 +170,7 @@ def test_table_has_a_column_for_each(timing: ProgrammeResult) -> None:
     assert "| missed | 1 (33.3 %) | 0 (0.0 %) |" in text
 
 
-def test_weighing_finds_the_better_smoothing(published: bundles.Bundle) -> None:
+def test_comparison_finds_the_better_smoothing(published: bundles.Bundle) -> None:
     """Of a smoother that is slow, one that flickers and one that is neither, the last comes first."""
     flute, violin = (np.eye(len(published.instruments))[published.instruments.index(name)] for name in (F, V))
     rng = np.random.default_rng(0)
