@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
+import shutil
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -33,6 +34,25 @@ def weights(tone_features: Extraction, schedule: Schedule, folder: Path | None =
     corpora = tone_features.corpora
     fitted = fit(VARIANTS["2B"], corpora["training"], corpora["validation"], schedule, folder=folder)
     return [np.asarray(variable) for variable in fitted.model.variables]
+
+
+@dataclass(frozen=True)
+class QuickRun:
+    """A run that is fitted once; tests that change its folder take a copy."""
+
+    folder: Path
+    weights: list[np.ndarray]
+
+    def copy(self, folder: Path) -> Path:
+        """Copy what the run left behind."""
+        return Path(shutil.copytree(self.folder, folder, dirs_exist_ok=True))
+
+
+@pytest.fixture(scope="module")
+def quick_run(tone_features: Extraction, tmp_path_factory: pytest.TempPathFactory) -> QuickRun:
+    """Variant 2B, fitted as `QUICK` says."""
+    folder = tmp_path_factory.mktemp("quick")
+    return QuickRun(folder, weights(tone_features, QUICK, folder))
 
 
 def test_fit_learns_and_keeps_the_best_epoch(tone_features: Extraction) -> None:
@@ -106,10 +126,10 @@ def test_weights_are_those_of_the_kept_epoch(tone_features: Extraction) -> None:
         assert -np.log(likelihood + 1e-12).mean() == pytest.approx(fitted.entry["validation_loss"], rel=1e-5)
 
 
-def test_fit_goes_on_from_other_weights(tone_features: Extraction, tmp_path: Path) -> None:
+def test_fit_goes_on_from_other_weights(tone_features: Extraction, quick_run: QuickRun, tmp_path: Path) -> None:
     """A network may begin with another run's weights, and such a run is not taken for one that did not."""
     corpora = tone_features.corpora
-    first = weights(tone_features, QUICK)
+    first = quick_run.weights
     idle = replace(QUICK, epochs=1, rate=1e-9, decay=0.0)
     arguments = VARIANTS["2B"], corpora["training"], corpora["validation"], idle
     again = fit(*arguments, start=first, folder=tmp_path)
@@ -140,40 +160,39 @@ def test_seed_determines_the_weights(tone_features: Extraction, augmented: bool)
     assert not np.array_equal(first[0], other[0])
 
 
-def test_run_leaves_history_and_tensorboard(tone_features: Extraction, tmp_path: Path) -> None:
+def test_run_leaves_history_and_tensorboard(quick_run: QuickRun) -> None:
     """A run's folder has an entry for each epoch, and logs that TensorBoard reads."""
     from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-    weights(tone_features, QUICK, tmp_path)
-    history = json.loads((tmp_path / "history.json").read_text())
+    history = json.loads((quick_run.folder / "history.json").read_text())
     assert [entry["epoch"] for entry in history] == [1, 2, 3]
     written = {}
-    for path in (tmp_path / "tensorboard").iterdir():
+    for path in (quick_run.folder / "tensorboard").iterdir():
         events = EventAccumulator(str(path))
         events.Reload()
         written |= {event.step: event for event in events.Tensors("validation/class_average")}
     assert sorted(written) == [1, 2, 3]
 
 
-def test_finished_run_is_not_repeated(tone_features: Extraction, tmp_path: Path) -> None:
+def test_finished_run_is_not_repeated(tone_features: Extraction, quick_run: QuickRun, tmp_path: Path) -> None:
     """Who fits again into the folder of a finished run gets its network."""
-    first = weights(tone_features, QUICK, tmp_path)
+    first = quick_run.weights
+    quick_run.copy(tmp_path)
     stamp = (tmp_path / "state.npz").stat().st_mtime_ns
     for one, other in zip(first, weights(tone_features, QUICK, tmp_path), strict=True):
         np.testing.assert_array_equal(one, other)
     assert (tmp_path / "state.npz").stat().st_mtime_ns == stamp
 
 
-def test_run_with_other_settings_is_refused(tone_features: Extraction, tmp_path: Path) -> None:
+def test_run_with_other_settings_is_refused(tone_features: Extraction, quick_run: QuickRun) -> None:
     """A checkpoint of other settings is not continued, and the text says which."""
-    weights(tone_features, QUICK, tmp_path)
     with pytest.raises(ConfigError, match=r"schedule epochs 3, now 4"):
-        weights(tone_features, Schedule(epochs=4, batch=8, augmented=False), tmp_path)
+        weights(tone_features, Schedule(epochs=4, batch=8, augmented=False), quick_run.folder)
 
 
-def test_damaged_checkpoint_is_named(tone_features: Extraction, tmp_path: Path) -> None:
+def test_damaged_checkpoint_is_named(tone_features: Extraction, quick_run: QuickRun, tmp_path: Path) -> None:
     """A checkpoint that cannot be read is an error with its name, not a run from the start."""
-    weights(tone_features, QUICK, tmp_path)
+    quick_run.copy(tmp_path)
     content = (tmp_path / "state.npz").read_bytes()
     (tmp_path / "state.npz").write_bytes(content[: len(content) // 2])
     with pytest.raises(SourceError, match=r"state\.npz"):
