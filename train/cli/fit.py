@@ -138,14 +138,15 @@ def _fitting_arguments() -> argparse.ArgumentParser:
 
 def _training_run(arguments: argparse.Namespace) -> TrainingRun:
     """Read what to train from the arguments."""
-    from train.experiments import search  # not before: it needs Optuna and Keras
-    from train.fitting.training_run import TrainingRun
+    from train.fitting.training_run import TrainingRun  # not before: it needs Keras
     from train.networks.architectures import NETWORKS
 
     if arguments.network not in NETWORKS:
         raise ConfigError(f"no network {arguments.network!r}; there are {', '.join(NETWORKS)}")
     data = chosen_data(arguments)
     if arguments.settings:
+        from train.experiments import search  # only here: it needs Optuna, which takes a second
+
         variant, schedule, inputs = search.load_best(arguments.settings)
         return TrainingRun(arguments.name, data, variant, inputs, schedule, arguments.command)
     inputs = input_channels(arguments.channels)
