@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 import subprocess
 import sys
 
@@ -10,7 +9,6 @@ import pytest
 
 pytest.importorskip("numpy", reason="needs the train extra")
 
-from stream.recognition.bundle import load
 from train.__main__ import main
 from train.cli.actions import ACTIONS, build_parser
 
@@ -71,27 +69,3 @@ def test_what_is_missing_is_told_in_a_line() -> None:
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert done.returncode == 1
     assert done.stderr == "soloist train: mirdata is missing: pip install --upgrade 'soloist[train]'\n"
-
-
-@pytest.mark.parametrize("name", ["lead", "small", "published"])
-def test_recorded_commands_and_settings_are_still_understood(name: str) -> None:
-    """The command that a shipped model records is one of today's, and its settings are those of a run."""
-    pytest.importorskip("tensorflow", reason="networks need it")
-    from train.data_settings import DataSettings
-    from train.fitting.schedule import Schedule
-    from train.networks.architectures import NETWORKS, network_from_record
-
-    info = load(name).info
-    program, laboratory, *words = shlex.split(info["command"])
-    assert (program, laboratory) == ("soloist", "train")
-    arguments = build_parser().parse_args(words)
-    assert (arguments.action, arguments.name) == ("fit", name)
-    settings = info["training"].get("settings")  # the oldest model has none
-    if settings:
-        data = {key: value for key, value in settings["data"].items() if key != "rendered_from"}
-        assert DataSettings.recall(data).record() == data
-        assert network_from_record(settings["variant"]) == NETWORKS[name]
-        schedule = Schedule(**settings["schedule"])
-        # A model that went on with all sources records how it went on.
-        assert schedule.epochs == (arguments.refit or arguments.epochs)
-        assert schedule.handovers == arguments.handovers
