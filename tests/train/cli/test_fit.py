@@ -23,8 +23,7 @@ from train.fitting.schedule import Schedule
 from train.fitting.training_run import TrainingRun
 from train.networks.published import VARIANTS
 
-# One process for all: its bundle is made once.
-pytestmark = [ignore_tensorflow_warnings, pytest.mark.timeout(300), pytest.mark.xdist_group("tone bundle")]
+pytestmark = [ignore_tensorflow_warnings, pytest.mark.timeout(300)]
 
 QUICK = Schedule(epochs=3, batch=8, augmented=False)
 

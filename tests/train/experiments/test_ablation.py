@@ -27,9 +27,6 @@ from train.experiments.ablation_rows import ablation_rows, choose_rows
 from train.fitting.augmentation import AUGMENTATIONS
 from train.fitting.schedule import Schedule
 
-# One process for all: the ablation is run once.
-pytestmark = pytest.mark.xdist_group("ablation")
-
 INSTRUMENTS = ("flute", "trumpet")
 QUICK = Schedule(epochs=1, batch=8, handovers=0.25)
 ROWS = ["full", "composer/codec", "augmentation/mixup", "network/0a"]

@@ -19,8 +19,7 @@ from train.fitting import checkpoint
 from train.fitting.fit import CHECKPOINT
 from train.fitting.training_run import TrainingRun
 
-# One process for all: its bundle is made once.
-pytestmark = [ignore_tensorflow_warnings, pytest.mark.timeout(300), pytest.mark.xdist_group("refitted bundle")]
+pytestmark = [ignore_tensorflow_warnings, pytest.mark.timeout(300)]
 
 
 @pytest.fixture(scope="module")

@@ -28,8 +28,7 @@ from train.evaluation.real_clips import open_real_clips, original_pack
 from train.evaluation.rejection import Rejection, acceptance_threshold, count_rejections
 from train.fitting.training_run import TrainingRun
 
-# One process for all: its bundle is made once.
-pytestmark = [ignore_tensorflow_warnings, pytest.mark.timeout(300), pytest.mark.xdist_group("pack bundle")]
+pytestmark = [ignore_tensorflow_warnings, pytest.mark.timeout(300)]
 
 TINY = "--clips 96 --validation-clips 40 --epochs 2 --processes 1"
 
