@@ -80,3 +80,12 @@ def test_links_lead_somewhere(page: Path) -> None:
             titles = re.findall(r"^#+ (.+)$", target.read_text(encoding="utf-8"), re.MULTILINE)
             slugs = {re.sub(r"[^\w\- ]", "", title.lower()).replace(" ", "-") for title in titles}
             assert heading in slugs, link
+
+
+def test_the_architecture_names_what_is_there() -> None:
+    """Every module, folder and page that docs/architecture.md names is in the project."""
+    text = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
+    named = set(re.findall(r"[\w/]+/[\w.]+\.(?:py|md|json|toml|js)\b|(?<![\w/])[a-z_]+/(?=[` \n])", text))
+    assert len(named) > 40
+    places = [ROOT, ROOT / "stream", ROOT / "train"]
+    assert [name for name in sorted(named) if not any((place / name).exists() for place in places)] == []
