@@ -16,7 +16,7 @@ from stream.server.access import Access, tls_context
 from stream.server.certificate import validity_period, validity_warning
 from stream.server.host_names import is_loopback, name_of, origin, own_names
 from stream.server.settings import ServerSettings
-from stream.settings import check as checkup
+from stream.settings import check
 from stream.settings.reading import read
 from tests.support.certificates import Certificate, make
 
@@ -340,5 +340,5 @@ def test_warning_comes_with_the_access(tmp_path: Path) -> None:
     assert access.certificate_warning is not None
     assert access.certificate_warning.startswith(f'certificate is "{brief.certificate}": it expires in 2 days, on ')
     flags = {"certificate": str(brief.certificate), "key": str(brief.key)}
-    assert checkup.notes(read(flags, {})) == [f"--{access.certificate_warning}"]
+    assert check.notes(read(flags, {})) == [f"--{access.certificate_warning}"]
     assert Access.of(ServerSettings()).certificate_warning is None
