@@ -40,7 +40,7 @@
  * @property {string | null} label
  * @property {number} confidence Mean over the stretch, from 0 to 1.
  *
- * @typedef {object} Guess A closed stretch in which an instrument that was not shown came next.
+ * @typedef {object} Guess A closed stretch of the most likely instrument that was not shown.
  * @property {"guess"} type
  * @property {number} start Stream time, in seconds.
  * @property {number} end

@@ -8,6 +8,7 @@ import os
 import re
 import shlex
 import shutil
+import signal
 import subprocess
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -75,21 +76,29 @@ class Installation:
         with TemporaryDirectory(prefix="soloist-bench-", ignore_cleanup_errors=True) as folder:
             variables = {**self.variables, "XDG_STATE_HOME": str(Path(folder) / "state")}
             try:
-                done = subprocess.run(
+                process = subprocess.Popen(
                     [*self.command, *arguments],
                     stdin=subprocess.DEVNULL,
-                    capture_output=True,
+                    stdout=subprocess.PIPE,
+                    stderr=subprocess.PIPE,
                     cwd=folder,
                     env=variables,
+                    process_group=0,
                 )
             except OSError as error:
                 raise BenchError(f"`{self.name}` cannot be run: {error.strerror}") from error
-        if done.returncode:
-            end = f"status {done.returncode}" if done.returncode > 0 else f"signal {-done.returncode}"
-            said = done.stderr.decode(errors="replace").strip().splitlines()
+            with process:
+                try:
+                    out, err = process.communicate()
+                except BaseException:  # whoever waited has had enough: nothing of it goes on alone
+                    os.killpg(process.pid, signal.SIGKILL)
+                    raise
+        if process.returncode:
+            end = f"status {process.returncode}" if process.returncode > 0 else f"signal {-process.returncode}"
+            said = err.decode(errors="replace").strip().splitlines()
             reason = said[-1][:_LONGEST_SHOWN] if said else "it says nothing"
             raise BenchError(f"`{self.name} {shlex.join(arguments)}` ends with {end}: {reason}")
-        return done.stdout.decode(errors="replace")
+        return out.decode(errors="replace")
 
 
 def this_installation() -> Installation:

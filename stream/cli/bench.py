@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import signal
 import sys
 from typing import Any, Final
 
@@ -35,6 +36,7 @@ def execute(options: argparse.Namespace) -> int:
     told = vars(options)
     against, hours, model = told.get("against"), told.get("soak"), told.get("model")
     _refuse_what_is_not_together(told)
+    signal.signal(signal.SIGTERM, _end)  # or what is measured would go on without us
     groups = checked_groups(told["only"]) if "only" in told else None
     if against is not None:
         from stream.bench.comparison import compare
@@ -53,6 +55,11 @@ def execute(options: argparse.Namespace) -> int:
         figures = measure(model, groups, _report)
     sys.stdout.write(tables.as_json(figures) if options.json else tables.as_table(figures))
     return 0
+
+
+def _end(number: int, frame: object) -> None:
+    """End as a program does that a signal ends, and with it all that it started."""
+    sys.exit(128 + number)
 
 
 def _refuse_what_is_not_together(told: dict[str, Any]) -> None:

@@ -103,7 +103,7 @@ class Segment:
 
 @dataclass(frozen=True, slots=True)
 class Guess:
-    """A closed stretch in which an instrument that was not shown came next."""
+    """A closed stretch of the most likely instrument that was not shown."""
 
     type: ClassVar[str] = "guess"
     start: float

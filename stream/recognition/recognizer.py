@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Collection, Iterator
 from typing import Final
 
@@ -42,7 +43,8 @@ class Recognizer:
     Raises
     ------
     ConfigError
-        When the hop is not within a frame and a window, or the line-up names what the model does not know.
+        When the hop is not within a frame and a window, the gate not within -120 and 0 dBFS, or the line-up names what
+        the model does not know.
     """
 
     def __init__(
@@ -55,10 +57,14 @@ class Recognizer:
     ) -> None:
         classifier = classifier or Classifier.load()
         bundle = classifier.bundle
-        frames = round(hop * SAMPLE_RATE / HOP_LENGTH)
+        frames = round(hop * SAMPLE_RATE / HOP_LENGTH) if math.isfinite(hop) else 0
         if not 1 <= frames <= WINDOW // HOP_LENGTH:
             longest = WINDOW / SAMPLE_RATE
             raise ConfigError(f"hop is {hop} s; expected {HOP_LENGTH / SAMPLE_RATE:.3f} to {longest:.3f} s")
+        if not LOWEST_LEVEL <= gate <= 0:
+            raise ConfigError(f"gate is {gate} dBFS; expected {LOWEST_LEVEL:g} to 0 dBFS")
+        if isinstance(lineup, str):
+            raise ConfigError(f"instruments is {lineup!r}; expected a collection of names")
         self.instruments = bundle.instruments
         self.thresholds = bundle.thresholds
         self.lineup = tuple(name for name in self.instruments if lineup is None or name in lineup)

@@ -147,11 +147,11 @@ class Subscriber:
                     self.tell(self._state.label)
             case GetHistory():
                 if not self._histories.take():
-                    raise ProtocolError("too-often", f"history is asked for more than {HISTORIES[0]:g} times a second")
+                    raise ProtocolError("too-often", f"more requests for history than {HISTORIES[0]:g} a second")
                 self.put("history", request)
             case SetMark():
                 if not self._marks.take() or not self._set_mark(request.text, request.ago):
-                    raise ProtocolError("too-often", f"more than {MARKS[0]:g} marks a second; this one is not set")
+                    raise ProtocolError("too-often", f"more marks than {MARKS[0]:g} a second; this one is not set")
             case Ping():
                 self.tell(Pong())
             case Auth():

@@ -53,7 +53,7 @@ def segment(stretch: Stretch) -> Segment:
 
 
 def guess(stretch: Stretch) -> Guess:
-    """Return a stretch in which an instrument came next as a message."""
+    """Return a stretch of a guess as a message."""
     assert stretch.label is not None
     return Guess(stretch.start, stretch.end, stretch.label, stretch.confidence)
 

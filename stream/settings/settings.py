@@ -59,7 +59,9 @@ def declared() -> dict[str, Setting]:
         for room, declaration in rooms().items()
         for field in fields(declaration)
     ]
-    return {it.name: it for it in found}
+    settings = {it.name: it for it in found}
+    assert len(settings) == len(found), "two settings have one name: give one of them another in _NAMES"
+    return settings
 
 
 @functools.cache

@@ -148,7 +148,14 @@ def _fault(lines: list[str], found: _Lines, error: Exception) -> StatementError:
     header = re.match(r"\s*\[\s*([\w.-]+)\s*\]", lines[begin - 1])
     if header is not None and reason.startswith("Cannot "):
         before = found.lines.get(tuple(header[1].split(".")), begin)
-        return StatementError(line, f"[{header[1]}] is there before, on line {before}" if before < begin else reason)
+        if before < begin:
+            reason = f"[{header[1]}] is there before, on line {before}"
+            if not lines[before - 1].lstrip().startswith("["):
+                reason = (
+                    f"{header[1]} is set outside of tables on line {before}: move it into this table, as "
+                    "soloist config example has it"
+                )
+        return StatementError(line, reason)
     written = re.match(r"\s*([\w.-]+)\s*=\s*(.*?)\s*$", lines[begin - 1])
     if written is None:
         return StatementError(line, reason)

@@ -1,4 +1,4 @@
-"""Guesses: instruments that came next."""
+"""Guesses: the most likely instruments of those that are not shown."""
 
 from __future__ import annotations
 
