@@ -109,7 +109,11 @@ def test_variables_are_read_by_the_type_of_their_setting() -> None:
         ("[server]\nport = 1\nport = 2", ":3: server.port is 2: it is set before, on line 2; expected a whole number"),
         ("wait = true\n[audio]\n\nwait = true", ":4: audio.wait is set as wait too, on line 1"),
         ("audio.wait = true\nwait = true", ":1: audio.wait is set as wait too, on line 2"),
-        ("session_log = 'off'\n[session_log]\ndays = 3", ":2: [session_log] is there before, on line 1"),
+        (
+            "session_log = 'off'\n[session_log]\ndays = 3",
+            ":2: session_log is set outside of tables on line 1: move it into this table, as soloist config example "
+            "has it",
+        ),
         ("log_level = 'info'\n[logging]\nlevel = 'info'", ":3: logging.level is set as log_level too, on line 1"),
         ('"a\\nb" = 1', f':1: unknown setting "a\\nb"; known are {", ".join(names())}'),
         ("[port]", ":1: port is a table; expected a whole number"),
