@@ -1,4 +1,4 @@
-"""Run the whole service for an hour among clients that come, go, stall and lie: ``python tools/soak.py [--hours 1]``.
+"""Run the whole service for an hour among clients that come, go, stall and lie: ``python -m tools.soak [--hours 1]``.
 
 A room (see tests/support/sound_server.py) plays the demo round and round; its plug is pulled now and then, and the
 service is told to read its settings again. Memory, file handles, threads and tasks are read every ten seconds. The
@@ -236,8 +236,8 @@ async def soak(hours: float) -> int:
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--hours", type=float, default=1.0)
-    lacking = missing()
-    if lacking:
+    parser.add_argument("--hours", type=float, default=1.0, help="how long (1)")
+    options = parser.parse_args()
+    if lacking := missing():
         sys.exit(lacking)
-    sys.exit(asyncio.run(soak(parser.parse_args().hours)))
+    sys.exit(asyncio.run(soak(options.hours)))
