@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Iterator
 from importlib import resources
 from pathlib import Path
@@ -15,6 +16,7 @@ from stream.bench.demo_audio import demo_audio
 from stream.recognition import bundle
 from stream.recognition.classifier import Classifier
 from stream.recognition.mel import Array
+from tests.support import processes
 from tests.support.certificates import Certificate, make
 
 pytest_plugins = ["tests.support.browser"]
@@ -32,6 +34,16 @@ def state(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         patch.delenv("STATE_DIRECTORY", raising=False)
         patch.setenv("XDG_STATE_HOME", str(folder))
         yield folder
+
+
+@pytest.fixture(scope="session", autouse=True)
+def nothing_is_left_running() -> Iterator[None]:
+    """Find, when all tests are done, that every process which they started has ended, also where one of them failed."""
+    os.environ[processes.RUN] = str(os.getpid())
+    yield
+    left = processes.left_over()
+    processes.kill(left)
+    assert left == {}, f"processes that a test left running: {left}"
 
 
 @pytest.fixture(scope="session")

@@ -74,6 +74,7 @@ async def test_a_pause_on_standard_input_feeds_the_watchdog(monkeypatch: pytest.
         for _ in range(3):
             await alive.wait()
             alive.clear()
+            assert service.health().reason is None
         os.close(writing)
         await running
     os.close(reading)
@@ -86,6 +87,7 @@ async def test_the_manager_is_told_what_is_heard(tmp_path: Path) -> None:
         manager.bind(str(tmp_path / "notify"))
         manager.settimeout(30)
         env = {"NOTIFY_SOCKET": str(tmp_path / "notify"), "WATCHDOG_USEC": "1000000"}
-        async with serving("--input", "demo", env=env):
+        async with serving("--input", "demo", env=env) as service:
             while wanted:
                 wanted -= set((await asyncio.to_thread(manager.recv, 4096)).decode().split("\n"))
+            assert service.complaints == []

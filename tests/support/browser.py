@@ -21,6 +21,7 @@ from websockets.asyncio.client import connect
 from stream.protocol.messages import State
 from tests.support.processes import Service, serving
 from tests.support.serving import Stage, staged
+from tests.support.waiting import PATIENCE
 
 if TYPE_CHECKING:
     from playwright.async_api import Browser, BrowserContext, ConsoleMessage, Page, WebSocketRoute
@@ -28,8 +29,6 @@ if TYPE_CHECKING:
 CHROMIUM = "/usr/bin/chromium"
 FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
          "--disable-component-update", "--disable-sync"]  # fmt: skip
-PATIENCE = 20
-"""Seconds after which a test takes what it waits for as missing."""
 HOP = 0.25
 """Seconds from one hop of a player to the next."""
 NOTHING = "\N{EN DASH}"

@@ -132,6 +132,7 @@ async def test_input_that_is_lost_takes_the_name_away(visit: Visit, player: Play
     await named(page, "Violin")
     sockets[0].send(json.dumps({"type": "status", "source": "waiting"}))
     await nothing(page)
+    assert await alphas(page) == [0, 0, 0, 0, 0]
 
 
 async def test_only_label_and_status_are_asked_for(visit: Visit, player: Player) -> None:
@@ -239,6 +240,10 @@ async def test_too_large_is_made_to_fit(visit: Visit, player: Player) -> None:
                 const filled = Math.max(width / innerWidth, height / innerHeight);
                 return filled <= 1 && filled > 0.9;
             }}""")
+            edges = ["left", "top", "right", "bottom"]
+            left, top, right, bottom = await page.evaluate(f"(edges) => edges.map((edge) => {BOX}[edge])", edges)
+            assert -0.5 <= left < right <= width + 0.5
+            assert -0.5 <= top < bottom <= height + 0.5
 
 
 async def test_less_sure_than_min_is_hidden(visit: Visit, player: Player) -> None:
@@ -249,6 +254,7 @@ async def test_less_sure_than_min_is_hidden(visit: Visit, player: Player) -> Non
     await nothing(page)
     player.play("flute", 0.6)
     await named(page, "Flute")
+    assert (await page.inner_text(".card")).split("\n") == ["Flute", "60\u202f%"]
 
 
 async def test_name_is_held_for_a_while(visit: Visit, player: Player) -> None:

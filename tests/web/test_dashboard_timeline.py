@@ -168,6 +168,8 @@ async def test_hovering_tells_what_was_heard_and_the_guesses(visit, lasting):
     ):
         await tab.page.mouse.move(*await ribbon.point(time, lane))
         await ribbon.tip(*lines)
+        box = await tab.page.locator(".tip").bounding_box()
+        assert 0 <= box["x"] < box["x"] + box["width"] <= WIDE["viewport"]["width"]
     await tab.page.mouse.move(5, 5)
     await tab.page.wait_for_selector(".tip", state="hidden")
 
@@ -184,6 +186,7 @@ async def test_a_tap_tells_too_and_stays(visit, lasting):
     await tab.page.touchscreen.tap(*await ribbon.point(7.5, "trumpet"))
     await ribbon.tip("Guess: trumpet", f"{clock(5)} to {clock(10)}", "5.0 s, 31\u202f%")
     await ribbon.says("Guess: trumpet, ")
+    assert await tab.page.locator(".tip").is_visible()
 
 
 async def test_keys_step_through_everything_and_tell_it(visit, lasting):
@@ -261,6 +264,7 @@ async def test_fingers_pinch_and_drag(visit, lasting):
     await touch("touchMove", 500)
     await touch("touchEnd")
     await tab.page.wait_for_selector(".timeline-live[aria-pressed=false]")
+    assert " to " in await tab.page.inner_text(".timeline-span")
 
 
 async def test_who_looks_back_stays_there(visit, lasting):
@@ -352,6 +356,8 @@ async def test_the_present_grows_and_so_does_a_guess(visit, lasting):
         await tab.page.wait_for_function(
             "words => document.querySelector('.tip').textContent.startsWith(words)", arg=words
         )
+        tip = await tab.page.locator(".tip").bounding_box()
+        assert 0 <= tip["x"] < tip["x"] + tip["width"] <= WIDE["viewport"]["width"]
 
 
 async def test_a_service_that_starts_again_is_another_chapter(visit):
@@ -388,6 +394,7 @@ async def test_a_service_that_starts_again_is_another_chapter(visit):
         ):
             await tab.page.keyboard.press("ArrowLeft")
             await ribbon.says(words)
+        assert await tab.page.get_attribute(CANVAS, "aria-valuemax") == "10"
 
 
 async def test_no_more_is_drawn_than_can_be_seen(visit, lasting):
