@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
+from collections import defaultdict
 from collections.abc import Iterator
 from importlib import resources
 from pathlib import Path
@@ -23,7 +25,52 @@ pytest_plugins = ["tests.support.browser"]
 hypothesis.settings.register_profile("soloist", deadline=None)  # a busy machine is no fault of an example
 hypothesis.settings.load_profile("soloist")
 
-SHARED = Path(__file__).parents[2] / "shared" / "data"
+HERE = Path(__file__).parent
+SHARED = HERE.parents[1] / "shared" / "data"
+TENSORFLOW = {
+    HERE / "train" / part
+    for part in (
+        "compose/test_demo_task.py", "evaluation/test_evaluate.py",
+        "experiments", "export", "fitting", "networks", "report",
+    )
+}  # fmt: skip
+"""Folders and files whose tests need TensorFlow, the import of which alone takes seconds."""
+
+
+def pytest_xdist_auto_num_workers() -> int:
+    """Run twice as many processes as there are processors, for every other test waits; each takes up to 1 GB."""
+    return min(2 * (os.cpu_count() or 1), 16)
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """Do not even import what needs TensorFlow where nothing slow is asked for."""
+    return True if config.option.markexpr == "not slow" and collection_path in TENSORFLOW else None
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Mark what is slow by what it needs; for processes side by side, say what stays together and what comes first.
+
+    The tests of a module stay in one process, which makes their fixtures once; those with a sound server, which wait
+    for as long as their audio lasts, go to whichever is free.
+    """
+    for item in items:
+        needs_tensorflow = item.path in TENSORFLOW or item.path.parent in TENSORFLOW
+        if "browser" in item.fixturenames or needs_tensorflow or item.get_closest_marker("sound_server"):
+            item.add_marker("slow")
+    if not hasattr(config, "workerinput"):
+        return
+    waiting, slow = [], defaultdict(list)
+    for item in items:
+        if item.get_closest_marker("sound_server"):
+            waiting.append([item])
+            continue
+        item.add_marker(pytest.mark.xdist_group(item.path.relative_to(HERE).as_posix()))
+        slow[item.path].append(item)
+    fast = [slow.pop(path) for path, those in [*slow.items()] if not any(it.get_closest_marker("slow") for it in those)]
+    # Those that wait and those that compute in turn, so that the processors are always busy.
+    turns = itertools.zip_longest(waiting, slow.values(), fillvalue=[])
+    items[:] = itertools.chain(*itertools.chain(*turns), *fast)
 
 
 @pytest.fixture(scope="session", autouse=True)

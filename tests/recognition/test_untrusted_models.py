@@ -228,6 +228,7 @@ def test_a_damaged_tflite_with_the_right_digest(folder: Path, seed: int) -> None
     assert said or seed >= 1000
 
 
+@pytest.mark.slow
 async def test_damaged_models_at_a_reload(tmp_path: Path) -> None:
     """A running service refuses each in one line, hears and tells on without a gap, and takes a sound one then."""
     file = tmp_path / "soloist.toml"

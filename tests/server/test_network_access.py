@@ -373,6 +373,7 @@ async def test_client_that_resets_the_connection_is_no_fault_with_tls(
     assert not caplog.records
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("end", ["close", "abort", "tell", "stay"])
 async def test_request_that_comes_with_the_end_of_tls(certificate: Certificate, end: str) -> None:
     """A request in one packet with the last of TLS is answered, and nothing stays of a sender who leaves with it."""
@@ -484,6 +485,7 @@ async def test_there_are_files_enough_for_all(
     ]
 
 
+@pytest.mark.slow
 async def test_connections_do_not_use_up_the_files(tmp_path: Path) -> None:
     """Where only few files can be open, a flood of connections keeps nobody out, and the service hears on."""
     command = (*SOLOIST, "run", "--input", "demo", "--port", "0", "--session-log", str(tmp_path / "log.db"))

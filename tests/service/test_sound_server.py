@@ -24,7 +24,7 @@ from tests.support.serving import check
 from tests.support.sound_server import Room, missing, room
 
 WITHOUT = missing()
-pytestmark = pytest.mark.skipif(WITHOUT is not None, reason=str(WITHOUT))
+pytestmark = [pytest.mark.skipif(WITHOUT is not None, reason=str(WITHOUT)), pytest.mark.sound_server]
 
 ZEROS = "the input delivers only zeros: unmute it, switch it on, or choose another device"
 DEMO = Path(str(resources.files("stream") / "demo.ogg"))
@@ -81,7 +81,6 @@ async def heard(place: Room, subscriber: Subscriber, file: Path) -> list[dict[st
     return [label | {"time": label["time"] - end + seconds} for label in labels]
 
 
-@pytest.mark.timeout(240)
 async def test_the_demo_in_a_room_comes_out_as_its_soloists(score: list[dict[str, Any]]) -> None:
     """The demo played into the room is told soloist by soloist, in order, by a client in another process."""
     async with (
@@ -114,7 +113,6 @@ def solos(shared: Path, folder: Path, count: int) -> tuple[Path, list[str]]:
     return file, instruments
 
 
-@pytest.mark.timeout(240)
 async def test_real_recordings_in_a_room_are_recognized(shared: Path, tmp_path: Path) -> None:
     """Real solos of all eight instruments played into the room are told as by `classify` from the file itself."""
     count = 3
@@ -138,7 +136,6 @@ async def test_real_recordings_in_a_room_are_recognized(shared: Path, tmp_path: 
     assert sum(right) >= 6
 
 
-@pytest.mark.timeout(120)
 async def test_a_pulled_plug_is_told_and_healed() -> None:
     """When the microphone goes, everybody is told; when it comes back, it is heard again, and both times are known."""
     async with (
@@ -175,7 +172,6 @@ async def test_a_pulled_plug_is_told_and_healed() -> None:
     assert service.process.returncode == 0
 
 
-@pytest.mark.timeout(120)
 async def test_a_muted_microphone_is_told() -> None:
     """A microphone that delivers only zeros is told after two seconds, until it is heard."""
     async with (

@@ -23,7 +23,7 @@ from tests.support.processes import SOLOIST, Service, serving
 from tests.support.sound_server import Room, missing, room
 
 WITHOUT = missing()
-pytestmark = [pytest.mark.skipif(WITHOUT is not None, reason=str(WITHOUT)), pytest.mark.timeout(240)]
+pytestmark = [pytest.mark.skipif(WITHOUT is not None, reason=str(WITHOUT)), pytest.mark.sound_server]
 
 FAKETIME = sorted(Path("/usr/lib").glob("*/faketime/libfaketimeMT.so.1"))
 LATE = 20.0

@@ -3,4 +3,4 @@
 from typing import Final
 
 PATIENCE: Final = 60.0
-"""Seconds after which a test takes what it waits for as missing. A busy machine may need many times as long as usual."""
+"""Seconds after which a test takes what it waits for as missing. A busy machine needs many times as long."""

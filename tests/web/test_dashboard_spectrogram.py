@@ -207,6 +207,7 @@ async def test_nothing_is_asked_for_while_nobody_looks(visit: Visit, player: Pla
     await screen.play(3)
 
 
+@pytest.mark.slow
 async def test_a_hidden_tab_asks_for_nothing(player: Player) -> None:
     """A tab behind another one hears labels and no spectra or levels; in front again it goes on with both."""
     async with window() as context:
