@@ -163,8 +163,9 @@ NONSENSE: list[str | bytes] = [
 
 
 def test_schema_is_valid() -> None:
-    """The schema is one of JSON Schema 2020-12."""
+    """The schema is one of JSON Schema 2020-12, and says so."""
     Draft202012Validator.check_schema(SCHEMA)
+    assert SCHEMA["$schema"] == Draft202012Validator.META_SCHEMA["$id"]
 
 
 # Not of what is expected: a set is written in another order in each process.
@@ -309,7 +310,8 @@ def test_decoding_nonsense_is_a_protocol_error(text: str) -> None:
 def test_decoding_raises_nothing_else(data: str | bytes) -> None:
     """Whatever a server sends, decoding it gives a message, nothing or ProtocolError."""
     with contextlib.suppress(ProtocolError):
-        decode(data)
+        message = decode(data)
+        assert message is None or decode(encode(message)) == message
 
 
 @pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf])

@@ -496,7 +496,9 @@ async def test_client_that_takes_nothing_is_given_up(stage: Stage, monkeypatch: 
     async with stage.stalled("spectrum"):
         for _ in range(100):
             stage.server.publish(BULK)
+        assert stage.server.clients == 1
         await gone(before)
+    assert stage.server.clients == 0
 
 
 async def test_nothing_remains_of_those_who_left(stage: Stage) -> None:
