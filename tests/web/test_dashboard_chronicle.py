@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-from contextlib import AsyncExitStack
 from typing import Any
 
 import pytest
 import pytest_asyncio
 
 from tests.support.browser import Visit
-from tests.support.serving import staged
+from tests.support.serving import Stage
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 
 @pytest_asyncio.fixture(loop_scope="module")
-async def page(visit: Visit, lasting: AsyncExitStack) -> Any:
+async def page(visit: Visit, stage: Stage) -> Any:
     """The dashboard, for its modules."""
-    stage = await lasting.enter_async_context(staged())
     return (await visit(f"http://{stage.address}/")).page
 
 

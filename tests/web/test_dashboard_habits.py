@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
 import pytest
-import pytest_asyncio
 
 from stream.protocol.messages import Outage
 from tests.support.browser import Player, Visit
@@ -30,12 +29,6 @@ SEEN = """() => [...document.querySelectorAll('body *')].filter((element) =>
     && element.checkVisibility({ opacityProperty: true, visibilityProperty: true }) && element.getClientRects().length
 ).map((element) => element.outerHTML.slice(0, 80))"""
 """Everything that can be seen besides the instrument."""
-
-
-@pytest_asyncio.fixture(loop_scope="module")
-async def stage(lasting: AsyncExitStack) -> Stage:
-    """A server on which nothing happens but what the test says."""
-    return await lasting.enter_async_context(staged())
 
 
 async def opened(visit: Visit, stage: Stage, **options: Any) -> Page:

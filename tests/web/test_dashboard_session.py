@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 import io
 import json
-from contextlib import AsyncExitStack
 from dataclasses import replace
 from datetime import UTC, datetime
 from itertools import pairwise
@@ -13,7 +12,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
-import pytest_asyncio
 
 from stream.protocol.messages import Guess, Mark, Outage
 from tests.support.browser import Tab, Visit
@@ -35,12 +33,6 @@ ODD = [
     "tab\there",
 ]
 """Notes that a file or a page may take for something else than a note."""
-
-
-@pytest_asyncio.fixture(loop_scope="module")
-async def stage(lasting: AsyncExitStack) -> Stage:
-    """A server on which nothing happens but what the test says."""
-    return await lasting.enter_async_context(staged())
 
 
 def perform(stage: Stage) -> None:

@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
+import pytest_asyncio
 
 from stream.protocol.messages import Guess, Mark, Outage, Segment
 from tests.support.serving import HELLO, INSTRUMENTS, STATUS, Stage, label, staged
@@ -55,6 +56,12 @@ async def rehearsal(port: int = 0) -> AsyncIterator[Stage]:
             stage.server.publish(message)
         stage.time = 80.0
         yield stage
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def stage(lasting: contextlib.AsyncExitStack) -> Stage:
+    """A server of these eighty seconds."""
+    return await lasting.enter_async_context(rehearsal())
 
 
 def address(stage: Stage) -> str:
@@ -151,9 +158,8 @@ class Ribbon:
         )
 
 
-async def test_hovering_tells_what_was_heard_and_the_guesses(visit, lasting):
+async def test_hovering_tells_what_was_heard_and_the_guesses(visit, stage):
     """The tip has name, times, length and confidence of stretches, guesses, marks and outages."""
-    stage = await lasting.enter_async_context(rehearsal())
     tab = await visit(address(stage), **WIDE)
     ribbon = Ribbon(tab.page)
     await ribbon.knows(7)
@@ -175,9 +181,8 @@ async def test_hovering_tells_what_was_heard_and_the_guesses(visit, lasting):
     await tab.page.wait_for_selector(".tip", state="hidden")
 
 
-async def test_a_tap_tells_too_and_stays(visit, lasting):
+async def test_a_tap_tells_too_and_stays(visit, stage):
     """A finger gets the tip of what it taps, until it taps elsewhere."""
-    stage = await lasting.enter_async_context(rehearsal())
     tab = await visit(address(stage), **WIDE, has_touch=True)
     ribbon = Ribbon(tab.page)
     await ribbon.knows(7)
@@ -190,9 +195,8 @@ async def test_a_tap_tells_too_and_stays(visit, lasting):
     assert await tab.page.locator(".tip").is_visible()
 
 
-async def test_keys_step_through_everything_and_tell_it(visit, lasting):
+async def test_keys_step_through_everything_and_tell_it(visit, stage):
     """Left and right go from one thing to the next, and a screen reader is told what it is."""
-    stage = await lasting.enter_async_context(rehearsal())
     tab = await visit(address(stage), **WIDE)
     ribbon = Ribbon(tab.page)
     await ribbon.knows(7)
@@ -214,9 +218,8 @@ async def test_keys_step_through_everything_and_tell_it(visit, lasting):
     await ribbon.says("Piano, ")
 
 
-async def test_zoom_has_two_ends(visit, lasting):
+async def test_zoom_has_two_ends(visit, stage):
     """Keys, wheel and buttons show from half a minute to two hours, and no less or more."""
-    stage = await lasting.enter_async_context(rehearsal())
     tab = await visit(address(stage), **WIDE)
     ribbon = Ribbon(tab.page)
     await ribbon.shows(LIVE)
@@ -239,9 +242,8 @@ async def test_zoom_has_two_ends(visit, lasting):
     assert await tab.page.locator(".zoom [aria-pressed=true]").count() == 1
 
 
-async def test_fingers_pinch_and_drag(visit, lasting):
+async def test_fingers_pinch_and_drag(visit, stage):
     """Two fingers that spread show less, pinched ones more, and one that moves sideways goes back in time."""
-    stage = await lasting.enter_async_context(rehearsal())
     tab = await visit(address(stage), **WIDE, has_touch=True)
     ribbon = Ribbon(tab.page)
     await ribbon.knows(7)
@@ -268,9 +270,8 @@ async def test_fingers_pinch_and_drag(visit, lasting):
     assert " to " in await tab.page.inner_text(".timeline-span")
 
 
-async def test_who_looks_back_stays_there(visit, lasting):
+async def test_who_looks_back_stays_there(visit, stage):
     """Dragging and keys go back in time; what is heard meanwhile does not move it, and Live returns."""
-    stage = await lasting.enter_async_context(rehearsal())
     tab = await visit(address(stage), **WIDE)
     ribbon = Ribbon(tab.page)
     await ribbon.knows(7)
@@ -346,9 +347,8 @@ TIP = """words => {
 """Reads where the tip is, if it is there and begins with these words."""
 
 
-async def test_the_present_grows_and_so_does_a_guess(visit, lasting):
+async def test_the_present_grows_and_so_does_a_guess(visit, stage):
     """What is heard now reaches to the right edge, and a guess is seen before it ends."""
-    stage = await lasting.enter_async_context(rehearsal())
     tab = await visit(address(stage), **WIDE)
     ribbon = Ribbon(tab.page)
     await ribbon.knows(7)
@@ -407,9 +407,8 @@ async def test_a_service_that_starts_again_is_another_chapter(visit):
         assert await tab.page.get_attribute(CANVAS, "aria-valuemax") == "10"
 
 
-async def test_no_more_is_drawn_than_can_be_seen(visit, lasting):
+async def test_no_more_is_drawn_than_can_be_seen(visit, stage):
     """At most fifteen pictures a second, one where motion is not wanted, one a pixel, and none of a hidden page."""
-    stage = await lasting.enter_async_context(rehearsal())
     tab = await visit(**WIDE)
     await tab.page.add_init_script("""
         window.drawn = 0;
@@ -460,9 +459,8 @@ async def test_no_more_is_drawn_than_can_be_seen(visit, lasting):
 
 
 @pytest.mark.parametrize("width", [320, 1280, 1920])
-async def test_the_ribbon_fits_every_width_and_scheme(visit, width, lasting):
+async def test_the_ribbon_fits_every_width_and_scheme(visit, width, stage):
     """The canvas has the screen's own pixels, names give way to pictures, and colours follow the theme."""
-    stage = await lasting.enter_async_context(rehearsal())
     tab = await visit(address(stage), **WIDE | {"viewport": {"width": width, "height": 700}}, device_scale_factor=2)
     await Ribbon(tab.page).knows(7)
     assert await tab.page.locator(".lane-name").first.is_visible() == (width > 600)
