@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import itertools
 import json
 import os
@@ -27,14 +28,6 @@ hypothesis.settings.load_profile("soloist")
 
 HERE = Path(__file__).parent
 SHARED = HERE.parents[1] / "shared" / "data"
-TENSORFLOW = {
-    HERE / "train" / part
-    for part in (
-        "compose/test_demo_task.py", "evaluation/test_evaluate.py",
-        "experiments", "export", "fitting", "networks", "report",
-    )
-}  # fmt: skip
-"""Folders and files whose tests need TensorFlow, the import of which alone takes seconds."""
 
 
 def pytest_xdist_auto_num_workers() -> int:
@@ -42,34 +35,41 @@ def pytest_xdist_auto_num_workers() -> int:
     return min(2 * (os.cpu_count() or 1), 16)
 
 
+@functools.cache
+def needs_tensorflow(path: Path) -> bool:
+    """Tell of a module of tests whether it needs TensorFlow, without the seconds that importing it would take."""
+    return path.suffix == ".py" and '\npytest.importorskip("tensorflow"' in path.read_text(encoding="utf-8")
+
+
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
     """Do not even import what needs TensorFlow where nothing slow is asked for."""
-    return True if config.option.markexpr == "not slow" and collection_path in TENSORFLOW else None
+    return True if config.option.markexpr == "not slow" and needs_tensorflow(collection_path) else None
 
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Mark what is slow by what it needs; for processes side by side, say what stays together and what comes first.
 
-    The tests of a module stay in one process, which makes their fixtures once; those with a sound server, which wait
-    for as long as their audio lasts, go to whichever is free.
+    The tests of a module, or of several that name a group, stay in one process, which makes their fixtures once. Those
+    with a sound server, which wait for as long as their audio lasts, go to whichever is free.
     """
     for item in items:
-        needs_tensorflow = item.path in TENSORFLOW or item.path.parent in TENSORFLOW
-        if "browser" in item.fixturenames or needs_tensorflow or item.get_closest_marker("sound_server"):
+        if "browser" in item.fixturenames or item.get_closest_marker("sound_server") or needs_tensorflow(item.path):
             item.add_marker("slow")
     if not hasattr(config, "workerinput"):
         return
-    waiting, slow = [], defaultdict(list)
+    waiting, groups = [], defaultdict(list)
     for item in items:
         if item.get_closest_marker("sound_server"):
             waiting.append([item])
             continue
-        item.add_marker(pytest.mark.xdist_group(item.path.relative_to(HERE).as_posix()))
-        slow[item.path].append(item)
-    fast = [slow.pop(path) for path, those in [*slow.items()] if not any(it.get_closest_marker("slow") for it in those)]
+        if item.get_closest_marker("xdist_group") is None:
+            item.add_marker(pytest.mark.xdist_group(item.path.relative_to(HERE).as_posix()))
+        groups[item.get_closest_marker("xdist_group").args[0]].append(item)
+    slow = [group for group in groups.values() if any(item.get_closest_marker("slow") for item in group)]
+    fast = [group for group in groups.values() if group not in slow]
     # Those that wait and those that compute in turn, so that the processors are always busy.
-    turns = itertools.zip_longest(waiting, slow.values(), fillvalue=[])
+    turns = itertools.zip_longest(waiting, slow, fillvalue=[])
     items[:] = itertools.chain(*itertools.chain(*turns), *fast)
 
 
