@@ -18,7 +18,7 @@ from websockets.asyncio.client import connect
 from stream.client import Client
 from stream.protocol.messages import Label, Segment, Status
 from stream.session_log.reader import LogReader
-from tests.support.browser import Visit
+from tests.support.browser import OpenTab
 from tests.support.processes import Service, serving, soloist
 from tests.support.serving import check
 from tests.web.test_dashboard_timeline import CANVAS, Ribbon
@@ -73,7 +73,7 @@ def get(url: str) -> str:
 
 @pytest.mark.slow
 async def test_a_new_page_shows_what_was_heard_before_the_crash(
-    tmp_path: Path, visit: Visit, serve: Callable[..., Awaitable[Service]]
+    tmp_path: Path, open_tab: OpenTab, serve: Callable[..., Awaitable[Service]]
 ) -> None:
     """After kill -9 and a start, history and a page that was never open know what was heard, at its own time."""
     log = tmp_path / "log.db"
@@ -91,7 +91,7 @@ async def test_a_new_page_shows_what_was_heard_before_the_crash(
             while (new := check(await socket.recv()))["type"] != "mark":
                 pass
             assert new["time"] == 0.0
-        tab = await visit(service.url)
+        tab = await open_tab(service.url)
         handle = await tab.page.wait_for_function(
             """async () => {
                 const { Chronicle } = await import('/chronicle.js');

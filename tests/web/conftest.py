@@ -10,6 +10,6 @@ from tests.support.serving import Stage, staged
 
 
 @pytest_asyncio.fixture(loop_scope="module")
-async def stage(lasting: AsyncExitStack) -> Stage:
+async def stage(exit_stack: AsyncExitStack) -> Stage:
     """A server on which nothing happens but what the test says."""
-    return await lasting.enter_async_context(staged())
+    return await exit_stack.enter_async_context(staged())

@@ -7,16 +7,16 @@ from typing import Any
 import pytest
 import pytest_asyncio
 
-from tests.support.browser import Visit
+from tests.support.browser import OpenTab
 from tests.support.serving import Stage
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 
 @pytest_asyncio.fixture(loop_scope="module")
-async def page(visit: Visit, stage: Stage) -> Any:
+async def page(open_tab: OpenTab, stage: Stage) -> Any:
     """The dashboard, for its modules."""
-    return (await visit(f"http://{stage.address}/")).page
+    return (await open_tab(f"http://{stage.address}/")).page
 
 
 async def chronicled(page: Any, story: str) -> Any:

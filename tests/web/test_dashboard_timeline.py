@@ -37,7 +37,7 @@ def heard(start: float, end: float, name: str | None, confidence: float = 0.9) -
 
 
 @contextlib.asynccontextmanager
-async def rehearsal(port: int = 0) -> AsyncIterator[Stage]:
+async def eighty_seconds(port: int = 0) -> AsyncIterator[Stage]:
     """Serve eighty seconds in which something of everything was heard."""
     async with staged(port=port, greeting=False) as stage:
         for message in (
@@ -59,9 +59,9 @@ async def rehearsal(port: int = 0) -> AsyncIterator[Stage]:
 
 
 @pytest_asyncio.fixture(loop_scope="module")
-async def stage(lasting: contextlib.AsyncExitStack) -> Stage:
+async def stage(exit_stack: contextlib.AsyncExitStack) -> Stage:
     """A server of these eighty seconds."""
-    return await lasting.enter_async_context(rehearsal())
+    return await exit_stack.enter_async_context(eighty_seconds())
 
 
 def address(stage: Stage) -> str:
@@ -158,9 +158,9 @@ class Ribbon:
         )
 
 
-async def test_hovering_tells_what_was_heard_and_the_guesses(visit, stage):
+async def test_hovering_tells_what_was_heard_and_the_guesses(open_tab, stage):
     """The tip has name, times, length and confidence of stretches, guesses, marks and outages."""
-    tab = await visit(address(stage), **WIDE)
+    tab = await open_tab(address(stage), **WIDE)
     ribbon = Ribbon(tab.page)
     await ribbon.knows(7)
     await ribbon.stop()
@@ -181,9 +181,9 @@ async def test_hovering_tells_what_was_heard_and_the_guesses(visit, stage):
     await tab.page.wait_for_selector(".tip", state="hidden")
 
 
-async def test_a_tap_tells_too_and_stays(visit, stage):
+async def test_a_tap_tells_too_and_stays(open_tab, stage):
     """A finger gets the tip of what it taps, until it taps elsewhere."""
-    tab = await visit(address(stage), **WIDE, has_touch=True)
+    tab = await open_tab(address(stage), **WIDE, has_touch=True)
     ribbon = Ribbon(tab.page)
     await ribbon.knows(7)
     await ribbon.stop()
@@ -195,9 +195,9 @@ async def test_a_tap_tells_too_and_stays(visit, stage):
     assert await tab.page.locator(".tip").is_visible()
 
 
-async def test_keys_step_through_everything_and_tell_it(visit, stage):
+async def test_keys_step_through_everything_and_tell_it(open_tab, stage):
     """Left and right go from one thing to the next, and a screen reader is told what it is."""
-    tab = await visit(address(stage), **WIDE)
+    tab = await open_tab(address(stage), **WIDE)
     ribbon = Ribbon(tab.page)
     await ribbon.knows(7)
     told = ["Piano, since", "No input, ", "Silence, ", "bridge, mark", "Flute, ", "Violin, "]
@@ -218,9 +218,9 @@ async def test_keys_step_through_everything_and_tell_it(visit, stage):
     await ribbon.says("Piano, ")
 
 
-async def test_zoom_has_two_ends(visit, stage):
+async def test_zoom_has_two_ends(open_tab, stage):
     """Keys, wheel and buttons show from half a minute to two hours, and no less or more."""
-    tab = await visit(address(stage), **WIDE)
+    tab = await open_tab(address(stage), **WIDE)
     ribbon = Ribbon(tab.page)
     await ribbon.shows(LIVE)
     await tab.page.focus(CANVAS)
@@ -242,9 +242,9 @@ async def test_zoom_has_two_ends(visit, stage):
     assert await tab.page.locator(".zoom [aria-pressed=true]").count() == 1
 
 
-async def test_fingers_pinch_and_drag(visit, stage):
+async def test_fingers_pinch_and_drag(open_tab, stage):
     """Two fingers that spread show less, pinched ones more, and one that moves sideways goes back in time."""
-    tab = await visit(address(stage), **WIDE, has_touch=True)
+    tab = await open_tab(address(stage), **WIDE, has_touch=True)
     ribbon = Ribbon(tab.page)
     await ribbon.knows(7)
     box = await tab.page.locator(CANVAS).bounding_box()
@@ -270,9 +270,9 @@ async def test_fingers_pinch_and_drag(visit, stage):
     assert " to " in await tab.page.inner_text(".timeline-span")
 
 
-async def test_who_looks_back_stays_there(visit, stage):
+async def test_who_looks_back_stays_there(open_tab, stage):
     """Dragging and keys go back in time; what is heard meanwhile does not move it, and Live returns."""
-    tab = await visit(address(stage), **WIDE)
+    tab = await open_tab(address(stage), **WIDE)
     ribbon = Ribbon(tab.page)
     await ribbon.knows(7)
     live = tab.page.locator(".timeline-live")
@@ -299,10 +299,10 @@ async def test_who_looks_back_stays_there(visit, stage):
     assert await live.get_attribute("aria-pressed") == "true"
 
 
-async def test_two_hours_reach_a_new_client_and_a_reload(visit, lasting):
-    """All of a long rehearsal is drawn: each of 2500 stretches where and what it was, guesses and marks too."""
+async def test_two_hours_reach_a_new_client_and_a_reload(open_tab, exit_stack):
+    """All of a long session is drawn: each of 2500 stretches where and what it was, guesses and marks too."""
     length, kinds = 7200 / 2500, [*INSTRUMENTS, None, None]
-    stage = await lasting.enter_async_context(staged(greeting=False))
+    stage = await exit_stack.enter_async_context(staged(greeting=False))
     stage.server.publish(HELLO)
     for index in range(2500):
         kind = kinds[index % 10]
@@ -316,7 +316,7 @@ async def test_two_hours_reach_a_new_client_and_a_reload(visit, lasting):
     stage.server.publish(Outage(3000.0, 3060.0, "USB Audio CODEC", "unplugged"))
     stage.server.publish(label(28800, "violin", since=7200.0))
     stage.time = 7200.0
-    tab = await visit(address(stage), **WIDE)
+    tab = await open_tab(address(stage), **WIDE)
     ribbon = Ribbon(tab.page)
     for again in (False, True):
         if again:
@@ -347,9 +347,9 @@ TIP = """words => {
 """Reads where the tip is, if it is there and begins with these words."""
 
 
-async def test_the_present_grows_and_so_does_a_guess(visit, stage):
+async def test_the_present_grows_and_so_does_a_guess(open_tab, stage):
     """What is heard now reaches to the right edge, and a guess is seen before it ends."""
-    tab = await visit(address(stage), **WIDE)
+    tab = await open_tab(address(stage), **WIDE)
     ribbon = Ribbon(tab.page)
     await ribbon.knows(7)
     heard_now = label(320, "piano", 0.7, since=60.0)
@@ -370,12 +370,12 @@ async def test_the_present_grows_and_so_does_a_guess(visit, stage):
         assert 0 <= tip["left"] < tip["right"] <= WIDE["viewport"]["width"]
 
 
-async def test_a_service_that_starts_again_is_another_chapter(visit):
+async def test_a_service_that_starts_again_is_another_chapter(open_tab):
     """What was heard before stays, the time without connection is told, and what the new service hears follows."""
-    tab = await visit(**WIDE)
+    tab = await open_tab(**WIDE)
     tab.expected = "^WebSocket connection to .* failed"  # what Chromium says of every attempt
     ribbon = Ribbon(tab.page)
-    async with rehearsal() as stage:
+    async with eighty_seconds() as stage:
         await tab.page.goto(address(stage))
         await ribbon.knows(7)
     await tab.page.wait_for_selector("#now[data-kind=offline]")
@@ -407,9 +407,9 @@ async def test_a_service_that_starts_again_is_another_chapter(visit):
         assert await tab.page.get_attribute(CANVAS, "aria-valuemax") == "10"
 
 
-async def test_no_more_is_drawn_than_can_be_seen(visit, stage):
+async def test_no_more_is_drawn_than_can_be_seen(open_tab, stage):
     """At most fifteen pictures a second, one where motion is not wanted, one a pixel, and none of a hidden page."""
-    tab = await visit(**WIDE)
+    tab = await open_tab(**WIDE)
     await tab.page.add_init_script("""
         window.drawn = 0;
         const clear = CanvasRenderingContext2D.prototype.clearRect;
@@ -459,9 +459,9 @@ async def test_no_more_is_drawn_than_can_be_seen(visit, stage):
 
 
 @pytest.mark.parametrize("width", [320, 1280, 1920])
-async def test_the_ribbon_fits_every_width_and_scheme(visit, width, stage):
+async def test_the_ribbon_fits_every_width_and_scheme(open_tab, width, stage):
     """The canvas has the screen's own pixels, names give way to pictures, and colours follow the theme."""
-    tab = await visit(address(stage), **WIDE | {"viewport": {"width": width, "height": 700}}, device_scale_factor=2)
+    tab = await open_tab(address(stage), **WIDE | {"viewport": {"width": width, "height": 700}}, device_scale_factor=2)
     await Ribbon(tab.page).knows(7)
     assert await tab.page.locator(".lane-name").first.is_visible() == (width > 600)
     assert await tab.page.evaluate("() => document.scrollingElement.scrollWidth <= innerWidth")
