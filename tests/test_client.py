@@ -228,6 +228,7 @@ async def test_token_is_said() -> None:
     """With the token the client is let in."""
     async with staged(token="söcret") as stage, Client(stage.address, token="söcret", max_rate=5) as client:
         await until(client, seq(0))
+        assert stage.server.clients == 1
 
 
 @pytest.mark.parametrize("token", [None, "wrong"])

@@ -52,4 +52,5 @@ def _choices(action: argparse.Action) -> list[str | shtab.Choice]:
 
 
 if __name__ == "__main__":
+    argparse.ArgumentParser(description=__doc__).parse_args()
     SCRIPT.write_text(script(), encoding="utf-8")

@@ -1,4 +1,4 @@
-"""``python tools/make_icons.py`` makes the icons in web/icons/ from web/favicon.svg, in headless Chromium.
+"""``python -m tools.make_icons`` makes the icons in web/icons/ from web/favicon.svg, in headless Chromium.
 
 The corners of the tile are transparent in the plain ones. Those that a system cuts into a shape of its own go to the
 edge; what is drawn on them stays within the circle that every such shape leaves.
@@ -6,9 +6,8 @@ edge; what is drawn on them stays within the circle that every such shape leaves
 
 from __future__ import annotations
 
+import argparse
 from pathlib import Path
-
-from playwright.sync_api import sync_playwright
 
 CHROMIUM = "/usr/bin/chromium"
 WEB = Path(__file__).parents[1] / "web"
@@ -19,6 +18,8 @@ CORNER = 'rx="7"'
 
 def main() -> None:
     """Make them all."""
+    from playwright.sync_api import sync_playwright  # here, so that --help needs no browser's library
+
     drawing = (WEB / "favicon.svg").read_text(encoding="utf-8")
     if drawing.count(CORNER) != 1:
         raise SystemExit(f"favicon.svg has no tile with {CORNER}")
@@ -34,4 +35,5 @@ def main() -> None:
 
 
 if __name__ == "__main__":
+    argparse.ArgumentParser(description=__doc__).parse_args()
     main()

@@ -1,4 +1,4 @@
-"""Measure whether permessage-deflate pays: ``python tools/measure_deflate.py`` prints the table of docs/protocol.md.
+"""Measure whether permessage-deflate pays: ``python -m tools.measure_deflate`` prints the table of docs/protocol.md.
 
 The labels are those of the demo, heard by the shipped model. They go from one process to many clients in another one,
 over loopback, by the same calls that the server makes.

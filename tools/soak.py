@@ -1,7 +1,7 @@
-"""Run the whole service for an hour among clients that come, go, stall and lie: ``python tools/soak.py [--hours 1]``.
+"""Run the whole service for an hour among clients that come, go, stall and lie: ``python -m tools.soak [--hours 1]``.
 
-A room (see tests/support/sound_server.py) plays the demo round and round; its plug is pulled now and then, and the
-service is told to read its settings again. Memory, file handles, threads and tasks are read every ten seconds. The
+The demo is played round and round into a microphone (tests/support/sound_server.py) that is unplugged now and then, and
+the service is told to read its settings again. Memory, file handles, threads and tasks are read every ten seconds. The
 table at the end has them in quiet moments, when all clients have left: they must not grow from one to the next.
 """
 
@@ -29,7 +29,7 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidHandshake
 
 from tests.support.processes import Service, serving
-from tests.support.sound_server import Room, missing, room
+from tests.support.sound_server import SoundServer, missing, running_sound_server
 
 CROWD = 40
 """Clients at once."""
@@ -170,10 +170,10 @@ class Witness:
                     last, at, away = message["time"], now, False
 
 
-async def play(place: Room, file: Path) -> None:
-    """Play a file into the room, round and round."""
+async def play(sound_server: SoundServer, file: Path) -> None:
+    """Play a file into the microphone, round and round."""
     while True:
-        if await (await place.play(file)).wait():
+        if await (await sound_server.play(file)).wait():
             await asyncio.sleep(1)  # the microphone is away
 
 
@@ -195,9 +195,9 @@ async def crowd(service: Service, counts: Counter[str]) -> AsyncIterator[None]:
 async def soak(hours: float) -> int:
     """Run it, tell what it held, and return 0 if nothing grew."""
     demo = Path(str(resources.files("stream") / "demo.ogg"))
-    async with room() as place:
-        os.environ.update(place.env)
-        playing = asyncio.create_task(play(place, demo))
+    async with running_sound_server() as sound_server:
+        os.environ.update(sound_server.env)
+        playing = asyncio.create_task(play(sound_server, demo))
         await asyncio.sleep(3)
         async with serving() as service:
             start = time.monotonic()
@@ -213,9 +213,9 @@ async def soak(hours: float) -> int:
                         await asyncio.sleep(10)
                         busiest = max(busiest, (await sample(service, start)).rss)
                 if len(quiet) % 2:
-                    await place.pull_plug()
+                    await sound_server.remove_microphones()
                     await asyncio.sleep(5)
-                    await place.plug_in()
+                    await sound_server.add_microphone()
                 else:
                     service.process.send_signal(signal.SIGHUP)
                 await asyncio.sleep(45)  # half-open connections are given up after 40 s
@@ -236,8 +236,8 @@ async def soak(hours: float) -> int:
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--hours", type=float, default=1.0)
-    lacking = missing()
-    if lacking:
+    parser.add_argument("--hours", type=float, default=1.0, help="how long (1)")
+    options = parser.parse_args()
+    if lacking := missing():
         sys.exit(lacking)
-    sys.exit(asyncio.run(soak(parser.parse_args().hours)))
+    sys.exit(asyncio.run(soak(options.hours)))

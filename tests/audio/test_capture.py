@@ -114,6 +114,7 @@ async def test_a_default_that_stays_away_makes_way(
     await capture.close()
 
 
+@pytest.mark.slow
 async def test_a_sound_system_that_hangs_is_told_and_asked_once(sound_system: FakeSoundSystem) -> None:
     """While the sound system hangs, that is told again and again, and nothing is asked of it, nor anybody said well."""
     alive = 0

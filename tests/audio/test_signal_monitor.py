@@ -157,6 +157,7 @@ def test_all_is_told_at_once(noise: Make) -> None:
     assert len(monitor.warnings) == len(set(monitor.warnings)) == 4
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("size", [1, 7, 1000, SAMPLE_RATE // 5, 60_000])
 def test_blocks_do_not_matter(noise: Make, size: int) -> None:
     """Blocks of any size lead to the same warnings, told with the block that completes what they stand on."""

@@ -124,6 +124,7 @@ def test_a_file_that_is_odd(tmp_path: Path, classifier: Classifier, kind: str) -
     assert (timeline.invalid == SAMPLE_RATE) == (kind in ("not a number", "infinite", "huge", "huge doubles"))
 
 
+@pytest.mark.slow
 def test_one_bad_file_among_others(tmp_path: Path) -> None:
     """The command does the good ones, says a line for each other one, and ends with 1."""
     good, cut = tmp_path / "good.wav", tmp_path / "cut.flac"
@@ -198,6 +199,7 @@ def contents() -> dict[str, bytes]:
 CONTENTS = contents()
 
 
+@pytest.mark.slow
 @settings(max_examples=80 * MORE)
 @given(kind=st.sampled_from(sorted(CONTENTS)), seed=st.integers(0, 1 << 32))
 def test_a_damaged_file(tmp_path_factory: pytest.TempPathFactory, classifier: Classifier, kind: str, seed: int) -> None:
@@ -257,6 +259,7 @@ def test_any_raw_audio(data: bytes, form: str, rate: int, channels: int) -> None
         assert np.isfinite(converted).all()
 
 
+@pytest.mark.slow
 @settings(max_examples=40 * MORE)
 @given(
     seed=st.integers(0, 1 << 32),

@@ -168,6 +168,7 @@ def test_a_wav_file_that_came_through_a_pipe_lacks_nothing(solo: Path, classifie
     assert (timeline.seconds, timeline.missing) == (5, 0)
 
 
+@pytest.mark.slow
 async def test_a_file_may_have_any_name(solo: Path) -> None:
     """A name that is not UTF-8, or would move the cursor, is heard, and written so that a terminal does not obey."""
     for name, shown in ((b"caf\xe9.wav", r"caf\udce9.wav"), (b"a\n\x1b[31mb.wav", r"a\n\x1b[31mb.wav")):

@@ -18,7 +18,7 @@ from websockets.asyncio.client import connect
 from stream.client import Client
 from stream.protocol.messages import Label, Segment, Status
 from stream.session_log.reader import LogReader
-from tests.support.browser import Visit
+from tests.support.browser import OpenTab
 from tests.support.processes import Service, serving, soloist
 from tests.support.serving import check
 from tests.web.test_dashboard_timeline import CANVAS, Ribbon
@@ -71,8 +71,9 @@ def get(url: str) -> str:
         return str(answer.read().decode())
 
 
+@pytest.mark.slow
 async def test_a_new_page_shows_what_was_heard_before_the_crash(
-    tmp_path: Path, visit: Visit, serve: Callable[..., Awaitable[Service]]
+    tmp_path: Path, open_tab: OpenTab, serve: Callable[..., Awaitable[Service]]
 ) -> None:
     """After kill -9 and a start, history and a page that was never open know what was heard, at its own time."""
     log = tmp_path / "log.db"
@@ -90,7 +91,7 @@ async def test_a_new_page_shows_what_was_heard_before_the_crash(
             while (new := check(await socket.recv()))["type"] != "mark":
                 pass
             assert new["time"] == 0.0
-        tab = await visit(service.url)
+        tab = await open_tab(service.url)
         handle = await tab.page.wait_for_function(
             """async () => {
                 const { Chronicle } = await import('/chronicle.js');
@@ -146,6 +147,7 @@ async def test_what_is_wrong_with_the_log_is_told(tmp_path: Path) -> None:
         assert health["session_log"] == fault
 
 
+@pytest.mark.slow
 async def test_nothing_is_written_when_it_is_off(state: Path) -> None:
     """With `off` there is no log; without any setting it is where the user's programs keep such things."""
     for arguments, is_there in ((["--session-log", "off"], False), ([], True)):
@@ -158,6 +160,7 @@ async def test_nothing_is_written_when_it_is_off(state: Path) -> None:
         assert "soloist_log_missed 0.0" in metrics
 
 
+@pytest.mark.slow
 async def test_sessions_are_listed_and_exported(tmp_path: Path) -> None:
     """The list has a line for each run; one comes as JSON, CSV and labels; all can be copied; faults are one line."""
     log = tmp_path / "log.db"

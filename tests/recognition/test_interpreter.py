@@ -49,6 +49,7 @@ def test_both_runtimes_give_the_same_integers(windows: list[Array], model: str, 
         assert first.argmax() == second.argmax()
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not HAS_LITERT, reason="needs ai-edge-litert")
 def test_the_default_delegate_differs_by_a_few_steps(windows: list[Array], record_property) -> None:
     """XNNPACK changes the integers by a few steps at the most, and hardly ever the label, where there is sound."""
@@ -89,6 +90,7 @@ def test_what_is_no_model_is_refused(damage: bytes | None) -> None:
     assert "\n" not in str(caught.value)
 
 
+@pytest.mark.slow
 def test_a_model_that_is_not_integer_is_refused(float_model: bytes) -> None:
     """A model with float32 tensors is refused with what was found and what was expected."""
     with pytest.raises(ModelError, match=r"float32.*expected quantized int8"):

@@ -50,6 +50,7 @@ def audio() -> Array:
     return audio.astype(np.float32)
 
 
+@pytest.mark.slow
 def test_every_hop_equals_librosa(audio: Array) -> None:
     """Features of overlapping windows, each computed from the frames before, equal librosa's of the same window."""
     mel = StreamingMel()

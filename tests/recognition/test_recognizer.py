@@ -60,6 +60,7 @@ def whole(classifier: Classifier, excerpt: Array) -> Run:
     return run(Recognizer(classifier), excerpt, len(excerpt))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("size", [1, 7, 512, HOP, 1000])
 def test_blocks_do_not_matter(classifier: Classifier, excerpt: Array, whole: Run, size: int) -> None:
     """The same audio in blocks of any size gives the same labels, events and figures."""
@@ -352,6 +353,7 @@ def two_channels(demo: Array, tmp_path_factory: pytest.TempPathFactory) -> TwoCh
     return TwoChannels(model, Classifier(bundle.load(path)))
 
 
+@pytest.mark.slow
 def test_a_second_channel_reaches_the_model(two_channels: TwoChannels, excerpt: Array) -> None:
     """The probabilities of each hop are those that the Keras model gives for librosa's features of its window."""
     librosa = pytest.importorskip("librosa", reason="parity is measured against librosa: pip install 'soloist[test]'")
@@ -372,6 +374,7 @@ def test_a_second_channel_reaches_the_model(two_channels: TwoChannels, excerpt: 
     assert np.abs(np.asarray(two_channels.keras(flat[None]))[0] - logits).max() > 0.5
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("size", [7, HOP, 1000])
 def test_blocks_do_not_matter_to_a_second_channel(two_channels: TwoChannels, excerpt: Array, size: int) -> None:
     """With a delta, too, blocks of any size give the same labels."""

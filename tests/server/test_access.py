@@ -140,6 +140,7 @@ def test_page_without_tls_is_not_welcome_where_there_is_tls() -> None:
     assert not access.allows_origin("http://stage.local:8765", "stage.local:8765")
 
 
+@pytest.mark.slow
 @given(st.text() | st.from_regex(r"[a-z]*://[a-z.\[\]:0-9@/]*"), st.text() | st.from_regex(r"[a-zA-Z.\[\]:0-9]*"))
 def test_whatever_is_said_is_judged(page: str, host: str) -> None:
     """No Host and no Origin raises anything, and what passes for the page's own host names that very host."""

@@ -11,6 +11,7 @@ import socket
 from collections.abc import AsyncIterator
 from typing import Any
 
+import pytest
 from websockets.asyncio.client import connect
 from websockets.frames import CloseCode
 
@@ -80,6 +81,7 @@ def labels(told: list[dict[str, Any]]) -> list[int]:
     return [message["seq"] for message in told if message["type"] == "label"]
 
 
+@pytest.mark.slow
 async def test_two_hundred_clients() -> None:
     """The healthy miss no event and no newest label, the sleeping catch up, and nothing remains of any of them."""
     async with staged() as stage:

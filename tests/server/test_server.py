@@ -298,6 +298,7 @@ async def test_parts_of_a_message_are_few(stage: Stage, monkeypatch: pytest.Monk
     assert b"more than 64 parts" in answer
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("sent", [frame(b"", 8), frame(b"x" * 5000), b"\xff" * 9, 500 * frame(b"", 9)])
 async def test_client_that_does_not_hang_up_is_hung_up(sent: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
     """When the end was told, by either side, the connection ends soon, without waiting for the next ping."""
@@ -379,6 +380,7 @@ async def test_client_that_resets_the_connection_is_no_fault(
     assert not caplog.records
 
 
+@pytest.mark.slow
 async def test_flood_that_is_not_read_is_not_kept(stage: Stage) -> None:
     """A client that sends pings, reads nothing and does not hang up is cut off, and leaves nothing behind."""
     before = asyncio.all_tasks()
@@ -458,6 +460,7 @@ BULK = Spectrum(0.25, [[-90.123] * 129] * 125)
 """More than a hundred kilobytes."""
 
 
+@pytest.mark.slow
 async def test_stalled_client_is_closed_when_its_events_are_full(stage: Stage) -> None:
     """A client that reads nothing is told no more and closed when its events are full, even if it never wakes up."""
     before = asyncio.all_tasks()
@@ -477,6 +480,7 @@ async def test_stalled_client_is_closed_when_its_events_are_full(stage: Stage) -
         await gone(before)
 
 
+@pytest.mark.slow
 async def test_stalled_clients_do_not_keep_the_service_from_ending() -> None:
     """The server ends although one client reads nothing and another one does not even ask for anything."""
     async with contextlib.AsyncExitStack() as clients:
@@ -489,6 +493,7 @@ async def test_stalled_clients_do_not_keep_the_service_from_ending() -> None:
         assert asyncio.all_tasks() <= before
 
 
+@pytest.mark.slow
 async def test_client_that_takes_nothing_is_given_up(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
     """A client that stays stalled is cut off after a while, although its events are not full."""
     monkeypatch.setattr(connection, "DRAIN_SECONDS", 0.2)
@@ -496,7 +501,9 @@ async def test_client_that_takes_nothing_is_given_up(stage: Stage, monkeypatch: 
     async with stage.stalled("spectrum"):
         for _ in range(100):
             stage.server.publish(BULK)
+        assert stage.server.clients == 1
         await gone(before)
+    assert stage.server.clients == 0
 
 
 async def test_nothing_remains_of_those_who_left(stage: Stage) -> None:
@@ -787,6 +794,7 @@ async def test_nothing_is_told_behind_the_end(stage: Stage) -> None:
         assert len(close) == 2 + close[1]
 
 
+@pytest.mark.slow
 async def test_service_speaks_the_protocol() -> None:
     """The whole service, hearing the demo, sends messages of every kind just as the schema describes them."""
     async with serving("--input", "demo") as service, connect(f"ws://{service.address}/ws") as socket:

@@ -402,6 +402,7 @@ async def test_the_wall_clock_moves_nothing_but_hello(socket: Socket, demo: Arra
             assert not [m for m in await show.until(lambda m: isinstance(m, Status)) if isinstance(m, Hello)]
 
 
+@pytest.mark.slow
 async def test_a_pipe_that_pauses_is_told(demo: Array, monkeypatch: pytest.MonkeyPatch) -> None:
     """When nothing comes on standard input everybody is told, and so is that something comes again."""
     reading, writing = os.pipe()

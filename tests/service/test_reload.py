@@ -81,6 +81,7 @@ def gapless(messages: list[dict[str, Any]], hops: tuple[float, ...] = (HOP,)) ->
         assert after["start"] == before["end"]
 
 
+@pytest.mark.slow
 async def test_another_model_goes_on_where_the_first_was(file: Path, tmp_path: Path) -> None:
     """Hello names the new model, sequence and time have no gap, the log goes on, and only the old labels are over."""
     log = tmp_path / "log.db"
@@ -105,6 +106,7 @@ async def test_another_model_goes_on_where_the_first_was(file: Path, tmp_path: P
         assert len({session.start for session in reader.sessions()}) == 1
 
 
+@pytest.mark.slow
 async def test_a_broken_file_changes_nothing(file: Path) -> None:
     """What cannot be used is told with its place, and all goes on as before, also when the model is at fault."""
     async with (
@@ -155,6 +157,7 @@ async def test_a_pipe_in_place_of_a_file_is_refused(file: Path, tmp_path: Path) 
     assert service.process.returncode == 0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["soloist.toml", "token"])
 async def test_a_disk_that_does_not_answer_stops_nothing(tmp_path: Path, name: str) -> None:
     """While a file that the settings name cannot be read, health is told and labels go on, and SIGTERM is obeyed."""
@@ -191,6 +194,7 @@ async def test_a_disk_that_does_not_answer_stops_nothing(tmp_path: Path, name: s
     assert service.process.returncode == 0
 
 
+@pytest.mark.slow
 async def test_a_token_is_asked_of_who_comes_and_what_is_fixed_is_told(file: Path) -> None:
     """A client stays that came before there was a token; another port is told to need a start."""
     async with (

@@ -40,6 +40,7 @@ def solo(tmp_path: Path, demo: Array) -> Path:
     return path
 
 
+@pytest.mark.slow
 async def test_a_file_is_heard_and_ends_the_service(solo: Path) -> None:
     """A file plays in real time, its labels and segments reach a subscriber, and its end is the service's, with 0."""
     messages = []
@@ -68,6 +69,7 @@ async def pour(data: bytes, pipe: asyncio.StreamWriter | None) -> None:
     pipe.close()
 
 
+@pytest.mark.slow
 async def test_raw_audio_on_standard_input_is_heard(demo: Array) -> None:
     """PCM poured in at once is heard in real time, and ends the service when it ends."""
     pcm = (demo[: 5 * SAMPLE_RATE] * 32767).astype("<i2").tobytes()
@@ -88,6 +90,7 @@ async def test_raw_audio_on_standard_input_is_heard(demo: Array) -> None:
     assert service.complaints[-1] == "soloist: standard input has ended after 5.0 s"
 
 
+@pytest.mark.slow
 async def test_the_demo_goes_round(demo: Array) -> None:
     """A looping source goes on after its end; here a file of four seconds."""
     async with serving("--input", "demo") as service, asyncio.timeout(30), Client(service.address) as client:
@@ -97,6 +100,7 @@ async def test_the_demo_goes_round(demo: Array) -> None:
                 break
 
 
+@pytest.mark.slow
 async def test_level_and_spectrum_come_for_those_who_ask(demo: Array) -> None:
     """Levels come twenty times a second of audio, and spectra hold every frame once."""
     wanted = ["level", "spectrum", "label"]
@@ -139,6 +143,7 @@ class SlowClassifier(Classifier):
         return super().__call__(features)
 
 
+@pytest.mark.slow
 async def test_overload_skips_hops_and_stays_current(monkeypatch: pytest.MonkeyPatch) -> None:
     """When inference cannot keep up, hops are skipped and counted, and labels stay current and clients served."""
     monkeypatch.setattr("stream.service.service.Classifier", SlowClassifier)
@@ -180,6 +185,7 @@ async def test_a_source_that_fails_says_so_and_ends(tmp_path: Path) -> None:
         assert await service.process.wait() == 0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("how", ["2>&-", "2> /dev/full", "2> >(read line)"])
 async def test_a_service_that_cannot_write_its_log_goes_on(how: str, tmp_path: Path) -> None:
     """Where standard error is closed, full, or read by nobody any more, the service hears on and reloads."""
@@ -219,6 +225,7 @@ async def test_a_service_that_cannot_write_its_log_goes_on(how: str, tmp_path: P
                 await service.wait()
 
 
+@pytest.mark.slow
 async def test_events_of_a_real_stream_agree(demo: Array, tmp_path: Path) -> None:
     """Changes and segments that a client gets are those that the labels show."""
     path = tmp_path / "handover.wav"

@@ -1,17 +1,11 @@
-"""The main job on the real path: a room, PortAudio, the service, and a subscriber in another process."""
+"""The main job on the real path: a sound server, PortAudio, the service, and a subscriber in another process."""
 
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import csv
-import json
-import os
 import sys
 import time
-from asyncio.subprocess import DEVNULL, PIPE
-from collections.abc import AsyncIterator
-from importlib import resources
 from pathlib import Path
 from typing import Any
 
@@ -19,55 +13,21 @@ import numpy as np
 import pytest
 import soundfile
 
-from tests.support.processes import SOLOIST, serving
-from tests.support.serving import check
-from tests.support.sound_server import Room, missing, room
+from tests.support.hearing import DEMO, Subscriber, hearing, listening
+from tests.support.processes import serving
+from tests.support.sound_server import SoundServer, missing, running_sound_server
+from tests.support.waiting import PATIENCE
 
 WITHOUT = missing()
-pytestmark = pytest.mark.skipif(WITHOUT is not None, reason=str(WITHOUT))
+pytestmark = [pytest.mark.skipif(WITHOUT is not None, reason=str(WITHOUT)), pytest.mark.sound_server]
 
 ZEROS = "the input delivers only zeros: unmute it, switch it on, or choose another device"
-DEMO = Path(str(resources.files("stream") / "demo.ogg"))
 WINDOW_SECONDS = 65_536 / 22_050
 
 
-class Subscriber:
-    """`soloist listen --json` in a process of its own."""
-
-    def __init__(self, lines: asyncio.StreamReader) -> None:
-        self._lines = lines
-
-    async def messages(self) -> AsyncIterator[dict[str, Any]]:
-        """Yield what it prints, which is what the server sent, but for news of the connection."""
-        async for line in self._lines:
-            news = json.loads(line)["type"] == "disconnected"
-            yield json.loads(line) if news else check(line.decode())
-
-    async def until(self, **wanted: object) -> dict[str, Any]:
-        """Wait for a message with these fields."""
-        async for message in self.messages():
-            if all(message.get(key) == value for key, value in wanted.items()):
-                return message
-        raise AssertionError(f"the subscriber ended before {wanted}")
-
-
-@contextlib.asynccontextmanager
-async def listening(address: str) -> AsyncIterator[Subscriber]:
-    """Subscribe from another process."""
-    process = await asyncio.create_subprocess_exec(
-        *SOLOIST, "listen", "--json", address, stdout=PIPE, stderr=DEVNULL, env=os.environ
-    )
-    assert process.stdout is not None
-    try:
-        yield Subscriber(process.stdout)
-    finally:
-        process.terminate()
-        await process.wait()
-
-
-async def heard(place: Room, subscriber: Subscriber, file: Path) -> list[dict[str, Any]]:
-    """Play a file into the room: the labels told while it plays, with times since it began."""
-    playing = await place.play(file)
+async def heard(sound_server: SoundServer, subscriber: Subscriber, file: Path) -> list[dict[str, Any]]:
+    """Play a file into the microphone: the labels told while it plays, with times since it began."""
+    playing = await sound_server.play(file)
     waiting = asyncio.create_task(playing.wait())
     labels: list[dict[str, Any]] = []
     async for message in subscriber.messages():
@@ -81,17 +41,11 @@ async def heard(place: Room, subscriber: Subscriber, file: Path) -> list[dict[st
     return [label | {"time": label["time"] - end + seconds} for label in labels]
 
 
-@pytest.mark.timeout(240)
-async def test_the_demo_in_a_room_comes_out_as_its_soloists(score: list[dict[str, Any]]) -> None:
-    """The demo played into the room is told soloist by soloist, in order, by a client in another process."""
-    async with (
-        asyncio.timeout(200),
-        room() as place,
-        serving(env=place.env) as service,
-        listening(service.address) as subscriber,
-    ):
+async def test_the_demo_comes_out_as_its_soloists(score: list[dict[str, Any]]) -> None:
+    """The demo played into the microphone is told soloist by soloist, in order, by a client in another process."""
+    async with hearing() as (sound_server, _, subscriber):
         await subscriber.until(type="label", state="silence")
-        labels = await heard(place, subscriber, DEMO)
+        labels = await heard(sound_server, subscriber, DEMO)
     told = []
     for part in score:
         inside = [m for m in labels if part["start"] + WINDOW_SECONDS <= m["time"] <= part["end"]]
@@ -114,19 +68,13 @@ def solos(shared: Path, folder: Path, count: int) -> tuple[Path, list[str]]:
     return file, instruments
 
 
-@pytest.mark.timeout(240)
-async def test_real_recordings_in_a_room_are_recognized(shared: Path, tmp_path: Path) -> None:
-    """Real solos of all eight instruments played into the room are told as by `classify` from the file itself."""
+async def test_real_recordings_are_recognized(shared: Path, tmp_path: Path) -> None:
+    """Real solos of all eight instruments played into the microphone are told as by `classify` from the file itself."""
     count = 3
     file, instruments = solos(shared, tmp_path, count)
-    async with (
-        asyncio.timeout(200),
-        room() as place,
-        serving(env=place.env) as service,
-        listening(service.address) as subscriber,
-    ):
+    async with hearing() as (sound_server, _, subscriber):
         await subscriber.until(type="label", state="silence")
-        labels = await heard(place, subscriber, file)
+        labels = await heard(sound_server, subscriber, file)
     stretch = count * WINDOW_SECONDS
     right = []
     for number, instrument in enumerate(instruments):
@@ -134,35 +82,29 @@ async def test_real_recordings_in_a_room_are_recognized(shared: Path, tmp_path: 
         inside = [m["raw"] for m in labels if start + WINDOW_SECONDS <= m["time"] <= start + stretch]
         mean = {name: np.mean([raw[name] for raw in inside]) for name in instruments}
         right.append(max(mean, key=lambda name: mean[name]) == instrument)
-    sys.stdout.write(f"real recordings in the room: {sum(right)} of {len(right)} instruments right\n")
+    sys.stdout.write(f"real recordings through the microphone: {sum(right)} of {len(right)} instruments right\n")
     assert sum(right) >= 6
 
 
-@pytest.mark.timeout(120)
-async def test_a_pulled_plug_is_told_and_healed() -> None:
+async def test_a_microphone_that_is_unplugged_is_told_and_heard_again() -> None:
     """When the microphone goes, everybody is told; when it comes back, it is heard again, and both times are known."""
-    async with (
-        asyncio.timeout(100),
-        room() as place,
-        serving(env=place.env) as service,
-        listening(service.address) as subscriber,
-    ):
+    async with hearing() as (sound_server, service, subscriber):
         async for message in subscriber.messages():
             if message["type"] == "hello":
                 utc = message["utc"]  # the one that comes with the first audio is exact
             elif message.get("state") == "silence":
                 break
         pulled = time.time() - utc
-        await place.pull_plug()
+        await sound_server.remove_microphones()
         away = await subscriber.until(type="outage")
         assert (away["end"], away["source"]) == (None, "default")
         assert "lost" in away["reason"]
         assert message["time"] <= away["start"] <= pulled + 1  # audio may be on its way
         lost = await subscriber.until(type="status", source="waiting")
         assert lost["message"] == away["reason"]
-        await place.plug_in()
+        await sound_server.add_microphone()
         plugged = time.time() - utc
-        playing = await place.play(DEMO)
+        playing = await sound_server.play(DEMO)
         await subscriber.until(type="status", source="running")
         back = await subscriber.until(type="outage")
         sys.stdout.write(f"heard again {back['end'] - plugged:.2f} s after it was back\n")
@@ -175,18 +117,12 @@ async def test_a_pulled_plug_is_told_and_healed() -> None:
     assert service.process.returncode == 0
 
 
-@pytest.mark.timeout(120)
 async def test_a_muted_microphone_is_told() -> None:
     """A microphone that delivers only zeros is told after two seconds, until it is heard."""
-    async with (
-        asyncio.timeout(100),
-        room() as place,
-        serving(env=place.env) as service,
-        listening(service.address) as subscriber,
-    ):
+    async with hearing() as (sound_server, _, subscriber):
         muted = await subscriber.until(type="status", warnings=[ZEROS], message=ZEROS)
         assert muted["source"] == "running"
-        playing = await place.play(DEMO)
+        playing = await sound_server.play(DEMO)
         await subscriber.until(type="status", warnings=[], message=None)
         playing.terminate()
         await playing.wait()
@@ -194,10 +130,16 @@ async def test_a_muted_microphone_is_told() -> None:
 
 async def test_a_device_is_chosen_by_a_part_of_its_name() -> None:
     """A part of the name in any case is enough, and a name that is not there is waited for while clients are served."""
-    async with room() as place, asyncio.timeout(60):
-        async with serving("--device", "PUL", env=place.env) as service, listening(service.address) as subscriber:
+    async with asyncio.timeout(PATIENCE), running_sound_server() as sound_server:
+        async with (
+            serving("--device", "PUL", env=sound_server.env) as service,
+            listening(service.address) as subscriber,
+        ):
             assert (await subscriber.until(type="hello", source="pulse"))["source"] == "pulse"
-        async with serving("--device", "kazoo", env=place.env) as service, listening(service.address) as subscriber:
+        async with (
+            serving("--device", "kazoo", env=sound_server.env) as service,
+            listening(service.address) as subscriber,
+        ):
             told = await subscriber.until(type="status", source="waiting")
             assert "no input device named 'kazoo'; found: " in told["message"]
             assert "'pulse'" in told["message"]

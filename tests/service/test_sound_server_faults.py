@@ -1,4 +1,4 @@
-"""A show on which everything goes wrong, on the real path: a room, PortAudio, the service, and a subscriber."""
+"""What goes wrong while the service runs, on the real path: a sound server, PortAudio, the service, a subscriber."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ from typing import Any
 import pytest
 from websockets.asyncio.client import connect
 
-from tests.service.test_sound_server import DEMO, Subscriber, listening
-from tests.support.processes import SOLOIST, Service, serving
-from tests.support.sound_server import Room, missing, room
+from tests.support.hearing import DEMO, SECONDS, Subscriber, hearing, listening
+from tests.support.processes import SOLOIST, Service, program, serving
+from tests.support.sound_server import SoundServer, missing, running_sound_server
 
 WITHOUT = missing()
-pytestmark = [pytest.mark.skipif(WITHOUT is not None, reason=str(WITHOUT)), pytest.mark.timeout(240)]
+pytestmark = [pytest.mark.skipif(WITHOUT is not None, reason=str(WITHOUT)), pytest.mark.sound_server]
 
 FAKETIME = sorted(Path("/usr/lib").glob("*/faketime/libfaketimeMT.so.1"))
 LATE = 20.0
@@ -42,7 +42,7 @@ def health(service: Service) -> tuple[int, dict[str, Any]]:
         connection.close()
 
 
-async def sick(service: Service, reason: str) -> dict[str, Any]:
+async def unhealthy(service: Service, reason: str) -> dict[str, Any]:
     """Wait until the service says that it is not well, and why."""
     while True:
         status, told = await asyncio.to_thread(health, service)
@@ -51,16 +51,16 @@ async def sick(service: Service, reason: str) -> dict[str, Any]:
         await asyncio.sleep(0.05)
 
 
-class Show:
-    """A running service in a room, and what a subscriber is told."""
+class Setup:
+    """A running service that hears a sound server, and what a subscriber is told."""
 
-    def __init__(self, place: Room, service: Service, subscriber: Subscriber) -> None:
-        self.place, self.service, self.subscriber = place, service, subscriber
+    def __init__(self, sound_server: SoundServer, service: Service, subscriber: Subscriber) -> None:
+        self.sound_server, self.service, self.subscriber = sound_server, service, subscriber
         self.utc = 0.0
         self.time = 0.0
 
-    async def begin(self) -> None:
-        """Wait until the room is heard."""
+    async def wait_for_audio(self) -> None:
+        """Wait until the sound server is heard."""
         async for message in self.subscriber.messages():
             if message["type"] == "hello":
                 self.utc = message["utc"]
@@ -79,14 +79,14 @@ class Show:
         self.time = label["time"]
         return label
 
-    async def true(self) -> float:
+    async def delay(self) -> float:
         """Return how far stream time is behind the wall clock, at the least over some labels."""
         times = [((await self.label())["time"], self.now()) for _ in range(12)]
         return min(now - told for told, now in times)
 
-    async def piano(self) -> None:
-        """Play the demo into the room, and wait until it is heard."""
-        playing = await self.place.play(DEMO)
+    async def play_piano(self) -> None:
+        """Play the demo, and wait until its first instrument is heard."""
+        playing = await self.sound_server.play(DEMO)
         named = await self.subscriber.until(type="label", state="instrument")
         assert named["label"] == "piano"
         playing.terminate()
@@ -94,118 +94,113 @@ class Show:
 
 
 @contextlib.asynccontextmanager
-async def show(*arguments: str, names: tuple[str, ...] = ()) -> AsyncIterator[Show]:
-    """Begin a show."""
-    async with asyncio.timeout(220), room() as place:
-        place.name(*names)
-        async with (
-            serving(*arguments, env=place.env) as service,
-            listening(service.address) as subscriber,
-        ):
-            evening = Show(place, service, subscriber)
-            await evening.begin()
-            yield evening
+async def set_up(*arguments: str, microphones: tuple[str, ...] = ()) -> AsyncIterator[Setup]:
+    """Start it all and wait until it is heard."""
+    async with hearing(*arguments, microphones=microphones) as (sound_server, service, subscriber):
+        setup = Setup(sound_server, service, subscriber)
+        await setup.wait_for_audio()
+        yield setup
 
 
-def say(text: str) -> None:
+def report(text: str) -> None:
     """Tell a figure to whoever reads the tests' output."""
     sys.stdout.write(f"{text}\n")
 
 
 async def test_a_removed_source_is_noticed_everywhere() -> None:
     """Health and clients know at once that the source is gone, and why; health is well again when it is back."""
-    async with show() as evening:
+    async with set_up() as setup:
         began = time.monotonic()
-        await evening.place.pull_plug()
+        await setup.sound_server.remove_microphones()
         gone = time.monotonic()
-        told = await sick(evening.service, "input 'default' was lost")
-        say(f"removed: in /healthz {time.monotonic() - gone:.2f} s after, {time.monotonic() - began:.2f} s before")
+        told = await unhealthy(setup.service, "input 'default' was lost")
+        report(f"removed: in /healthz {time.monotonic() - gone:.2f} s after, {time.monotonic() - began:.2f} s before")
         assert told["source_state"] == "waiting"
-        await evening.subscriber.until(type="status", source="waiting")
-        await evening.place.plug_in()
+        await setup.subscriber.until(type="status", source="waiting")
+        await setup.sound_server.add_microphone()
         back = time.monotonic()
-        await evening.subscriber.until(type="status", source="running")
-        say(f"brought back: heard {time.monotonic() - back:.2f} s after")
-        say(f"stream time is {await evening.true():.3f} s behind")
-        await evening.piano()
-        assert (await asyncio.to_thread(health, evening.service))[0] == 200
+        await setup.subscriber.until(type="status", source="running")
+        report(f"brought back: heard {time.monotonic() - back:.2f} s after")
+        report(f"stream time is {await setup.delay():.3f} s behind")
+        await setup.play_piano()
+        assert (await asyncio.to_thread(health, setup.service))[0] == 200
 
 
 async def test_only_zeros_are_no_health() -> None:
     """A microphone that is muted while it is heard is told to monitors and clients, until it is heard again."""
-    async with show() as evening:
-        await evening.piano()
+    async with set_up() as setup:
+        await setup.play_piano()
         muted = time.monotonic()
-        told = await sick(evening.service, "the input delivers only zeros")
-        say(f"only zeros: in /healthz {time.monotonic() - muted:.2f} s after")
+        told = await unhealthy(setup.service, "the input delivers only zeros")
+        report(f"only zeros: in /healthz {time.monotonic() - muted:.2f} s after")
         assert told["source_state"] == "running"
-        await evening.subscriber.until(type="status", message=told["reason"])
-        await evening.piano()
+        await setup.subscriber.until(type="status", message=told["reason"])
+        await setup.play_piano()
 
 
 async def test_a_frozen_sound_server_stops_nobody_else() -> None:
     """While the sound server hangs, health and pings are answered and everybody knows; then it is heard again."""
-    async with show() as evening:
-        normal = await evening.true()
-        evening.place.freeze()
-        frozen, began = evening.now(), time.monotonic()
-        away = await evening.subscriber.until(type="outage")
-        say(f"frozen: told {time.monotonic() - began:.2f} s after")
+    async with set_up() as setup:
+        normal = await setup.delay()
+        setup.sound_server.freeze()
+        frozen, began = setup.now(), time.monotonic()
+        away = await setup.subscriber.until(type="outage")
+        report(f"frozen: told {time.monotonic() - began:.2f} s after")
         assert away["reason"] == "input 'default' delivers nothing"
         assert away["end"] is None
         assert away["start"] == pytest.approx(frozen, abs=1.0)
-        stuck = await evening.subscriber.until(type="status", message="the sound system does not answer")
+        stuck = await setup.subscriber.until(type="status", message="the sound system does not answer")
         assert stuck["source"] == "waiting"
         for _ in range(5):  # the thread that closes the device hangs; nothing else does
             asked = time.monotonic()
-            status, told = await asyncio.to_thread(health, evening.service)
-            say(f"frozen: /healthz answers in {1000 * (time.monotonic() - asked):.0f} ms")
+            status, told = await asyncio.to_thread(health, setup.service)
+            report(f"frozen: /healthz answers in {1000 * (time.monotonic() - asked):.0f} ms")
             assert (status, told["source_state"]) == (503, "waiting")
-            async with listening(evening.service.address) as another:
+            async with listening(setup.service.address) as another:
                 assert (await another.until(type="status"))["source"] == "waiting"
-        evening.place.thaw()
-        thawed = evening.now()
-        back = await evening.subscriber.until(type="outage")
+        setup.sound_server.thaw()
+        thawed = setup.now()
+        back = await setup.subscriber.until(type="outage")
         assert {**back, "end": None} == away
-        assert thawed - 0.5 < back["end"] < evening.now()
-        evening.time = back["end"] - 1
-        assert await evening.true() == pytest.approx(normal, abs=0.5)
-        await evening.piano()
+        assert thawed - 0.5 < back["end"] < setup.now()
+        setup.time = back["end"] - 1
+        assert await setup.delay() == pytest.approx(normal, abs=0.5)
+        await setup.play_piano()
 
 
 async def test_a_frozen_sound_server_keeps_nobody_from_ending() -> None:
     """A service whose sound server hangs ends when it is told to, with 0."""
-    async with show() as evening:
-        evening.place.freeze()
-        await evening.subscriber.until(type="status", message="the sound system does not answer")
+    async with set_up() as setup:
+        setup.sound_server.freeze()
+        await setup.subscriber.until(type="status", message="the sound system does not answer")
         began = time.monotonic()
-        evening.service.process.terminate()
-        assert await evening.service.process.wait() == 0
-        say(f"frozen: ended in {time.monotonic() - began:.2f} s")
+        setup.service.process.terminate()
+        assert await setup.service.process.wait() == 0
+        report(f"frozen: ended in {time.monotonic() - began:.2f} s")
 
 
 async def test_a_sound_server_that_hangs_at_the_start_is_waited_for() -> None:
     """A service that waits for its device serves at once, says what hangs, and hears when it does no more."""
-    async with asyncio.timeout(220), room() as place:
-        place.freeze()
-        async with serving("--wait", env=place.env) as service, listening(service.address) as subscriber:
+    async with asyncio.timeout(SECONDS), running_sound_server() as sound_server:
+        sound_server.freeze()
+        async with serving("--wait", env=sound_server.env) as service, listening(service.address) as subscriber:
             await subscriber.until(type="status", source="waiting", message="the sound system does not answer")
             assert (await asyncio.to_thread(health, service))[0] == 503
-            place.thaw()
+            sound_server.thaw()
             await subscriber.until(type="status", source="running")
-            await Show(place, service, subscriber).piano()
+            await Setup(sound_server, service, subscriber).play_piano()
 
 
 @pytest.mark.parametrize("ending", ["answer", "interrupt"])
 async def test_a_sound_server_that_hangs_is_told_to_who_asks_for_devices(ending: str) -> None:
     """`soloist devices` says that nobody answers, and ends at once when its user has had enough."""
-    async with asyncio.timeout(120), room() as place:
-        place.freeze()
-        asking = await asyncio.create_subprocess_exec(*SOLOIST, "devices", env={**os.environ, **place.env}, stderr=PIPE)
-        if ending == "interrupt":
-            await asyncio.to_thread(connecting, asking.pid)
-            asking.send_signal(signal.SIGINT)
-        _, err = await asking.communicate()
+    async with asyncio.timeout(SECONDS), running_sound_server() as sound_server:
+        sound_server.freeze()
+        async with program(*SOLOIST, "devices", env={**os.environ, **sound_server.env}, stderr=PIPE) as asking:
+            if ending == "interrupt":
+                await asyncio.to_thread(connecting, asking.pid)
+                asking.send_signal(signal.SIGINT)
+            _, err = await asking.communicate()
     if ending == "interrupt":
         assert asking.returncode == 130
     else:
@@ -221,24 +216,24 @@ def connecting(process: int) -> None:
 
 async def test_the_log_tells_the_whole_story() -> None:
     """At the default level each line is Soloist's, and JSON, and says what was and what is; no library interrupts."""
-    async with show("--log-format", "json") as evening:
-        await evening.place.pull_plug()
-        await evening.subscriber.until(type="status", source="waiting")
+    async with set_up("--log-format", "json") as setup:
+        await setup.sound_server.remove_microphones()
+        await setup.subscriber.until(type="status", source="waiting")
         await asyncio.sleep(2)  # tries that fail
-        await evening.place.plug_in()
-        await evening.subscriber.until(type="status", source="running")
-        await evening.true()
-        evening.service.process.send_signal(signal.SIGSTOP)
+        await setup.sound_server.add_microphone()
+        await setup.subscriber.until(type="status", source="running")
+        await setup.delay()
+        setup.service.process.send_signal(signal.SIGSTOP)
         await asyncio.sleep(10)  # some of it is kept by the sound server
-        evening.service.process.send_signal(signal.SIGCONT)
+        setup.service.process.send_signal(signal.SIGCONT)
         # The subscriber may have given up meanwhile. Where this machine took long to go on, the source seemed lost.
-        story = evening.service.complaints
+        story = setup.service.complaints
         while not ("are missing: " in story[-1] or len([line for line in story if "heard again" in line]) == 2):  # noqa: ASYNC110
             await asyncio.sleep(0.1)
-    told = [json.loads(line) for line in evening.service.complaints]
+    told = [json.loads(line) for line in setup.service.complaints]
     assert {line["level"] for line in told} == {"warning"}
     lines = [line["message"] for line in told]
-    say(f"the log: {lines}")
+    report(f"the log: {lines}")
     lines = [line for line in lines if "only zeros" not in line]  # nobody plays
     assert lines[0] == "input 'default' was lost"
     assert "input 'default' cannot be opened: the sound system refuses (Input/output error)" in lines
@@ -247,46 +242,48 @@ async def test_the_log_tells_the_whole_story() -> None:
 
 async def test_a_source_is_found_by_its_name_at_another_place() -> None:
     """A device that comes back after others came is taken up by its name, whatever number it has; others are not."""
-    async with show("--device", "stage", "--channel", "1", names=("stage",)) as evening:
-        await evening.place.pull_plug()
-        await evening.subscriber.until(type="status", source="waiting")
-        evening.place.name("aside", "other")
-        await evening.place.plug_in("aside")
-        await evening.place.plug_in("other")
-        away = await evening.subscriber.until(type="status", source="waiting")
+    async with set_up("--device", "stage", "--channel", "1", microphones=("stage",)) as setup:
+        await setup.sound_server.remove_microphones()
+        await setup.subscriber.until(type="status", source="waiting")
+        setup.sound_server.list_as("aside", "other")
+        await setup.sound_server.add_microphone("aside")
+        await setup.sound_server.add_microphone("other")
+        away = await setup.subscriber.until(type="status", source="waiting")
         while "no input device named 'stage'" not in away["message"]:
-            away = await evening.subscriber.until(type="status", source="waiting")
+            away = await setup.subscriber.until(type="status", source="waiting")
         assert "'aside', 'other'" in away["message"]
-        await evening.place.plug_in("stage")
-        evening.place.name("aside", "other", "stage")
-        await evening.subscriber.until(type="status", source="running")
-        say(f"replaced: stream time is {await evening.true():.3f} s behind")
-        assert (await asyncio.to_thread(health, evening.service))[1]["source"] == "stage"
-        await evening.piano()
+        await setup.sound_server.add_microphone("stage")
+        setup.sound_server.list_as("aside", "other", "stage")
+        await setup.subscriber.until(type="status", source="running")
+        report(f"replaced: stream time is {await setup.delay():.3f} s behind")
+        assert (await asyncio.to_thread(health, setup.service))[1]["source"] == "stage"
+        await setup.play_piano()
 
 
 async def test_a_suspended_process_tells_what_it_missed() -> None:
     """After ten seconds of SIGSTOP the gap is told with its times, stream time is true, and labels go on."""
     # The subscriber gives up a connection that is silent for so long; the other one does not.
-    async with show() as evening, connect(f"ws://{evening.service.address}/ws", ping_interval=None) as patient:
-        normal = await evening.true()
-        evening.service.process.send_signal(signal.SIGSTOP)
-        stopped = evening.now()
+    async with set_up() as setup, connect(f"ws://{setup.service.address}/ws", ping_interval=None) as patient:
+        normal = await setup.delay()
+        setup.service.process.send_signal(signal.SIGSTOP)
+        stopped = setup.now()
         await asyncio.sleep(10)
-        evening.service.process.send_signal(signal.SIGCONT)
-        resumed = evening.now()
+        setup.service.process.send_signal(signal.SIGCONT)
+        resumed = setup.now()
         gap: dict[str, Any] = {}
         while gap.get("type") != "outage" or gap["end"] is None:  # where it takes long to go on the source seems lost
             gap = json.loads(await patient.recv())
-        say(f"suspended {stopped:.2f} to {resumed:.2f}: told {gap['start']:.2f} to {gap['end']:.2f}, {gap['reason']}")
+        report(
+            f"suspended {stopped:.2f} to {resumed:.2f}: told {gap['start']:.2f} to {gap['end']:.2f}, {gap['reason']}"
+        )
         assert gap["start"] == pytest.approx(stopped, abs=4.0)  # what the sound server had kept is heard
         assert gap["end"] <= resumed + 1.0
         assert gap["end"] - gap["start"] > 5.0
-        late = await evening.true()
-        say(f"suspended: stream time is {late:.3f} s behind, {normal:.3f} s before")
+        late = await setup.delay()
+        report(f"suspended: stream time is {late:.3f} s behind, {normal:.3f} s before")
         assert late == pytest.approx(normal, abs=0.3)
-        assert (await asyncio.to_thread(health, evening.service))[1]["overflows"] >= 1
-        await evening.piano()
+        assert (await asyncio.to_thread(health, setup.service))[1]["overflows"] >= 1
+        await setup.play_piano()
 
 
 @pytest.mark.skipif(not FAKETIME, reason="needs libfaketime: apt install faketime")
@@ -300,24 +297,19 @@ async def test_a_wall_clock_that_is_set_moves_only_the_mapping(tmp_path: Path) -
         "FAKETIME_CACHE_DURATION": "1",
         "FAKETIME_DONT_FAKE_MONOTONIC": "1",
     }
-    async with (
-        asyncio.timeout(220),
-        room() as place,
-        serving(env=place.env | fake) as service,
-        listening(service.address) as subscriber,
-    ):
-        evening = Show(place, service, subscriber)
-        await evening.begin()
-        began = time.monotonic() - evening.time
+    async with hearing(env=fake) as (sound_server, service, subscriber):
+        setup = Setup(sound_server, service, subscriber)
+        await setup.wait_for_audio()
+        began = time.monotonic() - setup.time
         for offset in (3600, -7200):
             file.write_text(f"{offset:+d}\n")
             utc = 0.0
-            while abs(utc - evening.utc - offset) > 2:
+            while abs(utc - setup.utc - offset) > 2:
                 utc = (await subscriber.until(type="hello"))["utc"]
             label = await subscriber.until(type="label")
             assert label["time"] == pytest.approx(time.monotonic() - began, abs=LATE)
-            assert label["time"] > evening.time
-            say(f"clock set to {offset:+d} s: hello tells {utc - evening.utc:+.3f} s")
+            assert label["time"] > setup.time
+            report(f"clock set to {offset:+d} s: hello tells {utc - setup.utc:+.3f} s")
 
 
 def resources(process: int) -> tuple[int, int, int]:
@@ -328,21 +320,21 @@ def resources(process: int) -> tuple[int, int, int]:
 
 async def test_losses_leave_nothing_behind() -> None:
     """Threads, file descriptors and memory are the same after fifteen losses as after five."""
-    async with show() as evening:
+    async with set_up() as setup:
         after = []
         for number in range(15):
-            await evening.place.pull_plug()
-            await evening.subscriber.until(type="status", source="waiting")
-            await evening.place.plug_in()
-            await evening.subscriber.until(type="status", source="running")
+            await setup.sound_server.remove_microphones()
+            await setup.subscriber.until(type="status", source="waiting")
+            await setup.sound_server.add_microphone()
+            await setup.subscriber.until(type="status", source="running")
             if number % 5 == 4:
-                await evening.subscriber.until(type="status", source="running")
-                after.append(resources(evening.service.process.pid))
-        say(f"threads, files and KiB after 5, 10 and 15 losses: {after}")
+                await setup.subscriber.until(type="status", source="running")
+                after.append(resources(setup.service.process.pid))
+        report(f"threads, files and KiB after 5, 10 and 15 losses: {after}")
         assert after[-1][0] < after[0][0] + 5  # the sound system's own come and go
         assert after[-1][1] == after[0][1]
         assert after[-1][2] < after[0][2] + 2048
-        say(f"stream time is {await evening.true():.3f} s behind")
+        report(f"stream time is {await setup.delay():.3f} s behind")
 
 
 LOOK = """
@@ -363,9 +355,8 @@ print(held() - before)  # KiB
 
 async def test_looking_for_a_device_costs_no_memory() -> None:
     """A device may be missing for days: 120 looks of the real PortAudio take less than 1 KiB each."""
-    async with room() as place:
-        process = await asyncio.create_subprocess_exec(
-            sys.executable, "-c", LOOK, stdout=PIPE, env={**os.environ, **place.env}
-        )
-        out, _ = await process.communicate()
+    async with running_sound_server() as sound_server:
+        env = {**os.environ, **sound_server.env}
+        async with program(sys.executable, "-c", LOOK, stdout=PIPE, env=env) as process:
+            out, _ = await process.communicate()
     assert int(out) < 120

@@ -37,6 +37,7 @@ class StuckClassifier(Classifier):
         return super().__call__(features)
 
 
+@pytest.mark.slow
 async def test_a_stuck_recognizer_feeds_no_watchdog(monkeypatch: pytest.MonkeyPatch) -> None:
     """Signs of life come with the audio, and end when an inference does not, though audio and clients go on."""
     monkeypatch.setattr("stream.service.service.Classifier", StuckClassifier)
@@ -74,11 +75,13 @@ async def test_a_pause_on_standard_input_feeds_the_watchdog(monkeypatch: pytest.
         for _ in range(3):
             await alive.wait()
             alive.clear()
+            assert service.health().details["source_state"] == "starting"  # nothing has come yet, and nothing is missed
         os.close(writing)
         await running
     os.close(reading)
 
 
+@pytest.mark.slow
 async def test_the_manager_is_told_what_is_heard(tmp_path: Path) -> None:
     """Signs of life and the name of the instrument reach systemd's socket."""
     wanted = {"READY=1", "WATCHDOG=1", "STATUS=running: demo", "STATUS=hears piano from demo"}
@@ -86,6 +89,7 @@ async def test_the_manager_is_told_what_is_heard(tmp_path: Path) -> None:
         manager.bind(str(tmp_path / "notify"))
         manager.settimeout(30)
         env = {"NOTIFY_SOCKET": str(tmp_path / "notify"), "WATCHDOG_USEC": "1000000"}
-        async with serving("--input", "demo", env=env):
+        async with serving("--input", "demo", env=env) as service:
             while wanted:
                 wanted -= set((await asyncio.to_thread(manager.recv, 4096)).decode().split("\n"))
+            assert service.complaints == []

@@ -56,6 +56,7 @@ def fill_up(file: Path) -> None:
                 continue
 
 
+@pytest.mark.slow
 def test_a_killed_process_loses_a_second_at_the_most(tmp_path: Path) -> None:
     """Killed at any moment, many times, it leaves a whole file that lacks at most the last second."""
     path = tmp_path / "sessions.db"
@@ -93,6 +94,7 @@ def test_a_killed_process_loses_a_second_at_the_most(tmp_path: Path) -> None:
         assert not stretches or round(100 * (stretches[-1].end - utc)) == heard
 
 
+@pytest.mark.slow
 def test_a_full_disk_is_told_and_nothing_is_lost_when_there_is_room_again(disk: Path, warnings: Warnings) -> None:
     """On a full disk one line says so, once, and what waited is written when there is room again."""
     path, ballast = disk / "sessions.db", disk / "ballast"

@@ -365,9 +365,9 @@ def test_the_model_has_its_say(file: Path, tmp_path: Path) -> None:
     assert check.problems(read({}, {})) == []
 
 
-def test_what_needs_no_device_is_tried(file: Path, tmp_path: Path) -> None:
+def test_what_needs_no_device_is_tried(file: Path, tmp_path: Path, tmp_path_factory: pytest.TempPathFactory) -> None:
     """Channels of a file, the demo and raw audio, addresses and the log's folder are looked at, and told in order."""
-    stereo = tmp_path / "stereo.wav"
+    stereo = tmp_path_factory.mktemp("x") / "stereo.wav"  # short enough to be told whole
     soundfile.write(stereo, np.zeros((100, 2)), 44_100)
     file.write_text(f'session_log = "{tmp_path}"\nhost = "nobody.invalid"\nopen = true\n\nchannel = 3\n')
     for source, channels in (("demo", 1), (str(stereo), 2), ("-", 1)):

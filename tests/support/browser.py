@@ -21,6 +21,7 @@ from websockets.asyncio.client import connect
 from stream.protocol.messages import State
 from tests.support.processes import Service, serving
 from tests.support.serving import Stage, staged
+from tests.support.waiting import PATIENCE
 
 if TYPE_CHECKING:
     from playwright.async_api import Browser, BrowserContext, ConsoleMessage, Page, WebSocketRoute
@@ -28,10 +29,8 @@ if TYPE_CHECKING:
 CHROMIUM = "/usr/bin/chromium"
 FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
          "--disable-component-update", "--disable-sync"]  # fmt: skip
-PATIENCE = 20
-"""Seconds after which a test takes what it waits for as missing."""
 HOP = 0.25
-"""Seconds from one hop of a player to the next."""
+"""Seconds from one hop of a publisher to the next."""
 NOTHING = "\N{EN DASH}"
 MINUS = "\N{MINUS SIGN}"
 
@@ -87,8 +86,8 @@ class Tab:
         return shown | {"rows": [_measured(*row) for row in shown["rows"]]}
 
 
-class Player:
-    """Plays on a stage: a hop every quarter of a second, as of a real service, until it is told something else."""
+class HopPublisher:
+    """Publishes what a service hears: a hop every quarter of a second, of the same until it is told something else."""
 
     def __init__(self, stage: Stage) -> None:
         self.stage = stage
@@ -108,13 +107,13 @@ class Player:
         self.stage.hop(self.seq, *self._heard)
 
     async def run(self) -> None:
-        """Play for ever."""
+        """Publish for ever."""
         while True:
             self.hop()
             await asyncio.sleep(HOP)
 
 
-class Visit(Protocol):
+class OpenTab(Protocol):
     """Makes a tab, with the options of a context of Playwright's, and opens an address in it if there is one."""
 
     def __call__(self, url: str | None = None, **options: Any) -> Awaitable[Tab]:
@@ -158,24 +157,24 @@ async def browser() -> AsyncIterator[Browser]:
 
 
 @pytest_asyncio.fixture(loop_scope="module")
-async def lasting() -> AsyncIterator[contextlib.AsyncExitStack]:
+async def exit_stack() -> AsyncIterator[contextlib.AsyncExitStack]:
     """What is entered here lasts until the test's tabs are closed: they complain of a lost server."""
     async with contextlib.AsyncExitStack() as stack:
         yield stack
 
 
 @pytest_asyncio.fixture(loop_scope="module")
-async def serve(lasting: contextlib.AsyncExitStack) -> Callable[..., Awaitable[Service]]:
+async def serve(exit_stack: contextlib.AsyncExitStack) -> Callable[..., Awaitable[Service]]:
     """Runs the program with arguments of the test's own, until its tabs are closed."""
 
     async def start(*arguments: str, **options: Any) -> Service:
-        return await lasting.enter_async_context(serving(*arguments, **options))
+        return await exit_stack.enter_async_context(serving(*arguments, **options))
 
     return start
 
 
 @pytest_asyncio.fixture(loop_scope="module")
-async def visit(browser: Browser, lasting: object, request: pytest.FixtureRequest) -> AsyncIterator[Visit]:
+async def open_tab(browser: Browser, exit_stack: object, request: pytest.FixtureRequest) -> AsyncIterator[OpenTab]:
     """Makes tabs, and finds in the end that their consoles are empty.
 
     With a folder in SOLOIST_SCREENSHOTS, each test leaves pictures there of what its tabs showed in the end.
@@ -207,11 +206,11 @@ async def service() -> AsyncIterator[Service]:
 
 
 @pytest_asyncio.fixture(loop_scope="module")
-async def player(lasting: contextlib.AsyncExitStack) -> AsyncIterator[Player]:
-    """A real server with a stage on which the test decides what plays: a violin, to begin with."""
-    player = Player(await lasting.enter_async_context(staged()))
-    playing = asyncio.create_task(player.run())
-    yield player
+async def publisher(exit_stack: contextlib.AsyncExitStack) -> AsyncIterator[HopPublisher]:
+    """A real server to which the test says what it hears: a violin, to begin with."""
+    publisher = HopPublisher(await exit_stack.enter_async_context(staged()))
+    playing = asyncio.create_task(publisher.run())
+    yield publisher
     playing.cancel()
     with contextlib.suppress(asyncio.CancelledError):
         await playing

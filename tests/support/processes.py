@@ -6,14 +6,54 @@ import asyncio
 import contextlib
 import os
 import re
+import signal
 import sys
 import tempfile
 from asyncio.subprocess import PIPE, Process
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any, Final
+
+from tests.support.waiting import PATIENCE
 
 SOLOIST = (sys.executable, "-m", "stream")
+RUN: Final = "PYTEST_STARTED_BY"
+"""Variable that every process which a test starts inherits: the process of pytest, and so whose it is."""
+
+
+def left_over() -> dict[int, str]:
+    """Find the processes that the tests of this process of pytest started and that still run: number and command."""
+    found = {}
+    for folder in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError):  # ended meanwhile, or somebody else's
+            command = (folder / "cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace").strip()
+            variables = (folder / "environ").read_bytes().split(b"\0")
+            if f"{RUN}={os.getpid()}".encode() in variables and int(folder.name) != os.getpid():
+                found[int(folder.name)] = command
+    # Python keeps these for all that a process will start.
+    helpers = ("multiprocessing.resource_tracker", "multiprocessing.forkserver")
+    return {number: told for number, told in found.items() if told and not any(name in told for name in helpers)}
+
+
+def kill(numbers: Iterable[int]) -> None:
+    """End processes at once."""
+    for number in numbers:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(number, signal.SIGKILL)
+
+
+@contextlib.asynccontextmanager
+async def program(*command: str | Path, **options: Any) -> AsyncIterator[Process]:
+    """Run a command, and kill it in the end if it still runs: a test that fails leaves nothing behind."""
+    process = await asyncio.create_subprocess_exec(*command, **options)
+    try:
+        yield process
+    finally:
+        if process.returncode is None:
+            with contextlib.suppress(ProcessLookupError):
+                process.kill()
+            await process.wait()
 
 
 @dataclass
@@ -57,7 +97,7 @@ async def serving(
     complaints: list[str] = []
     reading = None
     try:
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(PATIENCE):
             while True:
                 line = (await process.stderr.readline()).decode()
                 if found := re.search(r"listening on https?://(\S+)/", line):
@@ -71,11 +111,15 @@ async def serving(
     finally:
         if process.returncode is None:
             process.terminate()
-        async with asyncio.timeout(10):
-            await process.wait()
-        if reading is not None:
-            await reading
-        state.cleanup()
+        try:
+            async with asyncio.timeout(10):
+                await process.wait()
+        finally:
+            if process.returncode is None:
+                process.kill()
+            if reading is not None:
+                await reading
+            state.cleanup()
 
 
 async def _collect(stderr: asyncio.StreamReader, lines: list[str]) -> None:
@@ -88,10 +132,11 @@ async def soloist(
 ) -> tuple[int, str, str]:
     """Run a command to its end: exit status, standard output, standard error."""
     found = {"PYTHONPATH": os.getcwd()} if cwd is not None else {}  # where nothing is installed
-    process = await asyncio.create_subprocess_exec(
-        *SOLOIST, *arguments, stdin=PIPE, stdout=PIPE, stderr=PIPE, env={**os.environ, **found, **(env or {})}, cwd=cwd
-    )
-    async with asyncio.timeout(60):
+    env = {**os.environ, **found, **(env or {})}
+    async with (
+        asyncio.timeout(PATIENCE),
+        program(*SOLOIST, *arguments, stdin=PIPE, stdout=PIPE, stderr=PIPE, env=env, cwd=cwd) as process,
+    ):
         out, err = await process.communicate(stdin)
     assert process.returncode is not None
     return process.returncode, out.decode(), err.decode()

@@ -22,11 +22,10 @@ from stream.server.access import Access
 from stream.server.http import HealthReport
 from stream.server.metrics import Metrics
 from stream.server.server import Server
+from tests.support.waiting import PATIENCE
 
 Raw: TypeAlias = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 
-PATIENCE = 30.0
-"""Seconds after which a test takes what it waits for as missing."""
 SCHEMA = json.loads((Path(__file__).parents[2] / "docs" / "protocol.schema.json").read_text(encoding="utf-8"))
 INSTRUMENTS = [
     "clarinet",

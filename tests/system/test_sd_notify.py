@@ -123,12 +123,14 @@ def test_without_a_watchdog_nothing_is_fed(tmp_path: Path, watch: dict[str, str]
 
 
 @pytest.mark.parametrize("name", [None, "", "vsock:2:1234"])
-def test_without_a_manager_nobody_is_told(name: str | None) -> None:
+def test_without_a_manager_nobody_is_told(name: str | None, caplog: pytest.LogCaptureFixture) -> None:
     """Where there is no socket, or one of a kind that we do not speak, everything is told to nobody."""
     notifier = SystemdNotifier({} if name is None else {"NOTIFY_SOCKET": name})
+    assert notifier.watchdog_seconds is None
     notifier.ready("x")
     notifier.stopping()
     notifier.close()
+    assert caplog.messages == []
 
 
 def test_a_manager_that_is_gone_ends_no_show(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:

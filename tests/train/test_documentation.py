@@ -13,7 +13,7 @@ pytest.importorskip("pedalboard", reason="needs the train extra")
 
 from tests.support.tensorflow_warnings import ignore_tensorflow_warnings
 
-pytestmark = [ignore_tensorflow_warnings, pytest.mark.timeout(300)]
+pytestmark = ignore_tensorflow_warnings
 
 ROOT = Path(__file__).parents[2]
 PAGE = ROOT / "docs" / "laboratory.md"

@@ -52,10 +52,10 @@ def spoilt(part):
             yield from ([worse, *others] for worse in spoilt(first))
 
 
-async def test_warming_shows_progress_and_then_a_label(serve, visit):
+async def test_warming_shows_progress_and_then_a_label(serve, open_tab):
     """A fresh service is shown warming up, with the seconds heard so far, until the first estimate."""
     service = await serve("--input", "-", "--pcm", f"s16le:{SAMPLE_RATE}:1", stdin=asyncio.subprocess.PIPE)
-    tab = await visit(service.url)
+    tab = await open_tab(service.url)
     await tab.page.wait_for_selector("#link[data-phase=live]")
     audio = (32767 * demo_audio()).astype("<i2")
 
@@ -74,10 +74,10 @@ async def test_warming_shows_progress_and_then_a_label(serve, visit):
     await tab.is_in("instrument", "unknown")
 
 
-async def test_bars_show_what_another_client_receives(service, visit):
+async def test_bars_show_what_another_client_receives(service, open_tab):
     """Every instrument has a bar of its smoothed and a mark at its raw probability, as any client is told."""
     async with labels_of(service) as find:
-        tab = await visit(service.url)
+        tab = await open_tab(service.url)
         shown = await tab.estimate()
         label = await find(shown)
     assert len(shown["rows"]) == 8
@@ -86,9 +86,9 @@ async def test_bars_show_what_another_client_receives(service, visit):
         assert shown["name"].lower() == label["label"]
 
 
-async def test_title_and_live_region_tell_the_instrument(service, visit):
+async def test_title_and_live_region_tell_the_instrument(service, open_tab):
     """The title and the polite live region say what the large type says."""
-    page = (await visit(service.url)).page
+    page = (await open_tab(service.url)).page
     await page.wait_for_selector("#now[data-kind=instrument]")
     await page.wait_for_function("""() => {
         const name = document.querySelector('.now-name').textContent;
@@ -98,9 +98,9 @@ async def test_title_and_live_region_tell_the_instrument(service, visit):
     assert await page.get_attribute("html", "lang") == "en"
 
 
-async def test_level_moves(service, visit):
+async def test_level_moves(service, open_tab):
     """The level's bar, peak mark and figures follow the input."""
-    page = (await visit(service.url)).page
+    page = (await open_tab(service.url)).page
     await page.wait_for_function(
         "() => /^\\u2212\\d+\\.\\d dBFS$/.test(document.querySelector('[data-figure=rms]').textContent)"
     )
@@ -112,11 +112,11 @@ async def test_level_moves(service, visit):
     assert await page.get_attribute(".clip", "data-lit") == "false"
 
 
-async def test_facts_name_source_and_model(service, visit):
+async def test_facts_name_source_and_model(service, open_tab):
     """The service's source, model and figures are told."""
     async with connect(f"ws://{service.address}/ws") as client:
         hello = json.loads(await client.recv())
-    page = (await visit(service.url)).page
+    page = (await open_tab(service.url)).page
     await page.wait_for_function(
         "() => /^\\d+\\.\\d of \\d+ ms$/.test(document.querySelector('[data-fact=hop]').textContent)"
     )
@@ -125,10 +125,10 @@ async def test_facts_name_source_and_model(service, visit):
     assert int(await page.inner_text("[data-fact=clients]")) >= 0
 
 
-async def test_lost_server_leaves_no_label_and_is_found_again(serve, visit):
+async def test_lost_server_leaves_no_label_and_is_found_again(serve, open_tab):
     """Killing the server replaces the label at once, and starting it again on its port brings the page back."""
     service = await serve("--input", "demo")
-    tab = await visit(service.url)
+    tab = await open_tab(service.url)
     tab.expected = "^WebSocket connection to .* failed"  # what Chromium says of every attempt
     await tab.is_in("instrument", "unknown")
     before = (await tab.shown())["name"]
@@ -148,9 +148,9 @@ async def test_lost_server_leaves_no_label_and_is_found_again(serve, visit):
     await tab.is_in("warming", "instrument", "unknown")
 
 
-async def test_pauses_double_up_to_eight_seconds(service, visit):
+async def test_pauses_double_up_to_eight_seconds(service, open_tab):
     """Attempts to reconnect come after half a second, twice as much, and so on up to 8 s, less up to a quarter."""
-    page = (await visit(service.url)).page
+    page = (await open_tab(service.url)).page
     longest, shortest = await page.evaluate("""async () => {
         const { pause } = await import('/connection.js');
         return [1, 0].map((chance) => [0, 1, 2, 3, 4, 5, 50].map((failures) => pause(failures, chance)));
@@ -159,9 +159,9 @@ async def test_pauses_double_up_to_eight_seconds(service, visit):
     assert shortest == [0.75 * time for time in longest]
 
 
-async def test_label_without_successor_goes_away(service, visit):
+async def test_label_without_successor_goes_away(service, open_tab):
     """When labels cease while the connection lives, the last one is not shown for longer than 3 s."""
-    tab = await visit()
+    tab = await open_tab()
     ceased = False
     await tab.page.route_web_socket(
         "**/ws", lambda socket: forward(socket, lambda m: None if ceased and m["type"] == "label" else m)
@@ -177,9 +177,9 @@ async def test_label_without_successor_goes_away(service, visit):
     assert await tab.page.get_attribute("#link", "data-phase") == "live"
 
 
-async def test_status_tells_a_missing_input_in_words(service, visit):
+async def test_status_tells_a_missing_input_in_words(service, open_tab):
     """A source that is waited for takes the label away, and what the status asks to be done stands above."""
-    tab = await visit()
+    tab = await open_tab()
     status = {"source": "waiting", "message": "no input matches 'USB'; plug it in"}
     await tab.page.route_web_socket(
         "**/ws", lambda socket: forward(socket, lambda m: m | status if m["type"] == "status" else m)
@@ -190,22 +190,22 @@ async def test_status_tells_a_missing_input_in_words(service, visit):
     assert await tab.page.inner_text("#warning") == "No input matches 'USB'; plug it in"
 
 
-async def test_all_that_is_to_be_mended_is_told_once(player, visit):
+async def test_all_that_is_to_be_mended_is_told_once(publisher, open_tab):
     """Every warning of the status stands above, the message first, and they go when they are mended."""
-    page = (await visit(player.page)).page
+    page = (await open_tab(publisher.page)).page
     warnings = ["the input is clipped: turn it down", "the input has a DC offset", "<b>a cable"]
-    player.stage.server.publish(dataclasses.replace(STATUS, message=warnings[1], warnings=warnings))
+    publisher.stage.server.publish(dataclasses.replace(STATUS, message=warnings[1], warnings=warnings))
     region = page.locator("#warning")
     await region.get_by_text("clipped").wait_for()
     assert await region.locator("p").all_inner_texts() == [
         "The input has a DC offset", "The input is clipped: turn it down", "<b>a cable",
     ]  # fmt: skip
-    player.stage.server.publish(STATUS)
+    publisher.stage.server.publish(STATUS)
     await page.wait_for_function("() => document.querySelector('#warning').childElementCount === 0")
     assert await region.get_attribute("role") == "status"
 
 
-async def test_what_is_no_message_changes_nothing(service, visit):
+async def test_what_is_no_message_changes_nothing(service, open_tab):
     """Malformed frames, unknown types, fields and states, and messages that lack a part leave the page alive."""
     sockets = []
     held = False
@@ -214,7 +214,7 @@ async def test_what_is_no_message_changes_nothing(service, visit):
         sockets.append(socket)
         forward(socket, lambda m: None if held and m["type"] == "label" else m)
 
-    tab = await visit()
+    tab = await open_tab()
     await tab.page.route_web_socket("**/ws", on_socket)
     async with labels_of(service) as find:
         await tab.page.goto(service.url)
@@ -243,15 +243,15 @@ async def test_what_is_no_message_changes_nothing(service, visit):
     assert await tab.page.get_attribute("#link", "data-phase") == "live"
 
 
-async def test_no_field_of_a_message_breaks_the_page(player, visit):
+async def test_no_field_of_a_message_breaks_the_page(publisher, open_tab):
     """Whatever a field holds that it should not, the page draws on, and shows what is heard next."""
-    tab = await visit()
+    tab = await open_tab()
     await tab.page.add_init_script("""
         window.WebSocket = class extends WebSocket {
             constructor(...options) { super(...options); window.socket = this; }
         };
     """)
-    await tab.page.goto(player.page)
+    await tab.page.goto(publisher.page)
     await tab.is_in("instrument")
     # In each frame one message of every type is spoilt in one way.
     frames = [
@@ -272,9 +272,9 @@ async def test_no_field_of_a_message_breaks_the_page(player, visit):
         frames,
     )
     assert broken == []
-    player.stage.server.publish(HELLO)
-    player.stage.server.publish(STATUS)
-    player.play("flute")
+    publisher.stage.server.publish(HELLO)
+    publisher.stage.server.publish(STATUS)
+    publisher.play("flute")
     shown = await tab.page.wait_for_function(f"""() => {{
         const shown = ({SHOWN})();
         return shown.name === 'Flute' && shown.rows.length === {len(HELLO.labels)} && shown;
@@ -283,23 +283,23 @@ async def test_no_field_of_a_message_breaks_the_page(player, visit):
     assert await tab.page.get_attribute("#link", "data-phase") == "live"
 
 
-async def test_another_version_of_the_protocol_is_told(player, visit):
+async def test_another_version_of_the_protocol_is_told(publisher, open_tab):
     """What a server of another version says is not shown as if it were understood, and one of this version is."""
-    tab = await visit(player.page)
+    tab = await open_tab(publisher.page)
     await tab.is_in("instrument")
-    player.stage.server.publish(dataclasses.replace(HELLO, protocol=2))
+    publisher.stage.server.publish(dataclasses.replace(HELLO, protocol=2))
     await tab.is_in("offline")
     shown = await tab.shown()
     assert shown["name"] == await tab.page.inner_text("#link") == "Other version"
     assert {value for _, value, _, _ in shown["rows"]} == {NOTHING}
-    player.stage.server.publish(HELLO)
+    publisher.stage.server.publish(HELLO)
     await tab.is_in("instrument")
 
 
-async def test_instruments_outside_the_lineup_are_dimmed(serve, visit):
+async def test_instruments_outside_the_lineup_are_dimmed(serve, open_tab):
     """With a line-up of one who does not play, all other rows are dimmed and what plays is unknown."""
     service = await serve("--input", "demo", "--instruments", "female singer")
-    tab = await visit(service.url)
+    tab = await open_tab(service.url)
     await tab.is_in("unknown")
     assert (await tab.shown())["name"] == "Unknown"
     lineup = await tab.page.eval_on_selector_all(
@@ -308,13 +308,13 @@ async def test_instruments_outside_the_lineup_are_dimmed(serve, visit):
     assert lineup == ["female singer"]
 
 
-async def test_silence_is_shown_as_silence(serve, visit, tmp_path):
+async def test_silence_is_shown_as_silence(serve, open_tab, tmp_path):
     """An input of zeros is called silence, without an estimate."""
     with wave.open(str(tmp_path / "zeros.wav"), "wb") as file:
         file.setparams((1, 2, 22050, 0, "NONE", ""))
         file.writeframes(bytes(2 * 22050 * 30))
     service = await serve("--input", str(tmp_path / "zeros.wav"), "--loop")
-    tab = await visit(service.url)
+    tab = await open_tab(service.url)
     await tab.is_in("silence")
     shown = await tab.shown()
     assert shown["name"] == "Silence"
@@ -322,10 +322,10 @@ async def test_silence_is_shown_as_silence(serve, visit, tmp_path):
     assert await tab.page.inner_text("[data-figure=rms]") == f"{MINUS}∞ dBFS"
 
 
-async def test_token_is_taken_from_the_address(serve, visit):
+async def test_token_is_taken_from_the_address(serve, open_tab):
     """Without the token the page says what it needs, and with `#token=` it is let in."""
     service = await serve("--input", "demo", "--token", "o sole mio")
-    tab = await visit(service.url)
+    tab = await open_tab(service.url)
     await tab.is_in("offline")
     assert (await tab.shown())["name"] == "Token needed"
     await tab.page.goto(f"{service.url}#token=o%20sole%20mio")
@@ -335,7 +335,7 @@ async def test_token_is_taken_from_the_address(serve, visit):
 
 @pytest.mark.parametrize("scheme", ["dark", "light"])
 @pytest.mark.parametrize("size", [(320, 640), (1280, 800), (1920, 1080)], ids=lambda size: str(size[0]))
-async def test_longest_name_fits_every_screen(service, visit, tmp_path, size, scheme):
+async def test_longest_name_fits_every_screen(service, open_tab, tmp_path, size, scheme):
     """From a phone to a wall display, dark and light, nothing overflows, not even the longest name."""
     longest = "distorted electric guitar"
 
@@ -345,7 +345,7 @@ async def test_longest_name_fits_every_screen(service, visit, tmp_path, size, sc
         return message
 
     width, height = size
-    page = (await visit(viewport={"width": width, "height": height}, color_scheme=scheme)).page
+    page = (await open_tab(viewport={"width": width, "height": height}, color_scheme=scheme)).page
     await page.route_web_socket("**/ws", lambda socket: forward(socket, lengthen))
     await page.goto(service.url)
     await page.wait_for_selector("#now[data-kind=instrument]")
@@ -367,11 +367,11 @@ async def test_longest_name_fits_every_screen(service, visit, tmp_path, size, sc
     assert bright == (scheme == "light")
 
 
-async def test_nothing_slides_where_motion_is_not_wanted(service, visit):
+async def test_nothing_slides_where_motion_is_not_wanted(service, open_tab):
     """With prefers-reduced-motion, bars jump to their values."""
     durations = []
     for motion in ("reduce", "no-preference"):
-        page = (await visit(service.url, reduced_motion=motion)).page
+        page = (await open_tab(service.url, reduced_motion=motion)).page
         await page.wait_for_selector(".bar-fill", state="attached")
         durations.append(
             await page.evaluate("() => getComputedStyle(document.querySelector('.bar-fill')).transitionDuration")

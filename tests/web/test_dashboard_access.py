@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import pytest
 import pytest_asyncio
 
-from tests.support.browser import Player, Tab, Visit
+from tests.support.browser import HopPublisher, OpenTab, Tab
 from tests.support.serving import INSTRUMENTS, STATUS
 
 if TYPE_CHECKING:
@@ -81,9 +81,9 @@ LONGEST = "distorted electric guitar"
 class Seat:
     """A page that hears what is played, for as long as the door is open."""
 
-    def __init__(self, tab: Tab, player: Player) -> None:
+    def __init__(self, tab: Tab, publisher: HopPublisher) -> None:
         self.page = tab.page
-        self.player = player
+        self.publisher = publisher
         self._door = "open"
         self._sockets: list[WebSocketRoute] = []
 
@@ -91,7 +91,7 @@ class Seat:
         """Open the page, with axe in it."""
         await self.page.add_init_script(path=axe.AXE_FILE_PATH)
         await self.page.route_web_socket("**/ws", self._answer)
-        await self.page.goto(self.player.page)
+        await self.page.goto(self.publisher.page)
 
     async def _answer(self, socket: WebSocketRoute) -> None:
         self._sockets.append(socket)
@@ -113,7 +113,7 @@ class Seat:
 
     async def hear(self, name: str) -> None:
         """Let an instrument play until it stands in large type."""
-        self.player.play(name)
+        self.publisher.play(name)
         await self.see("instrument", name.capitalize())
 
     async def see(self, kind: str, name: str) -> None:
@@ -133,12 +133,12 @@ Seats: TypeAlias = Callable[..., Awaitable[Seat]]
 
 
 @pytest_asyncio.fixture(loop_scope="module")
-async def seat(player: Player, visit: Visit) -> Seats:
+async def seat(publisher: HopPublisher, open_tab: OpenTab) -> Seats:
     """Seats of a width and a height, with options of a context of Playwright's."""
 
     async def make(width: int = 1280, height: int = 800, **options: Any) -> Seat:
         viewport = {"width": width, "height": height}
-        taken = Seat(await visit(viewport=viewport, reduced_motion="reduce", **options), player)
+        taken = Seat(await open_tab(viewport=viewport, reduced_motion="reduce", **options), publisher)
         await taken.take()
         return taken
 
@@ -152,7 +152,7 @@ sizes = pytest.mark.parametrize("size", [(320, 640), (1280, 800)], ids=lambda si
 @grounds
 @sizes
 async def test_axe_finds_nothing_whatever_is_heard(
-    seat: Seats, player: Player, size: tuple[int, int], scheme: str
+    seat: Seats, publisher: HopPublisher, size: tuple[int, int], scheme: str
 ) -> None:
     """With each instrument in front, and with none, axe has nothing to say."""
     taken = await seat(*size, color_scheme=scheme)
@@ -161,7 +161,7 @@ async def test_axe_finds_nothing_whatever_is_heard(
         await taken.hear(name)
         findings += await taken.audit(name)
     for state, shown in (("warming", "Listening"), ("silence", "Silence"), ("unknown", "Unknown")):
-        player.play(None, 0.5, state)  # type: ignore[arg-type]
+        publisher.play(None, 0.5, state)  # type: ignore[arg-type]
         await taken.see(state, shown)
         findings += await taken.audit(state)
     assert findings == []
@@ -170,16 +170,16 @@ async def test_axe_finds_nothing_whatever_is_heard(
 @grounds
 @sizes
 async def test_axe_finds_nothing_when_something_is_missing(
-    seat: Seats, player: Player, size: tuple[int, int], scheme: str
+    seat: Seats, publisher: HopPublisher, size: tuple[int, int], scheme: str
 ) -> None:
     """Without an input, a server or the token axe has nothing to say, nor of warnings."""
     taken = await seat(*size, color_scheme=scheme)
     await taken.hear(LONGEST)
     told = dataclasses.replace(STATUS, warnings=["The input is clipped.", "The input has a DC offset."])
-    player.stage.server.publish(told)
+    publisher.stage.server.publish(told)
     await taken.page.get_by_text("DC offset").wait_for()
     findings = await taken.audit("warnings")
-    player.stage.server.publish(dataclasses.replace(STATUS, source="waiting", message="No input matches 'USB'."))
+    publisher.stage.server.publish(dataclasses.replace(STATUS, source="waiting", message="No input matches 'USB'."))
     await taken.see("stalled", "No input")
     findings += await taken.audit("no input")
     await taken.find_door("shut")
@@ -278,7 +278,7 @@ async def test_help_keeps_the_focus_and_gives_it_back(seat: Seats) -> None:
     assert await opener.evaluate("button => button === document.activeElement")
 
 
-async def test_changes_are_announced_once(seat: Seats, player: Player) -> None:
+async def test_changes_are_announced_once(seat: Seats, publisher: HopPublisher) -> None:
     """The polite live region says each change of what is in front, and nothing while it lasts."""
     taken = await seat()
     await taken.hear("flute")
@@ -294,8 +294,8 @@ async def test_changes_are_announced_once(seat: Seats, player: Player) -> None:
     for name in ("violin", LONGEST):
         await taken.hear(name)
         for _ in range(8):
-            player.hop()
-    player.play(None, state="silence")
+            publisher.hop()
+    publisher.play(None, state="silence")
     await taken.see("silence", "Silence")
     await taken.hear("piano")
     await taken.page.wait_for_function("() => said.at(-1)?.startsWith('Piano')")

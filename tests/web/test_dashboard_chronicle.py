@@ -2,23 +2,21 @@
 
 from __future__ import annotations
 
-from contextlib import AsyncExitStack
 from typing import Any
 
 import pytest
 import pytest_asyncio
 
-from tests.support.browser import Visit
-from tests.support.serving import staged
+from tests.support.browser import OpenTab
+from tests.support.serving import Stage
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 
 @pytest_asyncio.fixture(loop_scope="module")
-async def page(visit: Visit, lasting: AsyncExitStack) -> Any:
+async def page(open_tab: OpenTab, stage: Stage) -> Any:
     """The dashboard, for its modules."""
-    stage = await lasting.enter_async_context(staged())
-    return (await visit(f"http://{stage.address}/")).page
+    return (await open_tab(f"http://{stage.address}/")).page
 
 
 async def chronicled(page: Any, story: str) -> Any:

@@ -10,10 +10,9 @@ from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
 import pytest
-import pytest_asyncio
 
 from stream.protocol.messages import Outage
-from tests.support.browser import Player, Visit
+from tests.support.browser import HopPublisher, OpenTab
 from tests.support.serving import HELLO, STATUS, Stage, staged
 
 if TYPE_CHECKING:
@@ -32,15 +31,9 @@ SEEN = """() => [...document.querySelectorAll('body *')].filter((element) =>
 """Everything that can be seen besides the instrument."""
 
 
-@pytest_asyncio.fixture(loop_scope="module")
-async def stage(lasting: AsyncExitStack) -> Stage:
-    """A server on which nothing happens but what the test says."""
-    return await lasting.enter_async_context(staged())
-
-
-async def opened(visit: Visit, stage: Stage, **options: Any) -> Page:
+async def opened(open_tab: OpenTab, stage: Stage, **options: Any) -> Page:
     """Open the page and wait until it shows the stage."""
-    tab = await visit(f"http://{stage.address}/", **options)
+    tab = await open_tab(f"http://{stage.address}/", **options)
     await tab.page.wait_for_selector("#link[data-phase=live]")
     return tab.page
 
@@ -81,22 +74,22 @@ PLAIN = {"paused": False, "solo": False, "help": False, "note": False}
 
 
 @pytest.mark.parametrize("by", ["key", "button"])
-async def test_pause_holds_the_view_and_nothing_else(visit: Visit, player: Player, by: str) -> None:
+async def test_pause_holds_the_view_and_nothing_else(open_tab: OpenTab, publisher: HopPublisher, by: str) -> None:
     """Paused, the page says since when, shows what was then, and hears on; afterwards it shows what is now."""
-    page = await opened(visit, player.stage, timezone_id=ZONE)
+    page = await opened(open_tab, publisher.stage, timezone_id=ZONE)
     await name(page, "Violin")
     await (page.keyboard.press("Space") if by == "key" else page.click("#pause"))
     assert await page.is_visible("#paused")
     since = (await page.inner_text(".paused-text")).removeprefix("Paused \N{EN DASH} this is ")
-    assert since in {clock(player.stage.time + late) for late in range(-2, 3)}
+    assert since in {clock(publisher.stage.time + late) for late in range(-2, 3)}
     assert await page.get_attribute("#pause", "aria-pressed") == "true"
     assert not await page.is_visible("#link")
-    player.play("flute", 0.8)
+    publisher.play("flute", 0.8)
     await titled(page, "Flute")
     rows = "() => [...document.querySelectorAll('.row-value')].map((value) => value.textContent)"
     held = await page.evaluate(rows)
     assert await page.inner_text(".now-name") == "Violin"
-    player.play("piano", 0.7)
+    publisher.play("piano", 0.7)
     await titled(page, "Piano")
     assert await page.inner_text(".now-name") == "Violin"
     assert await page.evaluate(rows) == held
@@ -111,9 +104,9 @@ async def test_pause_holds_the_view_and_nothing_else(visit: Visit, player: Playe
     assert heard[-3:] == ["violin", "flute", "piano"]
 
 
-async def test_keys_do_nothing_while_typing(visit: Visit, stage: Stage) -> None:
+async def test_keys_do_nothing_while_typing(open_tab: OpenTab, stage: Stage) -> None:
     """In a field a letter is a letter, and with ctrl, alt or meta a key is the browser's."""
-    page = await opened(visit, stage)
+    page = await opened(open_tab, stage)
     await page.keyboard.press("m")
     await page.keyboard.type("f ?mM")
     assert await states(page) == PLAIN | {"note": True}
@@ -128,9 +121,9 @@ async def test_keys_do_nothing_while_typing(visit: Visit, stage: Stage) -> None:
     )""") == [["Space", "Pause the view"], ["f", "Full screen"], ["?", "Help"], ["m", "Mark"]]
 
 
-async def test_space_presses_the_button_that_it_was_led_to(visit: Visit, stage: Stage) -> None:
+async def test_space_presses_the_button_that_it_was_led_to(open_tab: OpenTab, stage: Stage) -> None:
     """Space on a button that the keyboard reached presses it; after a click with the mouse it pauses all the same."""
-    page = await opened(visit, stage)
+    page = await opened(open_tab, stage)
     await page.focus("#help-button")
     await page.keyboard.press("Tab")
     await page.keyboard.press("Shift+Tab")
@@ -146,9 +139,9 @@ async def test_space_presses_the_button_that_it_was_led_to(visit: Visit, stage: 
     assert await states(page) == PLAIN | {"paused": True}
 
 
-async def test_keys_can_be_turned_off(visit: Visit, stage: Stage) -> None:
+async def test_keys_can_be_turned_off(open_tab: OpenTab, stage: Stage) -> None:
     """Who speaks to their computer turns the single keys off, and they stay off; the buttons go on."""
-    page = await opened(visit, stage)
+    page = await opened(open_tab, stage)
     await page.keyboard.press("?")
     await page.uncheck(".help-keys-on")
     await page.keyboard.press("Escape")
@@ -165,9 +158,9 @@ async def test_keys_can_be_turned_off(visit: Visit, stage: Stage) -> None:
     assert await states(page) == PLAIN | {"note": True}
 
 
-async def test_full_screen_shows_nothing_but_the_instrument(visit: Visit, player: Player) -> None:
+async def test_full_screen_shows_nothing_but_the_instrument(open_tab: OpenTab, publisher: HopPublisher) -> None:
     """F fills the screen with the instrument, keeps it awake, and shows the way out when somebody is there."""
-    tab = await visit()
+    tab = await open_tab()
     page = tab.page
     await page.add_init_script("""
         window.locks = [];
@@ -177,7 +170,7 @@ async def test_full_screen_shows_nothing_but_the_instrument(visit: Visit, player
             return lock;
         } } });
     """)
-    await page.goto(player.page)
+    await page.goto(publisher.page)
     await name(page, "Violin")
     await page.keyboard.press("f")
     await page.wait_for_function("() => document.fullscreenElement === document.documentElement")
@@ -188,7 +181,7 @@ async def test_full_screen_shows_nothing_but_the_instrument(visit: Visit, player
     assert await page.evaluate("() => window.locks.map(({ kind, released }) => [kind, released])") == [
         ["screen", False]
     ]
-    player.play("flute")
+    publisher.play("flute")
     await name(page, "Flute")
     await page.mouse.move(200, 200)
     assert [element[:40] for element in await page.evaluate(SEEN)] == ['<button class="button solo-leave" id="le']
@@ -201,12 +194,12 @@ async def test_full_screen_shows_nothing_but_the_instrument(visit: Visit, player
     await page.wait_for_selector("html:not(.solo)")
 
 
-async def test_full_screen_fills_the_window_where_there_is_no_other(visit: Visit, player: Player) -> None:
+async def test_full_screen_fills_the_window_where_there_is_no_other(open_tab: OpenTab, publisher: HopPublisher) -> None:
     """Where the browser has no full screen the instrument fills the window, and Escape or F leaves it."""
-    tab = await visit(viewport={"width": 320, "height": 568})
+    tab = await open_tab(viewport={"width": 320, "height": 568})
     page = tab.page
     await page.add_init_script("Object.defineProperty(Document.prototype, 'fullscreenEnabled', { value: undefined })")
-    await page.goto(player.page)
+    await page.goto(publisher.page)
     await name(page, "Violin")
     for leave in ("Escape", "f"):
         await page.keyboard.press("f")
@@ -220,9 +213,9 @@ async def test_full_screen_fills_the_window_where_there_is_no_other(visit: Visit
         assert await states(page) == PLAIN
 
 
-async def test_help_opens_closes_and_gives_the_focus_back(visit: Visit, stage: Stage) -> None:
+async def test_help_opens_closes_and_gives_the_focus_back(open_tab: OpenTab, stage: Stage) -> None:
     """Help comes by button or key, goes by its button, Escape or a click beside it, and gives the focus back."""
-    page = await opened(visit, stage)
+    page = await opened(open_tab, stage)
     labels = "() => [...document.querySelectorAll('.help-colours li')].map((item) => item.textContent)"
     await page.focus("#help-button")
     await page.keyboard.press("Enter")
@@ -244,10 +237,10 @@ async def test_help_opens_closes_and_gives_the_focus_back(visit: Visit, stage: S
     assert await focus(page) == "theme"
 
 
-async def test_overlay_is_linked_with_the_token(visit: Visit, lasting: AsyncExitStack) -> None:
+async def test_overlay_is_linked_with_the_token(open_tab: OpenTab, exit_stack: AsyncExitStack) -> None:
     """The help leads to the overlay, which is let in as this page was."""
-    stage = await lasting.enter_async_context(staged(token="sesame"))
-    tab = await visit(f"http://{stage.address}/#token=sesame")
+    stage = await exit_stack.enter_async_context(staged(token="sesame"))
+    tab = await open_tab(f"http://{stage.address}/#token=sesame")
     page = tab.page
     await page.wait_for_selector("#link[data-phase=live]")
     await page.keyboard.press("?")
@@ -257,9 +250,9 @@ async def test_overlay_is_linked_with_the_token(visit: Visit, lasting: AsyncExit
     assert popup.url == f"http://{stage.address}/overlay#token=sesame"
 
 
-async def test_theme_follows_the_system_until_it_is_chosen(visit: Visit, stage: Stage) -> None:
+async def test_theme_follows_the_system_until_it_is_chosen(open_tab: OpenTab, stage: Stage) -> None:
     """Light or dark is the system's choice, also when it changes, until the button says otherwise; that is kept."""
-    page = await opened(visit, stage, color_scheme="light")
+    page = await opened(open_tab, stage, color_scheme="light")
 
     async def looks() -> tuple[str | None, str | None, bool, str]:
         ground = await page.evaluate("() => getComputedStyle(document.body).backgroundColor")
@@ -294,9 +287,9 @@ async def test_theme_follows_the_system_until_it_is_chosen(visit: Visit, stage: 
     assert await page.get_attribute("#theme", "aria-label") == "Theme: as the system"
 
 
-async def test_outages_are_told_with_their_times(visit: Visit, stage: Stage) -> None:
+async def test_outages_are_told_with_their_times(open_tab: OpenTab, stage: Stage) -> None:
     """A source that was lost is told with when it went and came back, the last three, and that it is away now."""
-    page = await opened(visit, stage, timezone_id=ZONE)
+    page = await opened(open_tab, stage, timezone_id=ZONE)
     assert not await page.is_visible(".outages")
     lines = "() => [...document.querySelectorAll('.outages li')].map((item) => [item.textContent, item.dataset.away])"
 
@@ -325,9 +318,9 @@ async def test_outages_are_told_with_their_times(visit: Visit, stage: Stage) -> 
     assert await page.evaluate(lines) == told
 
 
-async def test_busy_computer_is_told_in_words(visit: Visit, stage: Stage) -> None:
+async def test_busy_computer_is_told_in_words(open_tab: OpenTab, stage: Stage) -> None:
     """From half of its time on, the hop's gauge has another colour and words that say what to do."""
-    page = await opened(visit, stage)
+    page = await opened(open_tab, stage)
     for hop_ms, strain, words in (
         (100.0, "none", ""),
         (150.0, "high", "The computer is busy: a hop takes 60\u202f% of the time there is. Close other programs."),
@@ -343,9 +336,9 @@ async def test_busy_computer_is_told_in_words(visit: Visit, stage: Stage) -> Non
         assert await page.get_attribute(".load", "aria-valuenow") == str(min(100, int(hop_ms / 2.5)))
 
 
-async def test_counts_that_grew_stand_out(visit: Visit, stage: Stage) -> None:
+async def test_counts_that_grew_stand_out(open_tab: OpenTab, stage: Stage) -> None:
     """Overflows and dropped hops stand out when they grow while somebody watches, not when they are told first."""
-    page = await opened(visit, stage)
+    page = await opened(open_tab, stage)
     stage.server.publish(replace(STATUS, dropped_hops=4, overflows=0))
     await page.wait_for_selector("[data-fact=dropped][data-fresh=true]")
     assert await page.get_attribute("[data-fact=overflows]", "data-fresh") == "false"

@@ -11,7 +11,7 @@ import pytest
 
 from stream.protocol.messages import State
 from stream.recognition import bundle
-from tests.support.browser import Player, Visit, forward
+from tests.support.browser import HopPublisher, OpenTab, forward
 
 if TYPE_CHECKING:
     from playwright.async_api import Page, WebSocketRoute
@@ -48,11 +48,11 @@ async def text(page: Page, selector: str, pattern: str) -> str:
     return told
 
 
-async def test_each_instrument_has_a_glyph_of_its_own(visit: Visit, player: Player) -> None:
+async def test_each_instrument_has_a_glyph_of_its_own(open_tab: OpenTab, publisher: HopPublisher) -> None:
     """At the 16 pixels of a tab all instruments of the shipped models, a stranger and the states look different."""
     names = [*bundle.load().instruments, "theremin",
              "silence", "unknown", "warming", "connecting", "offline", "input", "stalled", "ended"]  # fmt: skip
-    page = (await visit(player.page)).page
+    page = (await open_tab(publisher.page)).page
     painted = dict(zip(names, await page.evaluate(PAINT, [names, 16]), strict=True))
     ground = min(painted["flute"])
     for name, pixels in painted.items():
@@ -66,9 +66,9 @@ async def test_each_instrument_has_a_glyph_of_its_own(visit: Visit, player: Play
     assert first == second
 
 
-async def test_glyphs_stay_within_their_square(visit: Visit, player: Player) -> None:
+async def test_glyphs_stay_within_their_square(open_tab: OpenTab, publisher: HopPublisher) -> None:
     """No glyph is cut off: nothing is drawn on the outermost pixels of its square."""
-    page = (await visit(player.page)).page
+    page = (await open_tab(publisher.page)).page
     cut = await page.evaluate("""async (names) => {
         const { glyph } = await import('/glyphs.js');
         const found = [];
@@ -92,9 +92,9 @@ async def test_glyphs_stay_within_their_square(visit: Visit, player: Player) -> 
     assert cut == []
 
 
-async def test_tab_shows_what_is_heard(visit: Visit, player: Player) -> None:
+async def test_tab_shows_what_is_heard(open_tab: OpenTab, publisher: HopPublisher) -> None:
     """Title and favicon follow: the glyph in the instrument's colour, and a state's glyph when there is none."""
-    page = (await visit(player.page)).page
+    page = (await open_tab(publisher.page)).page
     drawn = """async ([name, kind]) => {
         const { glyphSource } = await import('/glyphs.js');
         const { colour } = await import('/palette.js');
@@ -105,15 +105,15 @@ async def test_tab_shows_what_is_heard(visit: Visit, player: Player) -> None:
     for name, state, title in (
         ("violin", None, "Violin"), ("flute", None, "Flute"), (None, "silence", "Silence"), (None, None, "Unknown"),
     ):  # fmt: skip
-        player.play(name, 0.9, state)  # type: ignore[arg-type]
+        publisher.play(name, 0.9, state)  # type: ignore[arg-type]
         await page.wait_for_function("title => document.title === `${title} · Soloist`", arg=title)
         assert await page.evaluate(drawn, [name or title.lower(), "instrument" if name else title.lower()])
 
 
-async def test_nothing_is_drawn_anew_while_an_instrument_goes_on(visit: Visit, player: Player) -> None:
+async def test_nothing_is_drawn_anew_while_an_instrument_goes_on(open_tab: OpenTab, publisher: HopPublisher) -> None:
     """Labels of the same instrument change neither favicon nor glyph nor the size of the type."""
-    page = (await visit(player.page)).page
-    player.play("piano")
+    page = (await open_tab(publisher.page)).page
+    publisher.play("piano")
     await page.wait_for_selector(".now-glyph [data-glyph=piano]")
     await page.evaluate("""() => {
         const options = { attributes: true, childList: true, subtree: true };
@@ -126,35 +126,35 @@ async def test_nothing_is_drawn_anew_while_an_instrument_goes_on(visit: Visit, p
         }
     }""")
     for confidence in (0.8, 0.7, 0.95):
-        player.play("piano", confidence)
+        publisher.play("piano", confidence)
         await text(page, ".now-figure", f"^{round(100 * confidence)}")
     assert await page.evaluate("window.changes") == []
 
 
-async def test_time_in_front_counts_on_and_outlives_a_reload(visit: Visit, player: Player) -> None:
+async def test_time_in_front_counts_on_and_outlives_a_reload(open_tab: OpenTab, publisher: HopPublisher) -> None:
     """The time in front is that of the stream: it goes on by the second, and a page that comes later tells the same."""
-    player.play("trumpet")
+    publisher.play("trumpet")
     for _ in range(4 * 72):
-        player.hop()
-    page = (await visit(player.page)).page
+        publisher.hop()
+    page = (await open_tab(publisher.page)).page
     seconds = int((await text(page, ".now-lasted", r"^for 1 min \d+ s$")).split()[-2])
     assert 12 <= seconds < 40
     await text(page, ".now-lasted", f"^for 1 min {seconds + 1} s$")
     await page.reload()
     assert int((await text(page, ".now-lasted", r"^for 1 min \d+ s$")).split()[-2]) > seconds
-    player.play("piano")
+    publisher.play("piano")
     await text(page, ".now-lasted", r"^for [0-5] s$")
     for _ in range(4 * 3600):
-        player.seq += 1
-    player.hop()
+        publisher.seq += 1
+    publisher.hop()
     await text(page, ".now-lasted", r"^for 1 h 0 min \d s$")
 
 
-async def test_server_that_does_not_tell_since_when(visit: Visit, player: Player) -> None:
+async def test_server_that_does_not_tell_since_when(open_tab: OpenTab, publisher: HopPublisher) -> None:
     """Without `since` the page says nothing about how long an instrument has been in front."""
-    tab = await visit()
+    tab = await open_tab()
     await change(tab.page, {"label": {"since": None}})
-    await tab.page.goto(player.page)
+    await tab.page.goto(publisher.page)
     await tab.is_in("instrument")
     assert await tab.page.text_content(".now-lasted") == ""
 
@@ -163,18 +163,18 @@ async def test_server_that_does_not_tell_since_when(visit: Visit, player: Player
     ("flute", "told"),
     [(0.41, "Guess: Flute 41\u202f%"), (0.15, "Guess: Flute 15\u202f%"), (0.14, "None of the instruments.")],
 )
-async def test_unknown_tells_its_guess(visit: Visit, player: Player, flute: float, told: str) -> None:
+async def test_unknown_tells_its_guess(open_tab: OpenTab, publisher: HopPublisher, flute: float, told: str) -> None:
     """With at least 15 % the best instrument is named, small, beside the unknown."""
-    player.play(None, 0.5)
-    tab = await visit()
+    publisher.play(None, 0.5)
+    tab = await open_tab()
     await change(tab.page, {"label": {"probabilities": {"violin": 0.1, "flute": flute, "piano": 0.0}}})
-    await tab.page.goto(player.page)
+    await tab.page.goto(publisher.page)
     await tab.is_in("unknown")
     assert await tab.page.text_content(".now-detail") == told
     assert await tab.page.text_content(".now-name") == "Unknown"
 
 
-async def test_states_differ_in_more_than_colour(visit: Visit, player: Player) -> None:
+async def test_states_differ_in_more_than_colour(open_tab: OpenTab, publisher: HopPublisher) -> None:
     """Every state has a glyph, words and a frame of its own, and none of them the look of an instrument."""
     seen = {}
 
@@ -188,25 +188,25 @@ async def test_states_differ_in_more_than_colour(visit: Visit, player: Player) -
             return [name.textContent, frame.join(' ')];
         }""")
 
-    page = (await visit(player.page)).page
-    player.play("violin")
+    page = (await open_tab(publisher.page)).page
+    publisher.play("violin")
     await look(page, "instrument", "violin")
     states: tuple[State, ...] = ("warming", "silence", "unknown")
     for state in states:
-        player.play(None, 0.5, state)
+        publisher.play(None, 0.5, state)
         await look(page, state, state)
     for source, glyph in (("waiting", "input"), ("ended", "ended")):
-        page = (await visit()).page
+        page = (await open_tab()).page
         await change(page, {"status": {"source": source}})
-        await page.goto(player.page)
+        await page.goto(publisher.page)
         await look(page, "stalled", glyph)
 
     async def refuse(socket: WebSocketRoute) -> None:
         await socket.close(code=1013)
 
-    page = (await visit()).page
+    page = (await open_tab()).page
     await page.route_web_socket("**/ws", refuse)
-    await page.goto(player.page)
+    await page.goto(publisher.page)
     await look(page, "offline", "offline")
     names = [name for name, _ in seen.values()]
     assert sorted(names) == sorted(
@@ -219,11 +219,13 @@ async def test_states_differ_in_more_than_colour(visit: Visit, player: Player) -
 
 @pytest.mark.parametrize("name", [LONGEST, "flute"])
 @pytest.mark.parametrize("size", [(320, 640), (1280, 800), (1920, 1080)], ids=lambda size: str(size[0]))
-async def test_solo_fills_the_screen(visit: Visit, player: Player, size: tuple[int, int], name: str) -> None:
+async def test_solo_fills_the_screen(
+    open_tab: OpenTab, publisher: HopPublisher, size: tuple[int, int], name: str
+) -> None:
     """With nothing but the instrument on the screen, the type is as large as fits, and nothing is cut off."""
-    player.play(name)
+    publisher.play(name)
     width, height = size
-    tab = await visit(player.page, viewport={"width": width, "height": height})
+    tab = await open_tab(publisher.page, viewport={"width": width, "height": height})
     page = tab.page
     await tab.is_in("instrument")
     letters = "() => parseFloat(document.querySelector('.now-name').style.fontSize)"
@@ -242,11 +244,11 @@ async def test_solo_fills_the_screen(visit: Visit, player: Player, size: tuple[i
     assert await page.evaluate(letters) >= width / (10 if name == LONGEST else 5)
 
 
-async def test_glyph_stands_still_where_motion_is_not_wanted(visit: Visit, player: Player) -> None:
+async def test_glyph_stands_still_where_motion_is_not_wanted(open_tab: OpenTab, publisher: HopPublisher) -> None:
     """The glyph fades in, but not with prefers-reduced-motion."""
     names = []
     for motion in ("reduce", "no-preference"):
-        tab = await visit(player.page, reduced_motion=motion)
+        tab = await open_tab(publisher.page, reduced_motion=motion)
         await tab.page.wait_for_selector(".now .glyph")
         names.append(
             await tab.page.evaluate("() => getComputedStyle(document.querySelector('.now .glyph')).animationName")
@@ -254,15 +256,15 @@ async def test_glyph_stands_still_where_motion_is_not_wanted(visit: Visit, playe
     assert names == ["none", "now-appear"]
 
 
-async def test_page_can_be_installed(visit: Visit, player: Player) -> None:
+async def test_page_can_be_installed(open_tab: OpenTab, publisher: HopPublisher) -> None:
     """The manifest is one that Chromium takes, and its icons are there, small, and of the sizes it says."""
-    page = (await visit(player.page)).page
+    page = (await open_tab(publisher.page)).page
     devtools = await page.context.new_cdp_session(page)
     told = await devtools.send("Page.getAppManifest")
     assert told["errors"] == []
     manifest = json.loads(told["data"])
     assert {"name", "short_name", "description", "start_url", "scope", "display"} <= manifest.keys()
-    assert await page.evaluate("start => new URL(start, location).href", manifest["start_url"]) == player.page
+    assert await page.evaluate("start => new URL(start, location).href", manifest["start_url"]) == publisher.page
     assert [icon.get("purpose", "any") for icon in manifest["icons"]].count("maskable") == 1
     icons = {icon["src"]: (icon["sizes"], icon["type"]) for icon in manifest["icons"]}
     [touch] = await page.eval_on_selector_all(
@@ -271,7 +273,7 @@ async def test_page_can_be_installed(visit: Visit, player: Player) -> None:
     icons[touch] = ("180x180", "image/png")
     assert {"192x192", "512x512"} <= {sizes for sizes, _ in icons.values()}
     for source, (sizes, kind) in icons.items():
-        response = await page.request.get(player.page + source)
+        response = await page.request.get(publisher.page + source)
         assert response.ok
         assert response.headers["content-type"] == kind
         content = await response.body()
@@ -279,4 +281,4 @@ async def test_page_can_be_installed(visit: Visit, player: Player) -> None:
         if kind == "image/png":
             width, height = struct.unpack(">II", content[16:24])
             assert sizes == f"{width}x{height}"
-    assert re.search(r"<svg", (await (await page.request.get(player.page + "favicon.svg")).text()))
+    assert re.search(r"<svg", (await (await page.request.get(publisher.page + "favicon.svg")).text()))

@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 import io
 import json
-from contextlib import AsyncExitStack
 from dataclasses import replace
 from datetime import UTC, datetime
 from itertools import pairwise
@@ -13,10 +12,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
-import pytest_asyncio
 
 from stream.protocol.messages import Guess, Mark, Outage
-from tests.support.browser import Tab, Visit
+from tests.support.browser import OpenTab, Tab
 from tests.support.serving import HELLO, STATUS, Stage, staged
 
 if TYPE_CHECKING:
@@ -35,12 +33,6 @@ ODD = [
     "tab\there",
 ]
 """Notes that a file or a page may take for something else than a note."""
-
-
-@pytest_asyncio.fixture(loop_scope="module")
-async def stage(lasting: AsyncExitStack) -> Stage:
-    """A server on which nothing happens but what the test says."""
-    return await lasting.enter_async_context(staged())
 
 
 def perform(stage: Stage) -> None:
@@ -67,9 +59,9 @@ async def told(stage: Stage) -> dict[str, Any]:
     return history | {"segments": [part for part in history["segments"] if part["start"] < part["end"]]}
 
 
-async def opened(visit: Visit, stage: Stage) -> Tab:
+async def opened(open_tab: OpenTab, stage: Stage) -> Tab:
     """Open the page and wait until it shows the stage."""
-    tab = await visit(f"http://{stage.address}/")
+    tab = await open_tab(f"http://{stage.address}/")
     await tab.page.wait_for_selector("#link[data-phase=live]")
     return tab
 
@@ -109,9 +101,9 @@ def near(number: float) -> Any:
     return pytest.approx(number, abs=0.0015)
 
 
-async def test_json_holds_all_that_the_server_told(visit: Visit, stage: Stage) -> None:
+async def test_json_holds_all_that_the_server_told(open_tab: OpenTab, stage: Stage) -> None:
     """Without a session, the JSON has what the server's history has, from its first moment on, and in UTC."""
-    page = (await opened(visit, stage)).page
+    page = (await opened(open_tab, stage)).page
     perform(stage)
     await heard(page, stage)
     name, text = await download(page, "json")
@@ -138,9 +130,9 @@ async def test_json_holds_all_that_the_server_told(visit: Visit, stage: Stage) -
     assert [len(file[kind]) for kind in ("segments", "guesses", "marks", "outages")] == [6, 1, len(ODD) + 1, 1]
 
 
-async def test_csv_is_read_by_a_spreadsheet_as_it_was_meant(visit: Visit, stage: Stage) -> None:
+async def test_csv_is_read_by_a_spreadsheet_as_it_was_meant(open_tab: OpenTab, stage: Stage) -> None:
     """The CSV has a row for everything in the order of time, and a note in it is never a formula."""
-    page = (await opened(visit, stage)).page
+    page = (await opened(open_tab, stage)).page
     perform(stage)
     await heard(page, stage)
     name, text = await download(page, "csv")
@@ -171,9 +163,9 @@ async def test_csv_is_read_by_a_spreadsheet_as_it_was_meant(visit: Visit, stage:
     assert [row[0] for row in of("mark", "text")] == notes
 
 
-async def test_audacity_labels_lie_beside_the_recording(visit: Visit, stage: Stage) -> None:
+async def test_audacity_labels_lie_beside_the_recording(open_tab: OpenTab, stage: Stage) -> None:
     """The label file has start, end and text on each line, with dots, and nothing else that Audacity would split."""
-    page = (await opened(visit, stage)).page
+    page = (await opened(open_tab, stage)).page
     perform(stage)
     await heard(page, stage)
     name, text = await download(page, "txt")
@@ -199,9 +191,9 @@ async def test_audacity_labels_lie_beside_the_recording(visit: Visit, stage: Sta
     assert points[:-1] == [(8.0 + place / 8, f"Mark: {' '.join(text.split())}") for place, text in enumerate(ODD)]
 
 
-async def test_session_cuts_what_reaches_out_of_it(visit: Visit, stage: Stage) -> None:
+async def test_session_cuts_what_reaches_out_of_it(open_tab: OpenTab, stage: Stage) -> None:
     """A session's files count from its start to its stop; what began earlier or went on is cut, the rest left out."""
-    page = (await opened(visit, stage)).page
+    page = (await opened(open_tab, stage)).page
     perform(stage)
     await heard(page, stage)
     base = HELLO.utc
@@ -224,9 +216,9 @@ async def test_session_cuts_what_reaches_out_of_it(visit: Visit, stage: Stage) -
     assert (await download(page, "csv"))[0] == f"soloist-{date:%Y-%m-%d-%H%M}.csv"
 
 
-async def test_session_is_started_stopped_and_resumed(visit: Visit, stage: Stage) -> None:
+async def test_session_is_started_stopped_and_resumed(open_tab: OpenTab, stage: Stage) -> None:
     """The buttons start a session at the server's time, stop it, go on with it, and begin another one."""
-    page = (await opened(visit, stage)).page
+    page = (await opened(open_tab, stage)).page
     stage.hop(400)
     await page.wait_for_function("() => document.querySelector('.session-start').textContent === 'Start session'")
     assert not await page.is_visible(".session-clock")
@@ -256,10 +248,10 @@ async def test_session_is_started_stopped_and_resumed(visit: Visit, stage: Stage
     assert (again["end"], again["start"] > started["start"]) == (None, True)
 
 
-async def test_session_outlives_the_page_and_the_service(visit: Visit) -> None:
+async def test_session_outlives_the_page_and_the_service(open_tab: OpenTab) -> None:
     """A session goes on after a reload and with a service that starts again, and its files have what was before."""
     async with staged() as stage:
-        tab = await opened(visit, stage)
+        tab = await opened(open_tab, stage)
         page = tab.page
         await page.click(".session-start")
         started = await session(page)
@@ -298,9 +290,9 @@ async def test_session_outlives_the_page_and_the_service(visit: Visit) -> None:
     ]
 
 
-async def test_what_was_kept_goes_before_what_is_known(visit: Visit, stage: Stage) -> None:
+async def test_what_was_kept_goes_before_what_is_known(open_tab: OpenTab, stage: Stage) -> None:
     """Hours of a session are put together from what was kept and what is still known, without a gap or a doublet."""
-    page = (await opened(visit, stage)).page
+    page = (await opened(open_tab, stage)).page
 
     def part(start: float, end: float | None, label: str) -> dict[str, Any]:
         return {"start": start, "end": end, "label": label, "state": "instrument", "confidence": 0.9}
@@ -333,9 +325,9 @@ async def test_what_was_kept_goes_before_what_is_known(visit: Visit, stage: Stag
     assert [(it["start"], it["end"]) for it in merged["outages"]] == [(2, 3), (14, 16), (18, 19), (25, None)]
 
 
-async def test_note_is_set_to_the_moment_of_the_key(visit: Visit, stage: Stage) -> None:
+async def test_note_is_set_to_the_moment_of_the_key(open_tab: OpenTab, stage: Stage) -> None:
     """M opens a field; Enter sets the note to when M was pressed, whatever was typed, and gives the focus back."""
-    tab = await opened(visit, stage)
+    tab = await opened(open_tab, stage)
     page = tab.page
     stage.hop(400)
     async with stage.listener() as other:
@@ -358,9 +350,9 @@ async def test_note_is_set_to_the_moment_of_the_key(visit: Visit, stage: Stage) 
     assert not await page.evaluate("() => document.documentElement.matches('.solo, .paused')")
 
 
-async def test_mark_without_words_is_numbered(visit: Visit, stage: Stage) -> None:
+async def test_mark_without_words_is_numbered(open_tab: OpenTab, stage: Stage) -> None:
     """The button opens the field too, Escape closes it, and Enter alone sets a mark with a number."""
-    page = (await opened(visit, stage)).page
+    page = (await opened(open_tab, stage)).page
     async with stage.listener() as other:
         await other.greeting()
         for number in (1, 2):
@@ -380,9 +372,9 @@ async def test_mark_without_words_is_numbered(visit: Visit, stage: Stage) -> Non
         assert await page.input_value(".session-note") == ""
 
 
-async def test_odd_notes_are_text_on_the_page(visit: Visit, stage: Stage) -> None:
+async def test_odd_notes_are_text_on_the_page(open_tab: OpenTab, stage: Stage) -> None:
     """Whatever others write in a note, the page shows it as it is, and runs nothing of it."""
-    page = (await opened(visit, stage)).page
+    page = (await opened(open_tab, stage)).page
     for text in ODD:
         stage.server.publish(Mark(stage.time, text))
         await page.wait_for_function(
@@ -391,10 +383,10 @@ async def test_odd_notes_are_text_on_the_page(visit: Visit, stage: Stage) -> Non
     assert await page.locator(".session-told *").count() == 0
 
 
-async def test_mark_that_nobody_hears_is_kept(visit: Visit) -> None:
+async def test_mark_that_nobody_hears_is_kept(open_tab: OpenTab) -> None:
     """Without a connection the note stays in its field, and the page says that it was not set."""
     async with staged() as stage:
-        tab = await opened(visit, stage)
+        tab = await opened(open_tab, stage)
         tab.expected = "^WebSocket connection to .* failed"
     page = tab.page
     await page.wait_for_selector("#link:not([data-phase=live])")
@@ -405,9 +397,9 @@ async def test_mark_that_nobody_hears_is_kept(visit: Visit) -> None:
     assert await page.input_value(".session-note") == "bridge"
 
 
-async def test_session_works_where_nothing_may_be_stored(visit: Visit, stage: Stage) -> None:
+async def test_session_works_where_nothing_may_be_stored(open_tab: OpenTab, stage: Stage) -> None:
     """A browser that forbids storage keeps the session as long as the page lasts, and the theme too."""
-    tab = await visit()
+    tab = await open_tab()
     await tab.page.add_init_script(
         "Object.defineProperty(window, 'localStorage', { get() { throw new DOMException('no', 'SecurityError'); } });"
     )

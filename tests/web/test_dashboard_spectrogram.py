@@ -15,7 +15,7 @@ import pytest
 
 from stream.protocol.messages import Spectrum
 from stream.recognition.mel import HOP_LENGTH, N_MELS, SAMPLE_RATE, WINDOW, mel_edges
-from tests.support.browser import PATIENCE, Player, Tab, Visit, forward, window
+from tests.support.browser import PATIENCE, HopPublisher, OpenTab, Tab, forward, window
 from tests.support.processes import serving
 from tests.support.serving import staged
 
@@ -70,9 +70,9 @@ def frames(rows: Iterable[int]) -> list[list[float]]:
 class Screen:
     """Plays columns to a page: each is loud in the row that its number says."""
 
-    def __init__(self, tab: Tab, player: Player) -> None:
+    def __init__(self, tab: Tab, publisher: HopPublisher) -> None:
         self.tab = tab
-        self.player = player
+        self.publisher = publisher
         self.column = 0
         """The next one."""
 
@@ -86,7 +86,7 @@ class Screen:
         """Publish frames that follow the last ones."""
         self.column += len(columns)
         end = (self.column - 1) * HOP_LENGTH + 1024  # the newest frame is centred 1024 samples before
-        self.player.stage.server.publish(Spectrum(end / SAMPLE_RATE, columns))
+        self.publisher.stage.server.publish(Spectrum(end / SAMPLE_RATE, columns))
 
     async def shows(self, row: int) -> None:
         """Wait until the newest column is loud in a row."""
@@ -94,7 +94,7 @@ class Screen:
 
     async def wants(self, wanted: bool) -> None:
         """Wait until the page asks for spectra, or for none."""
-        await asks(self.tab, self.player, "spectrum", wanted)
+        await asks(self.tab, self.publisher, "spectrum", wanted)
 
     async def picture(self) -> list[dict[str, Any]]:
         """Return the columns that are drawn."""
@@ -102,35 +102,35 @@ class Screen:
         return columns
 
 
-async def asks(tab: Tab, player: Player, kind: str, wanted: bool) -> None:
+async def asks(tab: Tab, publisher: HopPublisher, kind: str, wanted: bool) -> None:
     """Wait until the page has subscribed to a type, or has not."""
     async with asyncio.timeout(PATIENCE):
-        while player.stage.server.wants(kind) is not wanted:
+        while publisher.stage.server.wants(kind) is not wanted:
             await tab.page.evaluate("0")
 
 
-async def opened(visit: Visit, player: Player, **options: Any) -> Screen:
+async def opened(open_tab: OpenTab, publisher: HopPublisher, **options: Any) -> Screen:
     """Open the page and bring the spectrogram into view."""
-    tab = await visit(**options)
+    tab = await open_tab(**options)
     await tab.page.add_init_script(f"({COUNTED})()")
-    await tab.page.goto(player.page)
+    await tab.page.goto(publisher.page)
     await tab.page.wait_for_selector("#link[data-phase=live]")
     await tab.page.locator(".spectrogram-plot").scroll_into_view_if_needed()
-    screen = Screen(tab, player)
+    screen = Screen(tab, publisher)
     await screen.wants(True)
     await tab.page.wait_for_selector(".spectrogram-veil", state="hidden")
     return screen
 
 
 @pytest.mark.parametrize(("hertz", "tick"), [(250, "250 Hz"), (1000, "1 kHz"), (4000, "4 kHz")])
-async def test_a_tone_is_bright_where_the_axis_says(visit: Visit, tmp_path: Path, hertz: int, tick: str) -> None:
+async def test_a_tone_is_bright_where_the_axis_says(open_tab: OpenTab, tmp_path: Path, hertz: int, tick: str) -> None:
     """A sine through the real service is brightest at its frequency on the axis, within a band."""
     tone = 12_000 * np.sin(2 * np.pi * hertz * np.arange(SAMPLE_RATE) / SAMPLE_RATE)
     with wave.open(str(tmp_path / "tone.wav"), "wb") as file:
         file.setparams((1, 2, SAMPLE_RATE, 0, "NONE", ""))
         file.writeframes(tone.astype("<i2").tobytes())
     async with serving("--input", str(tmp_path / "tone.wav"), "--loop") as service:
-        tab = await visit(service.url)
+        tab = await open_tab(service.url)
         tab.expected = "WebSocket connection"  # the service ends before the page
         page = tab.page
         await page.locator(".spectrogram-plot").scroll_into_view_if_needed()
@@ -151,9 +151,9 @@ async def test_a_tone_is_bright_where_the_axis_says(visit: Visit, tmp_path: Path
     assert abs(bright - (box["y"] + box["height"] / 2)) <= band
 
 
-async def test_each_column_is_drawn_once_in_its_order(visit: Visit, player: Player) -> None:
+async def test_each_column_is_drawn_once_in_its_order(open_tab: OpenTab, publisher: HopPublisher) -> None:
     """Columns stand from left to right as they came, and each costs one column of pixels and nothing else."""
-    screen = await opened(visit, player)
+    screen = await opened(open_tab, publisher)
     await screen.play(60)
     picture = await screen.picture()
     visible = 256  # of a tile, and there are three of them by now
@@ -164,9 +164,9 @@ async def test_each_column_is_drawn_once_in_its_order(visit: Visit, player: Play
     assert await screen.tab.page.evaluate("counted") == {f"1x{N_MELS}": 60 * BATCH}
 
 
-async def test_old_tiles_are_used_again(visit: Visit, player: Player) -> None:
+async def test_old_tiles_are_used_again(open_tab: OpenTab, publisher: HopPublisher) -> None:
     """However long it runs, the picture is no longer than what can be seen and what is about to be."""
-    screen = await opened(visit, player, viewport={"width": 320, "height": 640})
+    screen = await opened(open_tab, publisher, viewport={"width": 320, "height": 640})
     await screen.play(30)
     screen.column += 10_000 * N_MELS  # a long while later
     await screen.play(60)
@@ -177,9 +177,9 @@ async def test_old_tiles_are_used_again(visit: Visit, player: Player) -> None:
     assert rows == [(screen.column - len(rows) + number) % N_MELS for number in range(len(rows))]
 
 
-async def test_nothing_is_asked_for_while_nobody_looks(visit: Visit, player: Player) -> None:
+async def test_nothing_is_asked_for_while_nobody_looks(open_tab: OpenTab, publisher: HopPublisher) -> None:
     """Collapsed, out of view or paused, the page does not subscribe to spectra; seen again, it does."""
-    screen = await opened(visit, player, viewport={"width": 320, "height": 640})
+    screen = await opened(open_tab, publisher, viewport={"width": 320, "height": 640})
     page = screen.tab.page
     switch = page.locator(".spectrogram-switch")
 
@@ -201,35 +201,36 @@ async def test_nothing_is_asked_for_while_nobody_looks(visit: Visit, player: Pla
     await page.evaluate("() => document.activeElement.blur()")
     await page.keyboard.press("Space")
     await screen.wants(False)
-    await asks(screen.tab, player, "level", False)
+    await asks(screen.tab, publisher, "level", False)
     await page.keyboard.press("Space")
     await screen.wants(True)
     await screen.play(3)
 
 
-async def test_a_hidden_tab_asks_for_nothing(player: Player) -> None:
+@pytest.mark.slow
+async def test_a_hidden_tab_asks_for_nothing(publisher: HopPublisher) -> None:
     """A tab behind another one hears labels and no spectra or levels; in front again it goes on with both."""
     async with window() as context:
         tab = Tab(await context.new_page())
         await tab.page.set_viewport_size({"width": 1280, "height": 1400})
-        await tab.page.goto(player.page)
-        screen = Screen(tab, player)
+        await tab.page.goto(publisher.page)
+        screen = Screen(tab, publisher)
         for kind in ("spectrum", "level"):
-            await asks(tab, player, kind, True)
+            await asks(tab, publisher, kind, True)
         other = await context.new_page()
         await other.bring_to_front()
         for kind in ("spectrum", "level"):
-            await asks(tab, player, kind, False)
+            await asks(tab, publisher, kind, False)
         await tab.page.bring_to_front()
         for kind in ("spectrum", "level"):
-            await asks(tab, player, kind, True)
+            await asks(tab, publisher, kind, True)
         await screen.play(2)
         assert tab.complaints == []
 
 
-async def test_a_gap_is_left_dark(visit: Visit, player: Player) -> None:
+async def test_a_gap_is_left_dark(open_tab: OpenTab, publisher: HopPublisher) -> None:
     """What was not heard has its width, and nothing in it."""
-    screen = await opened(visit, player)
+    screen = await opened(open_tab, publisher)
     await screen.play(4)
     screen.column += 100
     await screen.play(2)
@@ -241,9 +242,9 @@ async def test_a_gap_is_left_dark(visit: Visit, player: Player) -> None:
     assert sum(steps) == pytest.approx(100 * width, abs=0.01)
 
 
-async def test_a_window_may_follow_a_gap(visit: Visit, player: Player) -> None:
+async def test_a_window_may_follow_a_gap(open_tab: OpenTab, publisher: HopPublisher) -> None:
     """The whole window that comes after a gap lies where it was heard, also between two columns."""
-    screen = await opened(visit, player)
+    screen = await opened(open_tab, publisher)
     await screen.play(1)
     screen.column += 200
     shift = 0.49 * HOP_LENGTH / SAMPLE_RATE
@@ -252,7 +253,7 @@ async def test_a_window_may_follow_a_gap(visit: Visit, player: Player) -> None:
         loud = frames(number % N_MELS for number in range(screen.column - count, screen.column))
         end = (screen.column - 1) * HOP_LENGTH + 1024
         # Times are told to a tenth of a millisecond.
-        player.stage.server.publish(Spectrum(end / SAMPLE_RATE + shift + 4e-4 * (count == 11), loud))
+        publisher.stage.server.publish(Spectrum(end / SAMPLE_RATE + shift + 4e-4 * (count == 11), loud))
         await screen.shows((screen.column - 1) % N_MELS)
     rows = [column["row"] for column in await screen.picture()]
     assert rows[BATCH:] == [number % N_MELS for number in range(screen.column - 158, screen.column)]
@@ -261,7 +262,7 @@ async def test_a_window_may_follow_a_gap(visit: Visit, player: Player) -> None:
 @pytest.mark.parametrize("nonsense", [
     None, "loud", {}, [None], [[]], [[0.0] * 128], [[0.0] * 130], ["x" * N_MELS], [[None] * N_MELS], [[[]] * N_MELS],
 ], ids=lambda it: repr(it)[:20])  # fmt: skip
-async def test_nonsense_does_not_break_it(visit: Visit, player: Player, nonsense: object) -> None:
+async def test_nonsense_does_not_break_it(open_tab: OpenTab, publisher: HopPublisher, nonsense: object) -> None:
     """Frames that are none are left out, values that are none are silence, and what follows is drawn in its place."""
     broken = asyncio.Event()
 
@@ -271,11 +272,11 @@ async def test_nonsense_does_not_break_it(visit: Visit, player: Player, nonsense
             return {**message, "frames": nonsense}
         return message
 
-    tab = await visit()
+    tab = await open_tab()
     await tab.page.route_web_socket("**/ws", lambda socket: forward(socket, disturb))
-    await tab.page.goto(player.page)
+    await tab.page.goto(publisher.page)
     await tab.page.locator(".spectrogram-plot").scroll_into_view_if_needed()
-    screen = Screen(tab, player)
+    screen = Screen(tab, publisher)
     await screen.wants(True)
     await screen.play(2)
     screen.publish(frames([5] * BATCH))
@@ -289,12 +290,12 @@ async def test_nonsense_does_not_break_it(visit: Visit, player: Player, nonsense
     assert 5 not in rows[2 * BATCH : -2 * BATCH]
 
 
-async def test_nothing_old_is_shown_without_a_connection(visit: Visit) -> None:
+async def test_nothing_old_is_shown_without_a_connection(open_tab: OpenTab) -> None:
     """A lost service puts words over the picture, which stands still; the next service begins a new one."""
     async with staged() as stage:
-        player = Player(stage)
-        playing = asyncio.create_task(player.run())
-        screen = await opened(visit, player)
+        publisher = HopPublisher(stage)
+        playing = asyncio.create_task(publisher.run())
+        screen = await opened(open_tab, publisher)
         await screen.play(4)
         screen.tab.expected = "WebSocket"
         moving = "() => document.querySelector('.spectrogram-strip').getAnimations().length"
@@ -305,9 +306,9 @@ async def test_nothing_old_is_shown_without_a_connection(visit: Visit) -> None:
     assert await page.inner_text(".spectrogram-veil") == "No connection"
     assert await page.evaluate(moving) == 0
     async with staged(port=stage.port) as stage:
-        player = Player(stage)
-        playing = asyncio.create_task(player.run())
-        screen = Screen(screen.tab, player)
+        publisher = HopPublisher(stage)
+        playing = asyncio.create_task(publisher.run())
+        screen = Screen(screen.tab, publisher)
         await screen.wants(True)
         await page.wait_for_selector(".spectrogram-veil", state="hidden")
         await screen.play(2)
@@ -318,20 +319,20 @@ async def test_nothing_old_is_shown_without_a_connection(visit: Visit) -> None:
 
 @pytest.mark.parametrize(("state", "words"), [("warming", "Listening"), ("silence", None), ("unknown", None)])
 async def test_words_stand_where_there_is_no_picture(
-    visit: Visit, player: Player, state: Any, words: str | None
+    open_tab: OpenTab, publisher: HopPublisher, state: Any, words: str | None
 ) -> None:
     """While nothing is estimated yet the picture says so; silence and the unknown are pictures like any other."""
-    screen = await opened(visit, player)
-    player.play(None, 0.0, state)
+    screen = await opened(open_tab, publisher)
+    publisher.play(None, 0.0, state)
     await screen.tab.is_in(state)
     await screen.tab.page.wait_for_selector(".spectrogram-veil", state="visible" if words else "hidden")
     if words:
         assert await screen.tab.page.inner_text(".spectrogram-veil") == words
 
 
-async def test_columns_come_by_the_hop_where_motion_is_not_wanted(visit: Visit, player: Player) -> None:
+async def test_columns_come_by_the_hop_where_motion_is_not_wanted(open_tab: OpenTab, publisher: HopPublisher) -> None:
     """With prefers-reduced-motion nothing scrolls: the newest column stands at the right edge at once."""
-    screen = await opened(visit, player, reduced_motion="reduce")
+    screen = await opened(open_tab, publisher, reduced_motion="reduce")
     plot = await screen.tab.page.locator(".spectrogram-plot").bounding_box()
     assert plot is not None
     for _ in range(4):
@@ -342,9 +343,9 @@ async def test_columns_come_by_the_hop_where_motion_is_not_wanted(visit: Visit, 
 
 
 @pytest.mark.parametrize("width", [320, 1280])
-async def test_the_window_of_the_model_is_marked(visit: Visit, player: Player, width: int) -> None:
+async def test_the_window_of_the_model_is_marked(open_tab: OpenTab, publisher: HopPublisher, width: int) -> None:
     """The bracket is as wide as the model's window, by the columns and by the ticks of time."""
-    screen = await opened(visit, player, viewport={"width": width, "height": 900})
+    screen = await opened(open_tab, publisher, viewport={"width": width, "height": 900})
     await screen.play()
     page = screen.tab.page
     bracket = await page.locator(".spectrogram-bracket").bounding_box()
@@ -363,17 +364,17 @@ async def test_the_window_of_the_model_is_marked(visit: Visit, player: Player, w
     assert bracket["width"] == pytest.approx(there * (WINDOW / SAMPLE_RATE) / -ago, abs=0.1)
 
 
-async def test_the_axis_is_that_of_the_features(visit: Visit, player: Player) -> None:
+async def test_the_axis_is_that_of_the_features(open_tab: OpenTab, publisher: HopPublisher) -> None:
     """The page's bands have the centres of those that the model hears."""
-    page = (await visit(player.page)).page
+    page = (await open_tab(publisher.page)).page
     centres = mel_edges()[1:-1].tolist()
     bands = await page.evaluate("async (hertz) => hertz.map((await import('/mel.js')).band)", centres)
     np.testing.assert_allclose(bands, np.arange(N_MELS), atol=1e-9)
 
 
-async def test_louder_is_always_lighter(visit: Visit, player: Player) -> None:
+async def test_louder_is_always_lighter(open_tab: OpenTab, publisher: HopPublisher) -> None:
     """The relative luminance of the colour map rises from step to step."""
-    page = (await visit(player.page)).page
+    page = (await open_tab(publisher.page)).page
     colours = np.array(await page.evaluate("async () => (await import('/colourmap.js')).COLOURMAP")) / 255
     linear = np.where(colours <= 0.04045, colours / 12.92, ((colours + 0.055) / 1.055) ** 2.4)
     luminance = linear @ [0.2126, 0.7152, 0.0722]
@@ -383,12 +384,12 @@ async def test_louder_is_always_lighter(visit: Visit, player: Player) -> None:
     assert luminance[0] < 0.01 < 0.9 < luminance[-1]
 
 
-async def test_playing_keeps_a_steady_distance(visit: Visit, player: Player) -> None:
+async def test_playing_keeps_a_steady_distance(open_tab: OpenTab, publisher: HopPublisher) -> None:
     """A clock that is off by a thousandth is followed without a jump, and one late batch changes nothing.
 
     Where all that comes is later than before, it goes back once, and over a long pause it goes forward once.
     """
-    page = (await visit(player.page)).page
+    page = (await open_tab(publisher.page)).page
     told = await page.evaluate("""async () => {
         const { Playout } = await import('/playout.js');
         const play = (lates, drift = 0) => {

@@ -23,7 +23,7 @@ from train.fitting.schedule import Schedule
 from train.fitting.training_run import TrainingRun
 from train.networks.published import VARIANTS
 
-pytestmark = [ignore_tensorflow_warnings, pytest.mark.timeout(300)]
+pytestmark = ignore_tensorflow_warnings
 
 QUICK = Schedule(epochs=3, batch=8, augmented=False)
 

@@ -17,7 +17,7 @@ pytest.importorskip("pedalboard", reason="needs the train extra")
 from train.fitting.schedule import Schedule
 
 # Training processes on all cores: several such tests at a time would only wait for each other.
-pytestmark = [pytest.mark.timeout(300), pytest.mark.xdist_group("training processes")]
+pytestmark = [pytest.mark.xdist_group("training processes")]
 
 QUICK = Schedule(epochs=3, batch=8, augmented=False)
 

@@ -59,6 +59,7 @@ def test_command_prints_the_table(command: list[str], tmp_path: Path, capsys: py
     assert figures["composed"]["onsets"] > 2
 
 
+@pytest.mark.slow
 def test_command_looks_at_real_clips_when_told_to(
     command: list[str], pack: Path, cache: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -80,6 +81,7 @@ def test_command_looks_at_real_clips_when_told_to(
     assert (real["programmes"], real["onsets"], real["steady"]["solos"]) == (3, 6, 2)
 
 
+@pytest.mark.slow
 def test_command_prints_what_smoothing_costs(
     command: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

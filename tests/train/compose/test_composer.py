@@ -129,6 +129,7 @@ def test_unfinished_tape_is_not_played(three_way_pack: Path, tmp_path: Path) -> 
     assert sorted(path.name for path in tmp_path.glob(".tape-*")) == [".tape-young"]
 
 
+@pytest.mark.slow
 def test_data_set_is_the_same_for_any_number_of_processes(three_way_pack: Path, tmp_path: Path) -> None:
     """One process and two, which decode and compose for themselves, get the same features."""
     alone, together = (
@@ -218,6 +219,7 @@ def test_missing_instrument_is_named(three_way_pack: Path, tmp_path: Path) -> No
     assert ComposedClips(data, tmp_path / "cache", instruments=STUDY).clips
 
 
+@pytest.mark.slow
 def test_missing_recording_is_named(three_way_pack: Path, tmp_path: Path) -> None:
     """A recording that the manifest names and the folder lacks is named before anything is composed."""
     (tmp_path / "training.csv").write_text((three_way_pack / "training.csv").read_text())

@@ -148,6 +148,7 @@ def test_missing_soundfont_names_the_packages(tmp_path):
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(shutil.which("fluidsynth") is None, reason="fluidsynth is not installed")
 @pytest.mark.skipif(not fluidsynth.SOUNDFONT.is_file(), reason="fluid-soundfont-gm is not installed")
 def test_script_renders_the_shipped_demo_again(tmp_path, table, capsys):

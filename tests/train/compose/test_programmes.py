@@ -43,6 +43,7 @@ def covers(programme: Programme) -> None:
         assert before.label != after.label
 
 
+@pytest.mark.slow
 def test_programme_depends_on_seed_and_number_alone(
     programmes_of_pack: ComposedProgrammes, synthetic_pack: Path, pack_cache: Path
 ) -> None:
@@ -57,6 +58,7 @@ def test_programme_depends_on_seed_and_number_alone(
     assert ComposedProgrammes(synthetic_pack, pack_cache, seed=1).programme(2).truth != backwards[2].truth
 
 
+@pytest.mark.slow
 def test_truth_covers_the_programme(programmes: list[Programme]) -> None:
     """Every moment has one label, nobody is in front at first, and players play for 4 to 12 s."""
     for programme in programmes:

@@ -86,6 +86,7 @@ def wait(process: subprocess.Popen[bytes], seconds: float) -> bool:
     return True
 
 
+@pytest.mark.slow
 def test_killed_run_is_continued(dataset: AudioFileDataset, undisturbed: Extraction, tmp_path: Path) -> None:
     """A run killed with -9 takes its workers along; the next computes only what is missing, to the same bytes."""
     with start(dataset, tmp_path) as process:
@@ -100,6 +101,7 @@ def test_killed_run_is_continued(dataset: AudioFileDataset, undisturbed: Extract
     assert same(resumed, undisturbed)
 
 
+@pytest.mark.slow
 def test_two_runs_share_a_cache(dataset: AudioFileDataset, undisturbed: Extraction, tmp_path: Path) -> None:
     """Two extractions into one cache at once both succeed, and it holds every clip once."""
     with start(dataset, tmp_path) as first, start(dataset, tmp_path) as second:

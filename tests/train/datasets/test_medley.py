@@ -110,6 +110,7 @@ def test_table_may_call_the_track_a_song(archive: Path, tmp_path: Path) -> None:
     assert table.read_bytes() == before
 
 
+@pytest.mark.slow
 def test_official_splits_are_the_published_ones(official: AudioFileDataset, rows: list[dict[str, str]]) -> None:
     """All 21 571 clips are in the splits of the table, and no track is on two sides."""
     assert len(official.clips) == 21_571
@@ -118,6 +119,7 @@ def test_official_splits_are_the_published_ones(official: AudioFileDataset, rows
     assert len(sides(official.clips)) == len({row["track_id"] for row in rows})
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("task", TASKS)
 def test_tasks_of_the_study_name_their_instruments(whole: Path, task: str) -> None:
     """A task has as many labels as its name says, in the data set's order, and clips of no others."""
@@ -127,6 +129,7 @@ def test_tasks_of_the_study_name_their_instruments(whole: Path, task: str) -> No
     assert {clip.label for clip in data.clips} == set(TASKS[task])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", range(3))
 def test_study_division_is_balanced_by_track(whole: Path, seed: int) -> None:
     """Each of four instruments trains with 367 clips and validates with 362, by whole tracks."""
@@ -140,6 +143,7 @@ def test_study_division_is_balanced_by_track(whole: Path, seed: int) -> None:
     assert len({clip.path for clip in data.clips}) == len(data.clips)
 
 
+@pytest.mark.slow
 def test_study_division_of_all_instruments_leaves_a_test(whole: Path) -> None:
     """Also an instrument with fewer than 729 clips is in all three splits."""
     data = read_medley(whole, division="study")
@@ -151,6 +155,7 @@ def test_study_division_of_all_instruments_leaves_a_test(whole: Path) -> None:
     sides(data.clips)
 
 
+@pytest.mark.slow
 def test_cap_and_balance_draw_clips_by_seed(whole: Path, official: AudioFileDataset) -> None:
     """At most so many clips of an instrument and split remain, or as many as the scarcest has; the seed draws them."""
     full = counts(official)
@@ -164,6 +169,7 @@ def test_cap_and_balance_draw_clips_by_seed(whole: Path, official: AudioFileData
     assert set(counts(read_medley(whole, balanced=True, cap=50)).values()) == {29, 50}
 
 
+@pytest.mark.slow
 def test_order_of_the_index_does_not_matter(whole: Path, tmp_path: Path, rows: list[dict[str, str]]) -> None:
     """What is drawn is the same whatever order the index has."""
     (tmp_path / "annotation").symlink_to(whole / "annotation")

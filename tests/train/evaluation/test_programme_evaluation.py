@@ -47,6 +47,7 @@ def test_predictions_are_what_the_recognizer_tells(
     np.testing.assert_allclose(again.confidences, heard.confidences, atol=1e-12)
 
 
+@pytest.mark.slow
 def test_several_processes_hear_the_same(published: bundles.Bundle) -> None:
     """However many processes listen, what they heard comes in the order of the numbers."""
     in_a_row = ClipProgrammes(ToneDataset(), tuple(clip for clip in ToneDataset().clips if clip.split == "test"))

@@ -18,7 +18,7 @@ from tests.support.tone_folder import write_tones
 
 # Training processes on all cores: several such tests at a time would only wait for each other. And ports that were free
 # a moment ago.
-pytestmark = [pytest.mark.timeout(300), pytest.mark.xdist_group("training processes")]
+pytestmark = [pytest.mark.xdist_group("training processes")]
 
 
 def free_ports(count: int) -> list[int]:

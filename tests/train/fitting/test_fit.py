@@ -24,7 +24,7 @@ from train.fitting.fit import fit
 from train.fitting.schedule import History, Schedule, best_epoch, epochs_since_best
 from train.networks.published import VARIANTS
 
-pytestmark = [ignore_tensorflow_warnings, pytest.mark.timeout(300)]
+pytestmark = ignore_tensorflow_warnings
 
 QUICK = Schedule(epochs=3, batch=8, augmented=False)
 

@@ -24,7 +24,6 @@ from train.compose import demo, demo_performance, fluidsynth
 from train.compose.demo_tune import CHORDS, PLAYERS, Passage
 
 pytestmark = [
-    pytest.mark.timeout(400),
     pytest.mark.skipif(shutil.which("fluidsynth") is None, reason="fluidsynth is not installed"),
     pytest.mark.skipif(not fluidsynth.SOUNDFONT.is_file(), reason="fluid-soundfont-gm is not installed"),
 ]

@@ -19,7 +19,7 @@ from train.fitting import checkpoint
 from train.fitting.fit import CHECKPOINT
 from train.fitting.training_run import TrainingRun
 
-pytestmark = [ignore_tensorflow_warnings, pytest.mark.timeout(300)]
+pytestmark = ignore_tensorflow_warnings
 
 
 @pytest.fixture(scope="module")

@@ -28,7 +28,7 @@ from train.evaluation.real_clips import open_real_clips, original_pack
 from train.evaluation.rejection import Rejection, acceptance_threshold, count_rejections
 from train.fitting.training_run import TrainingRun
 
-pytestmark = [ignore_tensorflow_warnings, pytest.mark.timeout(300)]
+pytestmark = ignore_tensorflow_warnings
 
 TINY = "--clips 96 --validation-clips 40 --epochs 2 --processes 1"
 
