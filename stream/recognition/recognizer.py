@@ -133,10 +133,6 @@ class Recognizer:
         ----------
         samples : np.ndarray [shape=(n,), dtype=float32]
             Mono audio at 22 050 Hz in [-1, 1]. What is not finite is taken as zero, and counted.
-
-        Yields
-        ------
-        Result
         """
         while True:
             samples = self.take(samples)
@@ -168,12 +164,7 @@ class Recognizer:
         self._seq += 1
 
     def evaluate(self) -> Result:
-        """Evaluate the window that is due.
-
-        Returns
-        -------
-        Result
-        """
+        """Evaluate the window that is due."""
         self._due += self._hop
         return self._evaluate()
 
