@@ -11,7 +11,7 @@ from stream.bench.figures import GROUPS, checked_groups
 from stream.cli.argument_parser import comma_separated
 from stream.errors import ConfigError
 
-HELP = "measure this machine, alone or with another installation"
+HELP = "measure this machine, or compare two installations on it"
 
 _ROUNDS: Final = 3
 
@@ -19,13 +19,17 @@ _ROUNDS: Final = 3
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add what is to be measured."""
     parser.add_argument("--json", action="store_true", default=False, help="one flat JSON object")
-    parser.add_argument("--model", metavar="NAME|PATH", help="model to measure; of a NAME --against has its own")
-    parser.add_argument("--only", type=comma_separated, metavar="A,B", help=f"only these: {', '.join(GROUPS)}")
-    parser.add_argument("--soak", type=float, metavar="HOURS", help="hear this much audio, and nothing else")
     parser.add_argument(
-        "--against", metavar="COMMAND", help="compare with another installation, as /old/bin/soloist, run in turn"
+        "--model", metavar="NAME|PATH", help="model to measure; --against uses its own model of that NAME"
     )
-    parser.add_argument("--rounds", type=int, metavar="N", help=f"how often both are run ({_ROUNDS})")
+    parser.add_argument("--only", type=comma_separated, metavar="A,B", help=f"only these: {', '.join(GROUPS)}")
+    parser.add_argument(
+        "--soak", type=float, metavar="HOURS", help="only hear this much audio, and compare labels and memory"
+    )
+    parser.add_argument(
+        "--against", metavar="COMMAND", help="compare in turn with another installation, such as /old/bin/soloist"
+    )
+    parser.add_argument("--rounds", type=int, metavar="N", help=f"how often to run both ({_ROUNDS})")
     parser.set_defaults(execute=execute)
 
 

@@ -15,7 +15,7 @@ from stream.system.terminal import print_error, printable
 if TYPE_CHECKING:
     from stream.service.offline import FileTimeline
 
-HELP = "tell what is in audio files"
+HELP = "recognize audio files, as fast as the machine can"
 
 _LEAST_MISSED: Final = 0.05  # s
 
@@ -24,7 +24,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add which files, and what decides about labels."""
     parser.add_argument("files", nargs="+", metavar="FILE")
     parser.add_argument("--json", action="store_true", default=False, help="one JSON object per file and line")
-    parser.add_argument("--channel", metavar="N", help="listen to this channel, from 1, not to all")
+    parser.add_argument("--channel", metavar="N", help="listen to this channel only, counted from 1")
     add_recognition(parser)
     parser.set_defaults(execute=execute)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import sys
 
-HELP = "write what a shell needs to complete commands, flags and their values"
+HELP = "print the script with which a shell completes commands and flags"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -10,7 +10,7 @@ from stream.cli.argument_parser import add_action
 from stream.cli.settings_flags import add_settings, sources
 from stream.system.terminal import print_error
 
-HELP = "look at the settings"
+HELP = "check the settings, or print an example of them"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -7,14 +7,18 @@ import sys
 
 from stream.system.terminal import print_error
 
-HELP = "have systemd run the service (writes its unit)"
+HELP = "install the systemd unit of the service"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add how it is to be run."""
-    parser.add_argument("--user", metavar="NAME", default=None, help="run as this user (one made up by systemd)")
-    parser.add_argument("--config", metavar="FILE", help="its settings (/etc/soloist/soloist.toml)")
-    parser.add_argument("--print", action="store_true", default=False, help="write the unit to standard output only")
+    parser.add_argument(
+        "--user", metavar="NAME", default=None, help="run as this user (by default one that systemd creates)"
+    )
+    parser.add_argument("--config", metavar="FILE", help="settings of the service (/etc/soloist/soloist.toml)")
+    parser.add_argument(
+        "--print", action="store_true", default=False, help="write the unit to standard output, and change nothing"
+    )
     parser.add_argument("--force", action="store_true", default=False, help="replace a unit that differs")
     parser.set_defaults(execute=execute)
 

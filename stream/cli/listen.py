@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from stream.client import Disconnected
     from stream.protocol.messages import Message
 
-HELP = "subscribe to a running service and tell what it hears"
+HELP = "subscribe to a running service and print what it hears"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -6,7 +6,7 @@ import argparse
 
 from stream.cli.settings_flags import add_settings, sources
 
-HELP = "listen, and serve the dashboard and the WebSocket"
+HELP = "listen continuously, and serve the dashboard and the WebSocket"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

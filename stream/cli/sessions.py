@@ -13,7 +13,7 @@ from stream.cli.argument_parser import add_action
 from stream.errors import LogError
 from stream.system.terminal import printable
 
-HELP = "what was heard before"
+HELP = "list, export and copy what was heard before"
 
 _TITLES: Final = ("id", "begin", "length", "source", "model", "segments")
 
