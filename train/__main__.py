@@ -6,9 +6,14 @@ import logging
 import os
 import shlex
 import sys
+from typing import Final
 
 from stream.errors import SoloistError
+from stream.system.extras import advise_install
 from train.cli.actions import build_parser
+
+_EXTRAS: Final = {"mirdata": "study", "optuna": "search"}
+"""Which extra has a module that `train` has not."""
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -33,7 +38,8 @@ def main(argv: list[str] | None = None) -> int:
     try:
         arguments.run_action(arguments)
     except ModuleNotFoundError as error:
-        sys.stderr.write(f"soloist train: {error.name} is missing: pip install --upgrade 'soloist[train]'\n")
+        missing = (error.name or str(error)).partition(".")[0]
+        sys.stderr.write(f"soloist train: {missing} is missing: {advise_install(_EXTRAS.get(missing, 'train'))}\n")
         return 1
     except SoloistError as error:
         sys.stderr.write(f"soloist train: {error}\n")

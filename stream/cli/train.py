@@ -21,6 +21,8 @@ def execute(arguments: Sequence[str]) -> int:
     try:
         from train.__main__ import main
     except ImportError as error:
-        print_error(f"the laboratory is not installed ({error.name} is missing): pip install 'soloist[train]'")
+        from stream.system.extras import advise_install
+
+        print_error(f"the laboratory is not installed ({error.name} is missing): {advise_install('train')}")
         return 1
     return int(main(list(arguments)))

@@ -164,8 +164,10 @@ def _import_runtime(runtime: Runtime) -> tuple[Any, str]:
             continue
         if name == "tflite" and int(np.__version__.split(".")[0]) >= 2:
             # It imports, and fails only when a tensor is handed over.
+            from stream.system.extras import advise_install  # only here: it is not needed where all is well
+
             raise RuntimeMissingError(
-                f"tflite-runtime needs numpy < 2 and found {np.__version__}: pip install 'soloist[tflite]'"
+                f"tflite-runtime needs numpy < 2 and found {np.__version__}: {advise_install('tflite')}"
             )
         return module, _PACKAGES[name]
     names = " or ".join(_PACKAGES[name] for name in wanted)

@@ -4,6 +4,7 @@ In go plain values, out come plain values. This room knows nothing of music: eac
 
 ==================  =====================================================================================
 `clock`             `now`: a clock that is never set, and that goes on while the machine sleeps
+`extras`            `advise_install`: how to add what not everybody installs
 `fields`            `check`, `Range`: the values of a dataclass of settings, checked by their annotations
 `files`             `read_regular_file`
 `logs`              `configure`, `log_always`: the log on standard error, as text or JSON

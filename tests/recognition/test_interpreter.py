@@ -100,7 +100,7 @@ def test_a_model_that_is_not_integer_is_refused(float_model: bytes) -> None:
 @pytest.fixture
 def float_model() -> bytes:
     """A TFLite model that adds nothing to nothing in float32."""
-    tensorflow = pytest.importorskip("tensorflow", reason="makes its model with it: pip install 'soloist[train]'")
+    tensorflow = pytest.importorskip("tensorflow", reason="makes its model with it: the train extra")
     import warnings
 
     with warnings.catch_warnings():

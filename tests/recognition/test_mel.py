@@ -24,7 +24,7 @@ from stream.recognition.mel import (
     stack,
 )
 
-librosa = pytest.importorskip("librosa", reason="parity is measured against librosa: pip install 'soloist[test]'")
+librosa = pytest.importorskip("librosa", reason="parity is measured against librosa: the test extra")
 
 TOLERANCE = 1e-3  # dB
 

@@ -313,7 +313,7 @@ class TwoChannels:
 @pytest.fixture(scope="module")
 def two_channels(demo: Array, tmp_path_factory: pytest.TempPathFactory) -> TwoChannels:
     """A bundle of two channels, three labels and drawn weights, of which those that see the delta are the larger."""
-    pytest.importorskip("tensorflow", reason="makes its model with it: pip install 'soloist[train]'")
+    pytest.importorskip("tensorflow", reason="makes its model with it: the train extra")
     import keras
 
     from train.datasets.clip_features import quantise
@@ -356,7 +356,7 @@ def two_channels(demo: Array, tmp_path_factory: pytest.TempPathFactory) -> TwoCh
 @pytest.mark.slow
 def test_a_second_channel_reaches_the_model(two_channels: TwoChannels, excerpt: Array) -> None:
     """The probabilities of each hop are those that the Keras model gives for librosa's features of its window."""
-    librosa = pytest.importorskip("librosa", reason="parity is measured against librosa: pip install 'soloist[test]'")
+    librosa = pytest.importorskip("librosa", reason="parity is measured against librosa: the test extra")
     results = Recognizer(two_channels.classifier).feed(excerpt)
     told = [r.estimate for r in results if r.estimate.state in ("instrument", "unknown")]
     assert len(told) > 20

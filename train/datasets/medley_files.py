@@ -13,8 +13,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-import mirdata
-
 from stream.errors import SourceError
 from train.datasets.clips import SPLITS, Clip
 from train.datasets.labels import INSTRUMENTS
@@ -131,6 +129,8 @@ def _paths(found: dict[str, dict[str, list[str]]]) -> tuple[Path, ...]:
 
 
 def _dataset(home: Path) -> Any:
+    import mirdata  # not before: it comes with an extra of its own, and other data sets need none
+
     # Importing its loader, mirdata configures the root logger to show everything from INFO on.
     root = logging.getLogger()
     handlers, level = root.handlers[:], root.level

@@ -7,7 +7,6 @@ import logging
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, replace
-from importlib.metadata import version
 from pathlib import Path
 from typing import Final
 
@@ -31,6 +30,7 @@ from train.experiments.ablation_rows import AblationRow, ablation_rows, choose_r
 from train.experiments.parallel_training import TrainingJob, TrainingResult
 from train.export.int8 import Int8Model
 from train.fitting.schedule import Schedule, fit_batch_size
+from train.framework_versions import framework_versions
 from train.networks.architectures import NETWORKS
 
 log = logging.getLogger(__name__)
@@ -149,7 +149,7 @@ def _new_ablation(
 ) -> Ablation:
     """Start an ablation, which has no results yet."""
     settings = {key: value for key, value in asdict(schedule).items() if key != "seed"}
-    settings |= {package: version(package) for package in ("tensorflow", "keras")}
+    settings |= framework_versions()
     settings |= {"training clips": len(full["training"]), "clips": full["training"].digest[:16]}
     settings |= {f"row {name}": row.described for name, row in rows.items()}
     instruments = tuple(label for label in dataset.labels if label != UNKNOWN)

@@ -8,7 +8,6 @@ import shlex
 import sys
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Final
 
@@ -28,6 +27,7 @@ from train.experiments import search_report
 from train.experiments.study_results import SplitScore
 from train.fitting.fit import FitResult, fit
 from train.fitting.schedule import Schedule
+from train.framework_versions import framework_versions
 from train.networks.published import Variant
 
 log = logging.getLogger(__name__)
@@ -117,7 +117,7 @@ def run_search(
         "patience": patience,
         "seed": seed,
         "channels": list(channels),
-        **{package: version(package) for package in ("tensorflow", "keras")},
+        **framework_versions(),
     }
     bar = tqdm(total=trials, desc="search", unit="trial", disable=not (progress and sys.stderr.isatty()))
     with logging_redirect_tqdm(), bar:

@@ -6,7 +6,6 @@ import logging
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Final
 
@@ -26,6 +25,7 @@ from train.experiments import parallel_training, study_results, study_table
 from train.experiments.parallel_training import TrainingJob, TrainingResult
 from train.experiments.study_results import Study, TaskClips
 from train.fitting.schedule import Schedule
+from train.framework_versions import framework_versions
 from train.networks.published import VARIANTS, Variant
 
 log = logging.getLogger(__name__)
@@ -194,7 +194,7 @@ def _settings(schedule: Schedule, rows: Sequence[str]) -> dict[str, Any]:
     """Everything but the clips that a result depends on."""
     lines = {f"row {row}": f"{ROWS[row].variant.described}; {', '.join(ROWS[row].channels)}" for row in rows}
     plain = {key: value for key, value in asdict(schedule).items() if key != "seed"}
-    return {**plain, **{package: version(package) for package in ("tensorflow", "keras")}, **lines}
+    return {**plain, **framework_versions(), **lines}
 
 
 def _dataset(data: DataSettings, task: str, cache: Path, each: Mapping[Split, int]) -> Dataset:

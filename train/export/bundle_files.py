@@ -6,9 +6,10 @@ import hashlib
 import json
 import platform
 from collections.abc import Mapping, Sequence
-from importlib import metadata
 from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 from stream import __version__
 from stream.errors import ConfigError
@@ -17,6 +18,7 @@ from stream.recognition.mel import PARAMETERS
 from train.atomic_file import write_atomically
 from train.evaluation.clip_metrics import Calibration
 from train.export.provenance import Provenance
+from train.framework_versions import framework_versions
 
 
 def write_bundle(
@@ -103,7 +105,8 @@ def write_bundle(
         "command": provenance.command,
         "versions": {
             "python": platform.python_version(),
-            **{package: metadata.version(package) for package in ("tensorflow", "keras", "numpy")},
+            **framework_versions(),
+            "numpy": np.__version__,
             "soloist": __version__,
         },
     }

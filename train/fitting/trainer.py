@@ -25,6 +25,7 @@ from train.fitting.augmentation import augment
 from train.fitting.checkpoint import Checkpoint
 from train.fitting.cluster import Cluster
 from train.fitting.schedule import History, Schedule, best_epoch, epochs_since_best
+from train.framework_versions import framework_versions
 from train.networks.architectures import Network, build_network
 
 Array = npt.NDArray[np.float32]
@@ -92,8 +93,7 @@ class Trainer:
                 "validation": validation.digest,
                 "workers": cluster.count,
                 "start": _digest(start),
-                "tensorflow": tf.__version__,
-                "keras": keras.__version__,
+                **framework_versions(),
             }
         )
 

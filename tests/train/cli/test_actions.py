@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
 pytest.importorskip("numpy", reason="needs the train extra")
 
+from stream.system.extras import advise_install
 from train.__main__ import main
 from train.cli.actions import ACTIONS, build_parser
+
+ROOT = Path(__file__).parents[3]
 
 
 def test_every_action_is_listed_once_and_described(capsys: pytest.CaptureFixture[str]) -> None:
@@ -58,14 +62,17 @@ def test_help_imports_nothing_that_takes_time() -> None:
     assert out.splitlines()[-1] == "[]"
 
 
-def test_what_is_missing_is_told_in_a_line() -> None:
-    """Without a package of the extra an action ends with one line that says how to install it."""
-    code = (
-        "import sys\n"
-        "sys.modules['mirdata'] = None\n"
-        "from train.__main__ import main\n"
-        "sys.exit(main(['check', 'nowhere']))"
-    )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+@pytest.mark.parametrize(
+    ("module", "extra", "arguments"),
+    [
+        ("tensorflow", "train", ["fit", "--data", ".", "--out", "."]),
+        ("mirdata", "study", ["check", "nowhere"]),
+        ("optuna", "search", ["search", "--data", ".", "--out", "."]),
+    ],
+)
+def test_what_is_missing_is_told_in_a_line(module: str, extra: str, arguments: list[str]) -> None:
+    """Without a package an action ends with one line: which extra has it, and how to install that from here."""
+    code = f"import sys\nsys.modules[{module!r}] = None\nfrom train.__main__ import main\nsys.exit(main({arguments!r}))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT)
     assert done.returncode == 1
-    assert done.stderr == "soloist train: mirdata is missing: pip install --upgrade 'soloist[train]'\n"
+    assert done.stderr == f"soloist train: {module} is missing: {advise_install(extra)}\n"

@@ -9,15 +9,12 @@ import numpy as np
 import pytest
 import soundfile
 
-pytest.importorskip("mirdata", reason="needs the train extra")
+pytest.importorskip("tqdm", reason="needs the train extra")
 
 from stream.errors import SourceError
 from stream.recognition.mel import SAMPLE_RATE, WINDOW
 from tests.support.data_set_files import hear, one_clip, write_tone
 from train.datasets.audio_files import AudioFileDataset, count_windows
-
-# smart_open, which mirdata reads with, tries what clients of clouds it finds.
-pytestmark = pytest.mark.filterwarnings("ignore::ImportWarning", "ignore::FutureWarning:google.*")
 
 
 @pytest.mark.parametrize("suffix", ["wav", "flac", "ogg", "mp3", "aiff"])

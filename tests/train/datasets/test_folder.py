@@ -7,16 +7,13 @@ from pathlib import Path
 
 import pytest
 
-pytest.importorskip("mirdata", reason="needs the train extra")
+pytest.importorskip("tqdm", reason="needs the train extra")
 
 from stream.errors import ConfigError
 from stream.recognition.mel import WINDOW
 from tests.support.data_set_files import counts, sides, write_tone
 from train.datasets.clips import SPLITS
 from train.datasets.folder import read_folder
-
-# smart_open, which mirdata reads with, tries what clients of clouds it finds.
-pytestmark = pytest.mark.filterwarnings("ignore::ImportWarning", "ignore::FutureWarning:google.*")
 
 
 def class_folder(root: Path) -> Path:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-pytest.importorskip("mirdata", reason="needs the train extra")
+pytest.importorskip("tqdm", reason="needs the train extra")
 
 from stream.errors import ConfigError, SourceError
 from tests.support.data_set_files import counts, one_clip, sides, write_table, write_tone
@@ -15,9 +15,6 @@ from train.datasets.clips import SPLITS
 from train.datasets.folder import read_folder
 from train.datasets.labels import INSTRUMENTS
 from train.datasets.manifest import read_manifest
-
-# smart_open, which mirdata reads with, tries what clients of clouds it finds.
-pytestmark = pytest.mark.filterwarnings("ignore::ImportWarning", "ignore::FutureWarning:google.*")
 
 
 def rows_of(**columns: str) -> list[dict[str, str]]:

@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 import soundfile
 
-pytest.importorskip("mirdata", reason="needs the train extra")
+pytest.importorskip("mirdata", reason="needs the study extra")
 
 from stream.errors import ConfigError, SourceError
 from tests.support.data_set_files import counts, hear, sides

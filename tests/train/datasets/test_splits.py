@@ -13,15 +13,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-pytest.importorskip("mirdata", reason="needs the train extra")
+pytest.importorskip("tqdm", reason="needs the train extra")
 
 from tests.support.data_set_files import sides
 from train.datasets.clips import SPLITS, Clip
 from train.datasets.splits import divide_clips, divide_recordings, seeded_order
-
-# smart_open, which mirdata reads with, tries what clients of clouds it finds.
-pytestmark = pytest.mark.filterwarnings("ignore::ImportWarning", "ignore::FutureWarning:google.*")
-
 
 single = st.dictionaries(
     st.text("abcdefgh", min_size=1, max_size=4),
