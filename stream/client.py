@@ -22,7 +22,7 @@ from stream.protocol.address import address, failure_text, host_and_port, with_o
 from stream.protocol.encoding import decode
 from stream.protocol.messages import PROTOCOL, Hello, Label, Message
 from stream.protocol.outbox import Outbox
-from stream.protocol.requests import parse
+from stream.protocol.subscription import Subscription
 
 FIRST_RETRY: Final = 0.25
 """Seconds before a lost connection is tried again for the first time; each further time it is twice as long."""
@@ -100,11 +100,7 @@ class Client:
             "min_confidence": min_confidence or None,
             "max_rate": max_rate,
         }
-        self._wanted = {key: value for key, value in wanted.items() if value is not None}
-        try:
-            parse(json.dumps({"type": "subscribe", **self._wanted}), self._wanted.get("instruments", ()))
-        except ProtocolError as error:
-            raise ConfigError(str(error)) from error
+        self._subscription = Subscription({key: value for key, value in wanted.items() if value is not None})
         self._token = token
         self._connection: ClientConnection | None = None
         self._inbox = Outbox[Message | Disconnected]()
@@ -227,8 +223,8 @@ class Client:
     async def _greet(self, connection: ClientConnection) -> None:
         if self._token is not None:
             await connection.send(json.dumps({"type": "auth", "token": self._token}))
-        if self._wanted:
-            await connection.send(json.dumps({"type": "subscribe", **self._wanted}))
+        for request in self._subscription.begin():
+            await connection.send(request)
 
     async def _receive(self, data: str | bytes) -> None:
         try:
@@ -240,7 +236,7 @@ class Client:
         if isinstance(message, Hello):
             if message.protocol != PROTOCOL:
                 raise RefusedError(f"{self.url} speaks protocol {message.protocol}; this client speaks {PROTOCOL}")
-            strange = set(self._wanted.get("instruments", ())) - set(message.labels)
+            strange = (self._subscription.request.instruments or frozenset()) - set(message.labels)
             if strange:
                 raise ConfigError(
                     f"instruments name {', '.join(sorted(strange))}; {self.url} knows {', '.join(message.labels)}"
@@ -248,11 +244,13 @@ class Client:
             stream = (message.utc, message.server)
             if stream != self._stream:
                 self._stream, self._seq = stream, -1
-        if isinstance(message, Label):
-            if message.seq <= self._seq:
+        told = self._subscription.take(message)
+        if isinstance(told, Label):
+            if told.seq <= self._seq:
                 return
-            self._seq = message.seq
-        await self._deliver(message)
+            self._seq = told.seq
+        if told is not None:
+            await self._deliver(told)
 
     async def _deliver(self, message: Message | Disconnected) -> None:
         """Put a message before the reader; when too many events wait, the server has to wait, too."""

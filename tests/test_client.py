@@ -28,12 +28,25 @@ from stream.client import Client, Disconnected, address
 from stream.errors import ConfigError, ConnectionLostError, RefusedError
 from stream.protocol.address import failure_text
 from stream.protocol.encoding import encode
-from stream.protocol.messages import Change, Error, Guess, Hello, History, Label, Mark, Message, Outage, Segment, Status
+from stream.protocol.messages import (
+    Change,
+    Error,
+    Guess,
+    Hello,
+    History,
+    Label,
+    Mark,
+    Message,
+    Outage,
+    Pong,
+    Segment,
+    Status,
+)
 from stream.protocol.requests import TYPES
 from stream.server.access import tls_context
 from stream.server.settings import ServerSettings
 from tests.support.certificates import Certificate
-from tests.support.serving import HELLO, PATIENCE, change, check, label, staged
+from tests.support.serving import HELLO, PATIENCE, change, check, label, segment, staged
 
 Told = list[Message | Disconnected]
 
@@ -117,8 +130,47 @@ async def test_subscription_is_made() -> None:
             ("change", "flute"),
             ("label", "flute"),
             ("label", "flute"),
-            ("change", "piano"),
+            ("change", None),
         ]
+
+
+async def test_nothing_comes_that_was_not_asked_for() -> None:
+    """What is in front when the client connects is no news to who asked for another instrument, and has no name."""
+    async with staged() as stage:
+        stage.hop(1, "piano")
+        async with Client(stage.address, types=["label"], instruments=["flute"]) as client:
+            told = await until(client, kind(Label))
+            stage.hop(2, "violin")
+            stage.hop(3, "flute")
+            told += await until(client, seq(3))
+    assert [(message.state, message.label) for message in told if isinstance(message, Label)] == [
+        ("unknown", None),
+        ("instrument", "flute"),
+    ]
+    assert [message.type for message in told] == ["hello", "status", "label", "label"]
+
+
+async def test_older_servers_are_held_to_the_subscription() -> None:
+    """Of a server that names what a match is followed by, and tells others' news first, only what was asked comes."""
+
+    async def older(connection: ServerConnection) -> None:
+        await connection.send(encode(HELLO))
+        await connection.send(encode(label(0, "piano")))
+        await connection.send(encode(segment(0, 1, "violin")))  # as others get it
+        assert json.loads(await connection.recv())["instruments"] == ["violin"]
+        await connection.send(encode(label(1, "piano")))
+        assert json.loads(await connection.recv())["type"] == "ping"
+        for message in (Pong(), change(2, "violin", "piano"), change(3, "flute", "violin"), Mark(1.0, "end")):
+            await connection.send(encode(message))
+        await connection.wait_closed()
+
+    async with serve(older, "127.0.0.1", 0) as server:
+        port = next(iter(server.sockets)).getsockname()[1]
+        async with Client(f"127.0.0.1:{port}", types=["change", "mark"], instruments=["violin"]) as client:
+            _, answer, *told = await until(client, kind(Mark))
+    assert isinstance(answer, Label)
+    assert (answer.seq, answer.state, answer.label) == (1, "unknown", None)
+    assert told == [change(2, "violin", None), change(3, None, "violin"), Mark(1.0, "end")]
 
 
 async def test_marks_and_history_are_asked_for() -> None:
@@ -218,7 +270,7 @@ async def test_slow_reader_holds_the_server_back() -> None:
         await until(client, kind(History))
         expected = [change(number, "violin" if number % 2 else "flute", None) for number in range(400)]
         for message in expected:
-            stage.server.publish(message, 1.0)
+            stage.server.publish(message)
             await pace.get()
         told = await until(client, lambda message: message == expected[-1])
         assert told == expected

@@ -49,7 +49,7 @@ async def _publish(server: Server) -> int:
     started = time.monotonic()
     while time.monotonic() - started < _SECONDS:
         if sent % _LABELS_PER_CHANGE == 0:
-            server.publish(Change(time.monotonic(), "instrument", names[0], Heard("unknown", None)), 1.0)
+            server.publish(Change(time.monotonic(), "instrument", names[0], Heard("unknown", None)))
         now = time.monotonic()
         label = Label(sent, now, "instrument", names[0], started, 0.5, probabilities, probabilities, -20.0, -10.0)
         server.publish(label)

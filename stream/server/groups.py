@@ -56,10 +56,19 @@ class SubscriberGroups(Generic[T]):
         """Whether anybody subscribes to a type of message."""
         return any(kind in group.filter.subscription.types for group in self._groups)
 
-    def receivers(self, message: Message, confidence: float) -> list[T]:
-        """Return who gets a message; to be asked once for each. For `confidence` see `Filter.admits`."""
-        receivers: list[T] = []
+    def receivers(self, message: Message) -> list[tuple[Message, list[T]]]:
+        """Return what of a message is sent, and to whom; to be asked once for each.
+
+        What all subscribers get alike stands there once, whatever their subscriptions are.
+        """
+        told: list[tuple[Message, list[T]]] = []
+        as_it_is: list[T] = []
         for group in self._groups:
-            if group.filter.admits(message, confidence):
-                receivers.extend(group.members)
-        return receivers
+            for seen in group.filter.admit(message):
+                if seen is message:
+                    if not as_it_is:
+                        told.append((message, as_it_is))
+                    as_it_is.extend(group.members)
+                else:
+                    told.append((seen, list(group.members)))
+        return told

@@ -172,27 +172,18 @@ class Server:
         """Whether anybody subscribes to a type of message, so that it is worth making."""
         return self._subscribers.wants(kind)
 
-    def publish(self, message: Message, confidence: float = 0.0) -> None:
-        """Tell everybody who subscribes to it.
-
-        Parameters
-        ----------
-        message : Message
-        confidence : float
-            For a change: that of its hop.
-        """
+    def publish(self, message: Message) -> None:
+        """Tell everybody who subscribes to it, each as far as it was asked for."""
         self.state.add(message)
-        receivers = self._subscribers.receivers(message, confidence)
-        if not receivers:
-            return
-        text = encode(message)
-        frame = text_frame(text)  # the same bytes for everybody
-        for subscriber in receivers:
-            if subscriber.is_idle:
-                subscriber.connection.write_frame(frame)
-            else:
-                subscriber.put(message.type, text)
-        self._metrics.sent.labels(message.type).inc(len(receivers))
+        for seen, receivers in self._subscribers.receivers(message):
+            text = encode(seen)
+            frame = text_frame(text)  # the same bytes for everybody
+            for subscriber in receivers:
+                if subscriber.is_idle:
+                    subscriber.connection.write_frame(frame)
+                else:
+                    subscriber.put(seen.type, text)
+            self._metrics.sent.labels(seen.type).inc(len(receivers))
 
     def change_access(self, access: Access, instruments: Sequence[str]) -> None:
         """Change who may come in, and what may be subscribed to; whoever is connected stays."""

@@ -12,7 +12,7 @@ from websockets.frames import CloseCode
 from stream.errors import ProtocolError
 from stream.protocol.encoding import encode
 from stream.protocol.filter import Filter
-from stream.protocol.messages import Error, Message, Pong
+from stream.protocol.messages import Error, Label, Message, Pong
 from stream.protocol.outbox import Outbox
 from stream.protocol.requests import Auth, GetHistory, Ping, Request, SetMark, Subscribe, parse
 from stream.server.access import Access
@@ -142,9 +142,9 @@ class Subscriber:
         match request:
             case Subscribe():
                 self.subscription = request
-                self._join()
-                if self._state.label is not None:
-                    self.tell(self._state.label)
+                answer = self._join()
+                if answer is not None:
+                    self.tell(answer)
             case GetHistory():
                 if not self._histories.take():
                     raise ProtocolError("too-often", f"more requests for history than {HISTORIES[0]:g} a second")
@@ -157,10 +157,17 @@ class Subscriber:
             case Auth():
                 pass  # a client may say its token where none is required, or twice
 
-    def _join(self) -> None:
-        """Get what the subscription lets through from now on, after the label, which the client is told anyway."""
+    def _join(self) -> Label | None:
+        """Get what the subscription lets through from now on, after the label, which the client is told anyway.
+
+        Returns
+        -------
+        Label or None
+            As this client may be told it.
+        """
         if self._overrun.done():
-            return
+            return None
         new = Filter(self.subscription)
-        new.begin(self._state.label)
+        label = new.begin(self._state.label)
         self._groups.join(self, new)
+        return label

@@ -201,8 +201,8 @@ class Service:
         """Have the server tell its clients of an event, if it is one for them."""
         if isinstance(event, RecognizerReplaced) or (isinstance(event, Outage) and event.end is None):
             self.server.state.label = None  # it says nothing about what is heard now
-        for message, confidence in translation.messages(event):
-            self.server.publish(message, confidence)
+        for message in translation.messages(event):
+            self.server.publish(message)
 
     def _follow(self, event: Event) -> None:
         """Tell what follows from an event, when everybody else has taken it."""

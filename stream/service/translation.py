@@ -68,17 +68,14 @@ def spectrum(result: Result) -> Spectrum:
     return Spectrum(result.estimate.time, np.round(result.frames, 1).astype(float).tolist())
 
 
-def messages(event: Event) -> Iterator[tuple[Message, float]]:
-    """Return what clients are told of an event: messages in their order, each with the confidence of its hop.
-
-    The confidence is that by which subscriptions hold back a change, which carries none; 0 for events without a hop.
-    """
+def messages(event: Event) -> Iterator[Message]:
+    """Return what clients are told of an event: messages in their order."""
     match event:
         case Hop():
             for message in (event.segment, event.guess, event.change, event.label, event.spectrum):
                 if message is not None:
-                    yield message, event.label.confidence
+                    yield message
         case Hello() | Status() | Level() | Segment() | Guess() | Outage() | Mark():
-            yield event, 0.0
+            yield event
         case _:
             pass

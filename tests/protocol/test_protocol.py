@@ -24,6 +24,7 @@ from stream.protocol.messages import (
     Guess,
     Heard,
     History,
+    Label,
     Level,
     Mark,
     Message,
@@ -415,131 +416,217 @@ def test_a_name_without_end_makes_no_history_without_end() -> None:
     assert [outage["start"] for outage in history["outages"]] == [5.0]
 
 
-def passed(subscription: Subscribe, *names: str | None, confidence: float = 0.9) -> list[int]:
-    """Return the hops whose labels pass."""
+VIOLIN = Subscribe(instruments=frozenset({"violin"}))
+
+
+def passed(subscription: Subscribe, *names: str | None, confidence: float = 0.9) -> list[tuple[int, str | None]]:
+    """Return the hops whose labels pass, with the label that is told."""
     chosen = Filter(subscription)
-    return [i for i, name in enumerate(names) if chosen.admits(label(i, name, confidence))]
+    hops = [label(i, name, confidence) for i, name in enumerate(names)]
+    return [(it.seq, it.label) for hop in hops for it in chosen.admit(hop) if isinstance(it, Label)]
+
+
+def of_hops(subscription: Subscribe, *hops: tuple[str | None, float]) -> list[tuple[str, str, str | None]]:
+    """Return what is told of hops with names and confidences, as the service publishes them: type, state, label."""
+    chosen, before, told = Filter(subscription), Heard("silence", None), list[Message]()
+    chosen.begin(label(0, None, 0.0, "silence"))
+    for seq, (name, confidence) in enumerate(hops, start=1):
+        now = label(seq, name, confidence)
+        heard = Heard(now.state, now.label)
+        if heard != before:
+            told += chosen.admit(Change(now.time, *(now.state, now.label), before))
+        told += chosen.admit(now)
+        before = heard
+    return [(it.type, it.state, it.label) for it in told if isinstance(it, Change | Label)]
 
 
 def test_types_are_chosen() -> None:
     """A subscriber gets the types it named, and those that are answers or concern the connection."""
     for types in (frozenset[str](), DEFAULT_TYPES, TYPES, frozenset({"level"})):
-        chosen = Filter(Subscribe(types=types))
         for message in MESSAGES:
             expected = message.type in types or message.type not in TYPES
-            assert Filter(chosen.subscription).admits(message, 1.0) == expected, message
+            assert Filter(Subscribe(types=types)).admit(message) == ((message,) if expected else ())
 
 
 def test_without_filters_everything_passes() -> None:
     """Without instruments, silence and the unknown pass as well."""
-    assert passed(Subscribe(), None, "violin", None, None) == [0, 1, 2, 3]
+    assert passed(Subscribe(), None, "violin", None, None) == [(0, None), (1, "violin"), (2, None), (3, None)]
 
 
 def test_one_message_tells_that_what_matched_has_ended() -> None:
-    """Of labels that do not match only the first after a matching one passes."""
-    violin = Subscribe(instruments=frozenset({"violin"}))
-    assert passed(violin, "flute", None, "violin", "violin", "flute", "piano", "violin", None, None) == [2, 3, 4, 6, 7]
+    """Of labels that do not match only the first after a matching one passes, and without the name of another."""
+    told = passed(VIOLIN, "flute", None, "violin", "violin", "flute", "piano", "violin", None, None)
+    assert told == [(2, "violin"), (3, "violin"), (4, None), (6, "violin"), (7, None)]
+
+
+def test_what_was_not_asked_for_is_unknown() -> None:
+    """The end is told as unknown, from then on, with the probability of none of those that were asked for."""
+    chosen = Filter(Subscribe(instruments=frozenset({"violin", "flute"})))
+    chosen.begin(label(7, "violin"))
+    piano = replace(label(8, "piano"), probabilities={"piano": 0.6, "violin": 0.1, "flute": 0.2}, since=1.0)
+    (told,) = chosen.admit(piano)
+    assert isinstance(told, Label)
+    assert (told.state, told.label, told.since) == ("unknown", None, piano.time)
+    assert told.confidence == pytest.approx(0.7)
+    check(encode(told))
+    for state in ("silence", "warming", "unknown"):
+        chosen.begin(label(7, "violin"))
+        nothing = label(8, None, 0.0, state)  # type: ignore[arg-type]
+        assert chosen.admit(nothing) == (replace(nothing, since=nothing.time),)
+
+
+def test_changes_name_what_was_asked_for_and_nothing_else() -> None:
+    """A change that ends has no label, and neither has the past of one that begins after another instrument."""
+    chosen = Filter(VIOLIN)
+    assert chosen.admit(change(1, "piano", None)) == ()
+    assert chosen.admit(change(2, "violin", "piano")) == (change(2, "violin", None),)
+    assert chosen.admit(change(3, "flute", "violin")) == (change(3, None, "violin"),)
+    assert chosen.admit(change(4, None, "flute")) == ()
+    assert chosen.admit(change(5, "violin", None)) == (change(5, "violin", None),)
+    silence = Change(1.5, "silence", None, Heard("instrument", "violin"))
+    assert chosen.admit(silence) == (silence,)
 
 
 def test_an_uncertain_label_ends_a_certain_one() -> None:
-    """A label below the wanted confidence counts as not matching."""
-    chosen = Filter(Subscribe(min_confidence=0.5))
-    admitted = [chosen.admits(label(i, "violin", c)) for i, c in enumerate([0.4, 0.5, 0.6, 0.4, 0.3, 0.9])]
-    assert admitted == [False, True, True, True, False, True]
+    """A label below the wanted confidence counts as not matching, and is told as nothing once."""
+    hops = [("violin", confidence) for confidence in (0.4, 0.5, 0.6, 0.4, 0.3, 0.9)]
+    told = of_hops(Subscribe(frozenset({"label"}), min_confidence=0.5), *hops)
+    assert [name for _, _, name in told] == ["violin", "violin", None, "violin"]
 
 
-def test_changes_are_judged_by_their_hop() -> None:
-    """A change matches by its new label and its hop's confidence, and the first that does not match ends it."""
-    chosen = Filter(Subscribe(instruments=frozenset({"violin"}), min_confidence=0.5))
-    assert not chosen.admits(change(1, "violin", None), 0.4)
-    assert not chosen.admits(change(2, None, "violin"), 0.9)
-    assert chosen.admits(change(3, "violin", None), 0.6)
-    assert chosen.admits(change(4, "flute", "violin"), 0.9)
-    assert not chosen.admits(change(5, "piano", "flute"), 0.9)
+def test_a_change_comes_when_the_label_is_sure_enough() -> None:
+    """With a confidence, a change is told with the first label that has it, and its end with the first without."""
+    told = of_hops(
+        Subscribe(frozenset({"change"}), min_confidence=0.6),
+        *[("violin", 0.4), ("violin", 0.7), ("violin", 0.9), ("flute", 0.5), ("flute", 0.8), (None, 0.5), (None, 0.4)],
+        *[("flute", 0.9), (None, 0.9)],
+    )
+    assert told == [
+        ("change", "instrument", "violin"),
+        ("change", "unknown", None),
+        ("change", "instrument", "flute"),
+        ("change", "unknown", None),
+        ("change", "instrument", "flute"),
+        ("change", "unknown", None),
+    ]
+
+
+@given(
+    st.lists(st.tuples(st.sampled_from([None, "flute", "piano", "violin"]), st.sampled_from([0.2, 0.55, 0.9]))),
+    st.sampled_from([frozenset({"violin"}), frozenset({"violin", "flute"})]),
+    st.sampled_from([0.0, 0.5, 0.8]),
+    st.sampled_from([None, 1.0]),
+)
+def test_no_subscription_is_told_a_name_that_it_did_not_ask_for(
+    hops: list[tuple[str | None, float]], names: frozenset[str], confidence: float, rate: float | None
+) -> None:
+    """Whatever is heard, no name comes but those asked for, and each that comes is followed by its end or another."""
+    wanted = Subscribe(frozenset({"label", "change"}), names, confidence, rate)
+    chosen, changes, before = Filter(wanted), list[Change](), Heard("warming", None)
+    for seq, (name, sure) in enumerate(hops):
+        now = label(seq, name, sure)
+        heard = Heard(now.state, now.label)
+        told = [
+            *(chosen.admit(Change(now.time, now.state, now.label, before)) if heard != before else ()),
+            *chosen.admit(now),
+        ]
+        before = heard
+        for message in told:
+            check(encode(message))
+            assert isinstance(message, Label | Change)
+            assert message.label is None or message.label in names
+            if isinstance(message, Label):
+                assert message.label is None or message.confidence >= confidence
+            else:
+                assert message.previous.label is None or message.previous.label in names
+                changes.append(message)
+        known = changes[-1].label if changes else None
+        assert known == (name if name in names and sure >= confidence else None)
 
 
 def test_segments_are_judged_by_themselves() -> None:
     """A segment or a guess passes if it matches; one that does not is never needed to end anything."""
     chosen = Filter(Subscribe(TYPES, instruments=frozenset({"violin"}), min_confidence=0.5))
-    assert chosen.admits(segment(0, 1, "violin"))
-    assert not chosen.admits(segment(1, 2, "flute"))
-    assert not chosen.admits(segment(2, 3, "violin", 0.4))
-    assert not chosen.admits(segment(3, 4, None))
-    assert chosen.admits(Guess(0.0, 1.0, "violin", 0.5))
-    assert not chosen.admits(Guess(0.0, 1.0, "violin", 0.4))
-    assert not chosen.admits(Guess(0.0, 1.0, "flute", 0.9))
+    assert chosen.admit(segment(0, 1, "violin"))
+    assert not chosen.admit(segment(1, 2, "flute"))
+    assert not chosen.admit(segment(2, 3, "violin", 0.4))
+    assert not chosen.admit(segment(3, 4, None))
+    assert chosen.admit(Guess(0.0, 1.0, "violin", 0.5))
+    assert not chosen.admit(Guess(0.0, 1.0, "violin", 0.4))
+    assert not chosen.admit(Guess(0.0, 1.0, "flute", 0.9))
 
 
 def test_each_type_has_an_end_of_its_own() -> None:
     """The label that ended does not use up the change that tells the same."""
-    chosen = Filter(Subscribe(instruments=frozenset({"violin"})))
-    assert chosen.admits(change(1, "violin", None), 0.9)
-    assert chosen.admits(label(1, "violin"))
-    assert chosen.admits(label(2, "flute"))
-    assert chosen.admits(change(2, "flute", "violin"), 0.9)
+    chosen = Filter(VIOLIN)
+    assert chosen.admit(change(1, "violin", None))
+    assert chosen.admit(label(1, "violin"))
+    assert chosen.admit(label(2, "flute"))
+    assert chosen.admit(change(2, "flute", "violin"))
 
 
 def test_rate_is_one_of_stream_time() -> None:
     """Labels are at least the wanted distance apart, whatever hops they come at."""
-    assert passed(Subscribe(max_rate=2), *["violin"] * 7) == [0, 2, 4, 6]
-    assert passed(Subscribe(max_rate=1000), *["violin"] * 3) == [0, 1, 2]
-    assert passed(Subscribe(max_rate=1.5), *["violin"] * 7) == [0, 3, 6]
+    for rate, hops in ((2, [0, 2, 4, 6]), (1000, [*range(7)]), (1.5, [0, 3, 6])):
+        assert [seq for seq, _ in passed(Subscribe(max_rate=rate), *["violin"] * 7)] == hops
 
 
 def test_rate_limits_labels_and_levels_apart() -> None:
     """Labels and levels are counted each for themselves, and events never."""
     chosen = Filter(Subscribe(types=TYPES, max_rate=0.01))
     levels = [Level(i / 20, -18.0, -6.0, clipped=False) for i in range(3)]
-    assert chosen.admits(label(0))
-    assert [chosen.admits(level) for level in levels] == [True, False, False]
-    assert not chosen.admits(label(1))
-    assert all(chosen.admits(change(i, "violin", None), 0.9) for i in range(3))
-    assert all(chosen.admits(segment(i, i + 1, "violin")) for i in range(3))
-    assert all(chosen.admits(Mark(0.0, "bridge")) for _ in range(3))
+    assert chosen.admit(label(0))
+    assert [chosen.admit(level) for level in levels] == [(levels[0],), (), ()]
+    assert not chosen.admit(label(1))
+    assert all(chosen.admit(change(i, "violin", None)) for i in range(3))
+    assert all(chosen.admit(segment(i, i + 1, "violin")) for i in range(3))
+    assert all(chosen.admit(Mark(0.0, "bridge")) for _ in range(3))
 
 
 def test_ending_outlives_the_rate() -> None:
     """The end of what matched is told as soon as the rate allows."""
-    violin = Subscribe(instruments=frozenset({"violin"}), max_rate=1)
-    assert passed(violin, "violin", "flute", "flute", "flute", "flute", "flute") == [0, 4]
+    told = passed(replace(VIOLIN, max_rate=1), "violin", "flute", "flute", "flute", "flute", "flute")
+    assert told == [(0, "violin"), (4, None)]
 
 
 def test_rate_starts_over_with_the_stream() -> None:
     """A label of an earlier stream time than the last one begins a new stream and passes."""
     chosen = Filter(Subscribe(max_rate=0.1))
-    assert chosen.admits(label(100))
-    assert chosen.admits(label(0))
-    assert not chosen.admits(label(1))
+    assert chosen.admit(label(100))
+    assert chosen.admit(label(0))
+    assert not chosen.admit(label(1))
 
 
 def test_answer_counts_as_told() -> None:
     """After the answer of a subscription, its end is told as a label and as a change, and its rate counts."""
-    violin = Subscribe(instruments=frozenset({"violin"}), max_rate=2)
-    chosen = Filter(violin)
-    chosen.begin(label(8, "violin"))
-    assert not chosen.admits(label(9, "violin"))
-    assert chosen.admits(change(10, "flute", "violin"), 0.9)
-    assert chosen.admits(label(10, "flute"))
-    assert not chosen.admits(label(12, "flute"))
-    assert not chosen.admits(change(13, None, "flute"), 0.9)
+    chosen = Filter(replace(VIOLIN, max_rate=2))
+    assert chosen.begin(label(8, "violin")) == label(8, "violin")
+    assert not chosen.admit(label(9, "violin"))
+    assert chosen.admit(change(10, "flute", "violin"))
+    assert chosen.admit(label(10, "flute"))
+    assert not chosen.admit(label(12, "flute"))
+    assert not chosen.admit(change(13, None, "flute"))
 
 
 def test_answer_that_does_not_match_has_no_end() -> None:
-    """After an answer that says something else, only what matches is told."""
-    chosen = Filter(Subscribe(instruments=frozenset({"violin"})))
-    chosen.begin(label(8, "flute"))
-    assert not chosen.admits(label(9, "flute"))
-    assert not chosen.admits(change(10, None, "flute"), 0.9)
-    assert chosen.admits(label(11, "violin"))
+    """An answer names nothing else either, and after it only what matches is told."""
+    chosen = Filter(VIOLIN)
+    answer = chosen.begin(label(8, "flute"))
+    assert answer is not None
+    assert (answer.seq, answer.state, answer.label) == (8, "unknown", None)
+    assert not chosen.admit(label(9, "flute"))
+    assert not chosen.admit(change(10, None, "flute"))
+    assert chosen.admit(label(11, "violin"))
 
 
 def test_first_label_is_the_answer_when_there_was_none() -> None:
-    """A subscription made before the first label gets that one, whatever it says."""
-    chosen = Filter(Subscribe(instruments=frozenset({"violin"})))
-    chosen.begin(None)
-    assert chosen.admits(label(0, None, 0.0, "warming"))
-    assert not chosen.admits(label(1, None, 0.0, "warming"))
-    assert chosen.admits(label(2, "violin"))
+    """A subscription made before the first label gets that one, without a name that was not asked for."""
+    for first in (label(0, None, 0.0, "warming"), label(0, "piano")):
+        chosen = Filter(VIOLIN)
+        assert chosen.begin(None) is None
+        assert [it.label for it in chosen.admit(first) if isinstance(it, Label)] == [None]
+        assert not chosen.admit(label(1, "piano"))
+        assert chosen.admit(label(2, "violin"))
 
 
 def test_changes_carry_their_past() -> None:

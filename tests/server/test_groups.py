@@ -32,7 +32,7 @@ STEPS = st.lists(
 
 @given(STEPS)
 def test_groups_decide_as_each_filter_alone(steps: list[tuple[str, int, object]]) -> None:
-    """Whoever joins, changes or leaves when, a message goes to exactly those whose own filter admits it."""
+    """Whoever joins, changes or leaves when, each gets what its own filter admits."""
     groups, alone = SubscriberGroups[int](), dict[int, Filter]()
     now: Label | None = None
     for seq, (step, who, what) in enumerate(steps):
@@ -61,8 +61,9 @@ def test_groups_decide_as_each_filter_alone(steps: list[tuple[str, int, object]]
                 Mark(now.time, "bridge"),
             ]
             for message in messages:
-                expected = sorted(it for it, filter_ in alone.items() if filter_.admits(message, confidence))
-                assert sorted(groups.receivers(message, confidence)) == expected
+                expected = [(who, seen) for who, filter_ in alone.items() for seen in filter_.admit(message)]
+                got = [(who, seen) for seen, receivers in groups.receivers(message) for who in receivers]
+                assert sorted(got, key=lambda it: it[0]) == sorted(expected, key=lambda it: it[0])
         assert sorted(groups) == sorted(alone)
         assert len(groups) == len(alone)
         for kind in TYPES:
@@ -77,8 +78,14 @@ def test_a_message_is_looked_at_once_for_all_with_one_subscription() -> None:
         fresh.begin(now)
         groups.join(who, fresh)
         now = replace(now, seq=who + 1, time=0.25 * (who + 1))
-        assert len(groups.receivers(now, now.confidence)) == who + 1
+        ((seen, receivers),) = groups.receivers(now)
+        assert seen is now
+        assert len(receivers) == who + 1
     assert len(groups._groups) == 2
+    ended = label(200, "piano")
+    (as_it_is, everything), (masked, flutes) = groups.receivers(ended)
+    assert (as_it_is, len(everything)) == (ended, 100)
+    assert (masked.label, len(flutes)) == (None, 100)  # type: ignore[union-attr]
 
 
 def test_nothing_stays_of_groups_that_are_empty() -> None:

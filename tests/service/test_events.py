@@ -12,8 +12,8 @@ from tests.support.serving import HELLO, STATUS, label
 HOP = Hop(label(seq=4, name="flute"), None, None, None, None, seconds=0.001, delivered=None)
 
 
-def told(event: Event) -> list[tuple[Message, float]]:
-    """Return what clients are told, each message with its confidence."""
+def told(event: Event) -> list[Message]:
+    """Return what clients are told."""
     return list(translation.messages(event))
 
 
@@ -38,7 +38,7 @@ def test_everybody_gets_every_event_in_order() -> None:
 
 
 def test_a_hop_is_told_as_its_messages() -> None:
-    """First what it closed, then the change, then the label, then the frames; all with the label's confidence."""
+    """First what it closed, then the change, then the label, then the frames."""
     parts = (
         Segment(0.0, 1.0, "silence", None, 0.0),
         Guess(0.0, 1.0, "piano", 0.2),
@@ -47,14 +47,14 @@ def test_a_hop_is_told_as_its_messages() -> None:
         Spectrum(1.0, [[0.0]]),
     )
     hop = HOP._replace(segment=parts[0], guess=parts[1], change=parts[2], spectrum=parts[4])
-    assert told(hop) == [(part, HOP.label.confidence) for part in parts]
-    assert told(HOP) == [(HOP.label, HOP.label.confidence)]
+    assert told(hop) == list(parts)
+    assert told(HOP) == [HOP.label]
 
 
 @pytest.mark.parametrize("message", [HELLO, STATUS, Outage(1.0, None, "mic", "lost"), Guess(0.0, 1.0, "piano", 0.2)])
 def test_messages_are_told_as_they_are(message: Event) -> None:
     """What is a message of the protocol already goes to the clients."""
-    assert told(message) == [(message, 0.0)]
+    assert told(message) == [message]
 
 
 @pytest.mark.parametrize("event", [Alive(), Activity("hears"), AudioTaken(1.0, 0, None)])

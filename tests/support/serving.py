@@ -168,16 +168,16 @@ class Stage:
         if last is None or (last.state, last.label) != (now.state, now.label):
             heard = Heard("warming", None) if last is None else Heard(last.state, last.label)
             closed = Segment(0.0 if last is None else last.time, now.time, heard.state, heard.label, 0.9)
-            self.tell(closed, now.confidence)
-            self.tell(Change(now.time, now.state, now.label, heard), now.confidence)
+            self.tell(closed)
+            self.tell(Change(now.time, now.state, now.label, heard))
             self.tell(replace(now, since=now.time))
         else:
             self.tell(replace(now, since=last.since))
 
-    def tell(self, message: Change | Segment | Label, confidence: float = 0.0) -> None:
+    def tell(self, message: Change | Segment | Label) -> None:
         """Publish a message and keep it."""
         self.published.append(message)
-        self.server.publish(message, confidence)
+        self.server.publish(message)
 
     async def emptied(self) -> None:
         """Wait until all connections have ended."""
