@@ -8,7 +8,6 @@ import errno
 import json
 import os
 import pty
-import shutil
 import signal
 import socket
 import sys
@@ -632,44 +631,3 @@ async def test_listen_ends_with_its_reader() -> None:
         assert process.returncode == 0
         assert process.stderr is not None
         assert await process.stderr.read() == b""
-
-
-NODE = ("node", "--experimental-websocket")  # which version 22 does without
-CLIENTS = Path(__file__).parents[1] / "docs" / "clients"
-
-
-async def _has_websocket() -> bool:
-    if shutil.which(NODE[0]) is None:
-        return False
-    process = await asyncio.create_subprocess_exec(*NODE, "-e", "WebSocket", stderr=asyncio.subprocess.DEVNULL)
-    return await process.wait() == 0
-
-
-@pytest.mark.parametrize(
-    ("command", "expected"),
-    [
-        ([sys.executable, CLIENTS / "changes.py", "ws://{}/ws"], ["   10.00 s  flute", "   20.00 s  unknown"]),
-        ([sys.executable, CLIENTS / "cue.py", "flute", "{}"], ["off", "on", "off"]),
-        (
-            [*NODE, CLIENTS / "changes.mjs", "ws://{}/ws"],
-            ["10.00 s  flute", "20.00 s  unknown"],
-        ),
-    ],
-    ids=["changes.py", "cue.py", "changes.mjs"],
-)
-async def test_documented_clients_work(command: list[str | Path], expected: list[str]) -> None:
-    """The clients of the documentation print what they say they do."""
-    if command[0] == NODE[0] and not await _has_websocket():
-        pytest.skip("needs Node.js with a WebSocket")
-    async with staged() as stage:
-        parts = [str(part).format(stage.address) for part in command]
-        process = await asyncio.create_subprocess_exec(*parts, stdout=PIPE, stderr=asyncio.subprocess.DEVNULL)
-        try:
-            async with asyncio.timeout(PATIENCE):
-                await stage.subscribed("change")
-                stage.hop(40, "flute")
-                stage.hop(80, None)
-                assert [await line(process) for _ in expected] == expected
-        finally:
-            process.kill()
-            await process.wait()

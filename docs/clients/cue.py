@@ -15,7 +15,7 @@ async def main(instrument: str = "violin", address: str = "127.0.0.1:8765") -> N
         async for message in client:
             match message:
                 case Label(label=label) | Change(label=label):  # of labels only the one that answers the subscription
-                    print("on" if label == instrument else "off", flush=True)
+                    print("off" if label is None else "on", flush=True)  # no other instrument is ever named
                 case Disconnected(reason=reason):
                     print("off:", reason, flush=True)
 
