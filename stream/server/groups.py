@@ -66,9 +66,8 @@ class SubscriberGroups(Generic[T]):
         for group in self._groups:
             for seen in group.filter.admit(message):
                 if seen is message:
-                    if not as_it_is:
-                        told.append((message, as_it_is))
                     as_it_is.extend(group.members)
                 else:
                     told.append((seen, list(group.members)))
-        return told
+        # It comes last, for what is made of it comes before it.
+        return [*told, (message, as_it_is)] if as_it_is else told

@@ -83,7 +83,7 @@ def test_a_message_is_looked_at_once_for_all_with_one_subscription() -> None:
         assert len(receivers) == who + 1
     assert len(groups._groups) == 2
     ended = label(200, "piano")
-    (as_it_is, everything), (masked, flutes) = groups.receivers(ended)
+    (masked, flutes), (as_it_is, everything) = groups.receivers(ended)
     assert (as_it_is, len(everything)) == (ended, 100)
     assert (masked.label, len(flutes)) == (None, 100)  # type: ignore[union-attr]
 
