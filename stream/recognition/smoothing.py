@@ -5,29 +5,26 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Final
 
 import numpy as np
 
 from stream.recognition.classifier import Probabilities
-
-ADVANTAGE_FLOOR: Final = 0.2
-"""Share of its threshold below which the current label loses its advantage over others."""
 
 
 @dataclass(frozen=True, slots=True)
 class Smoothing:
     """How much it takes to change the label; `soloist train programmes --tune` tells what each choice costs."""
 
-    time_constant: float = 0.35
-    """Of the exponential average, in seconds. The window is an average over 3 s already; this one only has to keep a
-    single odd window from being seen."""
-    margin: float = 0.6
-    """How much more probable than the current instrument another one must be to take its place. When a player hands
-    over to another, one probability falls as the other rises, so that a wide margin costs little time; near a tie, or
-    while a third is taken for either, it keeps the label still."""
+    time_constant: float = 0.6
+    """Of the exponential average, in seconds. The window is an average over 3 s already; this one keeps a few odd
+    windows from being seen."""
+    lead: float = 0.2
+    """How much more probable another instrument must be for the current one to be given up: for that one if it
+    passes its threshold, else for `unknown`. Near a tie this keeps the label still."""
     release: float = 0.5
     """How much more probable than the current instrument `unknown` must be for it to be given up."""
+    floor: float = 0.6
+    """Share of its threshold below which an instrument is not named, whatever else is heard."""
 
 
 class Smoother:
@@ -66,21 +63,26 @@ class Smoother:
         average : np.ndarray [shape=(n_instruments,), dtype=float64]
             Smoothed probabilities.
         named : int or None
-            Index of the instrument in front, None when no instrument passes.
+            Index of the instrument in front, None when no instrument passes. Its average is at least `floor` of its
+            threshold, and no other instrument's is higher by more than `lead`.
         """
         if self._average is None:
             self._average = raw.copy()
         else:
             self._average += (1 - math.exp(-elapsed / self._smoothing.time_constant)) * (raw - self._average)
         average, current = self._average, self._named
-        passing = average >= self._thresholds
-        if current is not None:
-            # The current label needs no threshold, only that nothing leads it clearly. One that is all but ruled out
-            # has no influence on which follows, but still gives way to `unknown` only when that leads.
-            if average[current] >= ADVANTAGE_FLOOR * self._thresholds[current]:
-                passing &= average >= average[current] + self._smoothing.margin
-            if not passing.any():
-                passing[current] = 1 - average.sum() - average[current] <= self._smoothing.release
-        best = int(np.argmax(np.where(passing, average, -1.0)))
-        self._named = best if passing[best] else None
+        in_front = average.max() - average <= self._smoothing.lead
+        if current is not None and in_front[current] and self._holds(average, current):
+            return average.copy(), current
+        passing = np.where(in_front & (average >= self._thresholds), average, -1.0)
+        best = int(np.argmax(passing))
+        self._named = best if passing[best] >= 0 else None
         return average.copy(), self._named
+
+    def _holds(self, average: Probabilities, current: int) -> bool:
+        """Whether the current instrument, which no other leads clearly, is probable enough to stay."""
+        unknown = 1 - average.sum()
+        return bool(
+            average[current] >= self._smoothing.floor * self._thresholds[current]
+            and unknown - average[current] <= self._smoothing.release
+        )

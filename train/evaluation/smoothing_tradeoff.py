@@ -15,7 +15,7 @@ from train.evaluation.programme_result import ProgrammeResult, duration, number,
 
 GRID: Final = tuple(
     itertools.starmap(
-        Smoothing, itertools.product((0.05, 0.1, 0.2, 0.35, 0.5, 0.7), (0.15, 0.3, 0.6, 0.8), (0.2, 0.5, 0.8))
+        Smoothing, itertools.product((0.2, 0.35, 0.5, 0.6, 0.8), (0.1, 0.2, 0.3), (0.3, 0.5), (0.4, 0.6, 0.8))
     )
 )
 """Settings to try."""
@@ -85,16 +85,17 @@ def compare_smoothings(
 def smoothing_table(choices: Sequence[SmoothingResult]) -> str:
     """Markdown of choices, a row for each; today's settings are marked."""
     lines = [
-        "| time constant | margin | release | median | 90 % | missed | beyond a minute | false a minute "
+        "| time constant | lead | release | floor | median | 90 % | missed | beyond a minute | false a minute "
         "| nobody named | right | calibration error | steady changes a minute | shortfall |",
-        "| ---: |" + " ---: |" * 12,
+        "| ---: |" + " ---: |" * 13,
     ]
     for choice in choices:
         smoothing, timing = choice.smoothing, choice.timing
         cells = [
             f"{smoothing.time_constant:g} s" + (" (today)" if smoothing == Smoothing() else ""),
-            f"{smoothing.margin:g}",
+            f"{smoothing.lead:g}",
             f"{smoothing.release:g}",
+            f"{smoothing.floor:g}",
             duration(timing.delay(0.5)),
             duration(timing.delay(0.9)),
             share(timing.missed, timing.onsets),

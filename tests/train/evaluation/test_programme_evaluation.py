@@ -195,7 +195,7 @@ def test_comparison_finds_the_better_smoothing(published: bundles.Bundle) -> Non
     assert worse[slow].timing.delay(0.5) > 2.0
     rows = choices_table(choices).splitlines()
     assert len(rows) == 5
-    assert rows[2].startswith("| 0.2 s | 0.3 | 0.5 |")
+    assert rows[2].startswith("| 0.2 s | 0.3 | 0.5 | 0.6 |")
 
 
 def test_shortfall_of_a_model_that_misses_is_finite(timing: ProgrammeResult) -> None:
