@@ -1,8 +1,9 @@
 /** What the page's own address says: where the socket is, and the token. */
 
-/** The socket of the server that this page came from. */
+/** The socket of the server that this page came from, beside this page: a proxy may have put both below a path. */
 export function socket() {
-  return `${location.protocol === "https:" ? "wss" : "ws"}://${location.host}/ws`;
+  const { protocol, href } = new URL("ws", location.href);
+  return href.replace(protocol, protocol === "https:" ? "wss:" : "ws:");
 }
 
 /** The token in the page's address, where neither the server's log nor a referrer shows it. */

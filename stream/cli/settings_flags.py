@@ -26,6 +26,7 @@ def add_settings(parser: argparse.ArgumentParser) -> None:
     add("--open", action="store_true", help="admit everybody who can reach --host, without a token")
     add("--hosts", metavar="A,B", help="further names of this server, besides the machine's own")
     add("--origins", metavar="A,B", help="pages of other servers that may connect: scheme://host:port")
+    add("--frame-ancestors", metavar="A,B", help="pages that may show Soloist in a frame: self, scheme://host:port")
     add("--certificate", metavar="FILE", help="PEM file with a certificate, to serve with TLS")
     add("--key", metavar="FILE", help="PEM file with its key, if not in the same file")
     add("--connections", metavar="N", help="maximum number of clients (600)")

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from stream.errors import ConfigError
 from stream.server.certificate import validity_warning
-from stream.server.host_names import is_address, is_loopback, name_of, origin, own_names
+from stream.server.host_names import first_label, frame_ancestor, is_address, is_loopback, name_of, origin, own_names
 from stream.server.settings import CONNECTIONS, PER_ADDRESS, TOKEN_LENGTH, ServerSettings
 from stream.system.files import read_regular_file
 
@@ -24,8 +24,12 @@ class Access:
     """What they have to know; nothing without it."""
     names: frozenset[str] = frozenset()
     """What the server is called, besides its addresses and localhost."""
+    machine: str = ""
+    """First part of the machine's name, which is its own with whatever a network puts after it; empty for none."""
     origins: frozenset[str] = frozenset()
     """Other pages than the server's own that may open a WebSocket, as `origin` writes them."""
+    frame_ancestors: tuple[str, ...] = ()
+    """Who may show the pages in a frame, as a Content-Security-Policy writes it; nobody without."""
     connections: int = CONNECTIONS
     """WebSocket connections at the most."""
     per_address: int = PER_ADDRESS
@@ -56,6 +60,8 @@ class Access:
             token=secret,
             names=own_names(socket.gethostname())
             | {name for name in map(name_of, (settings.host, *(settings.hosts or ()))) if name is not None},
+            machine=first_label(socket.gethostname()),
+            frame_ancestors=tuple(it for it in map(frame_ancestor, settings.frame_ancestors or ()) if it is not None),
             origins=frozenset(it for it in map(origin, settings.origins or ()) if it is not None),
             connections=settings.connections,
             per_address=settings.connections_per_address,
@@ -71,7 +77,11 @@ class Access:
         name = name_of(host)
         if name is None:
             return False
-        return is_address(name) or name == "localhost" or name.endswith(".localhost") or name in self.names
+        if is_address(name) or name == "localhost" or name.endswith(".localhost") or name in self.names:
+            return True
+        # Routers put their own domain after the name that a machine tells them: stage.fritz.box, stage.home.arpa.
+        first, *domain = name.split(".")
+        return first == self.machine != "" and bool(domain) and all(domain)
 
     def allows_origin(self, page: str, host: str) -> bool:
         """Whether a page may open a WebSocket.

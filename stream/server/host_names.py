@@ -46,6 +46,28 @@ def origin(text: str) -> str | None:
     return f"{scheme}://{place[0]}" + ("" if port is None else f":{port}")
 
 
+def frame_ancestor(text: str) -> str | None:
+    """Write who may show a page in a frame as the directive of a Content-Security-Policy does; None if it is none.
+
+    It is `self`, or an origin. A policy knows no addresses of IPv6.
+    """
+    if text.strip("'").lower() == "self":
+        return "'self'"
+    its_origin = origin(text)
+    if its_origin is None or "[" in text or not its_origin.startswith(("http://", "https://")):
+        return None
+    return its_origin
+
+
+def first_label(machine: str) -> str:
+    """Return the part of a machine's host name that it has in any network, empty if it has none of its own.
+
+    What every machine may be called, and what is a number, tells no machine from another.
+    """
+    first = machine.lower().partition(".")[0]
+    return "" if first == "localhost" or first.isdigit() else first
+
+
 def own_names(machine: str) -> frozenset[str]:
     """Return what a machine is called in its network, from its host name."""
     whole = machine.lower().rstrip(".")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import http
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from importlib import resources
 from importlib.resources.abc import Traversable
@@ -24,9 +24,11 @@ _TYPES: Final = {
     ".json": "application/json",
 }
 
+_POLICY: Final = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
+    "manifest-src 'self'; form-action 'none'; base-uri 'none'; frame-ancestors "
+)
 _SECURITY: Final = {
-    "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; "
-    "connect-src 'self'; manifest-src 'self'; form-action 'none'; base-uri 'none'; frame-ancestors 'none'",
     "Cross-Origin-Resource-Policy": "same-origin",
     "Permissions-Policy": "camera=(), display-capture=(), geolocation=(), microphone=(), midi=(), payment=(), usb=(), "
     "fullscreen=(self), screen-wake-lock=(self)",
@@ -79,7 +81,9 @@ class HTTPResponder:
             if file in self._pages:
                 self._pages[path] = self._pages[file]
 
-    def respond(self, request: Request, authorized: bool, trustworthy: bool = False) -> Response:
+    def respond(
+        self, request: Request, authorized: bool, trustworthy: bool = False, frame_ancestors: Sequence[str] = ()
+    ) -> Response:
         """Answer a request.
 
         Parameters
@@ -89,15 +93,21 @@ class HTTPResponder:
             Whether it may see metrics and the details of the health.
         trustworthy : bool
             Whether it came by TLS or from this machine.
+        frame_ancestors : sequence of str
+            Who may show it in a frame, as a Content-Security-Policy writes it.
         """
         response = self._respond(request, authorized)
         if trustworthy:
             response.headers.update(_ISOLATION)
+        if frame_ancestors:
+            for name in ("Content-Security-Policy", "X-Frame-Options"):
+                del response.headers[name]
+            response.headers.update(_framed(frame_ancestors))
         return response
 
     def _respond(self, request: Request, authorized: bool) -> Response:
         method = request.method
-        path = request.path.partition("?")[0]
+        path = path_of(request)
         if method not in ("GET", "HEAD"):
             return _response(http.HTTPStatus.METHOD_NOT_ALLOWED, "text/plain", b"use GET\n", method, Allow="GET, HEAD")
         if path == "/healthz":
@@ -137,13 +147,28 @@ def refusal(status: http.HTTPStatus, text: str, method: str) -> Response:
     return _response(status, "text/plain; charset=utf-8", f"{text}\n".encode(), method, **headers)
 
 
+def path_of(request: Request) -> str:
+    """Return what a request asks for, as it is below a path where a proxy leaves out that but for its last slash."""
+    return "/" + request.path.partition("?")[0].lstrip("/")
+
+
 def field(request: Request, name: str) -> str:
     """Return a header field, put together if it was sent more than once, empty if it was not."""
     return ", ".join(request.headers.get_all(name))
 
 
+def _framed(ancestors: Sequence[str]) -> dict[str, str]:
+    """Return the fields that say who may show an answer in a frame, for browsers of all ages."""
+    fields = {"Content-Security-Policy": _POLICY + " ".join(ancestors or ("'none'",))}
+    if not ancestors:
+        fields["X-Frame-Options"] = "DENY"
+    elif tuple(ancestors) == ("'self'",):
+        fields["X-Frame-Options"] = "SAMEORIGIN"
+    return fields  # X-Frame-Options can name no other page
+
+
 def _response(status: http.HTTPStatus, media_type: str, content: bytes, method: str, **headers: str) -> Response:
-    fields = Headers({"Content-Type": media_type, "Connection": "close", **_SECURITY, **headers})
+    fields = Headers({"Content-Type": media_type, "Connection": "close", **_framed(()), **_SECURITY, **headers})
     if status is not http.HTTPStatus.NOT_MODIFIED:  # where it would be the length of what was not modified
         fields["Content-Length"] = str(len(content))
     return Response(status.value, status.phrase, fields, b"" if method == "HEAD" else content)

@@ -14,8 +14,9 @@ from stream.server.access import Access
 from stream.server.connection import Connection, peer_name
 from stream.server.connection_limits import ConnectionLimiter
 from stream.server.host_names import is_loopback, name_of
-from stream.server.http import HTTPResponder, field, refusal
+from stream.server.http import HTTPResponder, field, path_of, refusal
 from stream.server.metrics import Metrics
+from stream.server.settings import NO_ORIGIN
 
 _OTHER_FILES: Final = 200
 """Open files besides connections, amply: some connections have come and are not counted yet."""
@@ -69,14 +70,15 @@ class OpeningHandshake:
             return self._refuse(connection, request, "host", http.HTTPStatus.MISDIRECTED_REQUEST, text)
         authorization = field(request, "Authorization")
         is_authorized = access.token is None or access.has_token(authorization)
-        if request.path.partition("?")[0] != "/ws" or "websocket" not in field(request, "Upgrade").lower():
+        if path_of(request) != "/ws" or "websocket" not in field(request, "Upgrade").lower():
             if authorization and not is_authorized:
                 self.refuse_token(connection)
             trustworthy = access.tls is not None or is_loopback(name_of(hosts[0]) or "")
-            return self._responder.respond(request, is_authorized, trustworthy)
+            return self._responder.respond(request, is_authorized, trustworthy, access.frame_ancestors)
         origins = request.headers.get_all("Origin")
         if len(origins) > 1 or (origins and not access.allows_origin(origins[0], hosts[0])):
-            text = f"pages of {origins[0][:100]!a} may not connect; the setting origins can let them"
+            advice = NO_ORIGIN if origins[0] == "null" else "the setting origins can let them"
+            text = f"pages of {origins[0][:100]!a} may not connect to {hosts[0][:100]!a}; {advice}"
             return self._refuse(connection, request, "origin", http.HTTPStatus.FORBIDDEN, text)
         if connection.sent_early:
             return refusal(

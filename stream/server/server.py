@@ -26,6 +26,7 @@ from stream.server.connection_limits import HANDSHAKE_SECONDS, ConnectionLimiter
 from stream.server.groups import SubscriberGroups
 from stream.server.history import Event
 from stream.server.http import HealthReport, HTTPResponder, field
+from stream.server.listening_socket import dual_stack_socket
 from stream.server.metrics import Metrics
 from stream.server.opening_handshake import OpeningHandshake
 from stream.server.rate_limit import TokenBucket
@@ -124,11 +125,13 @@ class Server:
         self._handshake.apply(self.access)
         logger = logging.getLogger("stream.websockets")
         logger.addFilter(_is_worth_logging)
+        host = host.strip("[]")
         try:
+            everywhere = dual_stack_socket(host, port, _BACKLOG)
             server = await serve(
                 self._handle,
-                host,
-                port,
+                *((host, port) if everywhere is None else ()),
+                sock=everywhere,
                 process_request=self._handshake.answer,
                 create_connection=cast(type[ServerConnection], self._accept),  # is only ever called
                 server_header=f"soloist/{__version__}",

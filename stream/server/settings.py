@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Annotated, Final
 
-from stream.server.host_names import name_and_port, name_of, origin
+from stream.server.host_names import frame_ancestor, name_and_port, name_of, origin
 from stream.system.fields import Example, Range, Secret, check
 
 CONNECTIONS: Final = 600
@@ -14,6 +14,13 @@ PER_ADDRESS: Final = 32
 """WebSocket connections of one address other than loopback at the most, by default."""
 TOKEN_LENGTH: Final = 1000
 """Characters of a token at the most."""
+
+
+NO_ORIGIN: Final = (
+    "a page opened from a file has none, and any website can make one without: "
+    "serve the file by HTTP, for instance with python3 -m http.server, and name that server"
+)
+"""What to do about a page whose origin is `null`."""
 
 
 def _host(value: str) -> str | None:
@@ -43,7 +50,16 @@ def _hosts(value: tuple[str, ...]) -> str | None:
 
 
 def _origins(value: tuple[str, ...]) -> str | None:
-    return None if all(map(origin, value)) else 'origins such as "https://stage.example.org:8443"'
+    if all(map(origin, value)):
+        return None
+    expected = 'origins such as "https://stage.example.org:8443"'
+    return (
+        f"{expected}; {NO_ORIGIN}" if any(it.lower() == "null" or it.startswith("file:") for it in value) else expected
+    )
+
+
+def _frame_ancestors(value: tuple[str, ...]) -> str | None:
+    return None if all(map(frame_ancestor, value)) else 'self, or origins such as "https://home.example.org:8123"'
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +86,8 @@ class ServerSettings:
     """What the server is called besides its addresses and the machine's name."""
     origins: Annotated[tuple[str, ...] | None, Example("https://desk.example.org"), _origins] = None
     """Other pages than the server's own that may connect, as scheme://host:port."""
+    frame_ancestors: Annotated[tuple[str, ...] | None, Example("https://home.example.org"), _frame_ancestors] = None
+    """Pages that may show the dashboard and the overlay in a frame, as scheme://host:port, or `self` for its own."""
     certificate: str | None = None
     """PEM file with a certificate, to serve with TLS."""
     key: str | None = None

@@ -14,13 +14,17 @@ from hypothesis import strategies as st
 from stream.errors import ConfigError
 from stream.server.access import Access, tls_context
 from stream.server.certificate import validity_period, validity_warning
-from stream.server.host_names import is_loopback, name_of, origin, own_names
+from stream.server.host_names import first_label, frame_ancestor, is_loopback, name_of, origin, own_names
 from stream.server.settings import ServerSettings
 from stream.settings import check
 from stream.settings.reading import read
 from tests.support.certificates import Certificate, make
 
-ACCESS = Access(names=own_names("Stage.example.org") | {"desk"}, origins=frozenset({"https://desk.example.org:443"}))
+ACCESS = Access(
+    names=own_names("Stage.example.org") | {"desk"},
+    machine=first_label("Stage.example.org"),
+    origins=frozenset({"https://desk.example.org:443"}),
+)
 
 
 @pytest.mark.parametrize(
@@ -40,10 +44,15 @@ ACCESS = Access(names=own_names("Stage.example.org") | {"desk"}, origins=frozens
         "stage.local.",
         "stage.example.org",
         "desk:1",
+        "stage.fritz.box:8765",
+        "stage.lan",
+        "STAGE.Home.Arpa.",
+        "stage.speedport.ip:80",
+        "stage.corp.example.net",
     ],
 )
 def test_server_is_known_by_these_names(host: str) -> None:
-    """Every address, localhost, the machine's own name and the names that were set are known, in any spelling."""
+    """Every address, localhost, the machine's name, alone and in any domain, and names that were set are known."""
     assert ACCESS.allows_host(host)
 
 
@@ -52,7 +61,12 @@ def test_server_is_known_by_these_names(host: str) -> None:
     [
         "",
         "evil.example",
-        "stage.evil.example:8765",
+        "stage2.evil.example:8765",
+        "xstage.evil.example",
+        "www.stage.evil.example",
+        "evil.stage",
+        "stage..example",
+        "desk.evil.example",
         "localhost.evil.example",
         "127.0.0.1.evil.example",
         "notlocalhost",
@@ -200,6 +214,49 @@ def test_machine_is_known_by_its_name(machine: str) -> None:
     assert ".local" not in own_names(machine)
 
 
+@pytest.mark.parametrize("machine", ["", ".", "localhost", "localhost.localdomain", "127", "10.example.org"])
+def test_name_that_any_machine_may_have_is_not_its_own_everywhere(machine: str) -> None:
+    """What is called localhost or by a number is not known in any domain."""
+    access = Access(names=own_names(machine), machine=first_label(machine))
+    for host in ("localhost.evil.example", "127.evil.example", "127.0.0.1.evil.example", "10.evil.example", ".evil"):
+        assert not access.allows_host(host)
+
+
+@pytest.mark.parametrize(
+    ("text", "written"),
+    [
+        ("self", "'self'"),
+        ("'self'", "'self'"),
+        ("https://Home.example.org", "https://home.example.org:443"),
+        ("http://homeassistant.local:8123", "http://homeassistant.local:8123"),
+        ("http://192.168.1.7:8123", "http://192.168.1.7:8123"),
+        ("*", None),
+        ("https:", None),
+        ("https://*.example.org", None),
+        ("http://[::1]:8123", None),
+        ("home.example.org", None),
+        ("data://home", None),
+        ("http://home/path", None),
+        ("http://home; script-src *", None),
+        ("http://home\r\nX: y", None),
+        ("http://home http://other", None),
+        ("'none'", None),
+        ("'unsafe-inline'", None),
+        ("null", None),
+        ("", None),
+    ],
+)
+def test_frames_are_named_as_a_policy_does(text: str, written: str | None) -> None:
+    """Who may show a page in a frame is the page itself or an origin, and nothing that would end the directive."""
+    assert frame_ancestor(text) == written
+    if written is None:
+        with pytest.raises(ConfigError, match=r"^frame_ancestors is .*; expected ") as error:
+            ServerSettings(frame_ancestors=(text,))
+        assert "\n" not in str(error.value)
+    else:
+        assert Access.of(ServerSettings(frame_ancestors=(text,))).frame_ancestors == (written,)
+
+
 @pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.168.1.5", "stage.local"])
 def test_others_need_a_token_or_leave(tmp_path: Path, host: str) -> None:
     """Where others can reach it, the server starts with a token, from wherever, or when it is said to be open."""
@@ -249,6 +306,12 @@ def test_token_stands_in_one_place() -> None:
         ({"token": "1234567\n"}, "token is (hidden); expected a text of at most 1000 characters"),
         ({"hosts": ("http://stage",)}, 'hosts is ["http://stage"]; expected names such as "stage.example.org"'),
         ({"origins": ("null",)}, 'origins is ["null"]; expected origins such as "https://stage.example.org:8443"'),
+        (
+            {"origins": ("null",)},
+            'origins is ["null"]; expected origins such as "https://stage.example.org:8443"; a page '
+            "opened from a file has none, and any website can make one without: serve the file by HTTP",
+        ),
+        ({"origins": ("file:///tmp",)}, 'origins is ["file:///tmp"]; expected origins such as '),
         ({"origins": ("stage",)}, 'origins is ["stage"]; expected origins such as "https://stage.example.org:8443"'),
         ({"connections": 0}, "connections is 0; expected 1 to 10000"),
     ],

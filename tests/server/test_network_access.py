@@ -123,6 +123,37 @@ async def test_pages_are_confined(stage: Stage) -> None:
         assert "Cross-Origin-Opener-Policy" not in header
 
 
+@pytest.mark.parametrize(
+    ("ancestors", "policy", "old"),
+    [
+        ((), "'none'", "DENY"),
+        (("'self'",), "'self'", "SAMEORIGIN"),
+        (("'self'", "https://home.example:443"), "'self' https://home.example:443", None),
+    ],
+)
+async def test_frames_are_those_that_are_named(ancestors: tuple[str, ...], policy: str, old: str | None) -> None:
+    """Pages say once who may show them in a frame, and old browsers are told as much as they understand of it."""
+    async with staged(frame_ancestors=ancestors) as stage:
+        for path in ("/", "/overlay", "/index.html"):
+            _, header, _ = await ask(stage, f"GET {path} HTTP/1.1", f"Host: {stage.address}")
+            assert header["Content-Security-Policy"].split("; ")[-1] == f"frame-ancestors {policy}"
+            assert header.get("X-Frame-Options") == old
+
+
+@pytest.mark.parametrize("host", ["::", "[::]", "0::0"])
+async def test_all_addresses_of_ipv6_are_those_of_ipv4_too(host: str) -> None:
+    """Whoever listens on :: is reached by either version of IP, and each counts as what it is."""
+    if not socket.has_dualstack_ipv6():
+        pytest.skip("there is no IPv6 here")
+    async with staged(host=host, token="secret") as stage:
+        for place in ("127.0.0.1", "::1"):
+            async with connect(f"ws://localhost:{stage.port}/ws", host=place) as connection:
+                await connection.send('{"type":"auth","token":"secret"}')
+                assert json.loads(await connection.recv())["type"] == "hello"
+                assert stage.server._limiter._counts == {"loopback": 1}
+            await stage.emptied()
+
+
 async def test_limit_of_connections() -> None:
     """One client too many is told so at once, by its status; pages are served on, and when one leaves, one may come."""
     async with staged(connections=3) as stage, contextlib.AsyncExitStack() as crowd:
