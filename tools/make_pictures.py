@@ -1,0 +1,93 @@
+"""``python -m tools.make_pictures`` makes the pictures in docs/: the dashboard, on a phone, a session, and the overlay.
+
+A service of its own plays the demo once from beginning to end, in real time, and headless Chromium shows its page. Look
+at the pictures before you commit them: what they show depends on the moment.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import base64
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from tests.support.browser import CHROMIUM, FLAGS
+from tests.support.processes import Service, serving
+
+if TYPE_CHECKING:
+    from playwright.async_api import Browser, Page
+
+DOCS: Final = Path(__file__).parents[1] / "docs"
+PHONE: Final = {"width": 390, "height": 776}
+MARKS: Final = {20.0: "first verse", 45.0: "bridge"}
+"""Marks set on the page: seconds after the start, and what is typed."""
+PHONES: Final = 58.0
+"""When those of the phone and the overlay are taken, while an instrument is in front."""
+END: Final = 75.0
+"""When the large pictures are taken; the demo lasts 79 s."""
+FRAME: Final = """<style>
+    body { margin: 0; display: flex; gap: 16px; padding: 8px; background: transparent; width: max-content }
+    img { display: block; border: 4px solid #555; border-radius: 24px }
+</style>"""
+
+
+async def take(folder: Path) -> None:
+    """Make all of them, in a folder."""
+    from playwright.async_api import async_playwright  # here, so that --help needs no browser's library
+
+    async with async_playwright() as driver, serving("--input", "demo") as service:
+        browser = await driver.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+        began = asyncio.get_running_loop().time()
+
+        async def reach(seconds: float) -> None:
+            await asyncio.sleep(max(began + seconds - asyncio.get_running_loop().time(), 0))
+
+        wide = await open_page(browser, service, width=1760, height=1064, scheme="dark")
+        await wide.get_by_role("button", name="Start session").click()
+        for seconds, text in MARKS.items():
+            await reach(seconds)
+            await wide.keyboard.press("m")
+            await wide.keyboard.type(text)
+            await wide.keyboard.press("Enter")
+        phones = [await open_page(browser, service, **PHONE, scheme=scheme) for scheme in ("dark", "light", "dark")]
+        overlay = await open_page(browser, service, width=1000, height=160, path="overlay?align=left&valign=bottom")
+        await reach(PHONES)
+        await overlay.wait_for_function("document.querySelector('#overlay').innerText.trim()")
+        await overlay.evaluate("document.body.style.background = 'linear-gradient(100deg, #35506b, #9a7b4f)'")
+        await overlay.screenshot(path=folder / "overlay.png")
+        pictures = [await phone.screenshot() for phone in phones[:2]]
+        await reach(END)
+        await wide.screenshot(path=folder / "dashboard.png")
+        await wide.get_by_role("button", name="Stop", exact=True).click()
+        await wide.wait_for_timeout(500)
+        await wide.locator("#timeline").screenshot(path=folder / "session.png")
+        await service.kill()
+        await phones[2].wait_for_selector("#now[data-kind=offline]")
+        await phones[2].wait_for_timeout(1500)  # until what moves has come to rest
+        pictures.append(await phones[2].screenshot())
+        await join(browser, pictures, folder / "phone.png")
+        await browser.close()
+
+
+async def open_page(
+    browser: Browser, service: Service, *, width: int, height: int, scheme: str | None = None, path: str = ""
+) -> Page:
+    """Show a page of the service."""
+    page = await browser.new_page(viewport={"width": width, "height": height}, color_scheme=scheme)  # type: ignore[arg-type]
+    await page.goto(service.url + path)
+    return page
+
+
+async def join(browser: Browser, pictures: list[bytes], path: Path) -> None:
+    """Put pictures beside one another into one."""
+    images = (f'<img src="data:image/png;base64,{base64.b64encode(it).decode()}">' for it in pictures)
+    page = await browser.new_page(viewport={"width": 1260, "height": 800})
+    await page.set_content(FRAME + "".join(images))
+    await page.locator("body").screenshot(path=path, omit_background=True)
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--out", type=Path, default=DOCS, metavar="FOLDER", help="where to (default: docs/)")
+    asyncio.run(take(parser.parse_args().out))
