@@ -9,7 +9,7 @@ import sys
 from typing import TYPE_CHECKING, Final
 
 from stream.cli.settings_flags import add_recognition, sources
-from stream.errors import SoloistError
+from stream.errors import ConfigError, SoloistError
 from stream.system.terminal import print_error, printable
 
 if TYPE_CHECKING:
@@ -23,7 +23,15 @@ _LEAST_MISSED: Final = 0.05  # s
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add which files, and what decides about labels."""
     parser.add_argument("files", nargs="+", metavar="FILE")
-    parser.add_argument("--json", action="store_true", default=False, help="one JSON object per file and line")
+    form = parser.add_mutually_exclusive_group()
+    form.add_argument(
+        "--format",
+        choices=["text", "json", "csv", "audacity"],
+        default="text",
+        help="of what is printed (text): json has one object per file and line, csv one row per segment, audacity "
+        "the labels of one file",
+    )
+    form.add_argument("--json", action="store_const", const="json", dest="format", help="the same as --format json")
     parser.add_argument("--channel", metavar="N", help="listen to this channel only, counted from 1")
     add_recognition(parser)
     parser.set_defaults(execute=execute)
@@ -39,10 +47,15 @@ def execute(options: argparse.Namespace) -> int:
 
     reading = read(*sources(options, input="-"))
     refuse(reading.problems)
+    if options.format == "audacity" and len(options.files) > 1:
+        raise ConfigError("--format audacity is for one file: its labels have times, but no place for a file's name")
     settings, channel = reading.settings.recognition, reading.settings.audio.channel
     classifier = Classifier(bundle.load(settings.model), runtime=settings.runtime, threads=settings.threads)
     refuse(check.strangers(reading, classifier.bundle.instruments, classifier.bundle.name))
+    write = _WRITERS[options.format]
     failed = 0
+    if options.format == "csv":
+        _print(csv_head())
     for file in options.files:
         try:
             timeline = classify(
@@ -59,9 +72,18 @@ def execute(options: argparse.Namespace) -> int:
             continue
         for note in notes(timeline):
             print_error(note)
-        sys.stdout.write(as_json(timeline) if options.json else as_text(timeline))
-        sys.stdout.flush()
+        if options.format in ("csv", "audacity"):
+            _print(write(timeline))
+        else:
+            sys.stdout.write(write(timeline))
+            sys.stdout.flush()
     return failed
+
+
+def _print(text: str) -> None:
+    """Write a part of a file that is UTF-8 with line ends of its own, whatever the terminal is."""
+    sys.stdout.buffer.write(text.encode(errors="backslashreplace"))  # names of files need not be UTF-8
+    sys.stdout.flush()
 
 
 def as_json(timeline: FileTimeline) -> str:
@@ -81,13 +103,21 @@ def as_json(timeline: FileTimeline) -> str:
             }
             for segment in timeline.segments
         ],
+        "totals": [
+            {"label": total.label, "seconds": round(total.seconds, 3), "share": round(total.share, 4)}
+            for total in timeline.totals
+        ],
     }
     return json.dumps(told) + "\n"
 
 
 def as_text(timeline: FileTimeline) -> str:
-    """Write a timeline for people."""
-    lines = [f"{printable(timeline.file)}: {timeline.label} ({timeline.confidence:.0%}), {_clock(timeline.seconds)}\n"]
+    """Write a timeline for people: how long each label is heard, then what is heard from when to when."""
+    lines = [f"{printable(timeline.file)}: {_clock(timeline.seconds).strip()}\n"]
+    lines += [
+        f"  {total.label:<26}{_clock(total.seconds)}  {total.share:4.0%} of the time\n" for total in timeline.totals
+    ]
+    lines += ["\n"] * bool(timeline.segments)
     lines += [
         f"  {_clock(segment.start)} - {_clock(segment.end)}  {segment.label or segment.state:<26}"
         + (f"{segment.confidence:4.0%}\n" if segment.state != "silence" else "\n")
@@ -96,6 +126,45 @@ def as_text(timeline: FileTimeline) -> str:
     if timeline.clipped:
         lines.append("  samples are at full scale: the recording may be clipped\n")
     return "".join(lines)
+
+
+def csv_head() -> str:
+    """Write the first row of a CSV file, of which each timeline is a part."""
+    from stream.session_log.file_formats import CSV_START, csv_lines
+
+    return CSV_START + csv_lines([("file", "start", "end", "state", "label", "confidence")])
+
+
+def as_csv(timeline: FileTimeline) -> str:
+    """Write a row for each segment."""
+    from stream.session_log.file_formats import csv_lines, fixed, without_formula
+
+    return csv_lines(
+        (
+            without_formula(timeline.file),
+            fixed(segment.start, 3),
+            fixed(segment.end, 3),
+            segment.state,
+            without_formula(segment.label or ""),
+            fixed(segment.confidence, 4),
+        )
+        for segment in timeline.segments
+    )
+
+
+def as_audacity(timeline: FileTimeline) -> str:
+    """Write labels for Audacity, worded as those of the dashboard and of `soloist sessions export`."""
+    from stream.session_log.file_formats import Span, to_audacity
+    from stream.session_log.reader import Record
+
+    records = [
+        Record(0, "segment", part.start, part.end, part.state, part.label, part.confidence, source=None, text=None)
+        for part in timeline.segments
+    ]
+    return to_audacity(records, Span(0.0, timeline.seconds))
+
+
+_WRITERS: Final = {"text": as_text, "json": as_json, "csv": as_csv, "audacity": as_audacity}
 
 
 def notes(timeline: FileTimeline) -> list[str]:

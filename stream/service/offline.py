@@ -27,6 +27,18 @@ _BLOCK_NUMBERS: Final = 1 << 20  # at most, for a header may claim many channels
 
 
 @dataclass(frozen=True, slots=True)
+class Total:
+    """How much of a file is one label."""
+
+    label: str
+    """An instrument, `unknown` or `silence`."""
+    seconds: float
+    """All its segments together."""
+    share: float
+    """That of the file's length, 0 to 1."""
+
+
+@dataclass(frozen=True, slots=True)
 class FileTimeline:
     """What is heard in a file."""
 
@@ -48,6 +60,16 @@ class FileTimeline:
     """Samples that were not finite numbers, and were taken as zeros."""
     missing: float
     """Seconds that the file's header promises and the file lacks; infinite where it only shows that it breaks off."""
+
+    @property
+    def totals(self) -> list[Total]:
+        """Seconds and share of each label that the segments have, the longest first."""
+        seconds: dict[str, float] = {}
+        for segment in self.segments:
+            label = segment.label or segment.state
+            seconds[label] = seconds.get(label, 0.0) + segment.end - segment.start
+        ranked = sorted(seconds.items(), key=lambda item: -item[1])
+        return [Total(label, time, time / self.seconds) for label, time in ranked]
 
 
 def classify(

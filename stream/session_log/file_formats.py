@@ -13,6 +13,9 @@ from typing import Any, Final
 
 from stream.session_log.reader import Record
 
+CSV_START: Final = "\ufeff"
+"""Byte order mark, by which spreadsheets know UTF-8."""
+
 _VERSION: Final = 1  # of the JSON, for those who read it
 _KINDS: Final = ("segment", "guess", "mark", "outage")
 _COLUMNS: Final = ("kind", "start", "end", "start_utc", "end_utc", "state", "label", "confidence", "text")
@@ -115,17 +118,22 @@ def to_csv(records: Sequence[Record], span: Span) -> str:
         rows.append(
             (
                 record.kind,
-                _fixed(record.start - span.start, 3),
-                "" if end is None else _fixed(end - span.start, 3),
+                fixed(record.start - span.start, 3),
+                "" if end is None else fixed(end - span.start, 3),
                 _utc(record.start),
                 "" if end is None else _utc(end),
-                _without_formula(record.state or ""),
-                _without_formula(record.label or ""),
-                "" if record.confidence is None else _fixed(record.confidence, 4),
-                _without_formula(_outage_text(record) if record.kind == "outage" else record.text or ""),
+                without_formula(record.state or ""),
+                without_formula(record.label or ""),
+                "" if record.confidence is None else fixed(record.confidence, 4),
+                without_formula(_outage_text(record) if record.kind == "outage" else record.text or ""),
             )
         )
-    return "\ufeff" + "".join(",".join(map(_quoted, row)) + "\r\n" for row in rows)
+    return CSV_START + csv_lines(rows)
+
+
+def csv_lines(rows: Iterable[Sequence[str]]) -> str:
+    """Write rows of a CSV file; `without_formula` is for the cells whose text came from elsewhere."""
+    return "".join(",".join(map(_quoted, row)) + "\r\n" for row in rows)
 
 
 def to_audacity(records: Sequence[Record], span: Span) -> str:
@@ -144,7 +152,7 @@ def to_audacity(records: Sequence[Record], span: Span) -> str:
                 name = record.label or record.state or ""
                 text = f"{name} {_percent(_confidence(record))}" if _confidence(record) > 0 else name
         end = max(span.end, record.start) if end is None else end
-        at = "\t".join(_fixed(time - span.start, 6) for time in (record.start, end))
+        at = "\t".join(fixed(time - span.start, 6) for time in (record.start, end))
         lines.append(f"{at}\t{_BLANK.sub(' ', text).strip(' ')}\n")
     return "".join(lines)
 
@@ -164,11 +172,11 @@ def _outage_text(outage: Record) -> str:
 
 def _rounded(number: float, places: int) -> float | int:
     """Round a number; a whole one is written without a point, as JavaScript does."""
-    rounded = float(_fixed(number, places))
+    rounded = float(fixed(number, places))
     return int(rounded) if rounded.is_integer() else rounded
 
 
-def _fixed(number: float, digits: int) -> str:
+def fixed(number: float, digits: int) -> str:
     """Write a number as JavaScript's toFixed does: exactly, and halves away from zero."""
     return str(Decimal(number).quantize(Decimal(1).scaleb(-digits), ROUND_HALF_UP))
 
@@ -185,7 +193,8 @@ def _percent(probability: float) -> str:
     return f"{_round(100 * probability)}%"
 
 
-def _without_formula(text: str) -> str:
+def without_formula(text: str) -> str:
+    """Keep a spreadsheet from taking a text for a formula."""
     return f"'{text}" if _FORMULA.match(text) else text
 
 

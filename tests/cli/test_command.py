@@ -54,7 +54,7 @@ async def test_classify_tells_a_timeline_per_file_as_json(demo_file: Path, solo:
     assert (first["file"], second["file"]) == (str(demo_file), str(solo))
     assert first["seconds"] == pytest.approx(79.5, abs=0.1)
     for told in (first, second):
-        assert set(told) == {"file", "seconds", "label", "confidence", "probabilities", "segments"}
+        assert set(told) == {"file", "seconds", "label", "confidence", "probabilities", "segments", "totals"}
         assert len(told["probabilities"]) == 8
         assert told["segments"][0]["start"] == 0
         assert told["segments"][-1]["end"] == told["seconds"]
@@ -69,7 +69,9 @@ async def test_classify_writes_for_people(solo: Path) -> None:
     """Without --json a line per file and segment tells times and labels."""
     status, out, _ = await soloist("classify", str(solo))
     assert status == 0
-    assert out.startswith(f"{solo}: piano (")
+    headline, first, *_ = out.splitlines()
+    assert headline == f"{solo}: 0:05.00"
+    assert first.split() == ["piano", "0:05.00", "100%", "of", "the", "time"]
     assert " 0:00.00 -  0:05.00  piano" in out
 
 
@@ -175,7 +177,7 @@ async def test_a_file_may_have_any_name(solo: Path) -> None:
         path = Path(shutil.copy(solo, solo.with_name(os.fsdecode(name))))
         status, out, err = await soloist("classify", os.fsdecode(name), cwd=solo.parent)
         assert (status, err) == (0, "")
-        assert out.splitlines()[0].startswith(f"{shown}: piano (")
+        assert out.splitlines()[0].startswith(f"{shown}: 0:05.00")
         assert json.loads((await soloist("classify", "--json", str(path)))[1])["file"] == str(path)
         os.unlink(path)
         assert (await soloist("classify", os.fsdecode(name), cwd=solo.parent))[2] == f"soloist: {shown}: no such file\n"
