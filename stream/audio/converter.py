@@ -5,16 +5,19 @@ from __future__ import annotations
 import numpy as np
 import soxr
 
+from stream.audio.channel_levels import ChannelLevels, Values
+from stream.audio.channel_mixer import Alone, ChannelMixer
 from stream.errors import ConfigError
 from stream.recognition.level import FULL_SCALE
 from stream.recognition.mel import SAMPLE_RATE, Array
+from stream.recognition.settings import GATE
 
 _LOUDEST = 1e6
 """120 dB above full scale: what is louder is no audio, and would overflow in what comes after."""
 
 
 class Converter:
-    """Picks or averages channels, replaces what is not a number, and resamples, block by block.
+    """Picks or mixes channels, replaces what is not a number, and resamples, block by block.
 
     Parameters
     ----------
@@ -23,7 +26,10 @@ class Converter:
     channels : int
         Channels of the blocks.
     channel : int, optional
-        The one to listen to, counted from 1; without it all are averaged.
+        The one to listen to, counted from 1; without it all are averaged, unless that hides them: see
+        `stream.audio.channel_choice`.
+    gate : float
+        RMS level in dBFS below which nothing is heard.
 
     Raises
     ------
@@ -31,16 +37,37 @@ class Converter:
         When there is no such channel.
     """
 
-    def __init__(self, rate: int, channels: int, channel: int | None = None) -> None:
+    def __init__(self, rate: int, channels: int, channel: int | None = None, gate: float = GATE) -> None:
         check_channel(channel, channels)
         self._picked = slice(None) if channel is None else slice(channel - 1, channel)
         self._rate = rate
+        self._mixer = ChannelMixer(rate, channels if channel is None else 1, gate)
         self._resampler: soxr.ResampleStream | None = None
         self.clipped = False
         """Whether a sample was at full scale since this was last set to False."""
         self.invalid = 0
         """Samples so far that were not finite numbers, or far beyond any audio, and were taken as zeros."""
+        self._broken = np.zeros(channels if channel is None else 1, bool)
         self.clear()
+
+    @property
+    def peaks(self) -> Values:
+        """Largest magnitude so far of each channel that is heard [shape=(channels,)]."""
+        return self._mixer.peaks
+
+    @property
+    def alone(self) -> Alone | None:
+        """The channel that is heard instead of the average of all, if it is so now."""
+        return self._mixer.stretches[-1] if self._mixer.choice.alone is not None else None
+
+    @property
+    def stretches(self) -> list[Alone]:
+        """When one channel was heard instead of the average of all, oldest first."""
+        return self._mixer.stretches
+
+    def change_gate(self, gate: float) -> None:
+        """Take another level for that below which nothing is heard, in dBFS."""
+        self._mixer.choice.gate = gate
 
     def clear(self) -> None:
         """Forget the audio still inside the resampler, before audio that does not follow on."""
@@ -67,10 +94,32 @@ class Converter:
             valid = np.abs(frames) <= _LOUDEST  # which no NaN is
         if not valid.all():  # before the resampler, which would smear it
             self.invalid += frames.size - int(np.count_nonzero(valid))
+            self._broken |= ~valid.all(axis=0)
             frames = np.where(valid, frames, np.float32(0))
-        if frames.size and max(frames.max(), -frames.min()) >= FULL_SCALE:
-            self.clipped = True
-        mono: Array = frames.mean(axis=1, dtype=np.float32) if frames.shape[1] != 1 else frames[:, 0]
+        if frames.size:
+            self.clipped |= bool(max(frames.max(), -frames.min()) >= FULL_SCALE)
+        return self._resample(self._mixer(frames), last)
+
+    def fill(self, count: int) -> Array:
+        """Convert silence in place of `count` frames that are missing, which says nothing about the channels."""
+        return self._resample(np.zeros(count, np.float32))
+
+    def take_levels(self) -> tuple[list[ChannelLevels], list[int]]:
+        """Return what was measured since the last time.
+
+        Returns
+        -------
+        levels : list of ChannelLevels
+            Of each tenth of a second that has ended, for the channels that are heard.
+        broken : list of int
+            Channels, from 0, with samples that were not numbers.
+        """
+        levels, self._mixer.levels = self._mixer.levels, []
+        broken = np.flatnonzero(self._broken).tolist()
+        self._broken[:] = False
+        return levels, broken
+
+    def _resample(self, mono: Array, last: bool = False) -> Array:
         if self._resampler is None:
             return mono
         resampled: Array = self._resampler.resample_chunk(np.ascontiguousarray(mono), last=last)

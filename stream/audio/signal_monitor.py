@@ -2,33 +2,45 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Final
 
 import numpy as np
+import numpy.typing as npt
 
-from stream.recognition.level import measure_level
-from stream.recognition.mel import SAMPLE_RATE, Array
+from stream.audio.channel_levels import CELL_SECONDS, ChannelLevels, Values
+from stream.audio.channel_mixer import Alone
+from stream.recognition.level import FULL_SCALE
 
-_BLOCK: Final = SAMPLE_RATE // 5  # what is checked at once
-_HOLD: Final = 10 * SAMPLE_RATE  # how long a warning lasts after the fault was last seen
+_HOLD: Final = round(10 / CELL_SECONDS)  # how long a warning lasts after the fault was last seen
 _OFFSET: Final = 0.05  # a mean over 2 s; that of real solos stays below 0.002, that of our demo below 0.033
-_OFFSET_BLOCKS: Final = 10
-_CONSTANT_BLOCKS: Final = 8  # noticed within 2 s, with the sound system's latency
-_SILENT_BLOCKS: Final = 150
+_OFFSET_CELLS: Final = round(2 / CELL_SECONDS)
+_CONSTANT_CELLS: Final = round(1.6 / CELL_SECONDS)  # noticed within 2 s, with the sound system's latency
+_SILENT_CELLS: Final = round(30 / CELL_SECONDS)
 _CONSTANT_RANGE: Final = (
     1e-6  # no converter is that quiet: its last bit of 24 is 1.2e-7, and noise moves more than that one
 )
+OVER: Final = 1.001
+"""Magnitude that only floating-point samples reach, which do not end at full scale."""
 
-_INVALID: Final = "the input holds samples that are not numbers, which are taken as zeros: "
+_INVALID: Final = "{} holds samples that are not numbers, which are taken as zeros: "
 _RESTART: Final = "restart what sends them"
 _REPLACE: Final = "the file, or what sends them, is at fault"
-_CLIPPED: Final = "the input is at full scale: turn the gain down"
-_OFF_CENTRE: Final = "the input has a DC offset: switch on a low-cut filter, or check the cable and the interface"
+_CLIPPED: Final = "{} is at full scale: "
+_LOUD_INPUT: Final = "turn the gain down"
+_LOUD_FILE: Final = "the recording may be clipped; where it is live, turn the gain down"
+_OVER: Final = "{} goes beyond full scale: it is recognized all the same, but what plays it will clip it"
+_OFF_CENTRE: Final = "{} has a DC offset: switch on a low-cut filter, or check the cable and the interface"
 _ZEROS: Final = "the input delivers only zeros: unmute it, switch it on, or choose another device"
+_DEAD: Final = "channel {} delivers only zeros: check its cable, or choose --channel {}"
+_ALONE: Final = "{}: channel {} alone is heard; {}choose --channel {}"
+_CABLES: Final = "look for an inverted or a balanced cable, or "
+
+Flags = npt.NDArray[np.bool_]
 
 
 class SignalMonitor:
-    """Checks the audio of one source for faults that somebody should mend.
+    """Checks the audio of one source, channel by channel, for faults that somebody should mend.
 
     Time is counted in audio.
 
@@ -38,71 +50,124 @@ class SignalMonitor:
         RMS level in dBFS below which nothing is heard.
     live : bool
         Whether it is a device, whose samples are never quite constant while it works; those of a file may be.
+    channels : int
+        How many are heard.
     """
 
-    def __init__(self, gate: float, live: bool) -> None:
-        self._gate = gate
+    def __init__(self, gate: float, live: bool, channels: int = 1) -> None:
+        self._gate, self._gate_power = gate, 10 ** (gate / 10)
         self._live = live
-        self._position = 0
-        self._rest = np.empty(0, np.float32)
-        self._seen: dict[str, int] = {}  # what does not last, and where it was last seen
-        self._means = [0.0] * _OFFSET_BLOCKS
-        self._silent = 0  # blocks in a row
-        self._constant = 0
+        never = np.full(channels, -np.inf)
+        self._invalid_at, self._clipped_at, self._off_centre_at = never.copy(), never.copy(), never.copy()
+        self._over_at = never.copy()  # the first time: it is told once
+        self._time = 0  # cells
+        self._loud_at = self._shifted_at = -_HOLD  # when any channel was at full scale, or had a mean
+        self._warnings: list[str] = []
+        self._alone: Alone | None = None
+        self._means = np.zeros((_OFFSET_CELLS, channels))
+        self._powers = np.zeros((_OFFSET_CELLS, channels))
+        self._peak = np.zeros(channels)  # so far
+        self._constant = np.zeros(channels, np.int64)  # cells in a row
+        self._still = self._silent = 0  # the same, of all channels
 
     @property
     def zeros_warning(self) -> str | None:
-        """The warning for a device that works and delivers only zeros, None if it does not."""
-        return _ZEROS if self._live and self._constant >= _CONSTANT_BLOCKS else None
+        """The warning for a device that works and delivers only zeros, in every channel; None if it does not."""
+        return _ZEROS if self._live and self._still >= _CONSTANT_CELLS else None
 
     @property
     def warnings(self) -> list[str]:
         """What is wrong now and how to mend it, one line each."""
-        warnings = []
-        if self._is_recent(_INVALID):
-            warnings.append(_INVALID + (_RESTART if self._live else _REPLACE))
-        if self._is_recent(_CLIPPED):
-            warnings.append(_CLIPPED)
-        if self.zeros_warning is not None:
-            warnings.append(self.zeros_warning)
-        elif self._silent >= _SILENT_BLOCKS:
-            warnings.append(
-                f"nothing above {self._gate:g} dBFS for {_SILENT_BLOCKS * _BLOCK // SAMPLE_RATE} s: "
-                "check the cable, the mute switch and the gain"
-            )
-        return [*warnings, *([_OFF_CENTRE] if self._is_recent(_OFF_CENTRE) else [])]
+        return list(self._warnings)
 
-    def update(self, samples: Array, clipped: bool, invalid: bool) -> None:
-        """Take in a block.
+    def update(self, levels: Sequence[ChannelLevels], invalid: Sequence[int] = (), alone: Alone | None = None) -> None:
+        """Take in what was measured of some more audio.
 
         Parameters
         ----------
-        samples : np.ndarray [shape=(n,), dtype=float32]
-            Mono audio at 22 050 Hz, finite.
-        clipped : bool
-            Whether the input that it came from was at full scale.
-        invalid : bool
-            Whether that held samples that were not finite numbers.
+        levels : sequence of ChannelLevels
+            Of each tenth of a second, for the channels that are heard.
+        invalid : sequence of int
+            Channels, from 0, that held samples that were not finite numbers.
+        alone : Alone, optional
+            The channel that is heard instead of the average of all, if it is so now.
         """
-        audio = np.concatenate([self._rest, samples])
-        whole = len(audio) // _BLOCK * _BLOCK
-        end = self._position - len(self._rest)
-        for start in range(0, whole, _BLOCK):
-            end += _BLOCK
-            self._check_block(audio[start : start + _BLOCK], end)
-        self._rest = audio[whole:]
-        self._position += len(samples)
-        if clipped:
-            self._seen[_CLIPPED] = self._position
+        for cell in levels:
+            self._check(cell)
         if invalid:
-            self._seen[_INVALID] = self._position
+            self._invalid_at[invalid] = self._time
+        if levels or invalid or alone != self._alone:
+            self._alone = alone
+            self._warnings = self._find_warnings()
 
-    def _check_block(self, block: Array, end: int) -> None:
-        self._means = [*self._means[1:], float(np.mean(block, dtype=np.float64))]
-        if abs(sum(self._means)) / _OFFSET_BLOCKS > _OFFSET:
-            self._seen[_OFF_CENTRE] = end
-        self._silent = self._silent + 1 if measure_level(block)[0] < self._gate else 0
-        self._constant = self._constant + 1 if np.ptp(block) <= _CONSTANT_RANGE else 0
+    def _find_warnings(self) -> list[str]:
+        warnings = []
+        if (invalid := self._recent(self._invalid_at)).any():
+            warnings.append(_INVALID.format(self._name(invalid)) + (_RESTART if self._live else _REPLACE))
+        if self._time - self._loud_at <= _HOLD:
+            if (clipped := self._recent(self._clipped_at)).any():
+                warnings.append(_CLIPPED.format(self._name(clipped)) + (_LOUD_INPUT if self._live else _LOUD_FILE))
+            if (over := self._recent(self._over_at)).any():
+                warnings.append(_OVER.format(self._name(over)))
+        if self._alone is not None:
+            channel, reason = self._alone.channel, self._alone.reason
+            warnings.append(_ALONE.format(reason, channel, _CABLES if "cancel" in reason else "", channel))
+        if self.zeros_warning is not None:
+            warnings.append(self.zeros_warning)
+        elif self._silent >= _SILENT_CELLS:
+            warnings.append(
+                f"nothing above {self._gate:g} dBFS for {_SILENT_CELLS * CELL_SECONDS:.0f} s: "
+                "check the cable, the mute switch and the gain"
+            )
+        elif (dead := self._dead_channel()) is not None:
+            warnings.append(_DEAD.format(dead, 3 - dead))
+        if (off_centre := self._recent(self._off_centre_at)).any():
+            warnings.append(_OFF_CENTRE.format(self._name(off_centre)))
+        return warnings
 
-    def _is_recent(self, text: str) -> bool:
-        return text in self._seen and self._position - self._seen[text] <= _HOLD
+    def _check(self, cell: ChannelLevels) -> None:
+        self._time += 1
+        peaks = cell.peaks
+        if peaks.max() >= FULL_SCALE:
+            self._loud_at = self._time
+            self._over_at[(peaks > OVER) & np.isinf(self._over_at)] = self._time
+            # Samples that go beyond full scale pass by it; what ends there is clipped.
+            ends_there = np.isinf(self._over_at)
+            self._clipped_at[(peaks >= FULL_SCALE) & ends_there] = self._time
+            self._clipped_at[~ends_there] = -np.inf
+        self._peak = np.maximum(self._peak, peaks)
+        row = self._time % _OFFSET_CELLS
+        self._means[row], self._powers[row] = cell.means, cell.powers
+        if np.abs(cell.means).max() > _OFFSET:
+            self._shifted_at = self._time
+        if self._shifted_at > self._time - _OFFSET_CELLS:
+            self._off_centre_at[self._is_off_centre()] = self._time
+        self._constant = np.where(cell.highest - cell.lowest <= _CONSTANT_RANGE, self._constant + 1, 0)
+        self._still = int(self._constant.min())
+        heard = cell.average_power if self._alone is None else cell.powers[self._alone.channel - 1]
+        self._silent = self._silent + 1 if heard < self._gate_power else 0
+
+    def _is_off_centre(self) -> Flags:
+        """Tell which channels have an offset, of full scale or of what they reach beyond it."""
+        offset = np.abs(self._means.mean(axis=0))
+        is_off = offset > _OFFSET * np.maximum(1.0, self._peak)
+        # A wave that is clipped more on one side than on the other gets a mean, but swings about zero as before.
+        is_clipped = self._time - self._clipped_at < _OFFSET_CELLS
+        return np.asarray(is_off & (~is_clipped | (offset > np.sqrt(self._powers.mean(axis=0)))))
+
+    def _dead_channel(self) -> int | None:
+        """Return which of two channels of a device delivers only zeros, from 1; more channels are seldom all in use."""
+        if not self._live or len(self._constant) != 2 or self._still:
+            return None
+        is_dead = self._constant >= _SILENT_CELLS
+        return int(np.argmax(is_dead)) + 1 if is_dead.sum() == 1 else None
+
+    def _recent(self, times: Values) -> Flags:
+        return np.asarray(self._time - times <= _HOLD)
+
+    def _name(self, channels: Flags) -> str:
+        """Name some channels, for people."""
+        if channels.all():
+            return "the input"
+        numbers = [str(number) for number in np.flatnonzero(channels) + 1]
+        return f"channel {numbers[0]}" if len(numbers) == 1 else f"each of channels {', '.join(numbers)}"

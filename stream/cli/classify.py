@@ -6,7 +6,7 @@ import argparse
 import json
 import math
 import sys
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from stream.cli.settings_flags import add_recognition, sources
 from stream.errors import ConfigError, SoloistError
@@ -88,7 +88,7 @@ def _print(text: str) -> None:
 
 def as_json(timeline: FileTimeline) -> str:
     """Write one line of JSON."""
-    told = {
+    told: dict[str, Any] = {
         "file": timeline.file,
         "seconds": round(timeline.seconds, 3),
         "label": timeline.label,
@@ -108,6 +108,11 @@ def as_json(timeline: FileTimeline) -> str:
             for total in timeline.totals
         ],
     }
+    if timeline.alone:
+        told["alone"] = [
+            {"start": round(it.start, 3), "end": round(it.end, 3), "channel": it.channel, "reason": it.reason}
+            for it in timeline.alone
+        ]
     return json.dumps(told) + "\n"
 
 
@@ -123,6 +128,8 @@ def as_text(timeline: FileTimeline) -> str:
         + (f"{segment.confidence:4.0%}\n" if segment.state != "silence" else "\n")
         for segment in timeline.segments
     ]
+    if timeline.over:
+        lines.append(f"  samples go {timeline.over:.1f} dB beyond full scale: what plays the file will clip them\n")
     if timeline.clipped:
         lines.append("  samples are at full scale: the recording may be clipped\n")
     return "".join(lines)
@@ -172,12 +179,22 @@ def notes(timeline: FileTimeline) -> list[str]:
     told = []
     if timeline.invalid:
         told.append(f"{timeline.file}: {timeline.invalid} samples are not numbers; they are taken as zeros")
+    if timeline.alone:
+        told.append(f"{timeline.file}: {_told_alone(timeline)}")
     if math.isinf(timeline.missing):
         told.append(f"{timeline.file}: breaks off: its end is missing")
     elif timeline.missing >= _LEAST_MISSED:
         promised = timeline.seconds + timeline.missing
         told.append(f"{timeline.file}: breaks off: {timeline.missing:.1f} s of the {promised:.1f} s are missing")
     return told
+
+
+def _told_alone(timeline: FileTimeline) -> str:
+    """Say which channel is heard and not the average of all, and why."""
+    first, seconds = timeline.alone[0], sum(it.end - it.start for it in timeline.alone)
+    channels = " or ".join(str(number) for number in sorted({it.channel for it in timeline.alone}))
+    share = "" if seconds > 0.9 * timeline.seconds else f" for {seconds:.1f} of {timeline.seconds:.1f} s"
+    return f"{first.reason}: channel {channels} alone is heard{share}; --channel N chooses another"
 
 
 def _clock(seconds: float) -> str:

@@ -56,7 +56,7 @@ class Line:
         self._meter = LevelMeter()
         self._converter: Converter | None = None
         self._rate = SAMPLE_RATE
-        self._channels = 1
+        self._channels = self._heard_channels = 1
         self.examine()
 
     @property
@@ -82,7 +82,9 @@ class Line:
     def examine(self, gate: float | None = None) -> None:
         """Look for faults in the signal that comes from now on, whatever was before; with another gate, in dBFS."""
         self._gate = self._gate if gate is None else gate
-        self._monitor = SignalMonitor(self._gate, self._live)
+        self._monitor = SignalMonitor(self._gate, self._live, self._heard_channels)
+        if self._converter is not None:
+            self._converter.change_gate(self._gate)
 
     def connect(self, rate: int, channels: int, channel: int | None) -> None:
         """Take the audio of another source from now on.
@@ -94,15 +96,19 @@ class Line:
         channels : int
             Of its blocks.
         channel : int, optional
-            The one to listen to, counted from 1; the average of all without it.
+            The one to listen to, counted from 1; the average of all without it, unless that hides them.
 
         Raises
         ------
         ConfigError
             When it has no such channel.
         """
-        self._converter = Converter(rate, channels, channel)
+        self._converter = Converter(rate, channels, channel, self._gate)
         self._rate, self._channels = rate, channels
+        heard = channels if channel is None else 1
+        if heard != self._heard_channels:
+            self._heard_channels = heard
+            self.examine()
 
     async def hear(self, block: Block, lost: int) -> AsyncIterator[LineEvent]:
         """Hear a block of the connected source, before which some frames are missing.
@@ -118,13 +124,12 @@ class Line:
             converter.clear()
             yield self._hop(self._recognizer.lose(round(lost * to_ours)), None, None)
         elif lost:
-            silence = np.zeros((lost, self._channels), np.float32)
-            async for event in self._recognize(converter(silence), 0, round(len(block.frames) * to_ours), None):
+            async for event in self._recognize(converter.fill(lost), 0, round(len(block.frames) * to_ours), None):
                 yield event
         invalid, converter.clipped = converter.invalid, False
         samples = converter(block.frames)
         invalid = converter.invalid - invalid
-        self._monitor.update(samples, converter.clipped, invalid > 0)
+        self._monitor.update(*converter.take_levels(), converter.alone)
         if "level" in self.wanted:
             for reading in self._meter.feed(samples, self._recognizer.position + len(samples), converter.clipped):
                 yield translation.level(reading)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -10,13 +11,16 @@ from typing import Final
 import numpy as np
 import soundfile
 
+from stream.audio.channel_mixer import Alone
 from stream.audio.converter import Converter
 from stream.audio.paced_reader import reading_error_text
+from stream.audio.signal_monitor import OVER
 from stream.audio.sound_file import open_sound_file
 from stream.audio.truncation import missing_seconds
 from stream.errors import SourceError
 from stream.recognition.bundle import UNKNOWN
 from stream.recognition.classifier import Classifier
+from stream.recognition.level import FULL_SCALE
 from stream.recognition.recognizer import Recognizer
 from stream.recognition.results import Result, Stretch
 from stream.recognition.settings import GATE, HOP
@@ -55,7 +59,11 @@ class FileTimeline:
     segments: list[Stretch]
     """One after the other from 0 to the end; what the first window hears counts from the beginning."""
     clipped: bool
-    """Whether a sample was at full scale."""
+    """Whether a sample was at full scale, in a channel that does not go beyond it."""
+    over: float
+    """How far the samples go beyond full scale, in dB; only floating-point samples do. 0 where they do not."""
+    alone: list[Alone]
+    """Stretches in which one channel was heard and not the average of all, because that hid it."""
     invalid: int
     """Samples that were not finite numbers, and were taken as zeros."""
     missing: float
@@ -92,7 +100,7 @@ def classify(
     hop, lineup, gate
         As for `stream.recognition.recognizer.Recognizer`.
     channel : int, optional
-        The one to listen to, counted from 1; the average of all without it.
+        The one to listen to, counted from 1; the average of all without it, unless that hides them.
 
     Raises
     ------
@@ -103,7 +111,7 @@ def classify(
     """
     recognizer = Recognizer(classifier, hop=hop, lineup=lineup, gate=gate)
     with open_sound_file(path) as sound:
-        converter = Converter(sound.samplerate, sound.channels, channel)
+        converter = Converter(sound.samplerate, sound.channels, channel, gate)
         timeline = _timeline(path, recognizer, _results(path, sound, converter, recognizer), converter)
         try:
             return replace(timeline, missing=missing_seconds(path, sound))
@@ -141,7 +149,9 @@ def _timeline(
         confidence=confidence,
         probabilities=probabilities,
         segments=_whole(segments, seconds),
-        clipped=converter.clipped,
+        clipped=bool(np.any((converter.peaks >= FULL_SCALE) & (converter.peaks <= OVER))),
+        over=max(0.0, 20 * math.log10(peak)) if (peak := float(converter.peaks.max())) > OVER else 0.0,
+        alone=[it._replace(end=min(it.end, seconds)) for it in converter.stretches],
         invalid=converter.invalid,
         missing=0.0,
     )
@@ -161,6 +171,7 @@ def _results(
             raise SourceError(f"{path}: broken after {recognizer.time:.1f} s: {reading_error_text(error)}") from error
         last = len(frames) < block
         yield from recognizer.feed(converter(frames, last=last))
+        converter.take_levels()  # nobody judges them here
     yield from recognizer.finish()
 
 

@@ -29,12 +29,21 @@ def zeros(seconds: float) -> Array:
     return np.zeros(round(seconds * SAMPLE_RATE), np.float32)
 
 
+def feed(monitor: SignalMonitor, converter: Converter, audio: Array) -> list[str]:
+    """Feed audio of one channel or several in one block, and return the warnings."""
+    converter(audio if audio.ndim == 2 else audio[:, None])
+    monitor.update(*converter.take_levels(), converter.alone)
+    return monitor.warnings
+
+
 def hear(monitor: SignalMonitor, audio: Array, size: int = BLOCK) -> list[tuple[float, list[str]]]:
     """Feed audio in blocks, and return what is told each time that it changes, with the seconds fed by then."""
+    audio = audio if audio.ndim == 2 else audio[:, None]
+    converter = Converter(SAMPLE_RATE, audio.shape[1])
     told = [(0.0, monitor.warnings)]
     for start in range(0, len(audio), size):
         block = audio[start : start + size]
-        monitor.update(block, clipped=False, invalid=False)
+        feed(monitor, converter, block)
         if monitor.warnings != told[-1][1]:
             told.append(((start + len(block)) / SAMPLE_RATE, monitor.warnings))
     return told[1:]
@@ -52,36 +61,34 @@ def test_real_recordings_are_in_order(shared: Path) -> None:
     for path in paths:
         audio, rate = soundfile.read(path, dtype="float32", always_2d=True)
         converter = Converter(rate, audio.shape[1])
-        samples = converter(audio, last=True)
-        monitor.update(samples, converter.clipped, converter.invalid > 0)
-        assert monitor.warnings == [], path.name
+        assert feed(monitor, converter, audio) == [], path.name
     assert len(paths) > 50
 
 
-@pytest.mark.parametrize(
-    ("clipped", "invalid", "said"), [(True, False, "turn the gain down"), (False, True, "not numbers")]
-)
-def test_what_passes_is_told_for_a_while(noise: Make, clipped: bool, invalid: bool, said: str) -> None:
+@pytest.mark.parametrize(("fault", "said"), [(1.0, "turn the gain down"), (np.nan, "not numbers")])
+def test_what_passes_is_told_for_a_while(noise: Make, fault: float, said: str) -> None:
     """Full scale and what is no number are told at once, and until 10 s of audio have passed without them."""
-    monitor = SignalMonitor(GATE, live=True)
-    monitor.update(noise(1), clipped, invalid)
-    (warning,) = monitor.warnings
+    monitor, converter = SignalMonitor(GATE, live=True), Converter(SAMPLE_RATE, 1)
+    faulty = noise(1)
+    faulty[500] = fault
+    (warning,) = feed(monitor, converter, faulty)
     assert said in warning
-    monitor.update(noise(5), clipped=False, invalid=False)
-    monitor.update(noise(1), clipped, invalid)
-    monitor.update(noise(10), clipped=False, invalid=False)
-    assert monitor.warnings == [warning]
-    monitor.update(noise(0.1), clipped=False, invalid=False)
-    assert monitor.warnings == []
+    feed(monitor, converter, noise(5))
+    feed(monitor, converter, faulty)
+    assert feed(monitor, converter, noise(9)) == [warning]
+    assert feed(monitor, converter, noise(1.3)) == []
 
 
 @pytest.mark.parametrize("live", [True, False])
-def test_only_what_can_be_restarted_is_to_be(noise: Make, live: bool) -> None:
-    """Of samples that are no numbers a device is to be restarted; a file cannot be."""
-    monitor = SignalMonitor(GATE, live)
-    monitor.update(noise(1), clipped=False, invalid=True)
-    (warning,) = monitor.warnings
-    assert ("restart" in warning) == live
+def test_only_what_can_be_mended_is_to_be(noise: Make, live: bool) -> None:
+    """A device with samples that are no numbers is to be restarted, and its gain turned down; a file has neither."""
+    audio = noise(1)
+    audio[[100, 200]] = np.nan, 1.0
+    told = feed(SignalMonitor(GATE, live), Converter(SAMPLE_RATE, 1), audio)
+    assert [("restart" in text, text.endswith(": turn the gain down")) for text in told] == [
+        (live, False),
+        (False, live),
+    ]
 
 
 @pytest.mark.parametrize("offset", [0.055, -0.055])
@@ -132,14 +139,62 @@ def test_a_device_that_stands_still_is_told(noise: Make, value: float) -> None:
     assert [text[:13] for text in after] == ["nothing above"]
 
 
-def test_zeros_of_a_device_at_another_rate_are_zeros(noise: Make) -> None:
-    """The resampler leaves nothing behind that would be taken for a signal."""
-    converter, monitor = Converter(48_000, 2), SignalMonitor(GATE, live=True)
-    for audio in (noise(2), zeros(5)):  # at 48 000 Hz 0.9 s and 2.3 s
-        for start in range(0, len(audio), 480):
-            block = np.stack([audio[start : start + 480]] * 2, axis=1)
-            monitor.update(converter(block), clipped=False, invalid=False)
-    assert [text.partition(":")[0] for text in monitor.warnings] == ["the input delivers only zeros"]
+def test_zeros_are_judged_channel_by_channel(noise: Make) -> None:
+    """Neither one living channel of many nor one that is the inverse of another is only zeros; all at zero are."""
+    sound, still = noise(3), zeros(3)
+    for columns in ([still, sound, still], [sound, -sound]):
+        monitor = SignalMonitor(GATE, True, len(columns))
+        hear(monitor, np.stack(columns, axis=1))
+        assert monitor.zeros_warning is None
+    monitor = SignalMonitor(GATE, True, 2)
+    hear(monitor, np.stack([still, still + np.float32(0.01)], axis=1))
+    assert monitor.zeros_warning is not None
+
+
+def test_a_dead_channel_of_two_is_told(noise: Make) -> None:
+    """A device of two channels of which one delivers only zeros for half a minute is told by its number, once."""
+    pair = np.stack([zeros(32), noise(32)], axis=1)
+    (told, warnings), *more = hear(SignalMonitor(GATE, True, 2), pair)
+    assert warnings == ["channel 1 delivers only zeros: check its cable, or choose --channel 2"]
+    assert told == pytest.approx(30, abs=0.2)
+    assert more == []
+    assert hear(SignalMonitor(GATE, False, 2), pair) == []
+
+
+def test_faults_name_their_channel(noise: Make) -> None:
+    """What is wrong with some of the channels is told with their numbers, also where their average is in order."""
+    pair = np.stack([noise(3) + np.float32(0.2), noise(3) - np.float32(0.2), noise(3), noise(3)], axis=1)
+    pair[1000, 2] = 1.0
+    pair[1000, 3] = np.nan
+    monitor = SignalMonitor(GATE, True, 4)
+    assert [text.partition(":")[0] for text in feed(monitor, Converter(SAMPLE_RATE, 4), pair)] == [
+        "channel 4 holds samples that are not numbers, which are taken as zeros",
+        "channel 3 is at full scale",
+        "each of channels 1, 2 has a DC offset",
+    ]
+
+
+@pytest.mark.parametrize("gain", [1.3, 4.0, 30.0, 1000.0])
+def test_what_goes_beyond_full_scale_is_told_once(demo: Array, gain: float) -> None:
+    """Floating-point samples above full scale are told as that, once: they are neither clipped nor off centre."""
+    told = hear(SignalMonitor(GATE, live=False), demo[: 60 * SAMPLE_RATE] * np.float32(gain))
+    assert [[text.partition(":")[0] for text in warnings] for _, warnings in told if warnings] == [
+        ["the input goes beyond full scale"]
+    ]
+
+
+def test_clipping_is_no_offset_and_an_offset_is_none_of_clipping(noise: Make) -> None:
+    """A wave that is clipped on one side is told as clipped alone; one that an offset drives to full scale as both."""
+    time = np.arange(4 * SAMPLE_RATE) / SAMPLE_RATE
+    lopsided = sum(np.cos(2 * np.pi * 220 * n * time) for n in range(1, 9)).astype(
+        np.float32
+    )  # tall one way, flat the other
+    clipped = np.clip(0.5 * lopsided, -1.0, 1.0)
+    assert abs(clipped.mean()) > 0.05
+    shifted = np.clip(0.9 + 0.3 * np.sin(2 * np.pi * 220 * time), -1.0, 1.0).astype(np.float32)
+    for audio, expected in ((clipped, ["full scale"]), (shifted, ["full scale", "DC offset"])):
+        told = feed(SignalMonitor(GATE, live=True), Converter(SAMPLE_RATE, 1), audio)
+        assert [text.partition(":")[0][-len(want) :] for text, want in zip(told, expected, strict=True)] == expected
 
 
 def test_a_file_may_stand_still() -> None:
@@ -150,22 +205,22 @@ def test_a_file_may_stand_still() -> None:
 
 
 def test_all_is_told_at_once(noise: Make) -> None:
-    """Several monitor are told together, and each one once."""
-    monitor = SignalMonitor(GATE, live=True)
-    monitor.update(noise(3) + np.float32(0.2), clipped=True, invalid=True)
-    monitor.update(zeros(2.5), clipped=True, invalid=True)
-    assert len(monitor.warnings) == len(set(monitor.warnings)) == 4
+    """Several faults are told together, and each one once."""
+    monitor, converter = SignalMonitor(GATE, live=True), Converter(SAMPLE_RATE, 1)
+    audio = np.concatenate([noise(3) + np.float32(0.2), zeros(2.5)])
+    audio[[1000, 2000]] = 1.0, np.nan
+    told = feed(monitor, converter, audio)
+    assert len(told) == len(set(told)) == 4
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("size", [1, 7, 1000, SAMPLE_RATE // 5, 60_000])
+@pytest.mark.parametrize("size", [101, 1000, SAMPLE_RATE // 5, 60_000])
 def test_blocks_do_not_matter(noise: Make, size: int) -> None:
     """Blocks of any size lead to the same warnings, told with the block that completes what they stand on."""
     audio = np.concatenate([noise(0.5), zeros(2.5), noise(1), noise(2.5) + np.float32(0.1)])
     whole, parts = SignalMonitor(GATE, live=True), SignalMonitor(GATE, live=True)
     told = [warnings for _, warnings in hear(parts, audio, size)]
-    whole.update(audio, clipped=False, invalid=False)
-    assert parts.warnings == whole.warnings
+    assert parts.warnings == feed(whole, Converter(SAMPLE_RATE, 1), audio)
     assert "DC offset" in whole.warnings[0]
     if size <= SAMPLE_RATE // 5:
         assert [[text.partition(":")[0] for text in texts] for texts in told[:2]] == [

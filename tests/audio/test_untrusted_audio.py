@@ -279,12 +279,13 @@ def test_any_samples_are_heard(classifier: Classifier, seed: int, kind: str, rat
         "loudest": lambda: rng.choice([-999_999.0, 999_999.0], shape).astype(np.float32),
     }[kind]
     recognizer, converter, meter = Recognizer(classifier), Converter(rate, channels), LevelMeter()
-    monitor, end = SignalMonitor(-60.0, live=False), 0
+    monitor, end = SignalMonitor(-60.0, False, channels), 0
     for _ in range(3):
         audio = converter(made())
         assert np.isfinite(audio).all()
         end += len(audio)
-        monitor.update(audio, converter.clipped, converter.invalid > 0)
+        monitor.update(*converter.take_levels(), converter.alone)
+        assert len(monitor.warnings) < 6
         for level in meter.feed(audio, end, converter.clipped):
             assert np.isfinite([level.rms, level.peak]).all()
         for result in recognizer.feed(audio):

@@ -123,6 +123,30 @@ async def test_classify_calls_zeros_silence(tmp_path: Path) -> None:
     assert told["segments"] == [{"start": 0, "end": 5, "label": "silence", "confidence": 0}]
 
 
+async def test_classify_hears_one_of_two_channels_that_cancel(tmp_path: Path, solo: Path) -> None:
+    """A file whose channels cancel is heard by one of them, which standard error and a field tell; others have none."""
+    audio, rate = soundfile.read(solo, dtype="float32")
+    for name, right in (("inverse.wav", -audio), ("balanced.wav", -0.995 * audio)):
+        soundfile.write(tmp_path / name, np.stack([audio, right], axis=1), rate)
+        status, out, err = await soloist("classify", "--json", str(tmp_path / name))
+        told = json.loads(out)
+        reason = "channels 1 and 2 cancel each other"
+        assert (status, told["label"]) == (0, "piano")
+        assert told["alone"] == [{"start": 0.3, "end": 5.0, "channel": 1, "reason": reason}]
+        assert err == f"soloist: {tmp_path / name}: {reason}: channel 1 alone is heard; --channel N chooses another\n"
+
+
+async def test_classify_tells_what_goes_beyond_full_scale_from_what_is_clipped(tmp_path: Path, solo: Path) -> None:
+    """Floating-point samples above full scale are told with how far they go, and not as clipped."""
+    audio, rate = soundfile.read(solo, dtype="float32")
+    path = tmp_path / "loud.wav"
+    soundfile.write(path, audio * np.float32(4 / np.abs(audio).max()), rate, subtype="FLOAT")
+    status, out, err = await soloist("classify", str(path))
+    assert (status, err) == (0, "")
+    assert "samples go 12.0 dB beyond full scale: what plays the file will clip them" in out
+    assert "may be clipped" not in out
+
+
 async def test_classify_reports_what_is_wrong_with_the_audio(tmp_path: Path, demo: Array) -> None:
     """Samples that are no numbers are counted on standard error, and full scale is told to people."""
     audio = 4 * demo[: 5 * 22_050].clip(-0.25, 0.25)

@@ -111,6 +111,31 @@ async def test_a_short_gap_is_silence_and_a_long_one_starts_over(line: Line, dem
     assert line.time == pytest.approx(5.7 + WINDOW / SAMPLE_RATE + 1)
 
 
+async def test_channels_that_cancel_are_heard_by_one(line: Line, demo: Array) -> None:
+    """A soloist who comes inverted in the other channel is named, and the warning says by which channel and why."""
+    line.connect(SAMPLE_RATE, 2, None)
+    events: list[LineEvent] = []
+    for start in range(0, 5 * SAMPLE_RATE, BLOCK):
+        frames = np.stack([demo[start : start + BLOCK], -demo[start : start + BLOCK]], axis=1)
+        events += [event async for event in line.hear(Block(frames, lost=0, waiting=0, delivered=12.5), 0)]
+    assert [event.label.label for event in events if isinstance(event, Hop)][-1] == "piano"
+    assert [text.partition("; ")[0] for text in line.warnings] == [
+        "channels 1 and 2 cancel each other: channel 1 alone is heard"
+    ]
+    assert line.still is None
+
+
+async def test_a_gap_says_nothing_about_the_channels(line: Line) -> None:
+    """Audio that is lost again and again is not taken for an input that delivers only zeros."""
+    line = Line(line.recognizer, gate=-70.0, live=True)
+    line.connect(SAMPLE_RATE, 1, None)
+    noise = np.random.default_rng(0).normal(0, 0.01, BLOCK).astype(np.float32)
+    for _ in range(3):
+        async for _ in line.hear(block(noise), lost=2 * SAMPLE_RATE):
+            assert line.still is None
+    line.close()
+
+
 async def test_the_end_closes_what_is_open(line: Line, demo: Array) -> None:
     """The last segment ends with the last sample."""
     audio = demo[: 4 * SAMPLE_RATE + 321]

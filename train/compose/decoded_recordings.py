@@ -18,6 +18,7 @@ import soxr
 from stream.errors import ConfigError, SourceError
 from stream.recognition.mel import SAMPLE_RATE
 from train.compose.pack import Recording, fingerprint
+from train.datasets.audio_files import mix_channels
 
 log = logging.getLogger(__name__)
 
@@ -101,6 +102,8 @@ def _write(data: Path, recordings: list[Recording], path: Path) -> npt.NDArray[n
 def read_mono(path: Path) -> Array:
     """Read a file, average its channels and bring it to 22 050 Hz.
 
+    One channel is taken where the average hides it, and the log says so.
+
     Raises
     ------
     SourceError
@@ -110,7 +113,9 @@ def read_mono(path: Path) -> Array:
         audio, rate = soundfile.read(path, dtype="float32", always_2d=True)
     except (OSError, soundfile.LibsndfileError) as error:
         raise SourceError(f"cannot read {path}: {error}") from error
-    mono = audio.mean(axis=1)
+    mono, note = mix_channels(audio, rate)
+    if note is not None:
+        log.warning("%s: %s", path, note)
     if rate != SAMPLE_RATE:
         mono = soxr.resample(mono, rate, SAMPLE_RATE, "HQ")
     return np.asarray(mono, np.float32)

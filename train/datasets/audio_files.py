@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -12,8 +13,11 @@ import numpy as np
 import soundfile
 import soxr
 
+from stream.audio.channel_choice import choose_for_whole
+from stream.audio.channel_mixer import ChannelMixer
 from stream.errors import ConfigError, SourceError
 from stream.recognition.mel import SAMPLE_RATE, WINDOW
+from stream.recognition.settings import GATE
 from train.datasets.clips import Array, Clip
 
 _UNKNOWN: Final = "unknown"
@@ -50,7 +54,7 @@ class AudioFileDataset:
         return ""
 
     def audio(self, clip: Clip) -> Array:
-        """Audio of a clip, its channels averaged.
+        """Audio of a clip, its channels averaged, unless that hides them; see `mix_channels`.
 
         Parameters
         ----------
@@ -67,6 +71,11 @@ class AudioFileDataset:
         SourceError
             If the file is missing, cannot be decoded, has no sound in that window, or samples that are no numbers. The
             text names the file.
+
+        Warns
+        -----
+        ChannelWarning
+            If one channel is taken and not the average of all. The text names the file, the channel and the reason.
         """
         if clip.path is None:
             raise ConfigError(f"{clip} has no file: it is not of the data set {self.name}")
@@ -80,8 +89,8 @@ class AudioFileDataset:
                 else:
                     sound = np.zeros((0, 1), np.float32)
             with np.errstate(all="ignore"):
-                mono = sound.mean(axis=1, dtype=np.float32)
-            if not np.isfinite(mono).all():
+                mono, note = mix_channels(sound, rate)
+            if not (np.isfinite(sound).all() and np.isfinite(mono).all()):
                 raise SourceError(f"{clip} has samples that are not finite")
             if len(mono) and rate != SAMPLE_RATE:
                 mono = soxr.resample(mono, rate, SAMPLE_RATE)
@@ -89,9 +98,44 @@ class AudioFileDataset:
             raise SourceError(f"cannot read {clip.path}: {_reason(clip.path, error)}") from error
         if not mono.any():
             raise SourceError(f"{clip} holds {'nothing but zeros' if len(mono) else 'no samples'}")
+        if note is not None:
+            warnings.warn(f"{clip.path}: {note}", ChannelWarning, stacklevel=2)
         window = np.zeros(WINDOW, np.float32)
         window[: len(mono)] = mono[:WINDOW]
         return window
+
+
+class ChannelWarning(UserWarning):
+    """One channel is taken of a file, and not the average of all."""
+
+
+def mix_channels(sound: Array, rate: int) -> tuple[Array, str | None]:
+    """Average the channels of some audio, or take one where the average hides it, as the service does.
+
+    What hides all of the audio is chosen for all of it, without the moment that the service needs to notice.
+
+    Parameters
+    ----------
+    sound : np.ndarray [shape=(n, channels), dtype=float32]
+    rate : int
+        In Hz.
+
+    Returns
+    -------
+    mono : np.ndarray [shape=(n,), dtype=float32]
+    note : str or None
+        Which channel is taken, if one is, and why.
+    """
+    if sound.shape[1] == 1 or not len(sound):
+        return sound[:, 0], None
+    whole = choose_for_whole(sound.T, GATE)
+    if whole.alone is not None:
+        return sound[:, whole.alone], f"{whole.reason}: channel {whole.alone + 1} alone is taken"
+    mixer = ChannelMixer(rate, sound.shape[1], GATE)
+    mono = mixer(sound)
+    if not mixer.stretches:
+        return mono, None
+    return mono, f"{mixer.stretches[0].reason}: channel {mixer.stretches[0].channel} alone is taken for a part of it"
 
 
 def count_windows(path: Path) -> int:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import hashlib
+import warnings
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -14,6 +15,7 @@ import numpy.typing as npt
 from stream.errors import SourceError
 from stream.recognition.level import measure_level
 from stream.recognition.mel import TOP_DB, WINDOW, StreamingMel
+from train.datasets.audio_files import ChannelWarning
 from train.datasets.clips import Clip, Dataset
 from train.datasets.feature_cache import Features
 
@@ -54,6 +56,8 @@ class FeatureResult:
     """RMS of the window, in dBFS."""
     errors: dict[int, str]
     """Why clips could not be read, by number, where none could."""
+    notes: tuple[str, ...] = ()
+    """What else is to be known of its file."""
 
 
 def digest_files(_: Dataset, paths: list[Path]) -> list[tuple[Path, FileContent | str]]:
@@ -119,11 +123,14 @@ def _outcome(dataset: Dataset, task: FeatureTask) -> FeatureResult:
     errors = {}
     for number, clip in task.clips:
         try:
-            audio = _window(dataset.audio(clip))
+            with warnings.catch_warnings(record=True, category=ChannelWarning) as told:
+                warnings.simplefilter("always", ChannelWarning)
+                audio = _window(dataset.audio(clip))
         except SourceError as error:
             errors[number] = str(error)
         else:
-            return FeatureResult(task.key, window_features(audio), measure_level(audio)[0], {})
+            notes = tuple(str(it.message) for it in told if issubclass(it.category, ChannelWarning))
+            return FeatureResult(task.key, window_features(audio), measure_level(audio)[0], {}, notes)
     return FeatureResult(task.key, None, 0.0, errors)
 
 

@@ -221,10 +221,10 @@ def _compute_missing(
         computed += len(good)
         for outcome in outcomes:
             reasons.update(outcome.errors)
-            for reason in outcome.errors.values():
-                if reason not in said:  # once for all clips of a file
-                    log.warning("skipped: %s", reason)
-                said.add(reason)
+            for text in (*(f"skipped: {reason}" for reason in outcome.errors.values()), *outcome.notes):
+                if text not in said:  # once for all clips of a file
+                    log.warning("%s", text)
+                said.add(text)
     return computed
 
 

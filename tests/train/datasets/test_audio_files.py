@@ -14,7 +14,7 @@ pytest.importorskip("tqdm", reason="needs the train extra")
 from stream.errors import SourceError
 from stream.recognition.mel import SAMPLE_RATE, WINDOW
 from tests.support.data_set_files import hear, one_clip, write_tone
-from train.datasets.audio_files import AudioFileDataset, count_windows
+from train.datasets.audio_files import AudioFileDataset, ChannelWarning, count_windows
 
 
 @pytest.mark.parametrize("suffix", ["wav", "flac", "ogg", "mp3", "aiff"])
@@ -97,3 +97,15 @@ def test_data_set_reaches_worker_processes(tmp_path: Path) -> None:
     copy = pickle.loads(pickle.dumps(data))
     assert copy == data
     np.testing.assert_array_equal(copy.audio(clip), data.audio(clip))
+
+
+def test_channels_that_cancel_are_not_averaged(tmp_path: Path) -> None:
+    """A clip whose channels cancel is one of them from its first sample on, which a warning tells; others are means."""
+    sound = (0.3 * np.sin(np.arange(2 * WINDOW) / 9)).astype(np.float32)
+    other = np.where(np.arange(2 * WINDOW) < WINDOW, -0.995 * sound, 0.5 * sound)
+    path = tmp_path / "a.wav"
+    soundfile.write(path, np.stack([sound, other], axis=1), SAMPLE_RATE, subtype="FLOAT")
+    with pytest.warns(ChannelWarning, match=r"a\.wav: channels 1 and 2 cancel each other: channel 1 alone is taken$"):
+        window = hear(path)
+    np.testing.assert_array_equal(window, sound[:WINDOW])
+    np.testing.assert_allclose(hear(path, 1), 0.75 * sound[WINDOW:], atol=1e-6)

@@ -15,6 +15,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import soundfile
 
 pytest.importorskip("tqdm", reason="needs the train extra")
 pytest.importorskip("soxr", reason="needs the train extra")
@@ -219,6 +220,18 @@ def test_unusable_files_are_named_and_skipped(processes: int, tmp_path: Path, ca
             [f"skipped: {skipped.reason}" for skipped in extraction.skipped] + ["skipped 5 of 50 clips"]
         )
     assert extraction.computed == 0
+
+
+@pytest.mark.parametrize("processes", [1, 2])
+def test_a_channel_taken_alone_is_told(processes: int, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """A file whose channels cancel is used by one of them, which the log tells, also from a worker process."""
+    dataset = recordings(tmp_path, 4)
+    sound = 0.5 * np.sin(np.arange(SAMPLE_RATE) / 20)
+    soundfile.write(tmp_path / "2.wav", np.stack([sound, -sound], axis=1), SAMPLE_RATE)
+    extraction = extract(dataset, tmp_path / "cache", processes=processes)
+    assert not extraction.skipped
+    (told,) = (record.getMessage() for record in caplog.records if record.levelno == logging.WARNING)
+    assert told == f"{tmp_path / '2.wav'}: channels 1 and 2 cancel each other: channel 1 alone is taken"
 
 
 def test_dead_worker_ends_the_run(tmp_path: Path) -> None:
