@@ -19,6 +19,9 @@ A source runs a thread of its own and puts audio into a queue for the event loop
 `block_queue`       `BlockQueue`, `Block`: from the thread to the event loop
 `gaps`              `GapDetector`: how much captured audio is missing
 `capture`           `Capture`: one source after the other, for as long as the service runs
+`channel_levels`    `ChannelCells`, `ChannelLevels`: what is measured of each channel, ten times a second
+`channel_choice`    `ChannelChoice`: whether the average of the channels is heard, or one of them
+`channel_mixer`     `ChannelMixer`: from the channels to the one that is heard
 `converter`         `Converter`: channel, resampling, samples that are not numbers
 `meter`             `LevelMeter`, `LevelReading`: the level, twenty times a second
 `signal_monitor`    `SignalMonitor`: clipping, offset, silence, zeros
