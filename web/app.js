@@ -21,6 +21,7 @@ import { Link } from "./views/link.js";
 import { Now } from "./views/now.js";
 import { SessionView } from "./views/session.js";
 import { Spectrogram } from "./views/spectrogram.js";
+import { SummaryView } from "./views/summary.js";
 import { Timeline } from "./views/timeline.js";
 import { Warning } from "./views/warning.js";
 
@@ -46,6 +47,7 @@ const level = new Level(element("input"), { onReset: () => peaks.reset() });
 const health = new Health(element("health"));
 const timeline = new Timeline(element("timeline"));
 const spectrogram = new Spectrogram(element("spectrogram"), { onWanted: subscribe });
+const summary = new SummaryView(element("summary"));
 const favicon = new Favicon(element("icon"));
 const announcer = new Announcer(element("announcer"));
 
@@ -129,7 +131,7 @@ function draw() {
   const { hello, status } = connection;
   // Whatever is not current is not shown, wherever it stands.
   const label = ["warming", "silence", "unknown", "instrument"].includes(current.kind) ? connection.label : null;
-  link.show(connection);
+  link.show(connection, label !== null);
   warning.show(status);
   help.show(hello?.labels ?? []);
   sessionView.show({ span: session.span, now: moment(), live: connection.phase === "live" });
@@ -139,9 +141,17 @@ function draw() {
     labels: hello?.labels ?? [],
     lineup: hello?.lineup ?? hello?.labels ?? [],
     live: connection.phase === "live",
+    heard: label !== null,
     paused: pause.active,
   });
   spectrogram.show({ hello, live: label !== null && current.kind !== "warming", name: current.name });
+  const until = pause.since ?? moment();
+  summary.show({
+    heard: () => session.heard(chronicle, until),
+    labels: hello?.labels ?? [],
+    phase: session.phase,
+    now: until,
+  });
   if (pause.active) return;
   now.show(current);
   instruments.show({ labels: hello?.labels ?? [], lineup: hello?.lineup ?? hello?.labels ?? [], label });

@@ -99,12 +99,16 @@ function lost({ outages, gaps, until }, now, live) {
   return all.sort((a, b) => a.start - b.start);
 }
 
+/** Marks of a bin that are told. */
+const TOLD_MARKS = 5;
+
 /**
- * @param {Happening} happening
+ * @param {Happening | import("./bins.js").Bin} happening
  * @param {readonly Happening[]} guesses All of them, for the guesses meanwhile.
  * @returns {string[]} Its name, then what else there is to say.
  */
 export function words(happening, guesses) {
+  if (happening.kind === "bin") return binInWords(happening);
   const { kind, start, end, lasting, state, label, confidence, text } = happening;
   const times = lasting ? `since ${wallClock(start)}` : `${wallClock(start)} to ${wallClock(end)}`;
   const length = `${lengthInWords(end - start)}${lasting ? " so far" : ""}`;
@@ -122,6 +126,20 @@ export function words(happening, guesses) {
       return [title(label ?? state), times, length + sure, ...guessed(happening, guesses)];
     }
   }
+}
+
+/** @param {import("./bins.js").Bin} bin */
+function binInWords({ of, start, end, length, state, label, seconds, all }) {
+  const times = `${wallClock(start)} to ${wallClock(end)}`;
+  if (of === "mark") {
+    const told = all.slice(0, TOLD_MARKS).map((mark) => `${wallClock(mark.start)} ${mark.text}`);
+    const more = all.length - told.length;
+    return [`${all.length} marks`, times, ...told, ...(more > 0 ? [`and ${more} more`] : [])];
+  }
+  const name = of === "guess" ? `Guess: ${label ?? ""}` : title(label ?? state);
+  const often = all.length === 1 ? "once" : `${all.length} times`;
+  const whole = length < 60 ? `${length} s` : `${length / 60} min`;
+  return [name, times, `${seconds.toFixed(1)} s of ${whole}, ${often}`];
 }
 
 /** @param {Happening} segment @param {readonly Happening[]} guesses */

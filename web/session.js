@@ -42,8 +42,10 @@ export class Session {
     });
   }
 
-  get running() {
-    return this.span !== null && this.span.end === null;
+  /** @returns {"none" | "running" | "stopped"} */
+  get phase() {
+    if (this.span === null) return "none";
+    return this.span.end === null ? "running" : "stopped";
   }
 
   /** Begin a new one, and forget the last. @param {number} now */

@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from stream.protocol.messages import Guess, Mark, Outage
-from tests.support.browser import OpenTab, Tab
-from tests.support.serving import HELLO, STATUS, Stage, staged
+from tests.support.browser import NOTHING, OpenTab, Tab
+from tests.support.serving import HELLO, INSTRUMENTS, STATUS, Stage, staged
 
 if TYPE_CHECKING:
     from playwright.async_api import Page
@@ -33,6 +33,12 @@ ODD = [
     "tab\there",
 ]
 """Notes that a file or a page may take for something else than a note."""
+
+
+SUMMARY = """() => Object.fromEntries([...document.querySelectorAll('#summary :is(tbody, tfoot) tr')].map((row) =>
+    [row.querySelector('th[scope=row]').textContent, [...row.querySelectorAll('td')].map((cell) => cell.textContent)]
+))"""
+"""Reads the table of the summary."""
 
 
 def perform(stage: Stage) -> None:
@@ -212,6 +218,18 @@ async def test_session_cuts_what_reaches_out_of_it(open_tab: OpenTab, stage: Sta
     assert [(part["start"], part["end"]) for part in file["guesses"]] == [(0.0, 0.75)]
     assert [(part["start"], part["end"]) for part in file["outages"]] == [(3.5, 4.25)]
     assert [mark["text"] for mark in file["marks"]] == ODD
+    await page.click("#summary > summary")
+    await page.wait_for_selector("#summary tfoot tr")
+    rows = await page.evaluate(SUMMARY)
+    assert rows.pop("In all") == ["6 s", "", "4", ""]
+    assert rows.pop("No input") == ["1 s", "", "1", ""]
+    assert list(rows) == [*map(str.capitalize, INSTRUMENTS), "Unknown", "Silence", "Warming"]
+    for name, cells in rows.items():
+        lengths = [it["end"] - it["start"] for it in file["segments"] if name.lower() in (it["label"], it["state"])]
+        share = f"{100 * sum(lengths) / 6:.0f}\u202f%"
+        longest = f"{max(lengths):.0f} s" if lengths else NOTHING
+        assert cells == [f"{sum(lengths):.0f} s", share, str(len(lengths)), longest]
+    assert (await page.inner_text("#summary caption")).startswith("Session, ")
     date = datetime.fromtimestamp(base + 3.0).astimezone()
     assert (await download(page, "csv"))[0] == f"soloist-{date:%Y-%m-%d-%H%M}.csv"
 
@@ -381,6 +399,17 @@ async def test_odd_notes_are_text_on_the_page(open_tab: OpenTab, stage: Stage) -
             "text => document.querySelector('.session-told').textContent.endsWith(`: ${text}`)", arg=text
         )
     assert await page.locator(".session-told *").count() == 0
+
+
+async def test_what_was_told_of_a_mark_goes_again(open_tab: OpenTab, stage: Stage) -> None:
+    """That a mark was set is told for ten seconds; then the timeline alone tells it."""
+    page = (await open_tab()).page
+    await page.clock.install()
+    await page.goto(f"http://{stage.address}/")
+    await page.wait_for_selector("#link[data-phase=live]")
+    await heard(page, stage)
+    await page.clock.run_for(10_000)
+    assert await page.inner_text(".session-told") == ""
 
 
 async def test_mark_that_nobody_hears_is_kept(open_tab: OpenTab) -> None:

@@ -1,6 +1,8 @@
 /** Where on the timeline something is, and what is where. Sizes in CSS pixels. */
 
 /**
+ * @typedef {import("../bins.js").Bin} Bin
+ * @typedef {import("../bins.js").Drawn} Drawn
  * @typedef {import("../happenings.js").Happening} Happening
  *
  * @typedef {object} Band Where a lane is.
@@ -17,6 +19,8 @@
 
 /** What has no confidence is still so high. Of the lane's height. */
 const LOWEST = 0.3;
+/** So high is a bin with next to nothing in it, of the lane's height; and so wide is what shows a texture, in pixels. */
+const [LOWEST_BIN, TEXTURED] = [0.25, 4];
 /** So near one need come, with a finger too. */
 const [NEAR, NEAR_MARK] = [10, 8];
 
@@ -46,11 +50,18 @@ export class Geometry {
     return this.from + (x / this.layout.width) * (this.to - this.from);
   }
 
-  /** @param {Happening} happening */
-  box({ kind, start, end, state, label, confidence }) {
+  /** How wide a second is. */
+  get second() {
+    return this.layout.width / (this.to - this.from);
+  }
+
+  /** @param {Happening | Bin} happening */
+  box(happening) {
+    if (happening.kind === "bin") return this.#binBox(happening);
+    const { kind, start, end, state, label, confidence } = happening;
     const { lanes, none, flags } = this.layout;
     const left = this.x(start);
-    const width = Math.max(this.x(end) - left, 1);
+    const width = Math.max(this.x(end) - left, kind === "outage" || kind === "gap" ? TEXTURED : 1);
     const lane = kind === "guess" || state === "instrument" ? lanes.get(label ?? "") : undefined;
     if (lane !== undefined) {
       const height = Math.round(lane.height * (LOWEST + (1 - LOWEST) * Math.min(1, Math.max(0, confidence))));
@@ -59,6 +70,17 @@ export class Geometry {
     if (kind === "segment" || kind === "guess") return { left, width, ...none };
     const top = kind === "mark" ? flags.top : this.top;
     return { left, width, top, height: this.bottom - top };
+  }
+
+  /** The higher, the more of the time it fills; a pixel stays free between two of them. @param {Bin} bin */
+  #binBox({ of, start, end, label, share }) {
+    const { lanes, none, flags } = this.layout;
+    const left = this.x(start);
+    const width = Math.max(this.x(end) - left - 1, 1);
+    if (of === "mark") return { left, width, ...flags };
+    const lane = lanes.get(label ?? "") ?? none;
+    const height = Math.round(lane.height * (LOWEST_BIN + (1 - LOWEST_BIN) * share));
+    return { left, width, top: lane.top + lane.height - height, height };
   }
 
   /** The part of a box that is seen. @param {{left: number, width: number}} box */
@@ -71,29 +93,31 @@ export class Geometry {
    * Those that reach into what is looked at.
    *
    * @param {readonly Happening[]} all In the order of time.
+   * @param {number} margin What lies so far outside counts, too. In seconds.
    */
-  seen(all) {
+  seen(all, margin) {
+    const [from, to] = [this.from - margin, this.to + margin];
     let [low, high] = [0, all.length];
     while (low < high) {
       const middle = (low + high) >> 1;
-      if (all[middle].end >= this.from) high = middle;
+      if (all[middle].end >= from) high = middle;
       else low = middle + 1;
     }
     let last = low;
-    while (last < all.length && all[last].start <= this.to) last += 1;
+    while (last < all.length && all[last].start <= to) last += 1;
     return all.slice(low, last);
   }
 
   /**
    * What is drawn at a point; if there is nothing, what was heard then.
    *
-   * @param {import("../happenings.js").Happenings} happenings
+   * @param {Drawn} drawn
    * @param {number} x
    * @param {number} y
-   * @returns {Happening | null}
+   * @returns {Happening | Bin | null}
    */
-  at({ segments, guesses, marks, outages }, x, y) {
-    /** @param {readonly Happening[]} all @param {number} reach */
+  at({ segments, guesses, marks, outages, bins }, x, y) {
+    /** @param {readonly (Happening | Bin)[]} all @param {number} reach */
     const nearest = (all, reach) => {
       let best = null;
       let least = reach;
@@ -104,10 +128,11 @@ export class Geometry {
       return best;
     };
     const lane = [...this.layout.lanes].find(([, { top, height }]) => y >= top && y < top + height)?.[0];
-    const [heard, guessed] = [this.seen(segments), this.seen(guesses)];
-    const mark = nearest(this.seen(marks), NEAR_MARK);
+    const mark = nearest([...marks, ...bins.filter(({ of }) => of === "mark")], NEAR_MARK);
     if (mark !== null && lane === undefined) return mark;
-    const inLane = lane === undefined ? [] : [...heard, ...guessed].filter(({ label }) => label === lane);
+    const binned = bins.filter(({ of }) => of !== "mark").sort((a, b) => b.share - a.share);
+    const inLane = lane === undefined ? [] : [...segments, ...binned, ...guesses].filter(({ label }) => label === lane);
+    const heard = [...segments, ...binned.filter(({ of }) => of === "segment")];
     return nearest(inLane, NEAR) ?? mark ?? nearest(outages, 0) ?? nearest(heard, NEAR);
   }
 }

@@ -3,12 +3,14 @@
 import { colour } from "../palette.js";
 import { ticks } from "../timescale.js";
 import { wallClock } from "../words.js";
+import { paintFlags } from "./flags.js";
 import { Geometry } from "./geometry.js";
 import { weave } from "./textures.js";
 
 /**
+ * @typedef {import("../bins.js").Bin} Bin
+ * @typedef {import("../bins.js").Drawn} Drawn
  * @typedef {import("../happenings.js").Happening} Happening
- * @typedef {import("../happenings.js").Happenings} Happenings
  * @typedef {import("./geometry.js").Layout} Layout
  *
  * @typedef {Record<typeof COLOURS[number] | "font", string>} Ink The colours of the theme.
@@ -20,6 +22,8 @@ const COLOURS = /** @type {const} */ (["panel", "track", "line", "text", "soft",
 const [TICK_ROOM, WORD_ROOM] = [84, 72];
 /** What is narrower has no edge. */
 const NARROW = 3;
+/** What is narrower, and has no colour of its own, has a line at its left. */
+const WITH_BORDER = 12;
 
 /** What has a name of its own on the ribbon. */
 const WORDS = new Map([
@@ -76,11 +80,10 @@ export class Ribbon {
   /**
    * Draw that part.
    *
-   * @param {Happenings} happenings
-   * @param {Happening | null} chosen
+   * @param {Drawn} drawn
+   * @param {Happening | Bin | null} chosen
    */
-  paint({ segments, guesses, marks, outages }, chosen) {
-    const { geometry } = this;
+  paint({ segments, guesses, marks, outages, bins }, chosen) {
     const ink = this.#ink;
     if (ink === null) return;
     const pen = this.#pen;
@@ -90,9 +93,10 @@ export class Ribbon {
     pen.textBaseline = "middle";
     this.#paintGround(ink);
     for (const outage of outages) this.#paintOutage(outage, ink);
-    for (const guess of geometry.seen(guesses)) this.#paintGuess(guess, ink);
-    for (const segment of geometry.seen(segments)) this.#paintSegment(segment, ink);
-    this.#paintMarks(geometry.seen(marks), ink);
+    for (const bin of bins) this.#paintBin(bin, ink);
+    for (const guess of guesses) this.#paintGuess(guess, ink);
+    for (const segment of segments) this.#paintSegment(segment, ink);
+    paintFlags(pen, ink, this.geometry, [...marks, ...bins.filter(({ of }) => of === "mark")]);
     if (chosen !== null) this.#paintChoice(chosen, ink);
   }
 
@@ -154,37 +158,33 @@ export class Ribbon {
     const box = this.geometry.box(outage);
     this.#pen.fillStyle = this.#patterns[outage.kind];
     this.#pen.fillRect(box.left, box.top, box.width, box.height);
+    if (box.width < WITH_BORDER) {
+      this.#pen.fillStyle = outage.kind === "gap" ? ink.bad : ink.wait;
+      this.#pen.fillRect(box.left, box.top, 1, box.height); // or too little of the slanted lines would be seen
+    }
     this.#write(WORDS.get(outage.kind) ?? "", box, outage.kind === "gap" ? ink.bad : ink.wait, ink);
   }
 
-  /** @param {Happening[]} marks @param {Ink} ink */
-  #paintMarks(marks, ink) {
+  /** @param {Bin} bin @param {Ink} ink */
+  #paintBin(bin, ink) {
     const pen = this.#pen;
-    const { flags, width } = this.#layout;
-    const { top, bottom } = this.geometry;
-    const middle = flags.top + flags.height / 2;
-    const letter = pen.measureText("n").width;
-    let free = width;
-    pen.fillStyle = ink.text;
-    for (const { start, text } of marks.toReversed()) {
-      const x = this.geometry.x(start);
-      pen.globalAlpha = 0.6;
-      pen.fillRect(x, top, 1, bottom - top);
-      pen.globalAlpha = 1;
-      pen.fillRect(x, flags.top + 2, 1, flags.height - 2);
-      pen.beginPath();
-      pen.moveTo(x + 1, flags.top + 2);
-      pen.lineTo(x + 9, middle - 1);
-      pen.lineTo(x + 1, middle + 4);
-      pen.fill();
-      const letters = Math.floor((free - x - 20) / letter);
-      if (letters >= text.length) pen.fillText(text, x + 12, middle + 1);
-      else if (letters >= 4) pen.fillText(`${text.slice(0, letters - 1).trimEnd()}…`, x + 12, middle + 1);
-      free = x;
+    const { of, state, label } = bin;
+    if (of === "mark") return;
+    const { left, width, top, height } = this.geometry.box(bin);
+    if (of === "segment" && state === "silence") {
+      const { none } = this.#layout;
+      pen.fillStyle = ink.neutral;
+      pen.fillRect(left, none.top + none.height / 2 - 1, width, 2);
+      return;
     }
+    pen.globalAlpha = of === "guess" ? 0.5 : 1;
+    pen.fillStyle = label === null ? (this.#patterns[state] ?? this.#patterns.unknown) : colour(label);
+    pen.fillRect(left, top, width, height);
+    pen.globalAlpha = 1;
+    if (label !== null) this.#paintEdge({ left, width, top, height }, ink.edge);
   }
 
-  /** @param {Happening} chosen @param {Ink} ink */
+  /** @param {Happening | Bin} chosen @param {Ink} ink */
   #paintChoice(chosen, ink) {
     const { left, width, top, height } = this.geometry.box(chosen);
     const pen = this.#pen;

@@ -19,6 +19,9 @@ import { stopwatch, wallClock } from "../words.js";
  * @property {boolean} live Whether there is a server to take a mark.
  */
 
+/** How long it is told that somebody has set a mark; then the timeline tells it. In milliseconds. */
+const TOLD_LASTS = 10_000;
+
 export class SessionView {
   #element;
   #actions;
@@ -35,6 +38,9 @@ export class SessionView {
   #before = null;
   /** Whether nothing was downloaded since the session was stopped. */
   #unsaved = false;
+  /** Whether what is told is that a mark was not set. */
+  #failed = false;
+  #telling = 0;
 
   /**
    * @param {HTMLElement} element
@@ -81,6 +87,7 @@ export class SessionView {
     }
     if (span !== null) write(this.#clock, words(span, now));
     this.#element.dataset.live = String(live);
+    if (live && this.#failed) this.#tell(""); // it can be set now
   }
 
   /** Open the field for a note to this moment. */
@@ -139,10 +146,11 @@ export class SessionView {
     event.preventDefault();
     const text = this.#note.value.trim() || this.#note.placeholder;
     if (this.#actions.mark(text, (performance.now() - this.#begunAt) / 1000)) this.#close();
-    else this.#tell("Not set: no connection. Try again.");
+    else this.#fail("Not set: no connection. Try again.");
   }
 
   #close() {
+    if (this.#failed) this.#tell("");
     this.#form.hidden = true;
     this.#note.value = "";
     this.#buttons.mark.setAttribute("aria-expanded", "false");
@@ -150,8 +158,18 @@ export class SessionView {
     if (this.#before instanceof HTMLElement) this.#before.focus();
   }
 
-  /** @param {string} text */
+  /** What was done is told for a while. @param {string} text */
   #tell(text) {
+    clearTimeout(this.#telling);
+    this.#failed = false;
+    write(this.#told, text);
+    if (text !== "") this.#telling = setTimeout(() => this.#tell(""), TOLD_LASTS);
+  }
+
+  /** What was not done is told until it is done, or given up. @param {string} text */
+  #fail(text) {
+    this.#tell("");
+    this.#failed = true;
     write(this.#told, text);
   }
 }

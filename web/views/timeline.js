@@ -1,22 +1,27 @@
 /** The timeline: what was heard in the last minutes, to look at, to scroll back in and to ask about. */
 
+import { bin, binLength } from "../bins.js";
 import { Digest, words } from "../happenings.js";
 import { recall, remember } from "../storage.js";
-import { Period, SPANS } from "../timescale.js";
-import { wallClock } from "../words.js";
+import { Period } from "../timescale.js";
 import { Hand } from "./hand.js";
 import { Lanes } from "./lanes.js";
 import { Ribbon, readInk } from "./ribbon.js";
+import { TimelineTools } from "./timeline-tools.js";
 import { Tip } from "./tip.js";
 
 /**
+ * @typedef {import("../bins.js").Bin} Bin
+ * @typedef {import("../bins.js").Drawn} Drawn
  * @typedef {import("../happenings.js").Happening} Happening
+ * @typedef {import("../happenings.js").Happenings} Happenings
  *
  * @typedef {object} Past
  * @property {import("../chronicle.js").Chronicle} chronicle
  * @property {string[]} labels
  * @property {string[]} lineup
  * @property {boolean} live Whether there is a connection.
+ * @property {boolean} heard Whether there is something that is heard now.
  * @property {boolean} [paused] Whether everything is to stay as it is.
  */
 
@@ -31,10 +36,7 @@ export class Timeline {
   #canvas;
   #lanes;
   #tip;
-  #live;
-  #span;
-  /** @type {HTMLButtonElement[]} */
-  #spans;
+  #tools;
   #ribbon;
   #digest = new Digest();
   #period = new Period();
@@ -42,13 +44,15 @@ export class Timeline {
 
   /** @type {Past | null} */
   #past = null;
-  /** What was last drawn. @type {import("../happenings.js").Happenings} */
+  /** What was known when it was last drawn. @type {Happenings} */
   #known = { segments: [], guesses: [], marks: [], outages: [] };
+  /** What was drawn of it. @type {Drawn} */
+  #drawn = { ...this.#known, bins: [] };
   #now = Date.now() / 1000;
   #version = -1;
   /** What is asked about: where the mouse is, or what was chosen. @type {{x: number, y: number} | null} */
   #pointer = null;
-  /** @type {Happening | null} */
+  /** @type {Happening | Bin | null} */
   #chosen = null;
   /** Which choice screen readers were told of. */
   #toldChoice = "";
@@ -70,12 +74,8 @@ export class Timeline {
     this.#canvas = /** @type {HTMLCanvasElement} */ (part(".ribbon-canvas"));
     this.#lanes = new Lanes(part(".lanes"));
     this.#tip = new Tip(part(".tip"));
-    this.#live = part(".timeline-live");
-    this.#span = part(".timeline-span");
     this.#ribbon = new Ribbon(this.#canvas);
-    this.#spans = SPANS.map((span) => this.#makeButton(span));
-    part(".zoom").replaceChildren(...this.#spans);
-    this.#live.addEventListener("click", () => this.#return());
+    this.#tools = new TimelineTools(element, { onSpan: (span) => this.#zoom(span), onReturn: () => this.#return() });
     this.#canvas.addEventListener("keydown", (event) => this.#onKey(event));
     this.#canvas.addEventListener("blur", () => this.#choose(null));
     new Hand(this.#canvas, {
@@ -83,7 +83,7 @@ export class Timeline {
         this.#pointer = point;
         this.#choose(point === null ? this.#chosen : null);
       },
-      onTap: ({ x, y }) => this.#choose(this.#ribbon.geometry.at(this.#known, x, y)),
+      onTap: ({ x, y }) => this.#choose(this.#ribbon.geometry.at(this.#drawn, x, y)),
       onDrag: (pixels) => this.#scroll((-pixels / this.#width) * this.#period.span),
       onZoom: (factor, x) => this.#zoom(this.#period.span * factor, this.#ribbon.geometry.time(x)),
     });
@@ -102,7 +102,7 @@ export class Timeline {
 
   /** @param {Past} past */
   show(past) {
-    const { chronicle, labels, lineup, live, paused = false } = past;
+    const { chronicle, labels, lineup, live, heard, paused = false } = past;
     const before = this.#past;
     this.#past = past;
     if (this.#lanes.show(labels, lineup)) this.#measure();
@@ -113,7 +113,7 @@ export class Timeline {
       this.#held = false;
       this.#period.end = null;
     }
-    const moved = live !== before?.live || paused !== (before?.paused ?? false);
+    const moved = live !== before?.live || heard !== before.heard || paused !== (before?.paused ?? false);
     if (chronicle.version !== this.#version || moved) this.#stale = true;
     this.#plan();
   }
@@ -163,10 +163,11 @@ export class Timeline {
     this.#now = this.#present();
     this.#known = this.#digest.at(chronicle, this.#now, live);
     const geometry = this.#ribbon.look(this.#period.range(this.#now));
+    this.#drawn = inSight(this.#known, geometry);
     const chosen = this.#chosen === null ? null : this.#again(this.#chosen);
     const pointer = this.#pointer;
-    const asked = chosen ?? (pointer === null ? null : geometry.at(this.#known, pointer.x, pointer.y));
-    this.#ribbon.paint(this.#known, asked);
+    const asked = chosen ?? (pointer === null ? null : geometry.at(this.#drawn, pointer.x, pointer.y));
+    this.#ribbon.paint(this.#drawn, asked);
     if (asked === null) {
       this.#tip.hide();
     } else {
@@ -177,21 +178,28 @@ export class Timeline {
     this.#showTools();
   }
 
-  /** The same thing as it is known now. @param {Happening} happening */
-  #again({ kind, start }) {
+  /** The same thing as it is known now. @param {Happening | Bin} happening */
+  #again(happening) {
+    const { kind, start } = happening;
+    if (kind === "bin") {
+      /** @param {Bin} it */
+      const isIt = (it) => ["of", "start", "end", "state", "label"].every((field) => it[field] === happening[field]);
+      return this.#drawn.bins.find(isIt) ?? null;
+    }
     const { segments, guesses, marks, outages } = this.#known;
     const list = kind === "segment" ? segments : kind === "guess" ? guesses : kind === "mark" ? marks : outages;
-    return list.findLast((it) => it.kind === kind && Math.abs(it.start - start) < 0.01) ?? null;
+    return list.filter((it) => it.kind === kind && Math.abs(it.start - start) < 0.01).pop() ?? null;
   }
 
   /**
    * What goes on grows longer all the time: that is told once.
    *
-   * @param {Happening} chosen
+   * @param {Happening | Bin} chosen
    * @param {string[]} lines
    */
-  #tellChoice({ kind, start, lasting }, lines) {
-    const choice = `${kind} ${start} ${lasting}`;
+  #tellChoice(chosen, lines) {
+    const lasting = chosen.kind !== "bin" && chosen.lasting;
+    const choice = `${chosen.kind} ${chosen.start} ${chosen.label} ${lasting}`;
     if (choice !== this.#toldChoice) this.#tell(lines.join(", "));
     this.#toldChoice = choice;
   }
@@ -203,16 +211,14 @@ export class Timeline {
 
   #showTools() {
     const { span, end } = this.#period;
-    const { from, to } = this.#period.range(this.#now);
-    const words = end === null ? `the last ${spanInWords(span)}` : `${wallClock(from)} to ${wallClock(to)}`;
-    if (words !== this.#span.textContent) {
-      this.#span.textContent = words;
-      this.#live.setAttribute("aria-pressed", String(end === null));
-      for (const [index, button] of this.#spans.entries()) {
-        button.setAttribute("aria-pressed", String(SPANS[index] === span));
-      }
-    }
-    this.#live.dataset.live = String(this.#past?.live ?? false);
+    const isBinned = this.#drawn.bins.some(({ of }) => of !== "mark");
+    const words = this.#tools.show({
+      ...this.#period.range(this.#now),
+      span,
+      back: end !== null,
+      live: this.#past?.heard ?? false,
+      binned: isBinned ? binLength(this.#ribbon.geometry.second) : null,
+    });
     if (this.#chosen !== null) return;
     this.#toldChoice = "";
     const { length } = this.#known.segments;
@@ -242,17 +248,6 @@ export class Timeline {
     );
   }
 
-  /** @param {number} span */
-  #makeButton(span) {
-    const button = document.createElement("button");
-    button.type = "button";
-    button.className = "button";
-    button.textContent = spanInWords(span, true);
-    button.setAttribute("aria-label", `Show ${spanInWords(span)}`);
-    button.addEventListener("click", () => this.#zoom(span));
-    return button;
-  }
-
   /** @param {number} span @param {number} [about] Unix time. */
   #zoom(span, about) {
     const { from, to } = this.#period.range(this.#now);
@@ -273,7 +268,7 @@ export class Timeline {
     this.#choose(null);
   }
 
-  /** @param {Happening | null} happening */
+  /** @param {Happening | Bin | null} happening */
   #choose(happening) {
     this.#chosen = happening;
     this.#redraw();
@@ -315,13 +310,14 @@ export class Timeline {
   }
 }
 
-/** @param {number} span In seconds. @param {boolean} [briefly] */
-function spanInWords(span, briefly = false) {
-  /** @param {number} count @param {string} brief @param {string} unit */
-  const say = (count, brief, unit) => {
-    const figure = String(Math.round(10 * count) / 10);
-    return briefly ? `${figure} ${brief}` : `${figure} ${unit}${figure === "1" ? "" : "s"}`;
-  };
-  if (span < 60) return say(span, "s", "second");
-  return span < 3600 ? say(span / 60, "min", "minute") : say(span / 3600, "h", "hour");
+/**
+ * What is to be drawn.
+ *
+ * @param {Happenings} known
+ * @param {import("./geometry.js").Geometry} geometry
+ */
+function inSight({ segments, guesses, marks, outages }, geometry) {
+  const margin = 2 * binLength(geometry.second); // a bin at the edge shall not change while it leaves
+  const [heard, guessed] = [geometry.seen(segments, margin), geometry.seen(guesses, margin)];
+  return bin({ segments: heard, guesses: guessed, marks: geometry.seen(marks, margin), outages }, geometry.second);
 }

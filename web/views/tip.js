@@ -15,13 +15,14 @@ export class Tip {
   }
 
   /**
-   * @param {import("../happenings.js").Happening} happening
+   * @param {import("../happenings.js").Happening | import("../bins.js").Bin} happening
    * @param {string[]} lines The first is its name.
    * @param {import("./geometry.js").Geometry} geometry
    * @param {number | null} x Where the mouse is; null for the middle of it.
    */
   show(happening, lines, geometry, x) {
-    const { kind, label } = happening;
+    const kind = happening.kind === "bin" ? happening.of : happening.kind;
+    const { label } = happening;
     const box = geometry.box(happening);
     const { start, end, length } = geometry.visible(box);
     this.#element.hidden = length <= 0; // it has left at the side
