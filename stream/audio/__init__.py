@@ -12,6 +12,7 @@ A source runs a thread of its own and puts audio into a queue for the event loop
 `source`            `Source`, what all have in common; `open_source` opens the one in the settings
 `devices`           `list_devices`, `find_device`: what PortAudio offers and how one is chosen
 `microphone`        `Microphone`: one open input
+`sound_server`      `ServerMicrophone`: an input of PulseAudio or PipeWire with the channels that it has
 `portaudio`         the PortAudio library: loaded, started anew, its errors in plain words
 `sound_file`        `open_file_source`, `open_demo_source`, `open_sound_file`: files
 `raw_pcm`           `open_pcm_source`: standard input

@@ -31,7 +31,10 @@ _LOUD_INPUT: Final = "turn the gain down"
 _LOUD_FILE: Final = "the recording may be clipped; where it is live, turn the gain down"
 _OVER: Final = "{} goes beyond full scale: it is recognized all the same, but what plays it will clip it"
 _OFF_CENTRE: Final = "{} has a DC offset: switch on a low-cut filter, or check the cable and the interface"
-_ZEROS: Final = "the input delivers only zeros: unmute it, switch it on, or choose another device"
+_ZEROS: Final = (
+    "the input delivers only zeros: unmute it, switch it on, or choose another device "
+    "(instead of a sound server's, the card itself: channels that the server names otherwise are silent)"
+)
 _DEAD: Final = "channel {} delivers only zeros: check its cable, or choose --channel {}"
 _ALONE: Final = "{}: channel {} alone is heard; {}choose --channel {}"
 _CABLES: Final = "look for an inverted or a balanced cable, or "

@@ -6,11 +6,13 @@ import sys
 from typing import Protocol
 
 from stream.audio.block_queue import BlockQueue
+from stream.audio.devices import find_device
 from stream.audio.microphone import Microphone
 from stream.audio.pcm import PcmFormat
 from stream.audio.raw_pcm import open_pcm_source
 from stream.audio.settings import AudioSettings
 from stream.audio.sound_file import open_demo_source, open_file_source
+from stream.audio.sound_server import ServerMicrophone, find_server_input
 from stream.errors import SourceError
 
 
@@ -50,6 +52,9 @@ def open_source(settings: AudioSettings, last: str | None = None, strict: bool =
     """
     match settings.input:
         case "mic":
+            name = find_device(settings.device, last, strict).name
+            if (found := find_server_input(name, settings.channel)) is not None:
+                return ServerMicrophone(name, found)
             return Microphone(settings.device, settings.channel, last, strict)
         case "demo":
             return open_demo_source()

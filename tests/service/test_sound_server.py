@@ -21,7 +21,10 @@ from tests.support.waiting import PATIENCE
 WITHOUT = missing()
 pytestmark = [pytest.mark.skipif(WITHOUT is not None, reason=str(WITHOUT)), pytest.mark.sound_server]
 
-ZEROS = "the input delivers only zeros: unmute it, switch it on, or choose another device"
+ZEROS = (
+    "the input delivers only zeros: unmute it, switch it on, or choose another device "
+    "(instead of a sound server's, the card itself: channels that the server names otherwise are silent)"
+)
 WINDOW_SECONDS = 65_536 / 22_050
 
 
