@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import importlib.metadata
 import math
+import threading
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -71,7 +72,10 @@ class Tensor:
 
 
 class Interpreter:
-    """One model with one int8 input and one int8 output, ready to be called.
+    """One model with one int8 input and one int8 output, ready to be called from any thread.
+
+    An interpreter of LiteRT writes into memory of its own at every call, and lets go of Python's lock meanwhile: two
+    threads in one would give each other's outputs. So each thread that calls has one for itself.
 
     Parameters
     ----------
@@ -97,19 +101,27 @@ class Interpreter:
         module, package = _import_runtime(runtime)
         self.runtime = f"{package} {importlib.metadata.version(package)}"
         resolver = module.OpResolverType
-        try:
+
+        def load() -> Any:
             with quiet_stderr():  # XNNPACK announces itself
-                self._interpreter = module.Interpreter(
+                interpreter = module.Interpreter(
                     model_content=model,
                     num_threads=threads,
                     experimental_op_resolver_type=(
                         resolver.AUTO if delegates else resolver.BUILTIN_WITHOUT_DEFAULT_DELEGATES
                     ),
                 )
-                self._interpreter.allocate_tensors()
-            inputs, outputs = self._interpreter.get_input_details(), self._interpreter.get_output_details()
+                interpreter.allocate_tensors()
+            return interpreter
+
+        try:
+            first = load()
+            inputs, outputs = first.get_input_details(), first.get_output_details()
         except (ValueError, RuntimeError, OverflowError) as error:
             raise ModelError(f"{self.runtime} cannot read the model: {_first_line(error)}") from error
+        self._load = load
+        self._unclaimed = [first]  # for the first thread that calls
+        self._thread = threading.local()  # what a thread has goes with it
         if len(inputs) != 1 or len(outputs) != 1:
             raise ModelError(f"the model has {len(inputs)} inputs and {len(outputs)} outputs; expected one of each")
         self.input, self.output = _read_tensor(inputs[0]), _read_tensor(outputs[0])
@@ -117,7 +129,7 @@ class Interpreter:
             if tensor.dtype != "int8" or not 0 < tensor.scale < math.inf or not -128 <= tensor.zero_point <= 127:
                 raise ModelError(f"the model's {name} is {tensor}; expected quantized int8 (full-integer export)")
         self.slowdown_reason = (
-            _NO_XNNPACK if package == _PACKAGES["litert"] and delegates and not self._is_delegated() else None
+            _NO_XNNPACK if package == _PACKAGES["litert"] and delegates and not _is_delegated(first) else None
         )
         """Why inference is slower than it could be, in one line; None when it is not."""
         self._input_index, self._output_index = inputs[0]["index"], outputs[0]["index"]
@@ -141,17 +153,30 @@ class Interpreter:
             When the model cannot be run.
         """
         try:
-            self._interpreter.set_tensor(self._input_index, values)
-            self._interpreter.invoke()
-            output: Int8Array = self._interpreter.get_tensor(self._output_index)
+            interpreter = self._of_this_thread()
+            interpreter.set_tensor(self._input_index, values)
+            interpreter.invoke()
+            output: Int8Array = interpreter.get_tensor(self._output_index)
         except (ValueError, RuntimeError) as error:
             raise ModelError(f"{self.runtime} cannot run the model: {_first_line(error)}") from error
         return output
 
-    def _is_delegated(self) -> bool:
-        """Whether a delegate computes a part of the model; the runtime falls back silently if it cannot."""
-        details = getattr(self._interpreter, "_get_ops_details", None)  # private, and the only way to ask
-        return details is None or any(operator["op_name"] == "DELEGATE" for operator in details())
+    def _of_this_thread(self) -> Any:
+        """The runtime's own interpreter that only this thread calls."""
+        try:
+            return self._thread.interpreter
+        except AttributeError:
+            try:
+                self._thread.interpreter = self._unclaimed.pop()  # in one step, whoever else tries
+            except IndexError:
+                self._thread.interpreter = self._load()
+            return self._thread.interpreter
+
+
+def _is_delegated(interpreter: Any) -> bool:
+    """Whether a delegate computes a part of the model; the runtime falls back silently if it cannot."""
+    details = getattr(interpreter, "_get_ops_details", None)  # private, and the only way to ask
+    return details is None or any(operator["op_name"] == "DELEGATE" for operator in details())
 
 
 def _import_runtime(runtime: Runtime) -> tuple[Any, str]:

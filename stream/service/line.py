@@ -142,7 +142,11 @@ class Line:
         rest = self._converter(np.empty((0, self._channels), np.float32), last=True)
         async for event in self._recognize(rest, 0, 0, None):
             yield event
-        for result in self._recognizer.finish():
+        async with self._evaluating:
+            results = await asyncio.get_running_loop().run_in_executor(
+                self._executor, lambda: list(self._recognizer.finish())
+            )
+        for result in results:
             yield self._hop(result, None, None)
         yield translation.segment(self._recognizer.close())
         if (guess := self._recognizer.close_guess()) is not None:

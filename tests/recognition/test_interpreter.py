@@ -6,6 +6,8 @@ import importlib.util
 import shutil
 import subprocess
 import sys
+import threading
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -15,6 +17,7 @@ from stream.recognition import bundle
 from stream.recognition.classifier import Classifier
 from stream.recognition.interpreter import Interpreter
 from stream.recognition.mel import WINDOW, Array, StreamingMel
+from stream.recognition.settings import Runtime
 
 HAS_LITERT = importlib.util.find_spec("ai_edge_litert") is not None
 HAS_TFLITE = importlib.util.find_spec("tflite_runtime") is not None and np.__version__ < "2"
@@ -72,6 +75,29 @@ def test_threads_do_not_change_the_outcome(windows: list[Array]) -> None:
     one, two = (Classifier(bundle.load(), threads=threads) for threads in (1, 2))
     for features in windows[::5]:
         np.testing.assert_array_equal(one(features), two(features))
+
+
+@pytest.mark.parametrize(
+    "runtime",
+    [
+        pytest.param("litert", marks=pytest.mark.skipif(not HAS_LITERT, reason="needs ai-edge-litert")),
+        pytest.param("tflite", marks=pytest.mark.skipif(not HAS_TFLITE, reason="needs tflite-runtime and numpy < 2")),
+    ],
+)
+def test_several_threads_may_call_at_once(runtime: Runtime) -> None:
+    """Each thread gets the outputs of its own inputs, as if it were alone, for it has an interpreter of its own."""
+    interpreter = Interpreter(bundle.load("small").model, runtime=runtime)
+    rng = np.random.default_rng(0)
+    inputs = [rng.integers(-128, 128, interpreter.input.shape, np.int8) for _ in range(4)]
+    alone = [interpreter(values) for values in inputs]
+    together = threading.Barrier(len(inputs), timeout=60)
+
+    def call(number: int) -> bool:
+        together.wait()
+        return all(np.array_equal(interpreter(inputs[number]), alone[number]) for _ in range(100))
+
+    with ThreadPoolExecutor(len(inputs)) as threads:
+        assert list(threads.map(call, range(len(inputs)))) == [True] * len(inputs)
 
 
 @pytest.mark.skipif(HAS_TFLITE, reason="tflite-runtime works here")
