@@ -162,7 +162,7 @@ class Interpreter:
         return output
 
     def _of_this_thread(self) -> Any:
-        """The runtime's own interpreter that only this thread calls."""
+        """Return the interpreter that only this thread calls."""
         try:
             return self._thread.interpreter
         except AttributeError:

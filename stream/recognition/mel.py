@@ -197,6 +197,16 @@ class StreamingMel:
         """
         return self._db[FRAMES - _MARGIN - self._fresh : FRAMES - _MARGIN].copy()
 
+    def frames(self) -> Array:
+        """Frames of the newest window that need no padding, in dB relative to 1.
+
+        Returns
+        -------
+        np.ndarray [shape=(125, 129), dtype=float32]
+            A view that holds until the next call of `features`, oldest frame first.
+        """
+        return self._db[_MARGIN : FRAMES - _MARGIN]
+
 
 def stack(db: Array, channels: Sequence[str]) -> Array:
     """Stack the input channels of a model.

@@ -17,6 +17,7 @@ from stream.recognition.results import Estimate, Heard, Result, State, Stretch, 
 from stream.recognition.ring import Ring
 from stream.recognition.settings import GATE, HOP
 from stream.recognition.smoothing import Smoother
+from stream.recognition.tone import ToneDetector
 
 _RING: Final = 3 * SAMPLE_RATE
 _GATE_TIME: Final = SAMPLE_RATE  # a rest shorter than this is part of the music
@@ -79,6 +80,7 @@ class Recognizer:
         self._in_lineup = np.array([name in self.lineup for name in self.instruments])
         self._ring = Ring(_RING)
         self._mel = StreamingMel()
+        self._tones = ToneDetector()
         self._smoother = Smoother(bundle.thresholds)
         self._guesses = GuessTracker(self.instruments)
         self._position = 0  # samples heard
@@ -182,6 +184,7 @@ class Recognizer:
         self._position += count
         self._ring.clear()
         self._mel.reset()
+        self._tones.reset()
         self._smoother.reset()
         self._full = self._position + WINDOW
         self._evaluated = self._judged = self._position
@@ -236,12 +239,21 @@ class Recognizer:
             if loudness < self._gate:
                 state = "silence"
                 self._smoother.reset()
+            elif self._is_tone(window):
+                state = "unknown"
+                self._smoother.reset()
             else:
                 raw = np.where(self._in_lineup, self._classifier(features), 0.0)
                 smoothed, named = self._smoother.update(raw, elapsed)
                 state = "unknown" if named is None else "instrument"
         self._evaluated = self._position
         return self._result(state, named, raw, smoothed, rms, peak)
+
+    def _is_tone(self, window: Array) -> bool:
+        """Whether the window ends with a steady tone, which is no instrument."""
+        if not self._padding:
+            return self._tones.update(window, self._mel.frames(), self._position)
+        return self._tones.update(window[: WINDOW - self._padding], None, self._position)
 
     def _result(
         self,

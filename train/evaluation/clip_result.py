@@ -73,19 +73,28 @@ class ClipResult:
         return (*self.instruments, UNKNOWN) if self.named_classes[-1].clips else self.instruments
 
     @property
-    def named(self) -> float | None:
-        """Share of instrument clips that pass as any instrument."""
-        return int(self.named_matrix[:-1, :-1].sum()) / self.solos if self.solos else None
+    def named(self) -> int:
+        """Instrument clips that pass as any instrument."""
+        return int(self.named_matrix[:-1, :-1].sum())
 
     @property
-    def named_right(self) -> float | None:
-        """Share of instrument clips that pass as themselves."""
-        return int(self.named_matrix.diagonal()[:-1].sum()) / self.solos if self.solos else None
+    def named_right(self) -> int:
+        """Instrument clips that pass as themselves."""
+        return int(self.named_matrix.diagonal()[:-1].sum())
+
+    @property
+    def named_average(self) -> float | None:
+        """Class average of the share that passes as itself, over the instruments that occur."""
+        recalls = [merit.recall for merit in self.named_classes[:-1] if merit.recall is not None]
+        return sum(recalls) / len(recalls) if recalls else None
 
     @property
     def rejected(self) -> float | None:
         """Share of clips of `unknown` that are called so."""
         return self.named_classes[-1].recall
+
+    def _share(self, clips: int) -> float | None:
+        return clips / self.solos if self.solos else None
 
     def figures(self) -> dict[str, Any]:
         """Plain numbers, as json takes them."""
@@ -100,8 +109,9 @@ class ClipResult:
             "per_class": {label: _plain(merit) for label, merit in occurring.items()},
             "worst_class": min(occurring, key=lambda label: occurring[label].recall or 0.0, default=None),
             "confusion": self.matrix[:rows].tolist(),
-            "named": _rounded(self.named),
-            "named_right": _rounded(self.named_right),
+            "named": _rounded(self._share(self.named)),
+            "named_right": _rounded(self._share(self.named_right)),
+            "named_class_average": _rounded(self.named_average),
             "named_per_class": {
                 label: _plain(merit)
                 for label, merit in zip((*self.instruments, UNKNOWN), self.named_classes, strict=True)
@@ -182,7 +192,8 @@ def clip_table(result: ClipResult) -> str:
         f"right), class average {percent(result.average)}, "
         f"expected calibration error {percent(result.calibration_error)}"
         + (f"; not among them: {aside}" if aside else ""),
-        f"Named as themselves {percent(result.named_right)}, named as any instrument {percent(result.named)}"
+        f"What is named: class average {percent(result.named_average)} ({result.named_right} of {result.solos} "
+        f"instrument clips named right; {result.named} named as any instrument)"
         + ("" if result.rejected is None else f"; of what is unknown, {percent(result.rejected)} is rejected"),
         "",
         *_rows("true \\ best instrument", result.instruments, result.matrix, result.labels, result.classes),

@@ -124,7 +124,7 @@ def smooth_again(
     names, confidences = [], []
     hops = np.diff(prediction.times, prepend=2 * prediction.times[0] - prediction.times[1])
     for raw, silent, elapsed in zip(prediction.raw, prediction.silent, hops, strict=True):
-        if silent:
+        if silent or not raw.any():  # a steady tone, which no model judges
             smoother.reset()
             names.append(NO_INSTRUMENT)
             confidences.append(1.0)

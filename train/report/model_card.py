@@ -177,6 +177,12 @@ def _glance(
         rows.append(
             (f"{result.name}: class average", f"{percent(result.average)} ({result.right} of {result.solos} clips)")
         )
+        rows.append(
+            (
+                f"{result.name}: class average of what is named",
+                f"{percent(result.named_average)} ({result.named_right} of {result.solos} clips)",
+            )
+        )
         known = [(merit.recall or 0.0, number) for number, merit in enumerate(result.classes) if merit.clips]
         if known:
             merit = result.classes[min(known)[1]]

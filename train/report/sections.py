@@ -65,7 +65,16 @@ def learning_section(history: Sequence[Mapping[str, float]], best: int) -> str:
 
 def figures_section(results: Sequence[ClipResult]) -> str:
     """Tell the figures of every set of clips, and of every label."""
-    heads = ["clips", "number", "accuracy", "class average", "named as themselves", "named at all", "unknown rejected"]
+    heads = [
+        "clips",
+        "number",
+        "accuracy",
+        "class average",
+        "named right",
+        "class average",
+        "named at all",
+        "unknown rejected",
+    ]
     rows = []
     for result in results:
         aside = [f"{n} {what}" for n, what in ((result.silent, "silent"), (result.skipped, "unreadable")) if n]
@@ -76,8 +85,9 @@ def figures_section(results: Sequence[ClipResult]) -> str:
                 f"{result.clips}" + (f" (and {', '.join(aside)})" if aside else ""),
                 f"{percent(result.accuracy)} ({result.right} of {result.solos})",
                 percent(result.average),
-                percent(result.named_right),
-                percent(result.named),
+                f"{result.named_right} of {result.solos}",
+                percent(result.named_average),
+                f"{result.named} of {result.solos}",
                 f"{percent(unknown.recall)} ({unknown.right} of {unknown.clips})" if unknown.clips else "-",
             ]
         )

@@ -100,7 +100,8 @@ def test_figures_of_a_known_case() -> None:
     assert result.labels == ("a", "b", "unknown")
     assert result.matrix.tolist() == [[2, 1], [0, 1], [2, 0]]
     assert result.named_matrix.tolist() == [[1, 1, 1], [0, 0, 1], [1, 0, 1]]
-    assert (result.named, result.named_right, result.rejected) == pytest.approx((1 / 2, 1 / 4, 1 / 2))
+    assert (result.named, result.named_right, result.rejected) == (2, 1, pytest.approx(1 / 2))
+    assert result.named_average == pytest.approx((1 / 3 + 0) / 2)
     figures = json.loads(json.dumps(result.figures(), allow_nan=False))
     assert figures["worst_class"] == "a"
     assert figures["confusion"] == [[2, 1], [0, 1], [2, 0]]
@@ -110,6 +111,8 @@ def test_figures_of_a_known_case() -> None:
     assert sum(bin_["clips"] for bin_ in figures["reliability"]) == 6
     text = clip_table(result)
     assert "accuracy 75.0 % (3 of 4 instrument clips right), class average 83.3 %" in text
+    assert "What is named: class average 16.7 % (1 of 4 instrument clips named right; 2 named as any" in text
+    assert (figures["named"], figures["named_right"], figures["named_class_average"]) == (0.5, 0.25, 0.1667)
     assert "| a | 2 | 1 | 2 of 3 | 100.0 % | 66.7 % | 80.0 % |" in text
     assert "| unknown | 1 | 0 | 1 | 1 of 2 | 33.3 % | 50.0 % | 40.0 % |" in text
 

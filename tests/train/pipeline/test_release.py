@@ -99,6 +99,9 @@ def test_real_clips_are_scored_in_one_look(made: Path, cache: Path) -> None:
     right = sum(row["right"] for row in metrics["validation"]["per_class"].values())
     average = 100 * metrics["validation"]["class_average"]
     assert f"| validation: class average | {average:.1f} % ({right} of 16 clips) |" in card
+    named = sum(row["right"] for label, row in metrics["validation"]["named_per_class"].items() if label != "unknown")
+    average = 100 * metrics["validation"]["named_class_average"]
+    assert f"| validation: class average of what is named | {average:.1f} % ({named} of 16 clips) |" in card
     worst = metrics["validation"]["per_class"][metrics["validation"]["worst_class"]]
     assert re.search(rf"validation: worst class \| .* \({worst['right']} of {worst['clips']}\)", card)
     assert card.count("looked at once while this model was made.") == 1
