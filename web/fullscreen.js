@@ -22,7 +22,7 @@ export class FullScreen {
     leave.addEventListener("click", () => this.leave());
     // The browser's own Escape ends the full screen without asking the page.
     document.addEventListener("fullscreenchange", () => {
-      if (document.fullscreenElement === null) this.leave();
+      if (!document.fullscreenElement) this.leave();
     });
     document.addEventListener("visibilitychange", () => this.#stayAwake()); // a hidden page loses its lock
     for (const event of ["pointermove", "pointerdown", "keydown"]) addEventListener(event, () => this.#stir());
@@ -50,7 +50,8 @@ export class FullScreen {
     if (!this.active) return;
     const focused = document.activeElement === this.#leave;
     this.#page.classList.remove("solo", "stirred");
-    if (document.fullscreenElement !== null) document.exitFullscreen().catch(() => {}); // it was left already
+    // Browsers without a full screen of elements have neither.
+    if (document.fullscreenElement) document.exitFullscreen().catch(() => {}); // it was left already
     this.#stayAwake();
     if (focused) this.#button.focus({ preventScroll: true });
   }

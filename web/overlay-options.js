@@ -154,7 +154,7 @@ export function read(search) {
     options[name] = value ?? parse(otherwise);
   }
   for (const name of new Set(asked.keys())) {
-    if (!Object.hasOwn(PARAMETERS, name)) faults.push(`there is no "${name}"`);
+    if (!Object.keys(PARAMETERS).includes(name)) faults.push(`there is no "${name}"`);
   }
   return { options: /** @type {Options} */ (/** @type {unknown} */ (options)), faults };
 }
