@@ -23,6 +23,7 @@ A source runs a thread of its own and puts audio into a queue for the event loop
 `channel_levels`    `ChannelCells`, `ChannelLevels`: what is measured of each channel, ten times a second
 `channel_choice`    `ChannelChoice`: whether the average of the channels is heard, or one of them
 `channel_mixer`     `ChannelMixer`: from the channels to the one that is heard
+`successor`         `Successor`: a second opening of a source that takes the place of the first
 `converter`         `Converter`: channel, resampling, samples that are not numbers
 `meter`             `LevelMeter`, `LevelReading`: the level, twenty times a second
 `signal_monitor`    `SignalMonitor`: clipping, offset, silence, zeros

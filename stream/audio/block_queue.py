@@ -108,6 +108,12 @@ class BlockQueue:
                 return
         self._wake()
 
+    def clear(self) -> None:
+        """Leave out what waits, before any of it is taken."""
+        with self._lock:
+            self._entries.clear()
+            self._certain = self._waiting = 0
+
     def close(self, error: Exception | None = None) -> None:
         """Say that no more will come, because of an error or because the audio has ended; from any thread."""
         with self._lock:

@@ -11,6 +11,7 @@ from stream.audio import portaudio
 from stream.audio.block_queue import Block
 from stream.audio.settings import AudioSettings
 from stream.audio.source import Source, open_source
+from stream.audio.successor import Successor
 from stream.errors import SourceLostError
 from stream.system import clock
 from stream.system.worker import Worker
@@ -69,6 +70,7 @@ class Capture:
         self._zeros_pauses: Iterator[float] = iter(())
         self._zeros_left: float | None = None  # seconds of zeros before the device is opened anew
         self._noted_at = 0.0
+        self._successor = Successor(self._worker)
 
     @property
     def is_live(self) -> bool:
@@ -124,6 +126,9 @@ class Capture:
         if self.source is None:
             await self._pause(next(self._pauses, RETRY_SECONDS[-1]))
             await self.open()
+        elif (successor := self._successor.take()) is not None:
+            self._release(self.source)
+            self.source = successor
         source = self.source
         assert source is not None
         try:
@@ -143,6 +148,7 @@ class Capture:
         passed, self._noted_at = now - self._noted_at, now
         if not delivers_zeros or self.source is None:
             self._zeros_left = None
+            self._successor.drop()
             return
         if self._zeros_left is None:
             self._zeros_pauses = iter(ZEROS_REOPEN_SECONDS)
@@ -151,6 +157,9 @@ class Capture:
         self._zeros_left -= min(passed, _MAX_UPDATE_SECONDS)
         if self._zeros_left <= 0:
             self._zeros_left = next(self._zeros_pauses, ZEROS_REOPEN_SECONDS[-1])
+            if self.source.shared:
+                self._successor.open(lambda: open_source(self._settings, self._last, False))
+                return
             self._release(self.source)
             self._pauses = iter((0.0, *RETRY_SECONDS))
 
@@ -188,6 +197,7 @@ class Capture:
     def _release(self, source: Source) -> asyncio.Future[None]:
         self._past_overflows += source.queue.overflows
         self.source = None
+        self._successor.drop()
         source.queue.close()
         return self._worker.submit(source.close)
 

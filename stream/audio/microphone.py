@@ -11,6 +11,7 @@ import numpy as np
 from stream.audio import portaudio
 from stream.audio.block_queue import BlockQueue
 from stream.audio.devices import InputDevice, find_device
+from stream.audio.sound_server import SERVERS
 from stream.errors import SourceLostError
 from stream.system.stderr import quiet_stderr
 
@@ -53,6 +54,7 @@ class Microphone:
     ) -> None:
         found = find_device(device, last, strict)
         self.name = found.name
+        self.shared = found.name in SERVERS
         channels = found.channels
         if found.name in _SOUND_SERVERS:
             channels = min(channels, max(channel or 1, _SOUND_SERVER_CHANNELS))

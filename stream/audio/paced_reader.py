@@ -33,6 +33,8 @@ class PacedReader:
         How much faster than real time the audio may pass.
     """
 
+    shared = False
+
     def __init__(self, name: str, rate: int, channels: int, read: Callable[[int], Array], speed: float = 1.0) -> None:
         self.name, self.rate, self.channels = name, rate, channels
         self.queue = BlockQueue(rate)

@@ -124,6 +124,8 @@ class ServerMicrophone:
         When it cannot be recorded.
     """
 
+    shared = True
+
     def __init__(self, name: str, found: ServerInput) -> None:
         self.name, self.rate, self.channels = name, found.rate, found.channels
         self.queue = BlockQueue(found.rate)

@@ -27,6 +27,8 @@ class Source(Protocol):
     """Channels of its blocks."""
     queue: BlockQueue
     """Where its audio arrives."""
+    shared: bool
+    """Whether it may be opened once more meanwhile."""
 
     def close(self) -> None:
         """Stop delivering and give the device or file back; harmless when done already."""

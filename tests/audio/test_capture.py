@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from stream.audio.block_queue import BlockQueue
+from stream.audio.block_queue import Block, BlockQueue
 from stream.audio.capture import Capture
 from stream.audio.settings import AudioSettings
 from stream.errors import RuntimeMissingError, SourceLostError
@@ -48,7 +48,7 @@ class FakeSoundSystem:
 class Device:
     """A source that delivers nothing by itself."""
 
-    name, rate, channels = "stage", SAMPLE_RATE, 1
+    name, rate, channels, shared = "stage", SAMPLE_RATE, 1, False
 
     def __init__(self, sound_system: FakeSoundSystem) -> None:
         self.queue = BlockQueue(SAMPLE_RATE)
@@ -99,6 +99,57 @@ async def test_a_device_that_stops_calling_is_lost_and_opened_again(sound_system
     await capture.close()
     assert sound_system.asked == [(None, False), ("stage", True), ("stage", True)]
     assert sound_system.rescans == 2
+
+
+async def test_an_input_that_can_be_shared_is_opened_anew_without_a_gap(
+    sound_system: FakeSoundSystem, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A sound server's input that delivers zeros is heard until the one that is opened beside it delivers, too."""
+    monkeypatch.setattr("stream.audio.capture.ZEROS_REOPEN_SECONDS", (0.0,))
+    monkeypatch.setattr("stream.audio.capture.DELIVERY_TIMEOUT", PATIENCE)
+    monkeypatch.setattr(Device, "shared", True)
+    capture = Capture(AudioSettings(input="mic"))
+    await capture.open(PATIENCE)
+
+    async def reopened(count: int) -> Device:
+        for _ in range(2):
+            capture.note_zeros(True)
+        async with asyncio.timeout(PATIENCE):
+            while len(sound_system.devices) < count:  # noqa: ASYNC110 - a thread opens it
+                await asyncio.sleep(0.01)
+        return sound_system.devices[-1]
+
+    first = sound_system.devices[0]
+    for count in (2, 3):  # of which one is in vain: there is sound before it delivers
+        second = await reopened(count)
+        first.play()
+        assert await capture.get() is not None
+        assert capture.source is first
+        if count == 2:
+            capture.note_zeros(False)
+            async with asyncio.timeout(PATIENCE):
+                while not second.closed:  # noqa: ASYNC110 - a thread closes it
+                    await asyncio.sleep(0.01)
+    second.play()
+
+    async def heard_of_second() -> Block | None:
+        while True:
+            first.play()
+            block = await capture.get()
+            if capture.source is second:
+                return block
+
+    getting = asyncio.create_task(heard_of_second())
+    async with asyncio.timeout(PATIENCE):
+        while capture.source is first:  # noqa: ASYNC110 - it changes without an event
+            await asyncio.sleep(0)
+        second.play()
+        block = await getting
+    assert block is not None
+    assert len(block.frames) == SAMPLE_RATE // 100  # not what the first one had delivered as well
+    await capture.close()
+    assert first.closed
+    assert sound_system.rescans == 0
 
 
 async def test_a_default_that_stays_away_makes_way(

@@ -36,7 +36,7 @@ class Device:
     """A source that delivers what it is given."""
 
     def __init__(self, name: str) -> None:
-        self.name, self.rate, self.channels = name, SAMPLE_RATE, 1
+        self.name, self.rate, self.channels, self.shared = name, SAMPLE_RATE, 1, False
         self.queue = BlockQueue(SAMPLE_RATE, seconds=60)
 
     def close(self) -> None:
