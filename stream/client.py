@@ -18,7 +18,7 @@ from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidMes
 from websockets.frames import CloseCode
 
 from stream.errors import ConfigError, ConnectionLostError, ProtocolError, RefusedError
-from stream.protocol.address import address, failure_text, host_and_port, with_other_scheme
+from stream.protocol.address import address, failure_text, host_and_port, token_in, told_in, with_other_scheme
 from stream.protocol.encoding import decode
 from stream.protocol.messages import PROTOCOL, Hello, Label, Message
 from stream.protocol.outbox import Outbox
@@ -57,7 +57,8 @@ class Client:
     Parameters
     ----------
     url : str
-        ``ws://HOST:PORT/ws``, or just ``HOST:PORT``, or ``HOST``.
+        ``ws://HOST:PORT/ws``, or just ``HOST:PORT``, or ``HOST``; or the address of the page, also below a path, of
+        which ``#token=TOKEN`` is taken, too.
     types : iterable of str, optional
         Types of messages to get; label, change, segment, status, outage and mark by default.
     instruments : iterable of str, optional
@@ -101,7 +102,7 @@ class Client:
             "max_rate": max_rate,
         }
         self._subscription = Subscription({key: value for key, value in wanted.items() if value is not None})
-        self._token = token
+        self._token = token_in(url) if token is None else token
         self._connection: ClientConnection | None = None
         self._inbox = Outbox[Message | Disconnected]()
         self._changed = asyncio.Condition()
@@ -190,13 +191,13 @@ class Client:
                             async for data in connection:
                                 retry = FIRST_RETRY
                                 await self._receive(data)
-                    reason = _reason(connection)
+                    reason = _reason(connection, self.url, self._token is not None)
                 except InvalidURI as error:
                     raise ConfigError(str(error)) from error
                 except InvalidStatus as error:
                     status = error.response.status_code
                     if status < 500 and status != HTTPStatus.TOO_MANY_REQUESTS:
-                        raise RefusedError(f"{self.url}: HTTP status {status}{_told(error.response.body)}") from error
+                        raise RefusedError(f"{self.url}: HTTP status {status}{told_in(error.response.body)}") from error
                     reason = str(error)
                 except ssl.SSLCertVerificationError as error:
                     raise RefusedError(
@@ -259,9 +260,13 @@ class Client:
             self._changed.notify_all()
 
 
-def _reason(connection: ClientConnection) -> str:
+def _reason(connection: ClientConnection, url: str, has_token: bool) -> str:
     """Say why the server closed, or raise when coming back would not help."""
     code, reason = connection.close_code, connection.close_reason
+    if code == CloseCode.POLICY_VIOLATION and (reason or "").startswith("unauthorized"):
+        if has_token:  # which servers before version 0.3 do not tell from none
+            raise RefusedError(f"{url} does not take this token, it is wrong (unauthorized)", "wrong-token")
+        raise RefusedError(f"{url} requires a token, and none was given (unauthorized)", "unauthorized")
     if code == CloseCode.POLICY_VIOLATION:
         raise RefusedError(f"the server closed the connection: {reason or 'policy violation'}")
     if code == CloseCode.ABNORMAL_CLOSURE:
@@ -282,12 +287,6 @@ async def _has_tls(url: str) -> bool:
         return False
     writer.transport.abort()
     return True
-
-
-def _told(body: bytes | bytearray | None) -> str:
-    """Return the first line of what a server said when it refused, as the end of a message."""
-    line = (body or b"").decode("ascii", "replace").partition("\n")[0][:200]
-    return f" ({line})" if line and line.isprintable() else ""
 
 
 def _trust(ca: str | None) -> ssl.SSLContext:

@@ -50,7 +50,19 @@ class ConnectionLostError(SoloistError):
 
 
 class RefusedError(SoloistError):
-    """A server that does not let us in; asking again would not help."""
+    """A server that does not let us in; asking again would not help.
+
+    Parameters
+    ----------
+    message : str
+        What it said.
+    code : str, optional
+        The protocol's error code, where it is about the token: `unauthorized` for none, `wrong-token` for another one.
+    """
+
+    def __init__(self, message: str, code: str | None = None) -> None:
+        super().__init__(message)
+        self.code = code
 
 
 class ProtocolError(SoloistError):

@@ -17,6 +17,7 @@ from dataclasses import replace
 from io import StringIO
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 from websockets.asyncio.server import ServerConnection, serve
@@ -282,15 +283,49 @@ async def test_token_is_said() -> None:
         assert stage.server.clients == 1
 
 
-@pytest.mark.parametrize("token", [None, "wrong"])
-async def test_wrong_token_ends_the_client(token: str | None, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Without the token the client ends with the reason, rather than trying again for ever."""
+@pytest.mark.parametrize(
+    ("token", "said", "code"),
+    [
+        (None, "requires a token, and none was given", "unauthorized"),
+        ("wrong", "does not take this token, it is wrong", "wrong-token"),
+    ],
+)
+async def test_wrong_token_ends_the_client(
+    token: str | None, said: str, code: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Without the token the client ends with the reason, rather than trying again for ever; a wrong one is another."""
     monkeypatch.setattr("stream.server.subscriber.AUTH_SECONDS", 0.05)
     async with staged(token="secret") as stage, Client(stage.address, token=token) as client:
-        with pytest.raises(RefusedError, match="unauthorized"):
+        with pytest.raises(RefusedError, match=rf"{said} \(unauthorized\)") as error:
             await until(client, seq(0))
+        assert error.value.code == code
         with pytest.raises(ConnectionLostError):
             await client.mark("bridge")
+
+
+async def test_token_is_taken_from_the_address_of_the_page() -> None:
+    """The link that the service prints is an address, token and all; one that is given goes before it."""
+    token = "a+b/c= &söcret%20"
+    async with staged(token=token) as stage:
+        link = f"http://{stage.address}/#token={quote(token, safe='')}"
+        for url, given in (
+            (link, None),
+            (f"http://{stage.address}/#token=a+b/c= %26söcret%2520", None),
+            (link[:-1], token),
+        ):
+            async with Client(url, token=given) as client:
+                await until(client, seq(0))
+
+
+async def test_too_many_guesses_are_waited_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A client whose address has guessed too often is told so, and gets in with the right token a little later."""
+    monkeypatch.setattr("stream.server.token_guard.GUESSES", (20.0, 1.0))
+    async with staged(token="secret") as stage, stage.listener() as guesser:
+        await guesser.ask("auth", token="wrong")
+        async with Client(stage.address, token="secret") as client:
+            told = await until(client, seq(0))
+    assert all(isinstance(it, Error | Disconnected) for it in told[:-3])
+    assert any(isinstance(it, Disconnected) and it.reason.startswith("too many wrong tokens") for it in told)
 
 
 async def test_other_protocol_ends_the_client() -> None:
@@ -605,7 +640,8 @@ async def test_listen_tells_mistakes_in_a_line() -> None:
         for arguments, status, reason in (
             (["ftp://stage"], 2, "address is 'ftp://stage'"),
             ([stage.address, "--max-rate", "0"], 2, "max_rate is 0"),
-            ([stage.address, "--token", "wrong"], 1, "unauthorized"),
+            ([stage.address], 1, "requires a token, and none was given"),
+            ([stage.address, "--token", "wrong"], 1, "does not take this token, it is wrong"),
             ([stage.address, "--token-file", "/none"], 2, '--token-file is "/none": No such file or directory'),
             ([stage.address, "--token-file", "/none", "--token", "x"], 2, "token and token_file are both set"),
         ):

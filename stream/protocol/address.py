@@ -96,3 +96,9 @@ def failure_text(error: Exception, url: str) -> str:
         text = words or str(error) or type(error).__name__
     host, port = host_and_port(url)
     return f"{f'[{host}]' if ':' in host else host}:{port}: {text}"
+
+
+def told_in(body: bytes | bytearray | None) -> str:
+    """Return the first line of what a server said when it refused, as the end of a message."""
+    line = (body or b"").decode("ascii", "replace").partition("\n")[0][:200]
+    return f" ({line})" if line and line.isprintable() else ""

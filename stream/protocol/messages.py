@@ -211,11 +211,11 @@ class Pong:
 
 @dataclass(frozen=True, slots=True)
 class Error:
-    """What the server could not do; the connection stays open."""
+    """What the server could not do; the connection stays open, unless it is about the token."""
 
     type: ClassVar[str] = "error"
     code: str
-    """`bad-message`, `unknown-type`, `too-often` or `unauthorized`."""
+    """`bad-message`, `unknown-type`, `too-often`, `unauthorized` or `wrong-token`."""
     message: str
 
 

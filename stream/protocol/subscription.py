@@ -45,14 +45,15 @@ class Subscription:
 
     def begin(self) -> list[str]:
         """Return what to say on a new connection."""
-        self._is_answered, self._answer = not self._is_wanted, None
-        # Whatever is told before this ping's answer may come from before the subscription.
-        return [self._text, '{"type":"ping"}'] if self._is_wanted else []
+        self._is_answered, self._answer = False, None
+        # Whatever is told before this ping's answer may come from before the subscription. A server that requires a
+        # token says so at once to who asks something without it, so that a ping is worth while without a subscription.
+        return [self._text, '{"type":"ping"}'] if self._is_wanted else ['{"type":"ping"}']
 
     def take(self, message: Message) -> Message | None:
         """Return what of a message was asked for; None for nothing."""
         if not self._is_answered:
-            if isinstance(message, Label):
+            if isinstance(message, Label) and self._is_wanted:
                 self._answer = message  # the last one before the pong is the answer
                 return None
             if isinstance(message, Pong):

@@ -103,21 +103,17 @@ class Access:
         schemes = ("https",) if self.tls is not None else ("http", "https")
         return scheme in schemes and its_origin == origin(f"{scheme}://{host}")
 
-    def has_token(self, authorization: str) -> bool:
-        """Whether an Authorization field has the token; never so without one."""
-        scheme, _, given = authorization.partition(" ")
-        # The bytes as they came: websockets reads headers as Latin-1.
-        told = given.strip().encode("latin-1", "replace")
-        return self.token is not None and scheme.lower() == "bearer" and _same(told, self.token)
-
-    def is_token(self, given: str) -> bool:
-        """Whether this is the token; never so without one."""
-        return self.token is not None and _same(given.encode(), self.token)
+    def is_token(self, told: bytes) -> bool:
+        """Whether this is the token; never so without one. The time it takes tells nothing of how much is right."""
+        return self.token is not None and hmac.compare_digest(told, self.token.encode())
 
 
-def _same(told: bytes, token: str) -> bool:
-    """Compare in a time that tells nothing of how much is right."""
-    return hmac.compare_digest(told, token.encode())
+def bearer_token(authorization: str) -> bytes | None:
+    """Return the token that an Authorization field has; None if it has none, but what a proxy wanted perhaps."""
+    scheme, _, given = authorization.partition(" ")
+    # The bytes as they came: websockets reads headers as Latin-1.
+    told = given.strip().encode("latin-1", "replace")
+    return told if told and scheme.lower() == "bearer" else None
 
 
 def read_token(settings: ServerSettings) -> str | None:

@@ -15,6 +15,7 @@ from websockets.protocol import Event, State
 
 from stream.server.connection_limits import ConnectionLimiter
 from stream.server.rate_limit import TokenBucket
+from stream.server.token_guard import Verdict
 
 FRAME_RATE: Final = 20.0
 """Frames a second that a client may send for long: messages, parts of messages, pings and pongs."""
@@ -51,6 +52,8 @@ class Connection(ServerConnection):
         self._limiter = limiter
         self.sent_early = False
         """Whether the client sent more than its request before that was answered; it was not read."""
+        self.verdict = Verdict.MISSING
+        """What its request has shown that it knows of the token."""
         self._request = b""  # as far as it has come
         self._bucket = TokenBucket(FRAME_RATE, FRAME_BURST, self.loop.time)
         self._parts = 0  # of the message that comes

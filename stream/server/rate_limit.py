@@ -28,10 +28,19 @@ class TokenBucket:
 
     def take(self) -> bool:
         """Use up one, if there is one."""
-        now = self._clock()
-        self._left = min(self._burst, self._left + (now - self._counted) * self._rate)
-        self._counted = now
+        self._grow()
         if self._left < 1:
             return False
         self._left -= 1
         return True
+
+    @property
+    def wait(self) -> float:
+        """In how many seconds there is one; 0 for now."""
+        self._grow()
+        return max(0.0, (1 - self._left) / self._rate)
+
+    def _grow(self) -> None:
+        now = self._clock()
+        self._left = min(self._burst, self._left + (now - self._counted) * self._rate)
+        self._counted = now

@@ -25,7 +25,7 @@ from stream.server.connection import UNSENT_BYTES, Connection, peer_name, text_f
 from stream.server.connection_limits import HANDSHAKE_SECONDS, ConnectionLimiter
 from stream.server.groups import SubscriberGroups
 from stream.server.history import Event
-from stream.server.http import HealthReport, HTTPResponder, field
+from stream.server.http import HealthReport, HTTPResponder
 from stream.server.listening_socket import dual_stack_socket
 from stream.server.metrics import Metrics
 from stream.server.opening_handshake import OpeningHandshake
@@ -33,6 +33,7 @@ from stream.server.rate_limit import TokenBucket
 from stream.server.state import StreamState
 from stream.server.subscriber import Subscriber
 from stream.server.tls import TLSTransport
+from stream.server.token_guard import Verdict
 
 MESSAGE_BYTES: Final = 4096
 """Length of a client's message at the most; a longer one closes its connection with code 1009."""
@@ -237,12 +238,11 @@ class Server:
         assert isinstance(connection, Connection)
         subscriber = Subscriber(connection, self._subscribers, self.state, self._mark, self._give_up)
         try:
-            access, request = self.access, connection.request
-            is_authenticated = access.token is None or (
-                request is not None and access.has_token(field(request, "Authorization"))
-            )
-            if not is_authenticated and not await subscriber.authenticate(access):
-                self._handshake.refuse_token(connection)
+            verdict = connection.verdict
+            if verdict is not Verdict.RIGHT:
+                verdict = await subscriber.authenticate(verdict, self._handshake.judge)
+            if verdict is not Verdict.RIGHT:
+                self._handshake.refuse_token(connection, verdict)
                 return
             self._limiter.set_authenticated(connection)
             subscriber.begin()

@@ -15,11 +15,11 @@ from stream.protocol.filter import Filter
 from stream.protocol.messages import Error, Label, Message, Pong
 from stream.protocol.outbox import Outbox
 from stream.protocol.requests import Auth, GetHistory, Ping, Request, SetMark, Subscribe, parse
-from stream.server.access import Access
 from stream.server.connection import Connection
 from stream.server.groups import SubscriberGroups
 from stream.server.rate_limit import TokenBucket
 from stream.server.state import StreamState
+from stream.server.token_guard import Verdict
 
 AUTH_SECONDS: Final = 5.0
 """Time that a client has to say its token."""
@@ -27,6 +27,25 @@ HISTORIES: Final = (1.0, 4.0)
 """How often a second a client may ask for the history, for long and at once."""
 MARKS: Final = (1.0, 20.0)
 """How many marks a second it may set, for long and at once."""
+
+_REFUSALS: Final = {
+    Verdict.MISSING: (
+        Error("unauthorized", "expected the token in an auth message first"),
+        CloseCode.POLICY_VIOLATION,
+        "unauthorized",
+    ),
+    Verdict.WRONG: (
+        Error("wrong-token", "this is not the token of this server"),
+        CloseCode.POLICY_VIOLATION,
+        "unauthorized: wrong token",
+    ),
+    Verdict.TOO_OFTEN: (
+        Error("too-often", "too many wrong tokens came from this address; this one was not looked at"),
+        CloseCode.TRY_AGAIN_LATER,
+        "too many wrong tokens from this address; come back later",
+    ),
+}
+"""What a client is told that may not come in, and how its connection is closed."""
 
 
 class Subscriber:
@@ -110,18 +129,31 @@ class Subscriber:
         if self._overrun.done():
             await self.connection.close(CloseCode.TRY_AGAIN_LATER, "too slow: events wait and are not taken")
 
-    async def authenticate(self, access: Access) -> bool:
-        """Wait for the client to say the token, and close the connection if it does not."""
+    async def authenticate(self, before: Verdict, judge: Callable[[Connection, bytes | None], Verdict]) -> Verdict:
+        """Wait for the client to say the token, and close the connection if it does not.
+
+        Parameters
+        ----------
+        before : Verdict
+            What it has shown so far.
+        judge : callable
+            Says what a connection knows by what it told.
+
+        Returns
+        -------
+        Verdict
+        """
         try:
             async with asyncio.timeout(AUTH_SECONDS):
                 request = parse(await self.connection.recv(), ())
         except (TimeoutError, ProtocolError):
             request = None
-        if isinstance(request, Auth) and access.is_token(request.token):
-            return True
-        await self.connection.send(encode(Error("unauthorized", "expected the token in an auth message first")))
-        await self.connection.close(CloseCode.POLICY_VIOLATION, "unauthorized")
-        return False
+        verdict = judge(self.connection, request.token.encode()) if isinstance(request, Auth) else before
+        if verdict is not Verdict.RIGHT:
+            error, code, reason = _REFUSALS[verdict]
+            await self.connection.send(encode(error))
+            await self.connection.close(code, reason)
+        return verdict
 
     async def _write(self) -> None:
         while True:

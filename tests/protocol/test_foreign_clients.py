@@ -82,8 +82,8 @@ async def test_node_without_the_token_is_closed(ws: str) -> None:
     """With a wrong token ws is told unauthorized and closed with code 1008, with the right one it is let in."""
     async with staged(token="secret") as stage:
         seen = await node(ws, stage.url, "wrong")
-        assert [it[2]["code"] for it in seen if it[0] == "message"] == ["unauthorized"]
-        assert seen[-1] == ["close", 1008, "unauthorized"]
+        assert [it[2]["code"] for it in seen if it[0] == "message"] == ["wrong-token"]
+        assert seen[-1] == ["close", 1008, "unauthorized: wrong token"]
         seen = await node(ws, stage.url, "secret")
         assert seen[1][2]["type"] == "hello"
 

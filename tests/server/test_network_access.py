@@ -223,7 +223,7 @@ async def test_wrong_tokens_are_counted() -> None:
         assert f'reason="token"}} {len(PATHS)}.0'.encode() in stage.metrics.text()
         before = asyncio.all_tasks()
         async with stage.listener(additional_headers={"Authorization": "Bearer wrong"}) as client:
-            assert (await client.ask("auth", token="wrong"))["code"] == "unauthorized"
+            assert (await client.ask("auth", token="wrong"))["code"] == "wrong-token"
         await gone(before)
         assert f'reason="token"}} {len(PATHS) + 1}.0'.encode() in stage.metrics.text()
 

@@ -30,7 +30,7 @@ from stream.errors import AddressError
 from stream.protocol.messages import Guess, Level, Mark, Outage, Spectrum
 from stream.protocol.outbox import CAPACITY
 from stream.protocol.requests import TYPES
-from stream.server import connection, server, subscriber
+from stream.server import connection, server, subscriber, token_guard
 from stream.server.http import HealthReport
 from stream.server.metrics import Metrics
 from stream.server.server import MESSAGE_BYTES, Server
@@ -568,11 +568,11 @@ async def test_token_is_taken_as_a_header(guarded: Stage) -> None:
 
 @pytest.mark.parametrize(
     "first",
-    ['{"type":"auth","token":"secret"}', '{"type":"subscribe"}', '{"type":"ping"}', "not JSON", b"s\xc3\xb6cret", ""],
+    ['{"type":"subscribe"}', '{"type":"auth"}', '{"type":"ping"}', "not JSON", b"s\xc3\xb6cret", ""],
     ids=repr,
 )
-async def test_wrong_token_is_refused(guarded: Stage, first: str | bytes) -> None:
-    """Anything else than the token is answered with an error and closed with code 1008, and nothing is told before."""
+async def test_no_token_is_refused(guarded: Stage, first: str | bytes) -> None:
+    """Anything else than a token is answered with an error and closed with code 1008, and nothing is told before."""
     async with guarded.listener() as client:
         guarded.hop(1)
         assert guarded.server.clients == 0
@@ -582,11 +582,49 @@ async def test_wrong_token_is_refused(guarded: Stage, first: str | bytes) -> Non
         assert await client.closed() == (CloseCode.POLICY_VIOLATION, "unauthorized")
 
 
+async def test_wrong_token_is_told_from_none(guarded: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A wrong token has an error code and a reason of its own, whether it comes as a message or in the header."""
+    async with guarded.listener() as client:
+        assert (await client.ask("auth", token="wrong"))["code"] == "wrong-token"
+        assert await client.closed() == (CloseCode.POLICY_VIOLATION, "unauthorized: wrong token")
+    monkeypatch.setattr(subscriber, "AUTH_SECONDS", 0.05)
+    for header, code in (("Bearer wrong", "wrong-token"), ("Basic c8O2Y3JldA==", "unauthorized"), ("", "unauthorized")):
+        async with guarded.listener(additional_headers={"Authorization": header}) as client:
+            assert (await client.get())["code"] == code
+
+
 async def test_wrong_header_is_no_token(guarded: Stage) -> None:
     """With a wrong header the token may still come as a message."""
     for header in ("Bearer wrong", "Basic c8O2Y3JldA==", "söcret", "", "Bearer", "Bearer söcret"):
         async with guarded.listener(additional_headers={"Authorization": header}) as client:
-            assert (await client.ask("auth", token="wrong"))["code"] == "unauthorized"
+            assert (await client.ask("auth", token="wrong"))["code"] == "wrong-token"
+    async with guarded.listener(additional_headers={"Authorization": "Bearer wrong"}) as client:
+        assert (await client.ask("auth", token="söcret"))["type"] == "hello"
+
+
+async def test_guesses_are_slowed_down(guarded: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    """After a number of different wrong tokens none is looked at for a while, by message or header; then all are."""
+    guard = guarded.server._handshake._guard
+    now = 0.0
+    monkeypatch.setattr(guard, "_clock", lambda: now)
+    for number in range(int(token_guard.GUESSES[1])):
+        async with guarded.listener() as client:
+            assert (await client.ask("auth", token=f"wrong {number}"))["code"] == "wrong-token"
+    for token in ("wrong", "söcret"):
+        async with guarded.listener() as client:
+            assert (await client.ask("auth", token=token))["code"] == "too-often"
+            code, reason = await client.closed()
+            assert code == CloseCode.TRY_AGAIN_LATER
+            assert reason == "too many wrong tokens from this address; come back later"
+    bearer = "Authorization: Bearer söcret"
+    status, header, _ = await request(guarded, "GET /metrics", bearer)
+    assert (status, header["Retry-After"]) == (429, "5")
+    status, _, body = await request(guarded, "GET /healthz", bearer)
+    assert (status, json.loads(body)) == (200, {"status": "ok"})
+    now = 1.0
+    assert (await request(guarded, "GET /metrics", bearer))[0] == 200
+    async with guarded.listener() as client:
+        assert (await client.ask("auth", token="söcret"))["type"] == "hello"
 
 
 async def test_silence_is_no_token(guarded: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
