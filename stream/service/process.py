@@ -7,11 +7,14 @@ import errno
 import faulthandler
 import logging
 import signal
+import sys
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Final
 
 from stream.errors import AddressError, ConfigError, ModelError, SoloistError, SourceLostError
 from stream.server.access import read_token
+from stream.server.host_names import is_loopback
+from stream.settings.exposure import exposures
 from stream.settings.reading import Reading, in_short, refuse
 from stream.system import logs
 from stream.system.sd_notify import SystemdNotifier
@@ -57,6 +60,8 @@ def run(read: Callable[[], Reading]) -> int:
     logs.configure(settings.logging, token)
     if reading.outdated is not None:
         logs.log_always(reading.outdated, logging.WARNING)
+    for warning in exposures(reading):
+        logs.log_always(warning, logging.WARNING)
     signal.signal(signal.SIGINT, signal.default_int_handler)  # for which asyncio has a better one
     try:
         asyncio.run(_Process(read).serve(reading))
@@ -110,14 +115,25 @@ class _Process:
         for number in (signal.SIGINT, signal.SIGTERM):
             loop.add_signal_handler(number, end)
         loop.add_signal_handler(signal.SIGHUP, self._begin_reload, service)
-        await service.run(self._tell)
+        await service.run(lambda address: self._tell(address, service))
 
-    def _tell(self, address: str) -> None:
+    def _tell(self, address: str, service: Service) -> None:
         self._listening = f"listening on {address}"
         logs.log_always(self._listening, address=address)
+        self._show_link(address, service)
         self._notifier.ready(self._listening)
         # A signal that came too early was kept back until now.
         signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGHUP})
+
+    def _show_link(self, address: str, service: Service) -> None:
+        """Show who started us in a terminal what to open, where that is not the address itself."""
+        server, token = service.settings.server, service.server.access.token
+        is_known = token is None and is_loopback(server.host)
+        if is_known or service.settings.logging.format == "json" or not sys.stderr.isatty():
+            return
+        from stream.service.page_link import page_link, show_page_link
+
+        show_page_link(sys.stderr, page_link(address, token, server.hosts or ()))
 
     def _begin_reload(self, service: Service) -> None:
         if self._listening is not None and len(self._reloading) < 2:  # or one is about to read what there is then
@@ -159,6 +175,8 @@ class _Process:
             logs.log_always(f"the settings stay as they were: {in_short(problems)}", logging.ERROR)
             return
         logs.configure(settings.logging, service.server.access.token)
+        for warning in await self._worker.submit(exposures, reading):
+            logs.log_always(warning, logging.WARNING)
         for name in later:
             logs.log_always(f"{reading.called(name)} changes with the next start", logging.WARNING)
         logs.log_always("the settings were read again")

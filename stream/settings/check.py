@@ -19,6 +19,7 @@ from stream.recognition import bundle
 from stream.recognition.classifier import Classifier
 from stream.server.access import Access
 from stream.settings import values
+from stream.settings.exposure import exposures
 from stream.settings.reading import Reading
 from stream.settings.settings import declared, names
 from stream.system.fields import written
@@ -140,7 +141,7 @@ def _log_problems(reading: Reading) -> list[str]:
 
 
 def notes(reading: Reading) -> list[str]:
-    """Name settings in an old form, or without effect here, and a certificate that ends soon, a line each."""
+    """Name settings in an old form or without effect, a certificate that ends, and secrets that others may know."""
     audio = reading.settings.audio
     chosen = audio.input
     kind = chosen if chosen in _EFFECT else "file"
@@ -154,7 +155,7 @@ def notes(reading: Reading) -> list[str]:
     with contextlib.suppress(ConfigError):  # which is among the problems
         if (warning := Access.of(reading.settings.server).certificate_warning) is not None:
             found.append(reading.placed(warning))
-    return found
+    return found + exposures(reading)
 
 
 def _said(reading: Reading, name: str, what: object) -> str:
