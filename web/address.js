@@ -8,5 +8,11 @@ export function socket() {
 
 /** The token in the page's address, where neither the server's log nor a referrer shows it. */
 export function token() {
-  return new URLSearchParams(location.hash.slice(1)).get("token");
+  // Not what a form writes, where a plus is a space: tokens of base64 have one.
+  return new URLSearchParams(location.hash.slice(1).replaceAll("+", "%2B")).get("token");
+}
+
+/** Put a token there, for when the page is loaded again or kept as a bookmark. @param {string} text */
+export function keepToken(text) {
+  history.replaceState(null, "", `#token=${encodeURIComponent(text)}`);
 }

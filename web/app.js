@@ -1,6 +1,6 @@
 /** Wires the socket to the views. */
 
-import { socket, token } from "./address.js";
+import { keepToken, socket, token } from "./address.js";
 import { Chronicle } from "./chronicle.js";
 import { Connection } from "./connection.js";
 import { download } from "./download.js";
@@ -23,6 +23,7 @@ import { SessionView } from "./views/session.js";
 import { Spectrogram } from "./views/spectrogram.js";
 import { SummaryView } from "./views/summary.js";
 import { Timeline } from "./views/timeline.js";
+import { TokenForm } from "./views/token.js";
 import { Warning } from "./views/warning.js";
 
 /** What is asked for in any case: level and spectrum come and go with whoever looks. */
@@ -41,6 +42,12 @@ const element = (id) => /** @type {HTMLElement} */ (document.getElementById(id))
 
 const link = new Link(element("link"));
 const warning = new Warning(element("warning"));
+const tokenForm = new TokenForm(element("token"), {
+  onToken(text) {
+    keepToken(text);
+    connection.authenticate(text);
+  },
+});
 const now = new Now(element("now"));
 const instruments = new Instruments(element("instruments"));
 const level = new Level(element("input"), { onReset: () => peaks.reset() });
@@ -133,6 +140,7 @@ function draw() {
   const label = ["warming", "silence", "unknown", "instrument"].includes(current.kind) ? connection.label : null;
   link.show(connection, label !== null);
   warning.show(status);
+  tokenForm.show(connection);
   help.show(hello?.labels ?? []);
   sessionView.show({ span: session.span, now: moment(), live: connection.phase === "live" });
   health.show({ hello: connection.phase === "live" ? hello : null, status, outages: chronicle.outages, now: moment() });

@@ -16,6 +16,9 @@ const [FIRST_PAUSE, LONGEST_PAUSE] = [500, 8000];
 /** A server tells its status every 5 s. One that says nothing for so long is gone, even if no one closed the socket. */
 const DEAF_AFTER = 12_000;
 
+/** What a server says that lets nobody in like this. */
+const REFUSALS = ["unauthorized", "wrong-token", "too-often"];
+
 /**
  * How long to wait before an attempt, in milliseconds: doubling, with jitter, so that the clients of a server that
  * comes back do not arrive all at once.
@@ -35,6 +38,8 @@ export class Connection {
   phase = "connecting";
   /** Whether the server asks for a token that it was not given. */
   refused = false;
+  /** Why it did so last, as the protocol's error code; empty while another token is tried. */
+  refusal = "";
   /** Whether the server speaks another version of the protocol, so that this page understands no more of it. */
   foreign = false;
   /** Attempts that failed since the last time it was live. */
@@ -103,6 +108,7 @@ export class Connection {
   /** Take another token, and try again with it. @param {string | null} token */
   authenticate(token) {
     this.#token = token;
+    this.refusal = "";
     if (this.#socket) this.#lose(this.#socket);
     this.open();
   }
@@ -153,6 +159,7 @@ export class Connection {
         this.hello = message;
         this.phase = "live";
         this.refused = false;
+        this.refusal = "";
         this.failures = 0;
         break;
       case "label":
@@ -163,7 +170,11 @@ export class Connection {
         this.status = message;
         break;
       case "error":
-        this.refused ||= message.code === "unauthorized";
+        // Of marks there may be too many while it is live.
+        if (this.phase !== "live" && REFUSALS.includes(message.code)) {
+          this.refused = true;
+          this.refusal = message.code;
+        }
         break;
       default:
         break;

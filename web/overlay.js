@@ -30,7 +30,14 @@ function onMessage(message) {
   if (strangers.length > 0) console.info(`overlay: this model does not know ${strangers.join(", ")}`);
 }
 
+/** Why the server let nobody in, as it was told on the console last. */
+let refusal = "";
+
 function onChange() {
+  if (connection.refusal !== refusal) {
+    refusal = connection.refusal;
+    if (refusal) console.info(`overlay: the service refuses it: ${refusal}; its address ends in #token=TOKEN`);
+  }
   card.show(choose(performance.now()));
 }
 

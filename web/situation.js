@@ -26,6 +26,13 @@ export const LABEL_LASTS = 3000;
 /** From this probability on an instrument is worth telling though it is not recognized. */
 const WORTH_TELLING = 0.15;
 
+/** What a refusal is, and what to do about it, by its error code. @type {Record<string, [string, string]>} */
+const REFUSED = {
+  unauthorized: ["Token needed", "Type the token of this service, or open the link that has it."],
+  "wrong-token": ["Wrong token", "This is not the token of this service. It may have been changed."],
+  "too-often": ["Not now", "Too many wrong tokens came from your address. It is tried again by itself."],
+};
+
 /**
  * @param {Connection} connection
  * @param {number} now performance.now()
@@ -114,7 +121,7 @@ function closest({ probabilities }) {
  * @param {number} now
  */
 function withoutServer(connection, now) {
-  const { phase, failures, retryAt, refused, foreign, liveAt } = connection;
+  const { phase, failures, retryAt, refused, refusal, foreign, liveAt } = connection;
   if (foreign) {
     return say("offline", {
       eyebrow: "Not understood",
@@ -123,11 +130,8 @@ function withoutServer(connection, now) {
     });
   }
   if (refused) {
-    return say("offline", {
-      eyebrow: "Refused",
-      name: "Token needed",
-      detail: "Open this page with #token=… at the end of its address.",
-    });
+    const [name, detail] = REFUSED[refusal] ?? ["Connecting", ""];
+    return say(refusal ? "offline" : "connecting", { eyebrow: refusal ? "Refused" : "Soloist", name, detail });
   }
   if (failures === 0 && liveAt === null) return say("connecting", { eyebrow: "Soloist", name: "Connecting" });
   const wait = Math.max(0, Math.ceil((retryAt - now) / 1000));

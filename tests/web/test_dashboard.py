@@ -12,7 +12,7 @@ from websockets.asyncio.client import connect
 from stream.bench.demo_audio import demo_audio
 from stream.recognition.mel import SAMPLE_RATE
 from tests.support.browser import MINUS, NOTHING, SHOWN, forward, labels_of
-from tests.support.serving import HELLO, STATUS
+from tests.support.serving import HELLO, STATUS, staged
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -334,6 +334,27 @@ async def test_token_is_taken_from_the_address(serve, open_tab):
     await tab.page.goto(f"{service.url}#token=o%20sole%20mio")
     await tab.page.wait_for_selector("#link[data-phase=live]")
     await tab.is_in("warming", "instrument", "unknown")
+
+
+async def test_token_is_typed(open_tab, exit_stack):
+    """Where it is asked for there is a field; a wrong one is told from none, and the right one stays in the address."""
+    stage = await exit_stack.enter_async_context(staged(token="a+b/c= &d%20"))
+    tab = await open_tab(f"http://{stage.address}/", viewport={"width": 320, "height": 640})
+    name, field = tab.page.locator(".now-name"), tab.page.get_by_label("Token", exact=True).locator("input")
+    await name.get_by_text("Token needed").wait_for()
+    assert await field.evaluate("field => field === document.activeElement")
+    assert await tab.page.evaluate("() => document.scrollingElement.scrollWidth <= innerWidth")
+    await field.fill("a b/c=")
+    await field.press("Enter")
+    await name.get_by_text("Wrong token").wait_for()
+    await field.fill(" a+b/c= &d%20 ")
+    await tab.page.get_by_role("button", name="Connect").click()
+    await tab.page.wait_for_selector("#link[data-phase=live]")
+    await field.wait_for(state="hidden")
+    await tab.page.reload()
+    await tab.page.wait_for_selector("#link[data-phase=live]")
+    typed = await open_tab(f"http://{stage.address}/#token=a+b/c= %26d%2520")
+    await typed.page.wait_for_selector("#link[data-phase=live]")
 
 
 async def test_nothing_slides_where_motion_is_not_wanted(service, open_tab):
