@@ -455,7 +455,7 @@ async def test_a_missing_portaudio_names_its_package(tmp_path: Path) -> None:
 async def test_the_settings_are_told_with_their_places(tmp_path: Path) -> None:
     """`config check` tells value and origin of each setting, and exits 0 when all can be used."""
     file = tmp_path / "my.toml"
-    file.write_text('server.token = "secret"\n[recognition]\ngate = -60\n')
+    file.write_text('server.token = "kT7vQ2mXp9sLw4Rz8dYb"\n[recognition]\ngate = -60\n')
     env = {"SOLOIST_PORT": "9000", "SOLOIST_CONFIG": str(file), "SOLOIST_PROT": "1"}
     status, out, err = await soloist("config", "check", "--hop", "0.5", env=env)
     rows = [re.split(" {2,}", line) for line in out.splitlines()]
