@@ -44,7 +44,7 @@ async def take(folder: Path) -> None:
             await asyncio.sleep(max(began + seconds - asyncio.get_running_loop().time(), 0))
 
         wide = await open_page(browser, service, width=1760, height=1064, scheme="dark")
-        await wide.get_by_role("button", name="Start session").click()
+        await wide.get_by_role("button", name="Start take").click()
         for seconds, text in MARKS.items():
             await reach(seconds)
             await wide.keyboard.press("m")

@@ -30,7 +30,7 @@ import { Warning } from "./views/warning.js";
 const TYPES = ["label", "change", "segment", "guess", "mark", "outage", "status"];
 /** How often the page looks at the clock, for what changes without a message. In milliseconds. */
 const TICK = 250;
-/** How often what was heard in the session is kept. In milliseconds. */
+/** How often what was heard in the take is kept. In milliseconds. */
 const KEEP = 60_000;
 /** How much the page asks the server for that it may have missed. In seconds. */
 const PAST = 7200;
@@ -80,7 +80,7 @@ const sessionView = new SessionView(element("session"), {
     download(format, session.heard(chronicle, moment()), {
       source: connection.hello?.source ?? null,
       model: connection.hello?.model ?? null,
-      session: session.span !== null,
+      run: connection.hello?.run ?? null,
       now: moment(),
     }),
 });
@@ -155,7 +155,7 @@ function draw() {
   spectrogram.show({ hello, live: label !== null && current.kind !== "warming", name: current.name });
   const until = pause.since ?? moment();
   summary.show({
-    heard: () => session.heard(chronicle, until),
+    heard: () => session.heard(chronicle, until, pause.since ?? Infinity),
     labels: hello?.labels ?? [],
     phase: session.phase,
     now: until,

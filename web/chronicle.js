@@ -64,6 +64,7 @@ export class Chronicle {
         break;
       case "history":
         stream.hear(this.#unknown(message, stream.utc));
+        stream.hearOrigins(message.origins ?? []);
         this.#change();
         break;
       default:
@@ -71,7 +72,26 @@ export class Chronicle {
     }
   }
 
-  /** @returns {readonly Stretch[]} The closed ones, oldest first, as in all of these lists. */
+  /**
+   * All that is known, each with whose it is.
+   *
+   * @returns {import("./session.js").Origin}
+   */
+  get everything() {
+    return this.#told(this.#streams, () => true);
+  }
+
+  /**
+   * What the present run of the service has heard, each with whose it is: the session, as the log has it.
+   *
+   * @returns {import("./session.js").Origin}
+   */
+  get session() {
+    const stream = this.#streams.at(-1);
+    return this.#told(stream === undefined ? [] : [stream], (it) => it.run === (stream?.run ?? null));
+  }
+
+  /** @returns {readonly Stretch[]} The closed ones of this source, oldest first, as in all of these lists. */
   get segments() {
     return this.#all("segments", byStart);
   }
@@ -104,10 +124,13 @@ export class Chronicle {
    * @returns {{start: number, end: number | null}[]}
    */
   get gaps() {
-    return this.#streams.slice(1).flatMap((next, index) => {
-      const [start, end] = [this.#streams[index].until, next.first];
-      return end === null || end > start + SAME ? [{ start, end }] : [];
-    });
+    const { source } = this;
+    return gaps(this.#streams.filter((it) => isSame(it.source, source)));
+  }
+
+  /** What is heard now; null where no server tells. */
+  get source() {
+    return this.#streams.at(-1)?.source ?? null;
   }
 
   /** Unix time up to which the server was heard; null before it was. */
@@ -125,13 +148,13 @@ export class Chronicle {
   }
 
   /** @param {import("./messages.js").Hello} hello @param {number} at */
-  #greet({ utc, run }, at) {
+  #greet(hello, at) {
+    const { utc } = hello;
+    const run = hello.run || undefined;
     const stream = this.#streams.at(-1);
-    if (stream !== undefined && Math.abs(stream.utc - utc) < SAME) {
+    if (stream !== undefined && isSame(run, stream.run) && Math.abs(stream.utc - utc) < SAME) {
       stream.forget();
-      return;
-    }
-    if (stream !== undefined && !stream.begun) {
+    } else if (stream !== undefined && !stream.begun && isSame(run, stream.run)) {
       stream.move(utc); // until the first audio the server did not know better
     } else if (stream !== undefined && run !== undefined && run === stream.run) {
       const shift = utc - stream.utc; // the clock of the server's computer was set
@@ -142,6 +165,7 @@ export class Chronicle {
       stream?.close(this.until ?? stream.utc);
       this.#streams.push(new Stream(utc, run));
     }
+    this.#streams.at(-1)?.hearHello(hello);
     this.#offset ??= Math.max(Date.now() / 1000, utc) - at;
     this.#change();
   }
@@ -200,10 +224,75 @@ export class Chronicle {
   #all(name, time) {
     const given = this.#given.get(name);
     if (given?.version === this.version) return given.all;
-    const all = this.#streams.flatMap(({ lists }) => /** @type {any[]} */ (lists[name]));
+    const { source } = this;
+    const present = this.#streams.at(-1);
+    const all = this.#streams.flatMap((stream) =>
+      /** @type {any[]} */ (stream.lists[name]).filter(
+        // What the present run has heard, and what was heard of the same source before.
+        (entry) =>
+          (stream === present && time(entry) >= stream.utc - SAME) ||
+          isSame(stream.origin(time(entry)).source, source),
+      ),
+    );
     // The clock of a computer that starts again may have been set back.
     if (this.#streams.length > 1) all.sort((a, b) => time(a) - time(b));
     this.#given.set(name, { version: this.version, all });
     return all;
   }
+
+  /**
+   * @param {readonly Stream[]} streams
+   * @param {(origin: import("./stream.js").Origin) => boolean} belongs
+   * @returns {import("./session.js").Origin}
+   */
+  #told(streams, belongs) {
+    /** @param {"segments" | "guesses" | "marks" | "outages"} name @param {(entry: any) => number} time */
+    const all = (name, time) =>
+      streams
+        .flatMap((stream) => /** @type {any[]} */ (stream.lists[name]).map((entry) => owned(stream, entry, time)))
+        .filter(belongs)
+        .sort((a, b) => time(a) - time(b));
+    const last = streams.at(-1);
+    const [open, guess] = [last?.open ?? null, last?.guess ?? null];
+    const guesses = all("guesses", byStart);
+    if (last && guess !== null && (guesses.at(-1)?.end ?? -Infinity) <= guess.start + SAME) {
+      guesses.push(owned(last, guess, byStart));
+    }
+    return {
+      segments: all("segments", byStart),
+      open: last && open !== null ? owned(last, open, byStart) : null,
+      guesses,
+      marks: all("marks", byTime),
+      outages: all("outages", byStart),
+      gaps: gaps(streams),
+    };
+  }
+}
+
+/** Whether two sources, or runs, are the same, as far as it is known. @param {unknown} one @param {unknown} other */
+const isSame = (one, other) => one === other || (one ?? null) === null || (other ?? null) === null;
+
+/**
+ * An entry with whose it is; an outage knows its source.
+ *
+ * @param {Stream} stream
+ * @param {any} entry
+ * @param {(entry: any) => number} time
+ */
+function owned(stream, entry, time) {
+  const { run, source, model } = stream.origin(time(entry));
+  return { ...entry, source: entry.source ?? source, model, run };
+}
+
+/**
+ * From the last word of a service to the first of the next.
+ *
+ * @param {readonly Stream[]} streams
+ * @returns {{start: number, end: number | null}[]}
+ */
+function gaps(streams) {
+  return streams.slice(1).flatMap((next, index) => {
+    const [start, end] = [streams[index].until, next.first];
+    return end === null || end > start + SAME ? [{ start, end }] : [];
+  });
 }

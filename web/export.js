@@ -5,44 +5,61 @@
  * @typedef {import("./session.js").Heard & {span: Span}} Heard
  *
  * @typedef {object} Origin
- * @property {string | null} source What was listened to.
+ * @property {string | null} source What is listened to now, for files with nothing in them.
  * @property {string | null} model
- * @property {boolean} session Whether somebody started one; if not, times count from the first thing that is known.
+ * @property {string | null} run
  * @property {number} now Unix time at which it was written.
  */
 
 /** Of the JSON, for those who read it. */
-const VERSION = 1;
+const VERSION = 2;
 
-const COLUMNS = ["kind", "start", "end", "start_utc", "end_utc", "state", "label", "confidence", "text"];
+const COLUMNS = [
+  ...["kind", "start", "end", "start_utc", "end_utc", "state", "label", "confidence", "text"],
+  ...["source", "model", "run", "start_local", "end_local"],
+];
 
 /**
  * @param {Heard} heard
  * @param {Origin} origin
  * @returns {string}
  */
-export function toJson({ span, segments, guesses, marks, outages }, { source, model, session, now }) {
+export function toJson({ span, segments, guesses, marks, outages }, { source, model, run, now }) {
   const since = span.start;
+  /** @param {string} name @param {number | null} time */
+  const clock = (name, time) => ({
+    [`${name}_utc`]: time === null ? null : utc(time),
+    [`${name}_local`]: time === null ? null : local(time),
+  });
   /** @param {{start: number, end: number | null}} stretch */
   const times = ({ start, end }) => ({
     start: digits(start - since, 3),
     end: end === null ? null : digits(end - since, 3),
-    start_utc: utc(start),
-    end_utc: end === null ? null : utc(end),
+    ...clock("start", start),
+    ...clock("end", end),
   });
   /** @param {{label: string | null, confidence: number}} part */
   const said = ({ label, confidence }) => ({ label, confidence: digits(confidence, 4) });
+  /** @param {import("./session.js").Owned} part */
+  const whose = (part) => ({ source: part.source ?? null, model: part.model ?? null, run: part.run ?? null });
+  // Who lost the input says what that was; what was heard is what was not lost.
+  const heard = [...segments, ...guesses, ...marks].map(whose);
   const told = {
     soloist: VERSION,
     about: "Times are seconds since `start_utc`, and are those at which Soloist knew.",
-    session: session ? (span.end === null ? "running" : "stopped") : null,
     ...times({ start: since, end: span.end ?? Math.max(since, now) }),
-    source,
-    model,
-    segments: segments.map((it) => ({ ...times(it), state: it.state, ...said(it) })),
-    guesses: guesses.map((it) => ({ ...times(it), ...said(it) })),
-    marks: marks.map(({ time, text }) => ({ time: digits(time - since, 3), time_utc: utc(time), text })),
-    outages: outages.map((it) => ({ ...times(it), source: it.source, reason: it.reason })),
+    source: only(heard.length > 0 ? heard.map((it) => it.source) : [source]),
+    model: only(heard.length > 0 ? heard.map((it) => it.model) : [model]),
+    run: only(heard.length > 0 ? heard.map((it) => it.run) : [run]),
+    segments: segments.map((it) => ({ ...times(it), state: it.state, ...said(it), ...whose(it) })),
+    guesses: guesses.map((it) => ({ ...times(it), ...said(it), ...whose(it) })),
+    marks: marks.map((it) => ({
+      time: digits(it.time - since, 3),
+      ...clock("time", it.time),
+      text: it.text,
+      ...whose(it),
+    })),
+    outages: outages.map((it) => ({ ...times(it), reason: it.reason, ...whose(it) })),
   };
   return `${JSON.stringify(told, null, 1)}\n`;
 }
@@ -63,8 +80,11 @@ export function toCsv({ span, segments, guesses, marks, outages }) {
    * @param {string | null} [it.label]
    * @param {number} [it.confidence]
    * @param {string} [it.text]
+   * @param {string | null} [it.source]
+   * @param {string | null} [it.model]
+   * @param {string | null} [it.run]
    */
-  const row = (kind, { start, end, state, label, confidence, text }) => ({
+  const row = (kind, { start, end, state, label, confidence, text, source, model, run }) => ({
     start,
     cells: [
       kind,
@@ -76,13 +96,18 @@ export function toCsv({ span, segments, guesses, marks, outages }) {
       plain(label ?? ""),
       confidence === undefined ? "" : confidence.toFixed(4),
       plain(text ?? ""),
+      plain(source ?? ""),
+      plain(model ?? ""),
+      plain(run ?? ""),
+      local(start),
+      end === null ? "" : local(end),
     ],
   });
   const rows = [
     ...segments.map((it) => row("segment", it)),
     ...guesses.map((it) => row("guess", it)),
-    ...marks.map(({ time, text }) => row("mark", { start: time, end: null, text })),
-    ...outages.map((it) => row("outage", { start: it.start, end: it.end, text: lost(it) })),
+    ...marks.map((it) => row("mark", { ...it, start: it.time, end: null })),
+    ...outages.map((it) => row("outage", { ...it, text: lost(it) })),
   ].sort((a, b) => a.start - b.start);
   const lines = [COLUMNS, ...rows.map(({ cells }) => cells)].map((cells) => `${cells.map(cell).join(",")}\r\n`);
   return `\ufeff${lines.join("")}`;
@@ -152,6 +177,26 @@ function digits(number, places) {
 function utc(time) {
   const date = new Date(Math.round(1000 * time));
   return Number.isNaN(date.getTime()) ? "" : date.toISOString();
+}
+
+/**
+ * Local time, with what it is ahead of UTC: an hour that comes twice is told apart.
+ *
+ * @param {number} time Unix time; nothing comes of one beyond the calendar.
+ */
+function local(time) {
+  const date = new Date(Math.round(1000 * time));
+  const ahead = -date.getTimezoneOffset();
+  const shifted = new Date(date.getTime() + 60_000 * ahead);
+  if (Number.isNaN(shifted.getTime())) return "";
+  /** @param {number} number */
+  const two = (number) => String(Math.trunc(Math.abs(number))).padStart(2, "0");
+  return `${shifted.toISOString().slice(0, -1)}${ahead < 0 ? "-" : "+"}${two(ahead / 60)}:${two(ahead % 60)}`;
+}
+
+/** What all are, if they are the same. @param {(string | null)[]} names */
+function only(names) {
+  return new Set(names).size === 1 ? names[0] : null;
 }
 
 /** @param {number} probability */

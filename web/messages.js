@@ -12,6 +12,7 @@
  * @property {string} source
  * @property {number} utc Unix time of stream time 0, in seconds; that of the start until the first audio, when hello comes again.
  * @property {string} [run] Names the run of the service: with the same one another utc is that of the same stream.
+ * @property {number} [since] Stream time from which on it is this source and this model.
  * @property {number} [protocol] The version of the protocol that the server speaks.
  *
  * @typedef {object} Label
@@ -65,6 +66,7 @@
  * @property {Guess[]} guesses
  * @property {Mark[]} marks
  * @property {Outage[]} outages
+ * @property {import("./stream.js").Origin[]} [origins] What was heard from when on, in stream time.
  *
  * @typedef {object} Spectrum
  * @property {"spectrum"} type
@@ -133,6 +135,7 @@ function isUsable(message) {
         areTexts(message.labels) &&
         (message.lineup === undefined || areTexts(message.lineup)) &&
         ["undefined", "string"].includes(typeof message.run) &&
+        ["undefined", "number"].includes(typeof message.since) &&
         [message.window, message.hop, message.utc].every(Number.isFinite)
       );
     case "label":
@@ -192,5 +195,8 @@ function told(history) {
     guesses: usable("guesses", "guess"),
     marks: usable("marks", "mark"),
     outages: usable("outages", "outage"),
+    origins: (Array.isArray(history.origins) ? history.origins : []).filter(
+      (/** @type {any} */ it) => Number.isFinite(it?.start) && [it.run, it.source, it.model].every(isText),
+    ),
   };
 }

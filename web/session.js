@@ -1,12 +1,13 @@
-/** A rehearsal or a show: from when to when it lasts, and what was heard in it. All times are Unix seconds. */
+/** What one takes home: the session, or a take of it, and what was heard in it. All times are Unix seconds. */
 
 import { recall, remember } from "./storage.js";
 
 /**
- * @typedef {{start: number, end: number, state: string, label: string | null, confidence: number}} Stretch
- * @typedef {{start: number, end: number, label: string, confidence: number}} Guess
- * @typedef {{time: number, text: string}} Mark
- * @typedef {{start: number, end: number | null, source: string, reason: string | null}} Outage
+ * @typedef {{run?: string | null, source?: string | null, model?: string | null}} Owned Whose it is, where that is known.
+ * @typedef {Owned & {start: number, end: number, state: string, label: string | null, confidence: number}} Stretch
+ * @typedef {Owned & {start: number, end: number, label: string, confidence: number}} Guess
+ * @typedef {Owned & {time: number, text: string}} Mark
+ * @typedef {Owned & {start: number, end: number | null, source: string, reason: string | null}} Outage
  *
  * @typedef {object} Heard
  * @property {readonly Stretch[]} segments Oldest first, as all of these.
@@ -17,6 +18,10 @@ import { recall, remember } from "./storage.js";
  * @typedef {object} Span
  * @property {number} start
  * @property {number | null} end null while it lasts.
+ *
+ * @typedef {object} Chronicle
+ * @property {Origin} session What the present run of the service has heard.
+ * @property {Origin} everything That, and what was heard before.
  *
  * @typedef {object} Origin What a chronicle offers.
  * @property {readonly Stretch[]} segments
@@ -30,9 +35,9 @@ import { recall, remember } from "./storage.js";
 const [SPAN, HEARD] = ["session", "session-heard"];
 
 export class Session {
-  /** null before the first one. @type {Span | null} */
+  /** The take: a part that somebody began, and perhaps ended. null before the first one. @type {Span | null} */
   span = null;
-  /** What was heard in it before this page was opened, or before a service started again. @type {Heard} */
+  /** What was heard in the take before this page was opened, or before a service started again. @type {Heard} */
   #before = nothing();
 
   constructor() {
@@ -48,16 +53,16 @@ export class Session {
     return this.span.end === null ? "running" : "stopped";
   }
 
-  /** Begin a new one, and forget the last. @param {number} now */
+  /** Begin a new take, and forget the last. @param {number} now */
   start(now) {
     this.#before = nothing();
     remember(HEARD, null);
-    this.#change({ start: now, end: null });
+    this.#change({ start: milliseconds(now), end: null });
   }
 
   /** @param {number} now */
   stop(now) {
-    if (this.span !== null) this.#change({ start: this.span.start, end: Math.max(now, this.span.start) });
+    if (this.span !== null) this.#change({ start: this.span.start, end: Math.max(milliseconds(now), this.span.start) });
   }
 
   /** Go on as if it had never been stopped. */
@@ -66,32 +71,40 @@ export class Session {
   }
 
   /**
-   * What was heard in the session, or all that is known without one.
+   * What was heard in the take, by whatever service; without one in the session, as far as it was heard.
    *
-   * @param {Origin} origin
+   * @param {Chronicle} chronicle
    * @param {number} now
+   * @param {number} [until] What is later is left out, where it is not a take.
    * @returns {Heard & {span: Span}}
    */
-  heard(origin, now) {
+  heard(chronicle, now, until = Infinity) {
     if (this.span === null) {
-      const all = merge(nothing(), origin);
-      const starts = [...all.segments, ...all.guesses, ...all.outages].map(({ start }) => start);
-      const start = Math.min(now, ...starts.slice(0, 1), ...all.marks.slice(0, 1).map(({ time }) => time));
-      return { ...clip(all, start, now), span: { start, end: null } };
+      const all = merge(nothing(), chronicle.session);
+      const starts = [...all.segments, ...all.guesses, ...all.outages, ...all.marks.map(instant)].map(begin);
+      const ends = [...all.segments, ...all.guesses, ...all.outages, ...all.marks.map(instant)].map(
+        ({ start, end }) => end ?? start,
+      );
+      if (starts.length === 0) return { ...all, span: { start: now, end: now } };
+      const span = { start: starts.reduce((a, b) => Math.min(a, b)), end: Math.min(until, ends.reduce((a, b) => Math.max(a, b))) };
+      return { ...clip(all, span.start, span.end), span };
     }
-    return { ...clip(merge(this.#before, origin), this.span.start, this.span.end ?? now), span: this.span };
+    const { start, end } = this.span;
+    return { ...clip(merge(this.#before, chronicle.everything), start, end ?? now, end !== null), span: this.span };
   }
 
   /**
    * Keep what was heard: the server forgets it when it starts again, and sooner or later so do this page and both of
    * them what is long ago.
    *
-   * @param {Origin} origin
+   * @param {Chronicle} chronicle
    * @param {number} now
    */
-  keep(origin, now) {
+  keep(chronicle, now) {
     if (this.span === null) return;
-    const { segments, guesses, marks, outages } = this.heard(origin, now);
+    const { start, end } = this.span;
+    // What has no end yet may get one.
+    const { segments, guesses, marks, outages } = clip(merge(this.#before, chronicle.everything), start, end ?? now);
     this.#before = { segments, guesses, marks, outages };
     if (segments.length > 0 || marks.length > 0) remember(HEARD, this.#before);
   }
@@ -147,6 +160,12 @@ const absence = ({ start, end }) => ({ start, end, source: "Soloist", reason: "t
 /** @param {{start: number}} stretch */
 const begin = ({ start }) => start;
 
+/** @param {Mark} mark */
+const instant = ({ time }) => ({ start: time, end: time });
+
+/** As the files write it: who takes the same from the log names these times. @param {number} time */
+const milliseconds = (time) => Math.round(1000 * time) / 1000;
+
 /**
  * What is known, and of what was kept only what lies before it.
  *
@@ -167,9 +186,10 @@ function join(kept, known, time) {
  * @param {Heard} heard
  * @param {number} from
  * @param {number} to
+ * @param {boolean} [closed] Whether what has no end yet is cut there, too.
  * @returns {Heard}
  */
-export function clip({ segments, guesses, marks, outages }, from, to) {
+export function clip({ segments, guesses, marks, outages }, from, to, closed = false) {
   /** @type {<T extends {start: number, end: number}>(stretches: readonly T[]) => T[]} */
   const within = (stretches) =>
     stretches
@@ -180,11 +200,11 @@ export function clip({ segments, guesses, marks, outages }, from, to) {
     guesses: within(guesses),
     marks: marks.filter(({ time }) => time >= from && time <= to),
     outages: outages
-      .filter(({ start, end }) => (end ?? Infinity) > from && start < to)
+      .filter(({ start, end }) => (end ?? Infinity) > from && (start < to || (end === null && start === to)))
       .map((outage) => ({
         ...outage,
         start: Math.max(outage.start, from),
-        end: outage.end === null ? null : Math.min(outage.end, to),
+        end: outage.end === null && !closed ? null : Math.min(outage.end ?? Infinity, to),
       })),
   };
 }

@@ -5,6 +5,12 @@
  * @typedef {{start: number, end: number, label: string, confidence: number}} Guess
  * @typedef {{time: number, text: string}} Mark
  * @typedef {{start: number, end: number | null, source: string, reason: string}} Outage
+ *
+ * @typedef {object} Origin From some moment on, in Unix time, what was heard; null for what no server has told.
+ * @property {number} start
+ * @property {string | null} run Names the run of the service.
+ * @property {string | null} source
+ * @property {string | null} model
  */
 
 /** Times that differ by less are the same. In seconds. */
@@ -27,6 +33,8 @@ export class Stream {
   /** Unix time up to which it was heard, once it is over. */
   until = 0;
 
+  /** What was heard when, oldest first; with that of services before, whose history this one has told. @type {Origin[]} */
+  #origins = [];
   /** Labels of the open stretch. */
   #labels = 0;
   /** @type {Guess | null} */
@@ -36,7 +44,25 @@ export class Stream {
   /** @param {number} utc @param {string} [run] What names the run of the service, if it has told. */
   constructor(utc, run) {
     this.utc = utc;
-    this.run = run;
+    this.run = run || undefined;
+  }
+
+  /** What is heard now. */
+  get source() {
+    return this.#origins.at(-1)?.source ?? null;
+  }
+
+  /**
+   * What was heard at a moment.
+   *
+   * @param {number} start Unix time.
+   * @returns {Origin}
+   */
+  origin(start) {
+    const found = this.#origins.filter((it) => it.start <= start + SAME).at(-1);
+    if (found !== undefined) return found;
+    const first = this.#origins[0] ?? { source: null, model: null };
+    return { ...first, start, run: start < this.utc - SAME ? null : (this.run ?? null) };
   }
 
   /** The guess of this moment. */
@@ -51,6 +77,18 @@ export class Stream {
 
   get isEmpty() {
     return Object.values(this.lists).every((list) => list.length === 0);
+  }
+
+  /** Until there is audio, it may turn out to be something else. @param {import("./messages.js").Hello} hello */
+  hearHello({ source = null, model = null, since = 0 }) {
+    const start = this.utc + since;
+    this.#origins = this.#origins.filter((it) => it.start < start - SAME);
+    this.#origins.push({ start, run: this.run ?? null, source, model });
+  }
+
+  /** They are all that the server knows. @param {readonly Origin[]} origins In stream time. */
+  hearOrigins(origins) {
+    if (origins.length > 0) this.#origins = origins.map((it) => ({ ...it, run: it.run || null, start: this.utc + it.start }));
   }
 
   /** @param {import("./messages.js").Label} label */
@@ -153,7 +191,8 @@ export class Stream {
   move(utc) {
     const [before, shift] = [this.utc - SAME, utc - this.utc];
     this.utc = utc;
-    for (const entry of /** @type {any[]} */ ([...Object.values(this.lists).flat(), this.open, this.#guess])) {
+    const entries = [...Object.values(this.lists).flat(), this.open, this.#guess, ...this.#origins];
+    for (const entry of /** @type {any[]} */ (entries)) {
       if ((entry?.start ?? entry?.time) < before) continue;
       for (const field of ["start", "end", "time"]) if (typeof entry?.[field] === "number") entry[field] += shift;
     }

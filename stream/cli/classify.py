@@ -162,7 +162,7 @@ def as_csv(timeline: FileTimeline) -> str:
 def as_audacity(timeline: FileTimeline) -> str:
     """Write labels for Audacity, worded as those of the dashboard and of `soloist sessions export`."""
     from stream.session_log.file_formats import Span, to_audacity
-    from stream.session_log.reader import Record
+    from stream.session_log.records import Record
 
     records = [
         Record(0, "segment", part.start, part.end, part.state, part.label, part.confidence, source=None, text=None)

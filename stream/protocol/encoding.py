@@ -13,15 +13,15 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, Final
 
 from stream.errors import ProtocolError
-from stream.protocol.messages import PROTOCOL, History, Message
+from stream.protocol.messages import PROTOCOL, History, Message, Origin
 
 _CLASSES: Final[dict[str, type[Message]]] = {cls.type: cls for cls in typing.get_args(Message)}
 
 _ENCODER: Final = json.JSONEncoder(separators=(",", ":"), allow_nan=False)
 
 
-def encode(message: Message) -> str:
-    """Encode a message as the text of one WebSocket frame.
+def encode(message: Message | Origin) -> str:
+    """Encode a message as the text of one WebSocket frame, or a part of one.
 
     Numbers are rounded to four digits after the point: a tenth of a millisecond, a hundredth of a percent.
 
@@ -34,11 +34,15 @@ def encode(message: Message) -> str:
 
 
 def encode_history(
-    segments: Iterable[str], guesses: Iterable[str], marks: Iterable[str], outages: Iterable[str]
+    segments: Iterable[str],
+    guesses: Iterable[str],
+    marks: Iterable[str],
+    outages: Iterable[str],
+    origins: Iterable[str] = (),
 ) -> Iterator[str]:
     """Encode a `History` whose parts are encoded already; what it yields makes the text together."""
     before = '{"type":"history",'
-    for name, parts in zip(_names(History), (segments, guesses, marks, outages), strict=True):
+    for name, parts in zip(_names(History), (segments, guesses, marks, outages, origins), strict=True):
         yield f'{before}"{name}":['
         for number, part in enumerate(parts):
             yield f",{part}" if number else part

@@ -37,6 +37,8 @@ class Hello:
     """Unix time of stream time 0, in seconds."""
     run: str = ""
     """Names this run of the service: with the same one, another `utc` is another time of the same stream."""
+    since: float = 0.0
+    """Stream time in seconds from which on it is this source, heard with this model."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,6 +190,19 @@ class Mark:
 
 
 @dataclass(frozen=True, slots=True)
+class Origin:
+    """What was heard from some moment on."""
+
+    start: float
+    """Stream time in seconds."""
+    run: str
+    """Names the run of the service."""
+    source: str
+    model: str
+    """The model it was heard with."""
+
+
+@dataclass(frozen=True, slots=True)
 class History:
     """What was heard lately."""
 
@@ -200,6 +215,8 @@ class History:
     """Oldest first."""
     outages: Sequence[Outage]
     """Oldest first; the last one may have no end yet."""
+    origins: Sequence[Origin] = ()
+    """Whose they are, oldest first: each holds from its moment to that of the next."""
 
 
 @dataclass(frozen=True, slots=True)

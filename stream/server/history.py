@@ -10,13 +10,14 @@ from operator import itemgetter
 from typing import Final, TypeAlias
 
 from stream.protocol.encoding import encode, encode_history
-from stream.protocol.messages import Guess, Mark, Outage, Segment
+from stream.protocol.messages import Guess, Mark, Origin, Outage, Segment
 
 # Bytes of text for each. Together they are less than 1 MiB, for a WebSocket client may refuse longer messages.
 _SEGMENTS: Final = 420_000  # 3000 of the longest that the shipped models tell, more than two busy hours
 _GUESSES: Final = 90_000  # 800 of the longest
 _MARKS: Final = 490_000  # 200 of the longest
 _OUTAGES: Final = 40_000  # 100 with names of a hundred characters
+_ORIGINS: Final = 6_000  # 24 with names of a hundred characters
 _PIECE: Final = 32  # events, with what is between them, that are sent at once
 
 Event: TypeAlias = Segment | Guess | Mark | Outage
@@ -36,6 +37,8 @@ class EventHistory:
             Mark: _BoundedTexts(_MARKS),
             Outage: _BoundedTexts(_OUTAGES),
         }
+        self._origins = _BoundedTexts(_ORIGINS)
+        self._origin: Origin | None = None
         self._outage_lasts = False  # whether the last outage has no end yet
 
     def add(self, event: Event) -> None:
@@ -49,11 +52,21 @@ class EventHistory:
             self._outage_lasts = event.end is None
         self._texts[type(event)].add(_end(event), encode(event))
 
-    def recall(self, events: Iterable[Event]) -> None:
+    def begin(self, origin: Origin) -> None:
+        """Keep what is heard from some moment on; until there was audio, that may turn out to be something else."""
+        if origin == self._origin:
+            return
+        if self._origin is not None and self._origin.start == origin.start:
+            self._origins.drop_last()
+        self._origin = origin
+        self._origins.add(origin.start, encode(origin))
+
+    def recall(self, events: Iterable[Event], origins: Iterable[Origin] = ()) -> None:
         """Keep what was before the stream, oldest first, in place of what was recalled so far.
 
         It makes way before anything of the stream.
         """
+        self._origins.recall((origin.start, encode(origin)) for origin in origins)
         past: dict[type[Event], list[tuple[float, str]]] = {kind: [] for kind in self._texts}
         for event in events:
             past[type(event)].append((_end(event), encode(event)))
@@ -65,7 +78,9 @@ class EventHistory:
 
         It comes in pieces of a few kilobytes, so that whoever sends it to a slow client needs no memory for the whole.
         """
-        parts = encode_history(*(texts.after(time) for texts in self._texts.values()))
+        # Whose they are is told of all: what reaches into the time may have begun long before it.
+        lists = [*(texts.after(time) for texts in self._texts.values()), self._origins.after(-math.inf)]
+        parts = encode_history(*lists)
         while piece := "".join(itertools.islice(parts, _PIECE)):
             yield piece
 

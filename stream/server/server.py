@@ -19,7 +19,7 @@ from websockets.protocol import State
 from stream import __version__
 from stream.errors import AddressError
 from stream.protocol.encoding import encode
-from stream.protocol.messages import Mark, Message
+from stream.protocol.messages import Mark, Message, Origin
 from stream.server.access import Access
 from stream.server.connection import UNSENT_BYTES, Connection, peer_name, text_frame
 from stream.server.connection_limits import HANDSHAKE_SECONDS, ConnectionLimiter
@@ -194,9 +194,9 @@ class Server:
         self.state.instruments = instruments
         self._handshake.apply(access)
 
-    def recall(self, events: Iterable[Event]) -> None:
+    def recall(self, events: Iterable[Event], origins: Iterable[Origin]) -> None:
         """Have in the history what was heard before the stream, in place of what was recalled so far."""
-        self.state.recall(events)
+        self.state.recall(events, origins)
 
     def _mark(self, text: str, ago: float) -> bool:
         """Have a note set to the moment so many seconds ago; False when there are too many of them."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
-from stream.protocol.messages import Guess, Hello, Label, Mark, Message, Outage, Segment, Status
+from stream.protocol.messages import Guess, Hello, Label, Mark, Message, Origin, Outage, Segment, Status
 from stream.server.history import Event, EventHistory
 
 
@@ -35,6 +35,7 @@ class StreamState:
                 self.label = message
             case Hello():
                 self._hello = message
+                self._recent.begin(Origin(message.since, message.run, message.source, message.model))
             case Status():
                 self._status = message
             case Segment() | Guess() | Mark() | Outage():
@@ -47,9 +48,9 @@ class StreamState:
         """What a new client is told at once, as far as it is known."""
         return [message for message in (self._hello, self._status, self.label) if message is not None]
 
-    def recall(self, events: Iterable[Event]) -> None:
+    def recall(self, events: Iterable[Event], origins: Iterable[Origin]) -> None:
         """Have in the history what was heard before the stream, in place of what was recalled so far."""
-        self._recent.recall(events)
+        self._recent.recall(events, origins)
 
     def history(self, seconds: float) -> Iterator[str]:
         """Return what was heard in the last seconds, as the text of a `history` message, piece by piece."""

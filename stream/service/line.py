@@ -110,8 +110,16 @@ class Line:
             self._heard_channels = heard
             self.examine()
 
-    async def hear(self, block: Block, lost: int) -> AsyncIterator[LineEvent]:
+    async def hear(self, block: Block, lost: int, anew: bool = False) -> AsyncIterator[LineEvent]:
         """Hear a block of the connected source, before which some frames are missing.
+
+        Parameters
+        ----------
+        block : Block
+        lost : int
+            Frames that are missing.
+        anew : bool
+            Whether nothing that was heard before is to be part of what is heard now: it was another source.
 
         Yields
         ------
@@ -120,7 +128,7 @@ class Line:
         """
         assert self._converter is not None
         converter, to_ours = self._converter, SAMPLE_RATE / self._rate
-        if lost * to_ours > WINDOW:
+        if anew or lost * to_ours > WINDOW:
             converter.clear()
             yield self._hop(self._recognizer.lose(round(lost * to_ours)), None, None)
         elif lost:

@@ -54,6 +54,7 @@ class Listening:
         self._capture = Capture(settings, lambda: events.publish(Alive()))
         self._timeline = Timeline(clock.now(), _epoch())
         self._name = settings.device or settings.input
+        self._found = False
         self._state: SourceState = "starting"
         self._heard: Source | None = None  # that of the newest audio
         self._is_missed = False  # whether the source was told to be away, and not yet that it is back
@@ -63,6 +64,11 @@ class Listening:
     def source(self) -> str:
         """Name of what is heard, or waited for."""
         return self._name
+
+    @property
+    def found(self) -> bool:
+        """Whether the source was there, so that its name is known."""
+        return self._found
 
     @property
     def waits(self) -> bool:
@@ -148,6 +154,7 @@ class Listening:
         timeline, line, lost = self._timeline, self._line, block.lost
         start = block.delivered - len(block.frames) / source.rate
         is_another = self._heard is not None and source is not self._heard
+        is_renamed = is_another and source.name != self._name
         if not timeline.begun:
             timeline.begin(start, _epoch())
             self._events.publish(StreamBegun())
@@ -164,7 +171,7 @@ class Listening:
             self._is_missed = False
             self._events.publish(AudioResumed(missing, outage))
         line.wanted = self._wanted()
-        async for event in line.hear(block, lost):
+        async for event in line.hear(block, lost, is_renamed):
             self._publish(event)
         if (warnings := tuple(line.warnings)) != self._warnings:
             self._warnings = warnings
@@ -190,7 +197,7 @@ class Listening:
         self._turn("waiting", reason)
 
     def _find(self, name: str) -> None:
-        self._name = name
+        self._name, self._found = name, True
         self._events.publish(SourceFound(name))
 
     def _turn(self, state: SourceState, message: str | None = None) -> None:

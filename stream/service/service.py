@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
+from urllib.parse import urlsplit
 
 from stream import __version__
 from stream.audio.capture import OPEN_TIMEOUT
@@ -73,6 +74,7 @@ class Service:
         self._bundle = classifier.bundle
         self._run = secrets.token_hex(8)
         self._started = time.time()
+        self._since = 0.0  # stream time from which on it is this source, heard with this model
         self._worker = Worker("files")
         recognizer = _recognizer(settings.recognition, classifier)
         live = settings.audio.input == "mic"
@@ -120,8 +122,9 @@ class Service:
             ):
                 # Not before: if another Soloist has the port, the log is its own, and that the port is taken says all.
                 beside = [tasks.create_task(self._report())]
-                if (log := self._session_logging.open(settings.session_log)) is not None:
-                    beside.append(tasks.create_task(self._recall(log)))
+                port = urlsplit(address).port
+                if (log := self._session_logging.open(settings.session_log, settings.audio, port)) is not None:
+                    beside.append(tasks.create_task(self._recall(log, port)))
                 self._announce()
                 if listening.waits:
                     await listening.try_open(OPEN_TIMEOUT)
@@ -161,6 +164,8 @@ class Service:
             for guess in await self._line.replace(other):
                 self.events.publish(guess)
             self.events.publish(RecognizerReplaced())
+        if classifier.bundle.name != self._bundle.name:
+            self._since = self._line.time
         self._bundle = classifier.bundle
         self._health.slow_down(classifier.interpreter.slowdown_reason)
         if settings.recognition.gate != old.recognition.gate:
@@ -168,7 +173,7 @@ class Service:
         self.server.change_access(access, self.recognizer.instruments)  # who comes from now on sees the new certificate
         self.settings = settings
         if settings.session_log != old.session_log:
-            self._session_logging.open(settings.session_log)
+            self._session_logging.open(settings.session_log, settings.audio)
         self._announce()
         return later
 
@@ -210,6 +215,8 @@ class Service:
             case StreamBegun():
                 self._place_past()
             case SourceFound():
+                self._since = self._line.time
+                self._place_past()
                 self._announce()
             case SourceTurned() | SignalWarned():
                 self._tell_status()
@@ -240,6 +247,7 @@ class Service:
                 source=self._listening.source,
                 utc=self._listening.utc,
                 run=self._run,
+                since=self._since,
             )
         )
 
@@ -252,24 +260,27 @@ class Service:
                 self._announce()
             self._tell_status()
 
-    async def _recall(self, log: Path) -> None:
+    async def _recall(self, log: Path, port: int | None) -> None:
         """Read from the session log what was heard before, while everything else goes on."""
         from stream.service import recall  # takes time to import, and the first start has nothing to read
 
+        listener = recall.Listener(self._run, self.settings.audio.channel, port)
         try:
-            records = await self._worker.submit(recall.read, log, self._started)
+            self._past = await self._worker.submit(recall.read, log, self._started, listener)
         except Exception as error:  # whatever is in the file: it is about the past
             _log.warning("session log: what was heard before cannot be read: %s", error)
             return
-        now = time.time()
-        # What this run has written while the log was read is in the history anyway.
-        self._past = recall.Past([it for it in records if not self._started <= it.start <= now])
         self._place_past()
 
     def _place_past(self) -> None:
-        """Have what was heard before in the history, by the Unix time of stream time 0 as it is known now."""
-        if self._past is not None:
-            self.server.recall(self._past.messages(self._listening.utc))
+        """Have in the history what was heard of this source before, by the Unix time of stream time 0 as it is now."""
+        if self._past is None:
+            return
+        listening, device = self._listening, self.settings.audio.device
+        if listening.found:
+            self.server.recall(*self._past.messages(listening.utc, listening.source))
+        elif device is not None:
+            self.server.recall(*self._past.messages(listening.utc, device, part=True))
 
 
 def _read(settings: Settings) -> tuple[Access, Classifier]:

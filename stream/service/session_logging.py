@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+from stream.audio.settings import AudioSettings
 from stream.protocol.messages import Guess, Hello, Label, Mark, Outage, Segment
 from stream.service.events import Event, Hop
 from stream.session_log.session_log import SessionLog
@@ -16,6 +17,7 @@ class SessionLogging:
 
     def __init__(self) -> None:
         self._log: SessionLog | None = None
+        self._port: int | None = None
 
     @property
     def fault(self) -> str | None:
@@ -37,8 +39,17 @@ class SessionLogging:
         """Events that are lost, because the log could not be written for too long."""
         return 0 if self._log is None else self._log.missed
 
-    def open(self, settings: SessionLogSettings) -> Path | None:
+    def open(self, settings: SessionLogSettings, audio: AudioSettings, port: int | None = None) -> Path | None:
         """Write the log that the settings name from now on.
+
+        The demo is not worth keeping beside what was heard of musicians: it is written only into a file that is named.
+
+        Parameters
+        ----------
+        settings : SessionLogSettings
+        audio : AudioSettings
+        port : int, optional
+            That the service listens on; the one of before without it.
 
         Returns
         -------
@@ -46,11 +57,12 @@ class SessionLogging:
             Its file, if there is to be a log and the file was there before: then it can be read.
         """
         self.close()  # two may not write one file
-        if settings.is_off:
+        self._port = port or self._port
+        if settings.is_off or (audio.input == "demo" and settings.file is None):
             return None
         path = settings.path(os.environ)
         is_old = os.path.exists(path)  # one that is being made cannot be read yet
-        self._log = SessionLog(path, settings.days, settings.megabytes * 2**20)
+        self._log = SessionLog(path, settings.days, settings.megabytes * 2**20, channel=audio.channel, port=self._port)
         return path if is_old else None
 
     def take(self, event: Event) -> None:

@@ -11,7 +11,10 @@ of audio, of recognition and of who is connected.
 `writer`            `LogWriter`: the thread that writes, and tries again while it cannot
 `store`             `LogStore`: the statements by which entries are written, and the oldest deleted
 `database`          `DatabaseFile`: the SQLite file, opened, checked and, if it is damaged, renamed
-`reader`            `LogReader`, `Session`, `Record`
+`schema`            the tables, and what becomes of those of earlier versions
+`lock_file`         `LockFile`: what services that write the same file know of each other
+`records`           `Session`, `Record`: what is read
+`reader`            `LogReader`
 `file_formats`      `to_json`, `to_csv`, `to_audacity`: records as files
 ==================  =====================================================================================
 """

@@ -3,59 +3,23 @@
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import os
 import sqlite3
 from pathlib import Path
 from typing import Final
 
 from stream.errors import LogError
+from stream.session_log.lock_file import LockFile
+from stream.session_log.schema import APPLICATION_ID, OLD_SCHEMA, SCHEMA, SCHEMA_VERSION, create, migrate
 
-APPLICATION_ID: Final = 0x534F_4C4F  # "SOLO"
-SCHEMA_VERSION: Final = 1
-"""Of the schema, in `user_version`."""
 PAGE_BYTES: Final = 4096
 WAL_PAGES: Final = 256
 """Pages after which SQLite checkpoints: little is left to do on closing, and to read after a crash."""
 
-SCHEMA: Final = (
-    """CREATE TABLE stream (
-    id INTEGER PRIMARY KEY,
-    utc REAL NOT NULL,               -- Unix time of stream time 0
-    heard REAL NOT NULL DEFAULT 0,   -- stream time up to which the log tells
-    sure REAL NOT NULL DEFAULT 0,    -- mean confidence of the open segment so far
-    server TEXT NOT NULL,
-    model TEXT NOT NULL,
-    source TEXT NOT NULL,
-    labels TEXT NOT NULL             -- a JSON list
-) STRICT""",
-    """CREATE TABLE event (
-    id INTEGER PRIMARY KEY,
-    stream INTEGER NOT NULL REFERENCES stream (id),
-    kind TEXT NOT NULL,              -- segment, guess, mark or outage
-    start REAL NOT NULL,             -- stream time
-    until REAL,                      -- stream time; NULL while it lasts
-    state TEXT,
-    label TEXT,
-    confidence REAL,
-    source TEXT,                     -- of an outage
-    text TEXT                        -- of a mark; the reason of an outage
-) STRICT""",
-    "CREATE INDEX event_until ON event (stream, until)",
-    "CREATE INDEX event_open ON event (stream) WHERE until IS NULL",
-    """CREATE VIEW heard AS
-SELECT event.id, event.stream, event.kind,
-    stream.utc + event.start AS start,
-    stream.utc + max(event.start, coalesce(event.until, stream.heard)) AS until,
-    event.until IS NULL AS open,
-    event.state, event.label, coalesce(event.confidence, iif(event.kind = 'segment', stream.sure, NULL)) AS confidence,
-    coalesce(event.source, stream.source) AS source, event.text, stream.model, stream.server
-FROM event JOIN stream ON stream.id = event.stream""",
-)
-
 _MAX_QUARANTINED: Final = 5  # unusable files beside the log, at the most
 MAX_FIELD_BYTES: Final = 2**20
 """A damaged file may claim to have gigabytes in a field."""
+_BUSY_SECONDS: Final = 2.0  # for another service that writes the same file
 # What the disk or another program does; every other error of SQLite is the file's fault.
 _TRANSIENT_ERRORS: Final = {
     sqlite3.SQLITE_PERM, sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_NOMEM, sqlite3.SQLITE_READONLY,
@@ -98,7 +62,8 @@ class DatabaseFile:
         """Why it was unusable."""
         self._wal = path.with_name(path.name + "-wal")
         self._connection: sqlite3.Connection | None = None
-        self._lock: int | None = None
+        self.lock = LockFile(path.with_name(path.name + ".lock"))
+        """What this service holds of the file, beside others."""
         self._identity: tuple[int, int] | None = None  # device and inode
 
     @property
@@ -132,22 +97,30 @@ class DatabaseFile:
         self.path.parent.mkdir(parents=True, exist_ok=True)
         if self.path.exists() and not self.path.is_file():
             raise LogError("it is not a file: name another one")
-        self._take_lock()
-        try:
-            return self._connect()
-        except (sqlite3.Error, _UnusableError) as error:
-            if not is_damage(error):
-                raise
-            return self.quarantine(error)
+        self.lock.open()
+        with self.lock.alone():
+            try:
+                return self._connect()
+            except (sqlite3.Error, _UnusableError) as error:
+                if not is_damage(error):
+                    raise
+                return self._quarantine(error)
 
     def quarantine(self, reason: Exception) -> sqlite3.Connection:
-        """Rename the file, and begin a new one.
+        """Rename the file, and begin a new one, or take up the one that another service has begun meanwhile.
 
         Raises
         ------
         LogError, OSError, sqlite3.Error
             When the circumstances do not allow it, or after this has happened a few times.
         """
+        with self.lock.alone():
+            if self.is_open:
+                return self._quarantine(reason)
+            self._disconnect()
+            return self._connect()
+
+    def _quarantine(self, reason: Exception) -> sqlite3.Connection:
         self._disconnect()
         for number in range(1, _MAX_QUARANTINED + 1):
             aside = self.path.with_name(f"{self.path.name}.aside-{number}")
@@ -175,9 +148,7 @@ class DatabaseFile:
     def close(self) -> None:
         """Close the file, whatever its state."""
         self._disconnect()
-        if self._lock is not None:
-            os.close(self._lock)
-            self._lock = None
+        self.lock.close()
 
     def _disconnect(self) -> None:
         if self._connection is None:
@@ -190,19 +161,13 @@ class DatabaseFile:
             self._connection.close()
         self._connection = None
 
-    def _take_lock(self) -> None:
-        self._lock = os.open(f"{self.path}.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
-        try:
-            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise LogError("another Soloist writes it: give each a file of its own") from None
-
     def _connect(self) -> sqlite3.Connection:
         is_new = not self.path.exists()
         # No transactions but those that the code begins.
-        self._connection = db = sqlite3.connect(self.path, timeout=0.3, isolation_level=None)
+        self._connection = db = sqlite3.connect(self.path, timeout=_BUSY_SECONDS, isolation_level=None)
         db.text_factory = lambda text: text.decode("utf-8", "replace")
         db.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, MAX_FIELD_BYTES)
+        _refuse_newer(db)  # before anything that would change it
         for setting in (
             "cell_size_check = ON",
             "trusted_schema = OFF",
@@ -231,23 +196,36 @@ class DatabaseFile:
         return db
 
 
-def _create_or_check(db: sqlite3.Connection) -> None:
+def _refuse_newer(db: sqlite3.Connection) -> None:
+    application, version = _identity(db)
+    if application == APPLICATION_ID and version > SCHEMA_VERSION:  # nothing is wrong with it
+        raise LogError(f"{newer_version(version)}; name another file, or install that Soloist")
+
+
+def _identity(db: sqlite3.Connection) -> tuple[int, int]:
     application, version = (
         int(db.execute(f"PRAGMA {name}").fetchone()[0]) for name in ("application_id", "user_version")
     )
+    return application, version
+
+
+def _create_or_check(db: sqlite3.Connection) -> None:
+    application, version = _identity(db)
     found = {row[0] for row in db.execute("SELECT sql FROM sqlite_master WHERE sql IS NOT NULL")}
     if not found and not application and not version:
         db.execute("BEGIN IMMEDIATE")
-        for statement in (
-            *SCHEMA,
-            f"PRAGMA application_id = {APPLICATION_ID}",
-            f"PRAGMA user_version = {SCHEMA_VERSION}",
-        ):
-            db.execute(statement)
+        create(db)
         db.execute("COMMIT")
     elif application != APPLICATION_ID:
         raise _UnusableError("it is no session log")
-    elif version != SCHEMA_VERSION:
-        raise _UnusableError(f"it has version {version}, this Soloist writes {SCHEMA_VERSION}")
+    elif version == 1 and found >= OLD_SCHEMA:
+        db.execute("BEGIN IMMEDIATE")
+        migrate(db)
+        db.execute("COMMIT")
     elif not found >= set(SCHEMA):
         raise _UnusableError("it is damaged")
+
+
+def newer_version(version: int) -> str:
+    """Say that a log is of a later Soloist."""
+    return f"it is of a later Soloist: its version is {version}, and this one knows those up to {SCHEMA_VERSION}"

@@ -7,25 +7,28 @@ import math
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from decimal import ROUND_HALF_UP, Decimal
 from typing import Any, Final
 
-from stream.session_log.reader import Record
+from stream.session_log.records import Record, Session
 
 CSV_START: Final = "\ufeff"
 """Byte order mark, by which spreadsheets know UTF-8."""
 
-_VERSION: Final = 1  # of the JSON, for those who read it
+_VERSION: Final = 2  # of the JSON, for those who read it
 _KINDS: Final = ("segment", "guess", "mark", "outage")
-_COLUMNS: Final = ("kind", "start", "end", "start_utc", "end_utc", "state", "label", "confidence", "text")
+_COLUMNS: Final = (
+    *("kind", "start", "end", "start_utc", "end_utc", "state", "label", "confidence", "text"),
+    *("source", "model", "run", "start_local", "end_local"),
+)
 _SPACE: Final = (
     "\\t\\n\\v\\f\\r \\u00a0\\u1680\\u2000-\\u200a\\u2028\\u2029\\u202f\\u205f\\u3000\\ufeff"  # JavaScript's \s
 )
 # A spreadsheet runs what begins like a formula, whoever wrote it; with an apostrophe before it, it is a text.
 _FORMULA: Final = re.compile(f"[{_SPACE}]*[=+\\-@\uff1d\uff0b\uff0d\uff20]|[\\t\\r\\n]")
 _BLANK: Final = re.compile(f"[{_SPACE}\\x00-\\x1f\\x7f-\\x9f]+")
-_EPOCH: Final = datetime(1970, 1, 1)
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,8 +39,15 @@ class Span:
     end: float
 
 
-def clip(records: Iterable[Record], span: Span) -> list[Record]:
+def clip(records: Iterable[Record], span: Span, closed: bool = False) -> list[Record]:
     """Leave out what lies outside of a span, and cut what reaches out.
+
+    Parameters
+    ----------
+    records : iterable of Record
+    span : Span
+    closed : bool
+        Whether the span ended before what is known: what has no end yet is cut there, too.
 
     Returns
     -------
@@ -50,8 +60,8 @@ def clip(records: Iterable[Record], span: Span) -> list[Record]:
         if record.kind == "mark":
             if span.start <= record.start <= span.end:
                 clipped.append(record)
-        elif end > span.start and record.start < span.end:
-            last = None if record.end is None else min(record.end, span.end)
+        elif end > span.start and (record.start < span.end or (record.end is None and record.start == span.end)):
+            last = None if record.end is None and not closed else min(end, span.end)
             clipped.append(replace(record, start=max(record.start, span.start), end=last))
     return sorted(
         (record for record in clipped if record.kind in _KINDS),
@@ -59,7 +69,7 @@ def clip(records: Iterable[Record], span: Span) -> list[Record]:
     )
 
 
-def to_json(records: Sequence[Record], span: Span, source: str | None, model: str | None) -> str:
+def to_json(records: Sequence[Record], span: Span, session: Session | None = None, utc: bool = False) -> str:
     """Write records, as `clip` returns them, as one JSON object.
 
     Parameters
@@ -67,41 +77,49 @@ def to_json(records: Sequence[Record], span: Span, source: str | None, model: st
     records : sequence of Record
     span : Span
         Times count from its start.
-    source : str or None
-        What was listened to, if that is one thing.
-    model : str or None
+    session : Session, optional
+        The one that it is, which says what was listened to if there are no records.
+    utc : bool
+        Whether times of the day are told in UTC only, not in local time, too.
     """
+
+    def clock(name: str, time: float | None) -> dict[str, Any]:
+        told = {f"{name}_utc": None if time is None else _utc(time)}
+        return told if utc else told | {f"{name}_local": None if time is None else _local(time)}
 
     def times(start: float, end: float | None) -> dict[str, Any]:
         return {
             "start": _rounded(start - span.start, 3),
             "end": None if end is None else _rounded(end - span.start, 3),
-            "start_utc": _utc(start),
-            "end_utc": None if end is None else _utc(end),
+            **clock("start", start),
+            **clock("end", end),
         }
 
     groups: dict[str, list[dict[str, Any]]] = {kind: [] for kind in _KINDS}
     for record in records:
+        whose = {"source": record.source, "model": record.model, "run": record.run}
         match record.kind:
             case "mark":
-                time = {"time": _rounded(record.start - span.start, 3), "time_utc": _utc(record.start)}
-                groups["mark"].append(time | {"text": record.text or ""})
+                time = {"time": _rounded(record.start - span.start, 3), **clock("time", record.start)}
+                groups["mark"].append(time | {"text": record.text or ""} | whose)
             case "outage":
-                fields: dict[str, Any] = {"source": record.source, "reason": record.text}
-                groups["outage"].append(times(record.start, record.end) | fields)
+                groups["outage"].append(times(record.start, record.end) | {"reason": record.text} | whose)
             case "guess":
                 fields = {"label": record.label, "confidence": _confidence(record)}
-                groups["guess"].append(times(record.start, record.end) | fields)
+                groups["guess"].append(times(record.start, record.end) | fields | whose)
             case "segment":
                 fields = {"state": record.state, "label": record.label, "confidence": _confidence(record)}
-                groups["segment"].append(times(record.start, record.end) | fields)
+                groups["segment"].append(times(record.start, record.end) | fields | whose)
+    runs, sources, models = ((session.run,), session.sources, session.models) if session else ((), (), ())
+    # Who lost the input says what that was; what was heard is what was not lost.
+    heard = [record for record in records if record.kind != "outage"]
     whole = {
         "soloist": _VERSION,
         "about": "Times are seconds since `start_utc`, and are those at which Soloist knew.",
-        "session": None,  # only the dashboard has sessions that somebody began
         **times(span.start, span.end),
-        "source": source,
-        "model": model,
+        "source": _only([record.source for record in heard] or sources),
+        "model": _only([record.model for record in heard] or models),
+        "run": _only([record.run for record in heard] or runs),
         "segments": groups["segment"],
         "guesses": groups["guess"],
         "marks": groups["mark"],
@@ -110,8 +128,11 @@ def to_json(records: Sequence[Record], span: Span, source: str | None, model: st
     return json.dumps(whole, indent=1, ensure_ascii=False) + "\n"
 
 
-def to_csv(records: Sequence[Record], span: Span) -> str:
-    """Write records as RFC 4180 has it, with the byte order mark by which spreadsheets know UTF-8."""
+def to_csv(records: Sequence[Record], span: Span, utc: bool = False) -> str:
+    """Write records as RFC 4180 has it, with the byte order mark by which spreadsheets know UTF-8.
+
+    For the parameters see `to_json`.
+    """
     rows: list[Sequence[str]] = [_COLUMNS]
     for record in sorted(records, key=lambda record: record.start):
         end = None if record.kind == "mark" else record.end
@@ -126,9 +147,13 @@ def to_csv(records: Sequence[Record], span: Span) -> str:
                 without_formula(record.label or ""),
                 "" if record.confidence is None else fixed(record.confidence, 4),
                 without_formula(_outage_text(record) if record.kind == "outage" else record.text or ""),
+                *(without_formula(text or "") for text in (record.source, record.model, record.run)),
+                _local(record.start),
+                "" if end is None else _local(end),
             )
         )
-    return CSV_START + csv_lines(rows)
+    columns = len(_COLUMNS) - (2 if utc else 0)
+    return CSV_START + csv_lines(row[:columns] for row in rows)
 
 
 def csv_lines(rows: Iterable[Sequence[str]]) -> str:
@@ -183,10 +208,29 @@ def fixed(number: float, digits: int) -> str:
 
 def _utc(time: float) -> str:
     """Write a Unix time; nothing comes of one beyond the calendar."""
+    found = _at(time)
+    return "" if found is None else found.replace(tzinfo=None).isoformat(timespec="milliseconds") + "Z"
+
+
+def _local(time: float) -> str:
+    """Write a Unix time in the local one, with what that is ahead of UTC: an hour that comes twice is told apart."""
+    found = _at(time)
     try:
-        return (_EPOCH + timedelta(milliseconds=_round(1000 * time))).isoformat(timespec="milliseconds") + "Z"
-    except (OverflowError, ValueError):
+        return "" if found is None else found.astimezone().isoformat(timespec="milliseconds")
+    except (OverflowError, ValueError, OSError):
         return ""
+
+
+def _at(time: float) -> datetime | None:
+    try:
+        return _EPOCH + timedelta(milliseconds=_round(1000 * time))
+    except (OverflowError, ValueError):
+        return None
+
+
+def _only(names: Sequence[str | None]) -> str | None:
+    """Return what all are, if they are the same."""
+    return names[0] if len(set(names)) == 1 else None
 
 
 def _percent(probability: float) -> str:

@@ -9,78 +9,17 @@ import os
 import shutil
 import sqlite3
 import tempfile
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Final, cast
+from typing import Any, Final
 
 from stream.errors import LogError
-from stream.protocol.messages import Guess, Mark, Outage, Segment, State
-from stream.session_log.database import APPLICATION_ID, MAX_FIELD_BYTES, PAGE_BYTES, SCHEMA_VERSION
+from stream.session_log.database import MAX_FIELD_BYTES, PAGE_BYTES, newer_version
+from stream.session_log.records import Listening, Record, Session
+from stream.session_log.schema import APPLICATION_ID, SCHEMA_VERSION, present_old
 
 _WAL_VERSIONS: Final = slice(18, 20)  # where an SQLite file says that it has a write-ahead log
-
-
-@dataclass(frozen=True, slots=True)
-class Session:
-    """One run of the service on one source, with one model. Times are Unix time in seconds."""
-
-    id: int
-    start: float
-    end: float
-    """When it was last heard."""
-    source: str
-    model: str
-    server: str
-    labels: Sequence[str]
-
-
-@dataclass(frozen=True, slots=True)
-class Record:
-    """A segment, guess, mark or outage. Times are Unix time in seconds."""
-
-    session: int
-    kind: str
-    start: float
-    end: float | None
-    """None for an outage that lasts. A segment that lasts ends where it was last heard."""
-    state: str | None
-    label: str | None
-    confidence: float | None
-    source: str | None
-    """The source that an outage interrupted."""
-    text: str | None
-    """Of a mark; the reason of an outage."""
-
-
-def messages_before(records: Iterable[Record], utc: float) -> Iterator[Segment | Guess | Mark | Outage]:
-    """Turn records into messages of a later stream, with negative times.
-
-    Parameters
-    ----------
-    records : iterable of Record
-    utc : float
-        Unix time of the stream's beginning. An outage that had no end ends there; what seems to be later, by a clock
-        that was set back, is left out.
-
-    Yields
-    ------
-    Segment, Guess, Mark or Outage
-    """
-    for record in records:
-        start, end = record.start - utc, 0.0 if record.end is None else min(record.end - utc, 0.0)
-        if start >= 0:
-            continue
-        confidence = record.confidence or 0.0
-        if record.kind == "outage":
-            yield Outage(start, end, record.source or "", record.text or "")
-        elif record.kind == "mark":
-            yield Mark(start, record.text or "")
-        elif record.kind == "guess":
-            yield Guess(start, end, record.label or "", confidence)
-        elif record.kind == "segment":
-            # A valid state when it was written, perhaps by a later version: clients ignore those that they do not know.
-            yield Segment(start, end, cast(State, record.state), record.label, confidence)
 
 
 class LogReader:
@@ -152,14 +91,29 @@ class LogReader:
 
     def sessions(self) -> list[Session]:
         """List all that are in the log, the oldest first."""
-        rows = self._rows(
-            "SELECT id, utc, utc + heard, source, model, server, labels FROM stream ORDER BY utc, id", ()
-        )  # fmt: skip
+        parts = defaultdict[int, list[Listening]](list)
+        for session, since, source, model, labels in self._rows(
+            "SELECT session, utc + since, source, model, labels FROM stream JOIN session ON session.id = session "
+            "ORDER BY since, stream.id",
+            (),
+        ):
+            if _is_time(since) and isinstance(source, str) and isinstance(model, str):
+                parts[session].append(Listening(since, source, model, _parse_labels(labels)))
+        rows = self._rows("SELECT id, run, utc, utc + heard, server, port, channel FROM session ORDER BY utc, id", ())
         return [
-            Session(id, start, max(start, end), source, model, server, _parse_labels(labels))
-            for id, start, end, source, model, server, labels in rows
-            if _is_time(start) and _is_time(end) and all(isinstance(text, str) for text in (source, model, server))
+            Session(id, run, start, max(start, end), server, tuple(parts[id]), port, channel)
+            for id, run, start, end, server, port, channel in rows
+            if _is_time(start) and _is_time(end) and isinstance(run, str) and isinstance(server, str) and parts[id]
         ]
+
+    def segment_counts(self) -> Mapping[int, int]:
+        """Count the segments of each session; the keys are ids."""
+        rows = self._rows(
+            "SELECT session, sum(count) FROM (SELECT stream, count(*) AS count FROM event WHERE kind = 'segment' "
+            "GROUP BY stream) JOIN stream ON stream.id = stream GROUP BY session",
+            (),
+        )
+        return dict(rows)
 
     def records(
         self, session: int | None = None, since: float = -math.inf, until: float = math.inf
@@ -180,19 +134,24 @@ class LogReader:
         Record
         """
         for each in self.sessions():
-            if (session is None or each.id == session) and each.start <= until:
-                yield from self._session_records(each, since - each.start, until - each.start)
+            if session is None or each.id == session:
+                yield from self.session_records(each, since, until)
 
-    def _session_records(self, session: Session, since: float, until: float) -> Iterator[Record]:
+    def session_records(self, session: Session, since: float = -math.inf, until: float = math.inf) -> Iterator[Record]:
+        """Iterate over those of one session, see `records`."""
+        if session.start > until:
+            return
+        since, until = since - session.start, until - session.start
         rows = self._rows(
             """SELECT kind, start, until, max(start, coalesce(until, heard)), state, label,
-                coalesce(confidence, iif(kind = 'segment', sure, NULL)), event.source, text
-            FROM event JOIN stream ON stream.id = event.stream
-            WHERE event.stream = ? AND (until >= ? OR until IS NULL) AND start <= ? ORDER BY event.id""",
+                coalesce(confidence, iif(kind = 'segment', sure, NULL)), coalesce(event.source, stream.source), text,
+                model
+            FROM stream JOIN event ON event.stream = stream.id JOIN session ON session.id = session
+            WHERE session = ? AND (until >= ? OR until IS NULL) AND start <= ? ORDER BY event.id""",
             (session.id, since, until),
         )
-        for kind, start, end, last, state, label, confidence, source, text in rows:
-            texts = (state, label, source, text)
+        for kind, start, end, last, state, label, confidence, source, text, model in rows:
+            texts = (state, label, source, text, model)
             if not (
                 _is_time(start) and _is_time(last) and all(text is None or isinstance(text, str) for text in texts)
             ):
@@ -203,8 +162,8 @@ class LogReader:
                 last = None
             elif last < since:
                 continue  # it was open when its session ended
-            end_utc = None if last is None else session.start + last
-            yield Record(session.id, kind, session.start + start, end_utc, state, label, confidence, source, text)
+            times = session.start + start, None if last is None else session.start + last
+            yield Record(session.id, kind, *times, state, label, confidence, source, text, session.run, model)
 
     def _rows(self, query: str, values: Sequence[float]) -> Iterator[tuple[Any, ...]]:
         assert self._connection is not None, "read within a `with`"
@@ -227,8 +186,10 @@ class LogReader:
                     "; if it is a copy, the -wal beside the original belongs to it" if _is_empty_wal_file(path) else ""
                 )
                 raise LogError(f"{self._path} is no session log{hint}")
-            if version != SCHEMA_VERSION:
-                raise LogError(f"session log {self._path} has version {version}; this Soloist reads {SCHEMA_VERSION}")
+            if version > SCHEMA_VERSION:
+                raise LogError(f"session log {self._path} cannot be read: {newer_version(version)}")
+            if version == 1:
+                present_old(db)
         except BaseException:
             db.close()
             raise

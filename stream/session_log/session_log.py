@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import math
+from collections import deque
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -16,6 +17,7 @@ from stream.session_log.writer import RETRY_SECONDS, LogWriter
 _MAX_TEXT_LENGTH: Final = 1000  # characters of a text
 _MAX_LABEL_LENGTH: Final = 200
 _MAX_LABELS: Final = 256
+_MAX_HEADERS: Final = 64  # sources and models of a run, of which the newest are remembered
 
 _log = logging.getLogger(__name__)
 
@@ -36,6 +38,10 @@ class SessionLog:
         Size of the log at the most. The oldest events make way.
     retry_seconds : sequence of float
         From one attempt to the next while the log cannot be written. The last one is repeated.
+    channel : int, optional
+        The one that is listened to, counted from 1; the average of all without it.
+    port : int, optional
+        The one that the service listens on.
     """
 
     def __init__(
@@ -44,10 +50,13 @@ class SessionLog:
         max_days: float = DEFAULT_MAX_DAYS,
         max_bytes: int = DEFAULT_MAX_BYTES,
         retry_seconds: Sequence[float] = RETRY_SECONDS,
+        channel: int | None = None,
+        port: int | None = None,
     ) -> None:
         self.path = Path(path)
+        self._channel, self._port = channel, port
         self._writer = LogWriter(self.path, max_days, max_bytes, retry_seconds)
-        self._session: SessionHeader | None = None
+        self._headers: deque[SessionHeader] = deque(maxlen=_MAX_HEADERS)  # of the run, oldest first
         self._segment: tuple[float, str, str | None] | None = None  # since, state and label of the open segment
         self._confidence_sum = 0.0  # over its hops
         self._hops = 0
@@ -72,38 +81,43 @@ class SessionLog:
         if isinstance(message, Hello):
             self.begin(message)
             return
-        session = self._session
-        if session is None:
+        if not self._headers:
             return
         match message:
             case Label():
-                self._add_hop(session, message)
+                self._add_hop(message)
             case Segment(start, end, state, label, confidence):
-                self._put(LogEntry(session, "segment", start, end, state, label, confidence))
+                self._put(LogEntry(self._header(start), "segment", start, end, state, label, confidence))
             case Guess(start, end, label, confidence):
-                self._put(LogEntry(session, "guess", start, end, None, label, confidence))
+                self._put(LogEntry(self._header(start), "guess", start, end, None, label, confidence))
             case Mark(time, text):
-                self._put(LogEntry(session, "mark", time, time, text=text))
+                self._put(LogEntry(self._header(time), "mark", time, time, text=text))
             case Outage(start, end, source, reason):
-                self._put(LogEntry(session, "outage", start, end, source=source, text=reason))
+                self._put(LogEntry(self._header(start), "outage", start, end, source=source, text=reason))
             case _:
                 pass
 
     def begin(self, hello: Hello) -> None:
-        """Begin a session.
+        """Begin a session, or another part of it.
 
-        Another run of the service is another stream, whose time begins anew; so is another Unix time, where no run is
+        Another run of the service is another session, whose time begins anew; so is another Unix time, where no run is
         named.
         """
-        if not math.isfinite(hello.utc):
+        if not (math.isfinite(hello.utc) and math.isfinite(hello.since)):
             return
         labels = tuple(_sanitized(label)[:_MAX_LABEL_LENGTH] for label in hello.labels[:_MAX_LABELS])
         run = _sanitized(hello.run) or None
         server, model, source = map(_sanitized, (hello.server, hello.model, hello.source))
-        session = SessionHeader(hello.utc, server, model, source, labels, run)
-        if self._session is None or (run or hello.utc) != (self._session.run or self._session.utc):
+        utc, since = round(hello.utc, 4), round(hello.since, 4)  # as they are told
+        header = SessionHeader(utc, server, model, source, labels, run, since, self._channel, self._port)
+        last = self._headers[-1] if self._headers else None
+        if last is not None and last.name != header.name:
+            self._headers.clear()
+        if last is None or last.name != header.name:
             self._segment = None
-        self._session = session
+        # All of the run is at another time when the clock was set; and what was named before any audio was not heard.
+        kept = [replace(it, utc=header.utc) for it in self._headers if it.since < since]
+        self._headers = deque([*kept, header], maxlen=_MAX_HEADERS)
 
     def flush(self, timeout: float) -> bool:
         """Wait until everything that was added is written, at most some seconds, and return whether it is."""
@@ -111,21 +125,27 @@ class SessionLog:
 
     def close(self, timeout: float = 0.5) -> bool:
         """Write what is left, as far as it goes in some seconds, and return whether it is written."""
-        self._session = None
+        self._headers.clear()
         return self._writer.close(timeout)
 
-    def _add_hop(self, session: SessionHeader, label: Label) -> None:
+    def _header(self, start: float) -> SessionHeader:
+        """Return what was listened to at a moment, and with what: a note may be about one long before."""
+        found = next((it for it in reversed(self._headers) if it.since <= round(start, 4)), None)
+        return found or self._headers[0]
+
+    def _add_hop(self, label: Label) -> None:
         """Add a hop. A segment is written when it begins: there may be no time for it at its end."""
         segment = (label.since, label.state, label.label)
         if segment != self._segment:
             self._segment, self._confidence_sum, self._hops = segment, 0.0, 0
-            self._put(LogEntry(session, "segment", label.since, None, label.state, label.label))
+            self._put(LogEntry(self._header(label.since), "segment", label.since, None, label.state, label.label))
         self._confidence_sum += label.confidence
         self._hops += 1
         mean_confidence = self._confidence_sum / self._hops
         if math.isfinite(label.time) and math.isfinite(mean_confidence):
             is_durable = label.state not in ("silence", "warming")
-            self._writer.update_progress(Progress(session, round(label.time, 4), round(mean_confidence, 4), is_durable))
+            progress = Progress(self._headers[-1], round(label.time, 4), round(mean_confidence, 4), is_durable)
+            self._writer.update_progress(progress)
 
     def _put(self, entry: LogEntry) -> None:
         """Queue an entry, rounded as in messages, with texts that can be written."""

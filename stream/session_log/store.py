@@ -23,19 +23,32 @@ MIN_BYTES: Final = 2 * 2**20
 _MAX_WAL_BYTES: Final = 16 * 2**20  # as long as this only when a reader holds a snapshot for an hour
 _SPARE_PAGES: Final = 100  # that one transaction may add
 _PRUNE_EVENTS: Final = 512  # events in one step; more than one transaction adds
+_TO_SESSION: Final = "JOIN stream ON stream.id = event.stream JOIN session ON session.id = stream.session"
 
 
 @dataclass(frozen=True, slots=True)
 class SessionHeader:
-    """What was listened to, and with what."""
+    """Who listens, to what, and with what."""
 
     utc: float
+    """Unix time of stream time 0, as it is known now."""
     server: str
     model: str
     source: str
     labels: tuple[str, ...]
     run: str | None = None
-    """Names the run of the service: with the same one, another `utc` is another time of the same stream."""
+    """Names the run of the service, which is one session; without it another `utc` is another one."""
+    since: float = 0.0
+    """Stream time in seconds from which on it is this source, heard with this model."""
+    channel: int | None = None
+    """The one that is listened to, counted from 1; None for the average of all."""
+    port: int | None = None
+    """The one that the service listens on: services side by side have different ones."""
+
+    @property
+    def name(self) -> str:
+        """What the file knows the run by."""
+        return self.run or repr(self.utc)
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,8 +97,7 @@ class LogStore:
         self._max_pages = max(MIN_BYTES, max_bytes) // PAGE_BYTES - WAL_PAGES - 2 * _SPARE_PAGES
         self._connection: sqlite3.Connection | None = None
         self._synchronous = ""
-        self._current: tuple[SessionHeader, int] | None = None  # the session that was written last, and its id
-        self._committed: tuple[str, float] | None = None  # the run that was written last, and its `utc` in the file
+        self._current: _Rows | None = None
 
     def write(self, entries: Sequence[LogEntry] = (), progress: Progress | None = None) -> None:
         """Write all or, when it raises, nothing. Writing something twice is the same as writing it once.
@@ -132,67 +144,68 @@ class LogStore:
             db.execute(f"PRAGMA synchronous = {synchronous}")
             self._synchronous = synchronous
         db.execute("BEGIN IMMEDIATE")
+        if self._current is not None and not _is_there(db, self._current):
+            self._current = None  # another service has found it empty, and deleted it
         for entry in entries:
-            _write_entry(db, self._session_id(db, entry.session), entry)
+            _write_entry(db, self._rows(db, entry.session), entry)
         if progress is not None:
-            row = self._session_id(db, progress.session)
+            session = self._rows(db, progress.session).session
             db.execute(
-                "UPDATE stream SET heard = max(heard, ?), sure = ? WHERE id = ?",
-                (progress.heard_until, progress.mean_confidence, row),
+                "UPDATE session SET heard = max(heard, ?), sure = ? WHERE id = ?",
+                (progress.heard_until, progress.mean_confidence, session),
             )
         is_oversized = self._prune(db)
         db.execute("COMMIT")
-        if self._current is not None and (run := self._current[0].run) is not None:
-            self._committed = (run, self._current[0].utc)
         if is_oversized:  # one `execute` would free one page
             db.executescript(f"PRAGMA incremental_vacuum({_SPARE_PAGES})")
 
-    def _session_id(self, db: sqlite3.Connection, session: SessionHeader) -> int:
-        """Return the id of a session, which becomes the current one."""
-        if self._current is not None and self._current[0] == session:
-            return self._current[1]
-        previous = self._previous_utc(session)
-        if previous is not None and previous != session.utc:
-            # The clock was set: it is the same audio, all of which was heard at another time.
-            db.execute("UPDATE stream SET utc = ? WHERE utc = ?", (session.utc, previous))
-        values = (
-            session.utc,
-            session.server,
-            session.model,
-            session.source,
-            json.dumps(session.labels, ensure_ascii=False),
-        )
-        columns = "(utc, server, model, source, labels)"
-        found = db.execute(f"SELECT id FROM stream WHERE {columns} = (?, ?, ?, ?, ?)", values).fetchone()
-        if found is None:
-            db.execute(f"INSERT INTO stream {columns} VALUES (?, ?, ?, ?, ?)", values)
-            found = db.execute("SELECT last_insert_rowid()").fetchone()
-        row = int(found[0])
-        # The same audio under another name or with another model: what is open goes on.
-        db.execute(
-            "UPDATE event SET stream = ? WHERE until IS NULL AND stream IN (SELECT id FROM stream WHERE utc = ?)",
-            (row, session.utc),
-        )
-        # Other sessions ended without being closed: their segment lasted as long as they were heard, their outage until
-        # now.
-        db.execute(
-            """UPDATE event SET (until, confidence) = (
-                SELECT max(event.start, iif(event.kind = 'outage', ? - utc, heard)),
-                    iif(event.kind = 'segment', sure, NULL)
-                FROM stream WHERE id = event.stream
-            ) WHERE until IS NULL AND stream <> ?""",
-            (session.utc, row),
-        )
-        self._current = (session, row)
-        return row
+    def _rows(self, db: sqlite3.Connection, header: SessionHeader) -> _Rows:
+        """Return the rows of a session and of what it listens to, which become the current ones."""
+        if self._current is not None and self._current.header == header:
+            return self._current
+        session = self._session_id(db, header)
+        values = (session, header.since, header.source, header.model, json.dumps(header.labels, ensure_ascii=False))
+        # Until there was audio, it may turn out to be something else.
+        query = "SELECT id FROM stream WHERE (session, since) = (?, ?)"
+        if (found := db.execute(query, values[:2]).fetchone()) is None:
+            db.execute("INSERT INTO stream (session, since, source, model, labels) VALUES (?, ?, ?, ?, ?)", values)
+            found = db.execute(query, values[:2]).fetchone()
+        else:
+            db.execute("UPDATE stream SET (source, model, labels) = (?, ?, ?) WHERE id = ?", (*values[2:], *found))
+        self._current = _Rows(header, session, int(found[0]))
+        return self._current
 
-    def _previous_utc(self, session: SessionHeader) -> float | None:
-        """Return the `utc` that the sessions of this run have in the file, if there are any."""
-        if session.run is None:
-            return None
-        if self._current is not None and self._current[0].run == session.run:
-            return self._current[0].utc
-        return self._committed[1] if self._committed is not None and self._committed[0] == session.run else None
+    def _session_id(self, db: sqlite3.Connection, header: SessionHeader) -> int:
+        if self._current is not None and self._current.header.name == header.name:
+            session = self._current.session
+        else:
+            db.execute(
+                "INSERT OR IGNORE INTO session (run, utc, server, port, channel) VALUES (?, ?, ?, ?, ?)",
+                (header.name, header.utc, header.server, header.port, header.channel),
+            )
+            session = int(db.execute("SELECT id FROM session WHERE run = ?", (header.name,)).fetchone()[0])
+            self.file.lock.hold(session)
+            self._close_others(db, session, header.utc)
+        # When the clock was set, it is the same audio, all of which was heard at another time.
+        db.execute("UPDATE session SET utc = ?1 WHERE id = ?2 AND utc <> ?1", (header.utc, session))
+        return session
+
+    def _close_others(self, db: sqlite3.Connection, session: int, now: float) -> None:
+        """Close what sessions have left open that nobody writes any more.
+
+        Their segment lasted as long as they were heard, their outage until now.
+        """
+        open_in = "SELECT DISTINCT session FROM event JOIN stream ON stream.id = event.stream WHERE until IS NULL"
+        for (other,) in db.execute(f"{open_in} AND session <> ?", (session,)).fetchall():
+            if not self.file.lock.is_held(other):
+                db.execute(
+                    """UPDATE event SET (until, confidence) = (
+                        SELECT max(event.start, iif(event.kind = 'outage', ? - utc, heard)),
+                            iif(event.kind = 'segment', sure, NULL)
+                        FROM session WHERE id = ?
+                    ) WHERE until IS NULL AND stream IN (SELECT id FROM stream WHERE session = ?)""",
+                    (now, other, other),
+                )
 
     def _prune(self, db: sqlite3.Connection) -> bool:
         """Delete a few of the oldest events if there are too many, or if they are too old.
@@ -203,59 +216,78 @@ class LogStore:
             Whether the file is larger than allowed: the limit was higher once.
         """
         assert self._current is not None
-        current = self._current[1]
         pages, free = (int(db.execute(f"PRAGMA {name}").fetchone()[0]) for name in ("page_count", "freelist_count"))
         # Old as seen from what is heard now, not by a clock: while that is wrong it would delete everything.
-        (now,) = db.execute("SELECT utc + heard FROM stream WHERE id = ?", (current,)).fetchone()
+        (now,) = db.execute("SELECT utc + heard FROM session WHERE id = ?", (self._current.session,)).fetchone()
         oldest = db.execute(
-            "SELECT utc + until FROM event JOIN stream ON stream.id = event.stream "
-            "WHERE until IS NOT NULL ORDER BY event.id LIMIT 1"
+            f"SELECT utc + until FROM event {_TO_SESSION} WHERE until IS NOT NULL ORDER BY event.id LIMIT 1"
         ).fetchone()
         before = math.inf if pages - free > self._max_pages else now - self._max_seconds
         if oldest is not None and oldest[0] < before:
             db.execute(
                 f"""DELETE FROM event WHERE id IN (
-                    SELECT first.id FROM (SELECT * FROM event ORDER BY id LIMIT {_PRUNE_EVENTS}) AS first
-                    JOIN stream ON stream.id = first.stream WHERE utc + until < ?
+                    SELECT event.id FROM (SELECT * FROM event ORDER BY id LIMIT {_PRUNE_EVENTS}) AS event
+                    {_TO_SESSION} WHERE utc + until < ?
                 )""",
                 (before,),
             )
             db.execute(
                 "DELETE FROM stream WHERE id <> ? AND NOT EXISTS (SELECT 1 FROM event WHERE event.stream = stream.id)",
-                (current,),
+                (self._current.stream,),
             )
+            db.execute("DELETE FROM session WHERE id NOT IN (SELECT session FROM stream)")
         return free > 0 and pages > self._max_pages
 
 
-def _write_entry(db: sqlite3.Connection, row: int, entry: LogEntry) -> None:
+@dataclass(frozen=True, slots=True)
+class _Rows:
+    """What was written last, and where in the file that is."""
+
+    header: SessionHeader
+    session: int
+    stream: int
+
+
+def _is_there(db: sqlite3.Connection, rows: _Rows) -> bool:
+    query = "SELECT 1 FROM stream JOIN session ON session.id = session WHERE (stream.id, session, run) = (?, ?, ?)"
+    return db.execute(query, (rows.stream, rows.session, rows.header.name)).fetchone() is not None
+
+
+def _write_entry(db: sqlite3.Connection, rows: _Rows, entry: LogEntry) -> None:
     """Write an event of a session, or the end of one that is open."""
     values = {
-        "row": row, "kind": entry.kind, "start": entry.start, "until": entry.until, "state": entry.state,
-        "label": entry.label, "confidence": entry.confidence, "source": entry.source, "text": entry.text,
+        "session": rows.session, "stream": rows.stream, "kind": entry.kind, "start": entry.start, "until": entry.until,
+        "state": entry.state, "label": entry.label, "confidence": entry.confidence, "source": entry.source,
+        "text": entry.text,
     }  # fmt: skip
-    this = "stream = :row AND kind = :kind AND start = :start"
+    # What began with one source or model may end when there is another.
+    this = "stream IN (SELECT id FROM stream WHERE session = :session) AND kind = :kind"
     if entry.until is None:
         # A segment ends where the next begins, also when its end was missed.
         db.execute(
-            "UPDATE event SET until = :start, confidence = (SELECT sure FROM stream WHERE id = :row) "
-            "WHERE until IS NULL AND stream = :row AND kind = :kind AND start < :start",
+            "UPDATE event SET until = :start, confidence = (SELECT sure FROM session WHERE id = :session) "
+            f"WHERE until IS NULL AND {this} AND start < :start",
             values,
         )
         exists = db.execute(
-            f"SELECT 1 FROM event WHERE {this} AND (state, label) IS (:state, :label)", values
+            f"SELECT 1 FROM event WHERE {this} AND start = :start AND (state, label) IS (:state, :label) "
+            "AND (until IS NULL OR until >= :start)",
+            values,
         ).fetchone()
     else:
         closed = db.execute(
-            f"UPDATE event SET until = :until, confidence = :confidence WHERE until IS NULL AND {this}", values
+            f"UPDATE event SET until = :until, confidence = :confidence WHERE until IS NULL AND {this} "
+            "AND start = :start",
+            values,
         ).rowcount
         exists = closed or db.execute(
-            f"SELECT 1 FROM event WHERE {this} AND until = :until AND text IS :text", values
+            f"SELECT 1 FROM event WHERE {this} AND start = :start AND until = :until AND text IS :text", values
         ).fetchone()  # fmt: skip
     if not exists:
         db.execute(
             "INSERT INTO event (stream, kind, start, until, state, label, confidence, source, text) "
-            "VALUES (:row, :kind, :start, :until, :state, :label, :confidence, :source, :text)",
+            "VALUES (:stream, :kind, :start, :until, :state, :label, :confidence, :source, :text)",
             values,
         )
     heard = entry.start if entry.until is None else entry.until
-    db.execute("UPDATE stream SET heard = ? WHERE id = ? AND heard < ?", (heard, row, heard))
+    db.execute("UPDATE session SET heard = ? WHERE id = ? AND heard < ?", (heard, rows.session, heard))

@@ -9,19 +9,27 @@ import json
 import time
 import urllib.request
 from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
+import soundfile
 from websockets.asyncio.client import connect
 
+from stream.bench.demo_audio import demo_audio
+from stream.cli.sessions import sessions_as_text
 from stream.client import Client
 from stream.protocol.messages import Label, Segment, Status
+from stream.recognition.mel import SAMPLE_RATE
 from stream.session_log.reader import LogReader
 from tests.support.browser import OpenTab
 from tests.support.processes import Service, serving, soloist
 from tests.support.serving import check
 from tests.web.test_dashboard_timeline import CANVAS, Ribbon
+
+if TYPE_CHECKING:
+    from playwright.async_api import Page
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -126,6 +134,58 @@ async def test_a_new_page_shows_what_was_heard_before_the_crash(
             words = await tab.page.get_attribute(CANVAS, "aria-valuetext") or ""
 
 
+async def downloaded(page: Page, kind: str) -> str:
+    """Press a button for a file, and return its text."""
+    async with page.expect_download() as waiting:
+        await page.click(f".session [data-format={kind}]")
+    return Path(await (await waiting.value).path()).read_bytes().decode()  # noqa: ASYNC240
+
+
+@pytest.mark.slow
+async def test_a_download_is_what_the_log_exports(
+    tmp_path: Path, open_tab: OpenTab, serve: Callable[..., Awaitable[Service]]
+) -> None:
+    """A page that had heard the demo downloads of the next service what the log has of that, byte for byte."""
+    log, file = str(tmp_path / "log.db"), tmp_path / "stage.wav"
+    soundfile.write(file, demo_audio()[: 9 * SAMPLE_RATE], SAMPLE_RATE)
+    demo = await serve("--input", "demo", "--session-log", log)
+    tab = await open_tab(demo.url)
+    page, tab.expected = tab.page, "^WebSocket connection to .* failed"
+    await tab.is_in("unknown", "instrument")
+    await demo.kill()
+    service = await serve("--input", str(file), "--session-log", log, "--port", demo.port)
+    await page.wait_for_selector("#now[data-kind=unknown], #now[data-kind=instrument]")
+    await page.click(".session-start")
+    async with connect(f"ws://{service.address}/ws") as socket:
+        await socket.send('{"type":"mark","text":"bridge","ago":0.5}')
+        await page.wait_for_function("() => document.querySelector('.session-told').textContent.endsWith('bridge')")
+        await socket.send('{"type":"mark","text":"solo"}')
+    await page.wait_for_function("() => document.querySelector('.session-told').textContent.endsWith('solo')")
+    await page.wait_for_function("() => document.querySelector('.session-clock').textContent >= '0:00:02'")
+    await page.click(".session-stop")
+    async with asyncio.timeout(30):
+        assert await service.process.wait() == 0
+    await page.wait_for_selector("#link:not([data-phase=live])")
+
+    def exported(*what: Any) -> dict[str, str]:
+        forms = {"json": "json", "csv": "csv", "txt": "audacity"}
+        return {kind: sessions_as_text(Path(log), *what, form) for kind, form in forms.items()}
+
+    take = await page.evaluate("() => JSON.parse(localStorage.getItem('session'))")
+    span = [datetime.fromtimestamp(take[end], UTC).isoformat() for end in ("start", "end")]
+    times = ("--from", span[0], "--to", span[1])
+    assert (await soloist("sessions", "export", *times, "--log", log))[1] == await downloaded(page, "json")
+    part = exported([], take["start"], take["end"])
+    assert part == {kind: await downloaded(page, kind) for kind in part}
+    await page.evaluate("() => { localStorage.clear(); dispatchEvent(new StorageEvent('storage', { key: null })); }")
+    whole = exported([2], None, None)
+    assert whole == {kind: await downloaded(page, kind) for kind in whole}
+    told = json.loads(whole["json"])
+    assert (told["source"], [it["text"] for it in told["marks"]]) == ("stage.wav", ["bridge", "solo"])
+    assert {it["run"] for it in told["segments"]} == {told["run"]}
+    assert (told["start"], told["end"]) == (0, pytest.approx(9, abs=0.01))
+
+
 async def test_what_is_wrong_with_the_log_is_told(tmp_path: Path) -> None:
     """A log that cannot be written is a warning in the status and in /healthz, which stays well, and labels come."""
     log = tmp_path / "file" / "log.db"
@@ -149,13 +209,18 @@ async def test_what_is_wrong_with_the_log_is_told(tmp_path: Path) -> None:
 
 @pytest.mark.slow
 async def test_nothing_is_written_when_it_is_off(state: Path) -> None:
-    """With `off` there is no log; without any setting it is where the user's programs keep such things."""
-    for arguments, is_there in ((["--session-log", "off"], False), ([], True)):
-        folder = state / str(is_there)
-        async with serving("--input", "demo", *arguments, env={"XDG_STATE_HOME": str(folder)}) as service:
+    """With `off` there is no log, of the demo only one that is named; others are where programs keep such things."""
+    name, file = str(state / "a file.wav"), state / "soloist" / "sessions.db"
+    soundfile.write(name, demo_audio()[: 12 * SAMPLE_RATE], SAMPLE_RATE)
+    for arguments, is_there in (
+        (["--input", name, "--session-log", "off"], False),
+        (["--input", "demo"], False),
+        (["--input", name], True),
+    ):
+        async with serving(*arguments, env={"XDG_STATE_HOME": str(state)}) as service:
             await hear_segment(service)
             metrics = await asyncio.to_thread(get, f"{service.url}metrics")
-        assert (folder / "soloist" / "sessions.db").exists() == is_there
+        assert file.exists() == is_there
         assert ("soloist_log_events 0.0" in metrics) != is_there
         assert "soloist_log_missed 0.0" in metrics
 
@@ -170,6 +235,9 @@ async def test_sessions_are_listed_and_exported(tmp_path: Path) -> None:
     title, row = out.splitlines()
     assert title.split() == ["id", "begin", "length", "source", "model", "segments"]
     assert (row.split()[0], row.split()[-2]) == ("1", "lead")
+    begin = datetime.fromisoformat(" ".join(row.split()[1:3]))
+    assert begin.tzinfo is not None
+    assert 0 <= time.time() - begin.timestamp() < 120
     exported = [
         (await soloist("sessions", "export", "1", *form, "--log", str(log)))[1]
         for form in ([], ["--format", "csv"], ["--format", "audacity"])

@@ -28,6 +28,7 @@ from stream.protocol.messages import (
     Level,
     Mark,
     Message,
+    Origin,
     Outage,
     Pong,
     Segment,
@@ -67,8 +68,9 @@ MESSAGES: list[Message] = [
         [Guess(1.0, 2.5, "violin", 0.31)],
         [Mark(108.0, "bridge")],
         [Outage(5.0, 6.0, "demo", "gone"), Outage(7.0, None, "demo", "gone")],
+        [Origin(-60.0, "1f", "demo", "lead"), Origin(0.0, "2e", "demo", "lead")],
     ),
-    History([], [], [], []),
+    History([], [], [], [], []),
     Pong(),
     Error("bad-message", "not JSON"),
 ]
@@ -336,8 +338,9 @@ def test_history_of_encoded_parts_is_the_history() -> None:
         guesses=[Guess(0.25, 0.75, "piano", 0.2), Guess(1.0, 1.5, "violin", 0.4)],
         marks=[Mark(0.5, 'a "bridge"'), Mark(2.0, "🎷")],
         outages=[Outage(2.0, 3.0, "a stage", "gone"), Outage(4.0, None, "a stage", "gone")],
+        origins=[Origin(0.0, "1f", "a stage", "lead"), Origin(1.5, "1f", "a stage", "small")],
     )
-    parts = (history.segments, history.guesses, history.marks, history.outages)
+    parts = (history.segments, history.guesses, history.marks, history.outages, history.origins)
     assert "".join(encode_history(*(map(encode, part) for part in parts))) == encode(history)
     assert "".join(encode_history([], [], [], [])) == encode(History([], [], [], []))
 
@@ -396,14 +399,15 @@ def test_longest_history_fits_a_usual_client() -> None:
         recent.add(Mark(start, "🎷" * MARK_LENGTH))
         recent.add(Outage(start, None, "x" * 100, f"input {'x' * 100!r} delivers nothing"))
         recent.add(Outage(start, end, "x" * 100, f"input {'x' * 100!r} delivers nothing"))
+        recent.begin(Origin(start, "9f3a61c0d2b7e845", "x" * 100, "y" * 50))
     text = "".join(recent.since(0.0))
     assert len(text.encode()) < 2**20
     history = check(text)
-    for part, least in (("segments", 3000), ("guesses", 800), ("marks", 200), ("outages", 100)):
+    for part, least in (("segments", 3000), ("guesses", 800), ("marks", 200), ("outages", 100), ("origins", 20)):
         assert len(history[part]) >= least
     for part in ("segments", "guesses", "outages"):
         assert history[part][-1]["end"] == round(80_000 + 10_000 / 7, 4)
-    assert history["marks"][-1]["time"] == round(80_000 + 9_999 / 7, 4)
+    assert history["marks"][-1]["time"] == history["origins"][-1]["start"] == round(80_000 + 9_999 / 7, 4)
 
 
 def test_a_name_without_end_makes_no_history_without_end() -> None:

@@ -146,9 +146,10 @@ async def socket(monkeypatch: pytest.MonkeyPatch) -> Socket:
 
 
 @contextlib.asynccontextmanager
-async def evening(socket: Socket) -> AsyncIterator[Evening]:
-    """Run a service that hears the device, with a client."""
-    service = Service(Settings(AudioSettings(input="mic", device="stage"), server=ServerSettings(port=0)))
+async def evening(socket: Socket, device: str | None = "stage") -> AsyncIterator[Evening]:
+    """Run a service that hears the device, with a client; without a name it waits for any."""
+    audio = AudioSettings(input="mic", device=device, wait=True)
+    service = Service(Settings(audio, server=ServerSettings(port=0)))
     listening = asyncio.get_running_loop().create_future()
     running = asyncio.create_task(service.run(listening.set_result))
     try:

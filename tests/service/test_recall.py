@@ -97,7 +97,7 @@ async def heard(log: Path, utc: float) -> Told:
         Mark(40.0, "bridge"),
         Outage(60.0, 90.0, "stage", "gone"),
     ]
-    session_log.add(replace(HELLO, utc=utc))
+    session_log.add(replace(HELLO, utc=utc, source="stage"))
     for event in events:
         session_log.add(event)
     assert await asyncio.to_thread(session_log.close, 10)
@@ -195,6 +195,82 @@ async def test_a_stream_of_the_future_hides_nothing(socket: Socket, log: Path) -
         watcher = Watcher(show)
         await watcher.greeted(started)
         assert await watcher.recalled() == told
+
+
+async def test_another_device_is_another_source_of_the_same_run(socket: Socket, log: Path, demo: Array) -> None:
+    """It is heard from an empty window on; what was heard of each is told and kept as its own, in one session."""
+    async with evening(socket) as show:
+        socket.play(demo[: 6 * SAMPLE_RATE])
+        await show.until(later_than(5.5))
+        socket.pull(1.0)
+        socket.name = "built-in"
+        await socket.plug_in()
+        socket.play(demo[: 6 * SAMPLE_RATE])
+        told = await show.until(later_than(12.5))
+        history = await show.history()
+    (hello,) = (it for it in told if isinstance(it, Hello))
+    assert (hello.source, hello.since) == ("built-in", pytest.approx(6, abs=0.1))
+    assert [(it.start, it.source, it.run) for it in history.origins] == [
+        (0.0, "stage", hello.run), (hello.since, "built-in", hello.run),
+    ]  # fmt: skip
+    with LogReader(log) as reader:
+        (session,) = reader.sessions()
+        segments = [it for it in reader.records() if it.kind == "segment"]
+    assert (session.run, session.sources) == (hello.run, ("stage", "built-in"))
+    turn = session.start + hello.since
+    assert {(it.start < turn - 1e-3, it.source) for it in segments} == {(True, "stage"), (False, "built-in")}
+    assert next(it.state for it in segments if it.source == "built-in") == "warming"
+    assert max(it.end or 0.0 for it in segments if it.source == "stage") == pytest.approx(turn, abs=1e-3)
+
+
+async def test_the_past_of_another_source_is_not_told(socket: Socket, log: Path, demo: Array) -> None:
+    """While it is not known which device there will be, nothing is told; then only what was heard of that."""
+    started = socket.wall + socket.now
+    told = await heard(log, started - HOUR)
+    socket.name, socket.present = "built-in", False
+    async with evening(socket, device=None) as show:
+        watcher = Watcher(show)
+        await watcher.greeted(started)
+        async with asyncio.timeout(PATIENCE):
+            while show.service._past is None:  # noqa: ASYNC110 - nobody tells when the log is read
+                await asyncio.sleep(0.02)
+        assert watcher.past() == []
+        await socket.plug_in()
+        socket.play(demo[: 2 * SAMPLE_RATE])
+        await watcher.until(later_than(1.5))
+        assert watcher.past() == []
+        socket.pull()
+        socket.name = "stage"
+        await socket.plug_in()
+        socket.play(demo[: 2 * SAMPLE_RATE])
+        await watcher.until(later_than(3.5))
+        assert [it for it in watcher.past() if it[0] < started] == told
+
+
+def test_of_services_side_by_side_each_recalls_its_own(tmp_path: Path) -> None:
+    """It is that on the same port and channel; where there is none, of two at once the one that was heard last."""
+    log = tmp_path / "log.db"
+    for run, begin, port, channel in (
+        ("a", 0.0, 8001, None), ("b", 30.0, 8002, None), ("left", 0.0, 8001, 1), ("c", 200.0, 8002, None),
+        ("mine", 300.0, 8001, None),
+    ):  # fmt: skip
+        session_log = SessionLog(log, port=port, channel=channel)
+        session_log.add(replace(HELLO, utc=1000.0 + begin, run=run))
+        session_log.add(Segment(0.0, 100.0, "instrument", "violin", 0.9))
+        session_log.add(Mark(50.0, run))
+        assert session_log.close(10)
+
+    def marks(port: int, channel: int | None = None, source: str = HELLO.source) -> list[str]:
+        past = recall.read(log, 1500.0, recall.Listener("mine", channel, port))
+        messages, origins = past.messages(1500.0, source)
+        found = [it.text for it in messages if isinstance(it, Mark)]
+        assert [it.run for it in origins] == found
+        return found
+
+    assert marks(8001) == ["a", "c"]
+    assert marks(8002) == marks(8003) == ["b", "c"]
+    assert marks(8001, channel=1) == ["left"]
+    assert marks(8001, channel=2) == marks(8001, source="another") == []
 
 
 def test_a_past_that_is_recalled_again_takes_the_place_of_the_first() -> None:

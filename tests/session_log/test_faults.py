@@ -21,8 +21,8 @@ from hypothesis import strategies as st
 
 from stream.errors import LogError
 from stream.protocol.messages import Label, Mark
-from stream.session_log.database import SCHEMA_VERSION
 from stream.session_log.reader import LogReader
+from stream.session_log.schema import SCHEMA_VERSION
 from stream.session_log.session_log import SessionLog
 from stream.session_log.store import MIN_BYTES, LogStore
 from stream.session_log.writer import MAX_BACKLOG
@@ -256,13 +256,6 @@ def _other_program(path: Path) -> None:
     db.close()
 
 
-def _later_version(path: Path) -> None:
-    _log_of(path, 3)
-    db = sqlite3.connect(path)
-    db.execute(f"PRAGMA user_version = {SCHEMA_VERSION + 1}")
-    db.close()
-
-
 def _random_bytes(path: Path) -> None:
     path.write_bytes(random.Random(1).randbytes(20_000))
 
@@ -289,7 +282,6 @@ def _log_of(path: Path, count: int) -> None:
     ("spoil", "reason"),
     [
         (_other_program, "it is no session log"),
-        (_later_version, "it has version 2, this Soloist writes 1"),
         (_random_bytes, "file is not a database"),
         (_cut, "malformed"),
         (_other_table, "it is damaged"),
@@ -314,6 +306,28 @@ def test_a_file_that_cannot_be_used_is_set_aside(
     kept = Path(f"{path}.aside-1").read_bytes()
     assert kept[100:] == before[100:]  # in its header SQLite counts changes, and notes that it uses a write-ahead log
     assert marks(path) == [7]
+
+
+def test_a_log_of_a_later_version_is_left_alone(tmp_path: Path, warnings: Warnings) -> None:
+    """It is neither read nor written nor put aside; one line says so, and nothing of it is changed."""
+    path = tmp_path / "sessions.db"
+    _log_of(path, 3)
+    with contextlib.closing(sqlite3.connect(path)) as db:
+        db.execute(f"PRAGMA user_version = {SCHEMA_VERSION + 1}")
+    before = path.read_bytes()
+    session_log = SessionLog(path)
+    session_log.add(hello())
+    session_log.add(Mark(7.0, "7"))
+    theirs, ours = SCHEMA_VERSION + 1, SCHEMA_VERSION
+    why = f"it is of a later Soloist: its version is {theirs}, and this one knows those up to {ours}"
+    assert warnings.next() == (
+        f"session log {path} is not written: {why}; name another file, or install that Soloist; labels go on"
+    )
+    assert not session_log.close(10)
+    with pytest.raises(LogError, match=f"session log {path} cannot be read: {why}"), LogReader(path):
+        pass
+    assert path.read_bytes() == before
+    assert not list(tmp_path.glob("*.aside*"))
 
 
 def test_damage_that_shows_while_it_is_written_costs_nothing_new(tmp_path: Path) -> None:

@@ -15,11 +15,12 @@ import pytest
 
 from stream.errors import LogError
 from stream.protocol.messages import Guess, Level, Mark, Outage, Segment
-from stream.session_log.reader import LogReader, Record, messages_before
+from stream.session_log.reader import LogReader
+from stream.session_log.records import Listening, Record, messages_before
 from stream.session_log.session_log import SessionLog
 from stream.session_log.settings import default_path
 from stream.session_log.store import MIN_BYTES, LogEntry, LogStore, Progress, SessionHeader
-from tests.support.log_writing import SESSION, UTC, Warnings, hello, label, mark, marks, segment
+from tests.support.log_writing import SESSION, UTC, hello, label, mark, marks, segment
 
 
 @pytest.fixture
@@ -50,11 +51,12 @@ def test_every_kind_of_event_is_read_again_with_unix_times(session_log: SessionL
     session_log.add(Mark(1.5, "bridge"))
     session_log.add(Outage(2.0, 3.5, "USB", "it was unplugged"))
     assert session_log.flush(10)
+    source, run, model = SESSION.source, repr(UTC), SESSION.model
     assert records(path) == [
-        Record(1, "segment", UTC, UTC + 2, "instrument", "violin", 0.8765, None, None),
-        Record(1, "guess", UTC + 1, UTC + 2, None, "flute", 0.2, None, None),
-        Record(1, "mark", UTC + 1.5, UTC + 1.5, None, None, None, None, "bridge"),
-        Record(1, "outage", UTC + 2, UTC + 3.5, None, None, None, "USB", "it was unplugged"),
+        Record(1, "segment", UTC, UTC + 2, "instrument", "violin", 0.8765, source, None, run, model),
+        Record(1, "guess", UTC + 1, UTC + 2, None, "flute", 0.2, source, None, run, model),
+        Record(1, "mark", UTC + 1.5, UTC + 1.5, None, None, None, source, "bridge", run, model),
+        Record(1, "outage", UTC + 2, UTC + 3.5, None, None, None, "USB", "it was unplugged", run, model),
     ]
     assert (session_log.written, session_log.missed, session_log.fault) == (4, 0, None)
 
@@ -65,8 +67,8 @@ def test_a_stream_is_listed_as_far_as_it_was_heard(session_log: SessionLog, path
     assert session_log.flush(10)
     with LogReader(path) as reader:
         (session,) = reader.sessions()
-    assert (session.start, session.end, session.source) == (UTC, UTC + 7.25, "USB Audio CODEC")
-    assert (session.model, session.server, session.labels) == ("lead", "soloist 0.1.0", ("flute", "violin"))
+    assert (session.start, session.end, session.server) == (UTC, UTC + 7.25, "soloist 0.1.0")
+    assert session.parts == (Listening(UTC, "USB Audio CODEC", "lead", ("flute", "violin")),)
 
 
 def test_an_open_segment_lasts_as_long_as_it_was_heard(session_log: SessionLog, path: Path) -> None:
@@ -74,7 +76,8 @@ def test_an_open_segment_lasts_as_long_as_it_was_heard(session_log: SessionLog, 
     for heard, confidence in ((1.0, 0.4), (1.5, 0.6)):
         session_log.add(label(heard, 1.0, "flute", confidence))
     assert session_log.flush(10)
-    assert records(path) == [Record(1, "segment", UTC + 1, UTC + 1.5, "instrument", "flute", 0.5, None, None)]
+    (found,) = records(path)
+    assert (found.start, found.end, found.label, found.confidence) == (UTC + 1, UTC + 1.5, "flute", 0.5)
 
 
 def test_the_end_of_a_segment_replaces_its_beginning(session_log: SessionLog, path: Path) -> None:
@@ -130,17 +133,30 @@ def test_what_the_last_run_left_open_ends_with_it(path: Path) -> None:
     assert (silence.session, silence.start, silence.state) == (2, UTC + 60, "silence")
 
 
-def test_another_source_on_the_same_clock_takes_over_what_is_open(session_log: SessionLog, path: Path) -> None:
-    """Another source on the same clock takes over what is open."""
+def test_another_source_or_model_is_another_part_of_the_session(path: Path) -> None:
+    """What is heard belongs to what was listened to when it began, though it ends or is told later; the run is one."""
+    session_log = SessionLog(path)
+    session_log.add(hello(source="mic", run="a"))  # until there is audio
+    session_log.add(hello(run="a"))
     session_log.add(label(1.0, 0.5, "flute"))
-    assert session_log.flush(10)
-    session_log.add(hello(source="built-in"))
-    session_log.add(label(1.25, 0.5, "flute"))
+    session_log.add(replace(hello(model="small", run="a"), since=1.5))
+    session_log.add(label(1.75, 0.5, "flute"))  # the stretch goes on with another model
+    session_log.add(replace(hello(source="built-in", model="small", run="a"), since=2.0))
     session_log.add(segment(0.5, 2.0, "flute"))
-    assert session_log.flush(10)
-    assert [(it.session, it.start, it.end) for it in records(path)] == [(2, UTC + 0.5, UTC + 2)]
+    session_log.add(Guess(1.6, 2.0, "violin", 0.2))
+    session_log.add(Mark(1.0, "written for a second"))
+    session_log.add(label(5.0, 2.0))
+    assert session_log.close(10)
+    assert [(it.kind, it.start - UTC, it.source, it.model) for it in records(path)] == [
+        ("segment", 0.5, "USB Audio CODEC", "lead"),
+        ("guess", pytest.approx(1.6), "USB Audio CODEC", "small"),
+        ("mark", 1.0, "USB Audio CODEC", "lead"),
+        ("segment", 2.0, "built-in", "small"),
+    ]
     with LogReader(path) as reader:
-        assert [it.source for it in reader.sessions()] == ["USB Audio CODEC", "built-in"]
+        (session,) = reader.sessions()
+    assert (session.sources, session.models) == (("USB Audio CODEC", "built-in"), ("lead", "small"))
+    assert [it.since - UTC for it in session.parts] == [0, 1.5, 2]
 
 
 def test_the_same_hello_again_is_the_same_stream(session_log: SessionLog, path: Path) -> None:
@@ -213,7 +229,8 @@ def test_a_model_with_the_longest_names_can_be_written(path: Path) -> None:
     assert session_log.close(10)
     with LogReader(path) as reader:
         (session,) = reader.sessions()
-    assert (len(session.labels), len(session.labels[0]), len(session.source)) == (256, 200, 1000)
+    (part,) = session.parts
+    assert (len(part.labels), len(part.labels[0]), len(part.source)) == (256, 200, 1000)
     assert marks(path) == [1]
 
 
@@ -317,21 +334,19 @@ def test_a_clock_that_is_set_moves_the_session_and_makes_no_other(session_log: S
     for days in (0, 3, 0, -3, 1):
         now = UTC + 86_400 * days
         session_log.add(hello(now, run="a"))
-        for source in ("USB", "built-in"):
-            session_log.add(hello(now, source, run="a"))
+        for since, source in enumerate(("USB", "built-in")):
+            session_log.add(replace(hello(now, source, run="a"), since=float(since)))
             session_log.add(label(5.0 + days, 1.0, "flute"))
         assert session_log.flush(10)
     with LogReader(path) as reader:
-        assert [(it.source, it.start) for it in reader.sessions()] == [
-            (source, UTC + 86_400) for source in ("USB", "built-in")
-        ]
+        assert [(it.sources, it.start) for it in reader.sessions()] == [(("USB", "built-in"), UTC + 86_400)]
         (flute,) = reader.records()
     assert (flute.start, flute.label) == (UTC + 86_401, "flute")
     session_log.add(hello(UTC + 2 * 86_400, "USB", run="b"))
     session_log.add(label(1.0, 0.0, "violin"))
     assert session_log.flush(10)
     with LogReader(path) as reader:
-        assert [it.start for it in reader.sessions()] == [UTC + 86_400, UTC + 86_400, UTC + 2 * 86_400]
+        assert [it.start for it in reader.sessions()] == [UTC + 86_400, UTC + 2 * 86_400]
 
 
 def test_a_clock_that_is_set_while_nothing_can_be_written_makes_no_other_session(path: Path) -> None:
@@ -362,22 +377,6 @@ def test_others_read_while_it_is_written(session_log: SessionLog, path: Path) ->
             assert session_log.flush(10)
             assert reader.execute("SELECT count(*) FROM heard").fetchone() == (number + 1,)
     reader.close()
-
-
-def test_a_second_journal_waits_for_the_first(path: Path, warnings: Warnings) -> None:
-    """A second session_log waits for the first."""
-    first = SessionLog(path)
-    first.add(hello())
-    first.add(Mark(0.0, "0"))
-    assert first.flush(10)
-    second = SessionLog(path, retry_seconds=(0.01,))
-    assert "another Soloist writes it" in warnings.next()
-    second.add(hello(UTC + 10))
-    second.add(Mark(0.0, "1"))
-    assert first.close(10)
-    assert warnings.next().endswith("is written again")
-    assert second.close(10)
-    assert marks(path) == [0, 1]
 
 
 def test_writing_something_twice_is_writing_it_once(path: Path) -> None:

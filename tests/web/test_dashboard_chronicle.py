@@ -302,3 +302,85 @@ async def test_a_service_that_starts_again_tells_only_what_was_not_known(page):
         ["known", "new"],
         [[1000, 1020, "violin"], [1020, 1040, "flute"], [1075, 1078, "piano"]],
     ]
+
+
+async def test_what_was_heard_of_another_source_is_not_shown(page):
+    """Of services before, only what was heard of the present source is shown; a session has the present run alone."""
+    assert await chronicled(
+        page,
+        """
+        const speak = (utc, run, source, since = 0) => hear({ type: 'hello', labels: [], window: 3, hop: 0.25, utc, run,
+            source, model: 'lead', since });
+        const whose = (list) => list.map((it) => [it.start ?? it.time, it.label ?? it.text ?? null, it.source, it.run]);
+        const told = [];
+        const tell = () => told.push([spans(chronicle.segments), chronicle.marks.map((it) => it.text),
+            chronicle.gaps.length, whose(chronicle.session.segments), whose(chronicle.session.marks)]);
+        speak(1000, 'one', 'stage');
+        label(1, 'violin', 0);
+        hear(segment(0, 10, 'violin'));
+        speak(2000, 'two', 'demo');
+        label(1, 'piano', 0);
+        hear(segment(0, 10, 'piano'));
+        hear(mark(5, 'demo'));
+        tell();
+        speak(3000, 'three', 'mic');
+        hear(mark(0, 'doors'));
+        speak(3000.0004, 'three', 'stage');
+        label(1, 'flute', 0);
+        hear(segment(0, 10, 'flute'));
+        speak(3000.0004, 'three', 'built-in', 10);
+        label(11, 'violin', 10);
+        hear(mark(9, 'of before'));
+        hear(segment(10, 12, 'violin'));
+        speak(3000.0004, 'three', 'stage', 12);
+        tell();
+        const everything = chronicle.everything;
+        told.push(whose(everything.segments), whose(everything.marks), everything.gaps.length);
+        return JSON.parse(JSON.stringify(told).replaceAll('.0004', ''));
+        """,
+    ) == [
+        [[[2000, 2010, "piano"]], ["demo"], 0, [[2000, "piano", "demo", "two"]], [[2005, "demo", "demo", "two"]]],
+        [
+            [[1000, 1010, "violin"], [3000, 3010, "flute"], [3010, 3012, "violin"]],
+            ["doors", "of before"],
+            1,
+            [[3000, "flute", "stage", "three"], [3010, "violin", "built-in", "three"]],
+            [[3000, "doors", "stage", "three"], [3009, "of before", "stage", "three"]],
+        ],
+        [
+            [1000, "violin", "stage", "one"],
+            [2000, "piano", "demo", "two"],
+            [3000, "flute", "stage", "three"],
+            [3010, "violin", "built-in", "three"],
+        ],
+        [
+            [2005, "demo", "demo", "two"],
+            [3000, "doors", "stage", "three"],
+            [3009, "of before", "stage", "three"],
+        ],
+        2,
+    ]
+
+
+async def test_a_history_says_whose_it_is(page):
+    """A page that is opened later knows what was heard of each source, and by which run, from the history's origins."""
+    assert await chronicled(
+        page,
+        """
+        const origin = (start, run, source) => ({ start, run, source, model: 'lead' });
+        hear({ type: 'hello', labels: [], window: 3, hop: 0.25, utc: 3000, run: 'two', source: 'stage', model: 'lead',
+            since: 20 });
+        history([segment(-100, -90, 'piano'), segment(0, 10, 'violin'), segment(10, 20, 'flute')], {
+            marks: [mark(-95, 'a'), mark(15, 'b'), mark(25, 'c')],
+            origins: [origin(-100, 'one', 'stage'), origin(0, 'two', 'stage'), origin(10, 'two', 'built-in'),
+                origin(20, 'two', 'stage'), { start: 'x' }],
+        });
+        const whose = (list) => list.map((it) => [it.start ?? it.time, it.source, it.run]);
+        const { everything, session } = chronicle;
+        return [whose(everything.segments), whose(session.segments), whose(session.marks)];
+        """,
+    ) == [
+        [[2900, "stage", "one"], [3000, "stage", "two"], [3010, "built-in", "two"]],
+        [[3000, "stage", "two"], [3010, "built-in", "two"]],
+        [[3015, "built-in", "two"], [3025, "stage", "two"]],
+    ]

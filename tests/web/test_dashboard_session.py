@@ -54,6 +54,7 @@ def perform(stage: Stage) -> None:
     for place, text in enumerate(ODD):
         publish(Mark(8.0 + place / 8, text))
     stage.hop(40, "piano")
+    stage.hop(41, "piano")
 
 
 async def told(stage: Stage) -> dict[str, Any]:
@@ -97,6 +98,11 @@ def utc(time: float) -> str:
     return datetime.fromtimestamp(HELLO.utc + time, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
+def local(time: float) -> str:
+    """Write a stream time as the files do, in the time of this machine."""
+    return datetime.fromtimestamp(HELLO.utc + time).astimezone().isoformat(timespec="milliseconds")
+
+
 def unix(text: str) -> float:
     """Read what `utc` writes."""
     return datetime.fromisoformat(text).timestamp()
@@ -108,20 +114,22 @@ def near(number: float) -> Any:
 
 
 async def test_json_holds_all_that_the_server_told(open_tab: OpenTab, stage: Stage) -> None:
-    """Without a session, the JSON has what the server's history has, from its first moment on, and in UTC."""
+    """Without a take, the JSON has what the server's history has, from its first moment on, and in UTC."""
     page = (await opened(open_tab, stage)).page
     perform(stage)
     await heard(page, stage)
     name, text = await download(page, "json")
     file, history = json.loads(text), await told(stage)
     assert name.endswith(".json")
-    assert (file["soloist"], file["session"], file["source"], file["model"]) == (1, None, "a stage", "toy")
+    assert (file["soloist"], file["run"], file["source"], file["model"]) == (2, None, "a stage", "toy")
     assert (file["start"], file["start_utc"]) == (0.0, utc(0.0))
 
     def stretches(kind: str, *fields: str) -> list[dict[str, Any]]:
         return [
             {"start": part["start"], "end": part["end"], "start_utc": utc(part["start"]), "end_utc": utc(part["end"])}
+            | {"start_local": local(part["start"]), "end_local": local(part["end"])}
             | {field: part[field] for field in fields}
+            | {"source": "a stage", "model": "toy", "run": None}
             for part in history[kind]
         ]
 
@@ -131,7 +139,9 @@ async def test_json_holds_all_that_the_server_told(open_tab: OpenTab, stage: Sta
     assert file["guesses"] == stretches("guesses", "label", "confidence")
     assert file["outages"] == stretches("outages", "source", "reason")
     assert file["marks"] == [
-        {"time": mark["time"], "time_utc": utc(mark["time"]), "text": mark["text"]} for mark in history["marks"]
+        {"time": mark["time"], "time_utc": utc(mark["time"]), "time_local": local(mark["time"]), "text": mark["text"]}
+        | {"source": "a stage", "model": "toy", "run": None}
+        for mark in history["marks"]
     ]
     assert [len(file[kind]) for kind in ("segments", "guesses", "marks", "outages")] == [6, 1, len(ODD) + 1, 1]
 
@@ -144,7 +154,9 @@ async def test_csv_is_read_by_a_spreadsheet_as_it_was_meant(open_tab: OpenTab, s
     name, text = await download(page, "csv")
     history = await told(stage)
     assert name.endswith(".csv")
-    assert text.startswith("\ufeffkind,start,end,start_utc,end_utc,state,label,confidence,text\r\n")
+    assert text.startswith(
+        "\ufeffkind,start,end,start_utc,end_utc,state,label,confidence,text,source,model,run,start_local,end_local\r\n"
+    )
     assert text.endswith("\r\n")
     rows = list(csv.DictReader(io.StringIO(text.removeprefix("\ufeff"), newline=""), strict=True))
     starts = [float(row["start"]) for row in rows]
@@ -198,7 +210,7 @@ async def test_audacity_labels_lie_beside_the_recording(open_tab: OpenTab, stage
 
 
 async def test_session_cuts_what_reaches_out_of_it(open_tab: OpenTab, stage: Stage) -> None:
-    """A session's files count from its start to its stop; what began earlier or went on is cut, the rest left out."""
+    """A take's files count from its start to its stop; what began earlier or went on is cut, the rest left out."""
     page = (await opened(open_tab, stage)).page
     perform(stage)
     await heard(page, stage)
@@ -210,7 +222,7 @@ async def test_session_cuts_what_reaches_out_of_it(open_tab: OpenTab, stage: Sta
     assert (await page.inner_text(".session-clock")).startswith("0:00:06, ")
     await heard(page, stage)
     file = json.loads((await download(page, "json"))[1])
-    assert (file["session"], file["start"], file["end"]) == ("stopped", 0.0, 6.0)
+    assert (file["start"], file["end"]) == (0.0, 6.0)
     assert (file["start_utc"], file["end_utc"]) == (utc(3.0), utc(9.0))
     assert [(part["start"], part["end"], part["label"]) for part in file["segments"]] == [
         (0.0, 1.0, "flute"), (1.0, 3.0, None), (3.0, 5.0, "violin"), (5.0, 6.0, "flute"),
@@ -229,16 +241,16 @@ async def test_session_cuts_what_reaches_out_of_it(open_tab: OpenTab, stage: Sta
         share = f"{100 * sum(lengths) / 6:.0f}\u202f%"
         longest = f"{max(lengths):.0f} s" if lengths else NOTHING
         assert cells == [f"{sum(lengths):.0f} s", share, str(len(lengths)), longest]
-    assert (await page.inner_text("#summary caption")).startswith("Session, ")
+    assert (await page.inner_text("#summary caption")).startswith("Take, ")
     date = datetime.fromtimestamp(base + 3.0).astimezone()
     assert (await download(page, "csv"))[0] == f"soloist-{date:%Y-%m-%d-%H%M}.csv"
 
 
 async def test_session_is_started_stopped_and_resumed(open_tab: OpenTab, stage: Stage) -> None:
-    """The buttons start a session at the server's time, stop it, go on with it, and begin another one."""
+    """The buttons start a take at the server's time, stop it, go on with it, and begin another one."""
     page = (await opened(open_tab, stage)).page
     stage.hop(400)
-    await page.wait_for_function("() => document.querySelector('.session-start').textContent === 'Start session'")
+    await page.wait_for_function("() => document.querySelector('.session-start').textContent === 'Start take'")
     assert not await page.is_visible(".session-clock")
     await page.focus(".session-start")
     await page.keyboard.press("Enter")
@@ -255,19 +267,19 @@ async def test_session_is_started_stopped_and_resumed(open_tab: OpenTab, stage: 
     await page.click(".session-stop")
     start = page.locator(".session-start")
     await page.wait_for_selector(".session[data-phase=stopped]")
-    assert await start.inner_text() == "New session"
+    assert await start.inner_text() == "New take"
     await start.click()
     assert await start.inner_text() == "Not downloaded. Start anew?"
     assert (await session(page))["start"] == started["start"]
     await download(page, "txt")
-    assert await start.inner_text() == "New session"
+    assert await start.inner_text() == "New take"
     await start.click()
     again = await session(page)
     assert (again["end"], again["start"] > started["start"]) == (None, True)
 
 
 async def test_session_outlives_the_page_and_the_service(open_tab: OpenTab) -> None:
-    """A session goes on after a reload and with a service that starts again, and its files have what was before."""
+    """A take goes on after a reload and with a service that starts again, and its files have what was before."""
     async with staged() as stage:
         tab = await opened(open_tab, stage)
         page = tab.page
@@ -296,7 +308,8 @@ async def test_session_outlives_the_page_and_the_service(open_tab: OpenTab) -> N
         await page.wait_for_function("() => document.querySelector('.now-name').textContent === 'Clarinet'")
         await heard(page, stage)
         file = json.loads((await download(page, "json"))[1])
-    assert file["session"] == "running"
+    assert file["run"] is None  # there were two
+    assert {part["run"] for part in file["segments"]} == {None, "later"}
     assert unix(file["start_utc"]) == near(started["start"])
     parts = [(unix(part["start_utc"]), part["label"]) for part in file["segments"]]
     assert parts[1:3] == [(HELLO.utc + 10, "flute"), (HELLO.utc + 100, "piano")]
@@ -309,7 +322,7 @@ async def test_session_outlives_the_page_and_the_service(open_tab: OpenTab) -> N
 
 
 async def test_what_was_kept_goes_before_what_is_known(open_tab: OpenTab, stage: Stage) -> None:
-    """Hours of a session are put together from what was kept and what is still known, without a gap or a doublet."""
+    """Hours of a take are put together from what was kept and what is still known, without a gap or a doublet."""
     page = (await opened(open_tab, stage)).page
 
     def part(start: float, end: float | None, label: str) -> dict[str, Any]:
@@ -427,7 +440,7 @@ async def test_mark_that_nobody_hears_is_kept(open_tab: OpenTab) -> None:
 
 
 async def test_session_works_where_nothing_may_be_stored(open_tab: OpenTab, stage: Stage) -> None:
-    """A browser that forbids storage keeps the session as long as the page lasts, and the theme too."""
+    """A browser that forbids storage keeps the take as long as the page lasts, and the theme too."""
     tab = await open_tab()
     await tab.page.add_init_script(
         "Object.defineProperty(window, 'localStorage', { get() { throw new DOMException('no', 'SecurityError'); } });"
@@ -436,7 +449,8 @@ async def test_session_works_where_nothing_may_be_stored(open_tab: OpenTab, stag
     await tab.page.wait_for_selector("#link[data-phase=live]")
     await tab.page.click(".session-start")
     await tab.page.click(".session-stop")
-    assert json.loads((await download(tab.page, "json"))[1])["session"] == "stopped"
+    await tab.page.wait_for_selector(".session[data-phase=stopped]")
+    assert json.loads((await download(tab.page, "json"))[1])["soloist"] == 2
     theme = await tab.page.get_attribute("html", "data-theme")
     for _ in range(2):
         await tab.page.click("#theme")

@@ -14,7 +14,7 @@ import { stopwatch, wallClock } from "../words.js";
  * @property {(format: Format) => void} download
  *
  * @typedef {object} Value
- * @property {import("../session.js").Span | null} span null before the first session.
+ * @property {import("../session.js").Span | null} span null before the first take.
  * @property {number} now Unix time.
  * @property {boolean} live Whether there is a server to take a mark.
  */
@@ -36,7 +36,7 @@ export class SessionView {
   #begunAt = 0;
   /** What had the focus before. @type {Element | null} */
   #before = null;
-  /** Whether nothing was downloaded since the session was stopped. */
+  /** Whether nothing was downloaded since the take was stopped. */
   #unsaved = false;
   /** Whether what is told is that a mark was not set. */
   #failed = false;
@@ -44,7 +44,7 @@ export class SessionView {
 
   /**
    * @param {HTMLElement} element
-   * @param {Actions} actions Those on the session are followed by `show`.
+   * @param {Actions} actions Those on the take are followed by `show`.
    */
   constructor(element, actions) {
     /** @param {string} name */
@@ -134,11 +134,11 @@ export class SessionView {
     follow(event, this.#buttons.stop);
   }
 
-  /** The last session is gone with a new one: ask once, if nobody has downloaded it. @param {boolean} asked */
+  /** The last take is gone with a new one: ask once, if nobody has downloaded it. @param {boolean} asked */
   #ask(asked) {
     this.#buttons.start.dataset.asked = String(asked);
     const first = this.#element.dataset.phase !== "stopped";
-    write(this.#buttons.start, asked ? "Not downloaded. Start anew?" : first ? "Start session" : "New session");
+    write(this.#buttons.start, asked ? "Not downloaded. Start anew?" : first ? "Start take" : "New take");
   }
 
   /** @param {Event} event */

@@ -10,7 +10,7 @@ import { NOTHING, lasting as whole, percent, title, wallClock } from "../words.j
  * @typedef {object} Value
  * @property {() => import("../session.js").Heard & {span: import("../session.js").Span}} heard Looks for what was heard.
  * @property {string[]} labels
- * @property {string} phase Of the session: none, running or stopped.
+ * @property {string} phase Of the take: none, running or stopped.
  * @property {number} now Unix time.
  */
 
@@ -63,7 +63,7 @@ export class SummaryView {
   #fill(summary) {
     const { lines, seconds, lost, outages, marks, from, to } = summary;
     const when = `${wallClock(from)} to ${wallClock(to)}`;
-    write(this.#caption, `${this.#phase === "none" ? "All that is known" : "Session"}, ${when}${marks ? `, ${counted(marks, "mark")}` : ""}`);
+    write(this.#caption, `${this.#phase === "none" ? "Session" : "Take"}, ${when}${marks ? `, ${counted(marks, "mark")}` : ""}`);
     fill(
       this.#rows,
       lines.map((line) => ({
