@@ -14,6 +14,7 @@ import resource
 import signal
 import subprocess
 import sys
+import tempfile
 from importlib import resources
 from pathlib import Path
 from typing import Final
@@ -30,6 +31,8 @@ _CPU_SECONDS: Final = 15
 _DATA_BYTES: Final = 256 << 20  # writable memory; the libraries and a shipped model take 95 MiB
 _ADDRESS_SPACE_BYTES: Final = 2 << 30
 _REFUSED_STATUS: Final = 3
+_SAID_BYTES: Final = 4096
+_FILE_BYTES: Final = 1 << 20  # of what is said, by whatever is in the model
 
 
 def check_model(model: bytes, runtime: Runtime = "auto", delegates: bool = True) -> None:
@@ -73,7 +76,17 @@ def _trial_fault(model: bytes, runtime: Runtime, delegates: bool) -> str | None:
         "plain" if not delegates else "fast",
     ]
     try:
-        done = subprocess.run(command, input=model, capture_output=True, timeout=_TIMEOUT_SECONDS, env=environment)
+        with tempfile.TemporaryFile() as said:  # of which no more is read than is told
+            done = subprocess.run(
+                command,
+                input=model,
+                stdout=subprocess.DEVNULL,
+                stderr=said,
+                timeout=_TIMEOUT_SECONDS,
+                env=environment,
+            )
+            said.seek(max(0, said.seek(0, os.SEEK_END) - _SAID_BYTES))
+            lines = said.read(_SAID_BYTES).decode(errors="replace").split("\n")
     except subprocess.TimeoutExpired:
         return f"the interpreter does not come to an end with the .tflite within {_TIMEOUT_SECONDS:.0f} s"
     except OSError as error:
@@ -85,8 +98,8 @@ def _trial_fault(model: bytes, runtime: Runtime, delegates: bool) -> str | None:
         if number in (signal.SIGXCPU, signal.SIGKILL):
             return "the .tflite takes more time or memory than a model may, and was ended in a process of its own"
         return f"the interpreter crashes on the .tflite ({signal.Signals(number).name}); it is damaged or malicious"
-    lines = done.stderr.decode(errors="replace").strip().splitlines()
-    return lines[-1][:300] if lines else f"trying the .tflite ended with status {done.returncode}"
+    lines = list(filter(None, ("".join(filter(str.isprintable, line)).strip() for line in lines)))
+    return lines[-1][-300:] if lines else f"trying the .tflite ended with status {done.returncode}"
 
 
 def _run(model: bytes, runtime: Runtime, delegates: bool) -> None:
@@ -106,6 +119,7 @@ def main(arguments: list[str]) -> int:
     resource.setrlimit(resource.RLIMIT_AS, (_ADDRESS_SPACE_BYTES, _ADDRESS_SPACE_BYTES))
     resource.setrlimit(resource.RLIMIT_DATA, (_DATA_BYTES, _DATA_BYTES))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    resource.setrlimit(resource.RLIMIT_FSIZE, (_FILE_BYTES, _FILE_BYTES))
     with contextlib.suppress(OSError):  # where memory runs out, this ends before the service
         Path("/proc/self/oom_score_adj").write_text("1000", encoding="ascii")
     file, runtime, speed = [*arguments, *("-", "auto", "fast")[len(arguments) :]]
