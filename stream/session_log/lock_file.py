@@ -16,6 +16,7 @@ from stream.errors import LogError
 _OPENING: Final = 0  # the byte that is locked by who opens the log; those after it by who writes the session of that id
 _PATIENCE_SECONDS: Final = 10.0  # longer than another takes to look through the largest log on a small computer
 _POLL_SECONDS: Final = 0.05
+_FLOCK: Final = "@hhqqi0q"  # struct flock: l_type, l_whence, l_start, l_len, l_pid
 
 
 class LockFile:
@@ -75,10 +76,10 @@ class LockFile:
 
     def is_held(self, session: int) -> bool:
         """Whether a session goes on: some other service tells so."""
-        if not self._lock(_OPENING + session, fcntl.F_WRLCK):
-            return True
-        self._lock(_OPENING + session, fcntl.F_UNLCK)
-        return False
+        assert self._file is not None
+        # To try would take it for a moment, in which that service might want it again.
+        told = fcntl.fcntl(self._file, fcntl.F_OFD_GETLK, _request(_OPENING + session, fcntl.F_WRLCK))
+        return bool(struct.unpack(_FLOCK, told)[0] != fcntl.F_UNLCK)
 
     def close(self) -> None:
         """Give all locks back."""
@@ -90,9 +91,12 @@ class LockFile:
         """Lock a byte or unlock it; False where another has it."""
         assert self._file is not None
         # Of the open file, not of the process as `fcntl.lockf` has it: one process may write two logs.
-        request = struct.pack("@hhqqi", kind, os.SEEK_SET, byte, 1, 0)
         try:
-            fcntl.fcntl(self._file, fcntl.F_OFD_SETLK, request)
+            fcntl.fcntl(self._file, fcntl.F_OFD_SETLK, _request(byte, kind))
         except (BlockingIOError, PermissionError):  # systems differ in what they say
             return False
         return True
+
+
+def _request(byte: int, kind: int) -> bytes:
+    return struct.pack(_FLOCK, kind, os.SEEK_SET, byte, 1, 0)

@@ -425,7 +425,8 @@ async def test_history_and_marks_reach_everybody(stage: Stage) -> None:
         assert [mark["text"] for mark in history["marks"]] == ["bridge 🎷"]
         assert (await late.ask("history", seconds=1))["segments"] == history["segments"][-1:]
         stage.time = 60.0
-        nothing = {"type": "history", "segments": [], "guesses": [], "marks": [], "outages": []}
+        origins = [{"start": 0.0, "run": "", "source": "a stage", "model": "toy"}]
+        nothing = {"type": "history", "segments": [], "guesses": [], "marks": [], "outages": [], "origins": origins}
         assert await late.ask("history", seconds=1) == nothing
 
 
