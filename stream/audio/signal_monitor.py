@@ -30,7 +30,12 @@ _CLIPPED: Final = "{} is at full scale: "
 _LOUD_INPUT: Final = "turn the gain down"
 _LOUD_FILE: Final = "the recording may be clipped; where it is live, turn the gain down"
 _OVER: Final = "{} goes beyond full scale: it is recognized all the same, but what plays it will clip it"
-_OFF_CENTRE: Final = "{} has a DC offset: switch on a low-cut filter, or check the cable and the interface"
+_OFF_CENTRE: Final = "{} has a DC offset: "
+_SHIFTED_INPUT: Final = "switch on a low-cut filter, or check the cable and the interface"
+_SHIFTED_FILE: Final = "a low-cut filter takes it away; where it is live, check the cable and the interface"
+_SILENT: Final = "nothing above {:g} dBFS for {:.0f} s: "
+_SILENT_INPUT: Final = "check the cable, the mute switch and the gain"
+_SILENT_FILE: Final = "a long rest; where it is live, check the cable, the mute switch and the gain"
 _ZEROS: Final = (
     "the input delivers only zeros: unmute it, switch it on, or choose another device "
     "(instead of a sound server's, the card itself: channels that the server names otherwise are silent)"
@@ -114,18 +119,22 @@ class SignalMonitor:
                 warnings.append(_OVER.format(self._name(over)))
         if self._alone is not None:
             channel, reason = self._alone.channel, self._alone.reason
-            warnings.append(_ALONE.format(reason, channel, _CABLES if "cancel" in reason else "", channel))
+            warnings.append(
+                _ALONE.format(reason, channel, _CABLES if self._live and "cancel" in reason else "", channel)
+            )
         if self.zeros_warning is not None:
             warnings.append(self.zeros_warning)
         elif self._silent >= _SILENT_CELLS:
             warnings.append(
-                f"nothing above {self._gate:g} dBFS for {_SILENT_CELLS * CELL_SECONDS:.0f} s: "
-                "check the cable, the mute switch and the gain"
+                _SILENT.format(self._gate, _SILENT_CELLS * CELL_SECONDS)
+                + (_SILENT_INPUT if self._live else _SILENT_FILE)
             )
         elif (dead := self._dead_channel()) is not None:
             warnings.append(_DEAD.format(dead, 3 - dead))
         if (off_centre := self._recent(self._off_centre_at)).any():
-            warnings.append(_OFF_CENTRE.format(self._name(off_centre)))
+            warnings.append(
+                _OFF_CENTRE.format(self._name(off_centre)) + (_SHIFTED_INPUT if self._live else _SHIFTED_FILE)
+            )
         return warnings
 
     def _check(self, cell: ChannelLevels) -> None:

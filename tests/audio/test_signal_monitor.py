@@ -80,6 +80,17 @@ def test_what_passes_is_told_for_a_while(noise: Make, fault: float, said: str) -
 
 
 @pytest.mark.parametrize("live", [True, False])
+def test_a_file_is_not_mended_by_the_stage(noise: Make, live: bool) -> None:
+    """What is wrong with a file is told without sending somebody to gain, cable and interface first."""
+    quiet, loud = noise(33) * np.float32(0.01) + np.float32(0.2), noise(1)
+    loud[-5000] = 1.0
+    told = [text for it in (quiet, loud) for text in feed(SignalMonitor(GATE, live), Converter(SAMPLE_RATE, 1), it)]
+    assert len(told) == 3
+    for text in told:
+        assert ("where it is live" in text) == (not live), text
+
+
+@pytest.mark.parametrize("live", [True, False])
 def test_only_what_can_be_mended_is_to_be(noise: Make, live: bool) -> None:
     """A device with samples that are no numbers is to be restarted, and its gain turned down; a file has neither."""
     audio = noise(1)

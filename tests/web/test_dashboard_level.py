@@ -104,14 +104,16 @@ async def test_the_scale_is_that_of_the_bar(open_tab: OpenTab, publisher: HopPub
 
 
 async def test_clipping_is_told_with_what_to_do(open_tab: OpenTab, tmp_path: Path) -> None:
-    """An input at full scale lights the light and says to turn the gain down."""
+    """An input at full scale lights the light and says what that means for a recording, and to turn the gain down."""
     async with sounding(tmp_path, 8 * TONE) as service:
         tab = await opened(open_tab, service)
         meter = await shown(tab, "it.lit === 'true'")
         assert meter["clip"] == "Clipping"
         assert meter["highest"] in ("0.0 dBFS", f"{MINUS}0.0 dBFS")
         (text,) = await warned(tab, "full scale")
-        assert text == "The input is at full scale: turn the gain down"
+        assert text == (
+            "The input is at full scale: the recording may be clipped; where it is live, turn the gain down"
+        )
 
 
 async def test_an_offset_is_told_with_what_to_do(open_tab: OpenTab, tmp_path: Path) -> None:
