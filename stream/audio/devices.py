@@ -69,7 +69,7 @@ def _query_inputs() -> list[InputDevice]:
         apis = sd.query_hostapis()
         devices = sd.query_devices()
     except sd.PortAudioError as error:
-        raise SourceLostError(f"the sound system names no devices: {portaudio.error_text(error)}") from error
+        raise SourceLostError(f"the sound system lists no devices: {portaudio.error_text(error)}") from error
     return [
         InputDevice(
             index=device["index"],

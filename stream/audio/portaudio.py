@@ -13,7 +13,7 @@ from stream.system.stderr import quiet_stderr
 
 _ERRORS: Final = {
     -9999: "the sound system refuses",
-    -9996: "it is not there any more",
+    -9996: "it is gone",
     -9993: "it does not open",
     -9987: "it does not answer",
     -9985: "another program uses it, or it is gone",

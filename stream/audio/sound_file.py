@@ -76,11 +76,11 @@ def open_sound_file(path: str | Path, loop: bool = False) -> soundfile.SoundFile
     if not sound.frames:
         fault = "holds no audio"
     elif not RATE_RANGE[0] <= sound.samplerate <= RATE_RANGE[1]:
-        fault = f"says that its rate is {sound.samplerate} Hz; expected {RATE_RANGE[0]} to {RATE_RANGE[1]}"
+        fault = f"claims a rate of {sound.samplerate} Hz; expected {RATE_RANGE[0]} to {RATE_RANGE[1]}"
     elif sound.channels > MAX_CHANNELS:
-        fault = f"says that it has {sound.channels} channels; at most {MAX_CHANNELS} are allowed"
+        fault = f"claims {sound.channels} channels; at most {MAX_CHANNELS} are allowed"
     elif sound.channels * sound.samplerate > MAX_SAMPLES_PER_SECOND:
-        fault = f"says that it has {sound.channels} channels at {sound.samplerate} Hz, which is too much"
+        fault = f"claims {sound.channels} channels at {sound.samplerate} Hz, which is too much"
     elif loop and sound.frames < _MIN_LOOP_SECONDS * sound.samplerate:
         fault = f"is too short to be repeated; expected {_MIN_LOOP_SECONDS:g} s at least"
     if fault:

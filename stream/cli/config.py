@@ -16,10 +16,8 @@ HELP = "check the settings, or print an example of them"
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add what can be done with settings."""
     actions = parser.add_subparsers(required=True, metavar="ACTION")
-    add_settings(
-        add_action(actions, "check", "tell the settings, where they stand, and what cannot be used", check_settings)
-    )
-    add_action(actions, "example", "write a file of settings in which all are at their defaults", write_example)
+    add_settings(add_action(actions, "check", "print every setting with its origin, and what is wrong", check_settings))
+    add_action(actions, "example", "print an example file, with every setting at its default", write_example)
 
 
 def check_settings(options: argparse.Namespace) -> int:

@@ -88,7 +88,7 @@ def failure_text(error: Exception, url: str) -> str:
     """Say what was tried when no connection came about, and what was in the way."""
     errno, words = getattr(error, "errno", None), getattr(error, "strerror", None)
     if isinstance(error, ssl.SSLError | ConnectionResetError) and url.startswith("wss:"):
-        text = f"TLS does not come about; if the server has none, try {with_other_scheme(url)}"
+        text = f"the TLS handshake fails; if the server has none, try {with_other_scheme(url)}"
     elif errno and errno > 0:
         # asyncio's text for a refused connection is longer, and no clearer, than the system's.
         text = os.strerror(errno)

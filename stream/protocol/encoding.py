@@ -75,7 +75,7 @@ def _plain(value: Any) -> Any:
     """Turn a message, or a part of one, into what the json module writes."""
     if isinstance(value, float):
         if not math.isfinite(value):
-            raise ValueError(f"{value} cannot be told in JSON")
+            raise ValueError(f"{value} cannot be written as JSON")
         return round(value, 4)
     if value is None or isinstance(value, str | int):
         return value

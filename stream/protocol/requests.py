@@ -155,12 +155,12 @@ def _line(fields: dict[str, Any], key: str, length: int) -> str:
     """Return a text as one line that is only what it looks like: it is shown to all, and written into files."""
     line = _CONTROLS.sub(" ", _DIRECTIONS.sub("", _text(fields, key, length))).strip()
     if not line:
-        raise _bad(f"{key} is {_short(fields[key])}; expected something to be read")
+        raise _bad(f"{key} is {_short(fields[key])}; expected visible characters")
     return line
 
 
 def _refuse(constant: str) -> float:
-    raise ValueError(f"{constant} is no JSON")
+    raise ValueError(f"{constant} is not valid JSON")
 
 
 def _bad(message: str) -> ProtocolError:

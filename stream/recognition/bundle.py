@@ -112,12 +112,12 @@ def _read(path: Path, max_bytes: int) -> bytes:
     except OSError as error:
         raise ModelError(f"model file {path}: {error.strerror}") from error
     if len(content) > max_bytes:
-        raise ModelError(f"model file {path}: has more than {max_bytes >> 20} MiB; no model has")
+        raise ModelError(f"model file {path}: is larger than {max_bytes >> 20} MiB; no model is")
     return content
 
 
 def _refuse_constant(constant: str) -> None:
-    raise ValueError(f"{constant} is no number of JSON")
+    raise ValueError(f"{constant} is not valid JSON")
 
 
 def _check(info: Any, content: bytes) -> Bundle:

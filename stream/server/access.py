@@ -167,7 +167,7 @@ def tls_context(certificate: str | None, key: str | None) -> ssl.SSLContext | No
                 raise ConfigError(f'{setting} is "{file}": {error.strerror}') from error
 
     def passphrase() -> bytes:
-        raise ConfigError(f'key is "{key or certificate}": it has a passphrase, which nobody is there to type')
+        raise ConfigError(f'key is "{key or certificate}": it has a passphrase, which a service cannot enter')
 
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.minimum_version = ssl.TLSVersion.TLSv1_2

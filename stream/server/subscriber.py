@@ -183,7 +183,7 @@ class Subscriber:
                 self.put("history", request)
             case SetMark():
                 if not self._marks.take() or not self._set_mark(request.text, request.ago):
-                    raise ProtocolError("too-often", f"more marks than {MARKS[0]:g} a second; this one is not set")
+                    raise ProtocolError("too-often", f"more marks than {MARKS[0]:g} a second; this one is ignored")
             case Ping():
                 self.tell(Pong())
             case Auth():

@@ -178,7 +178,7 @@ class _Process:
         for warning in await self._worker.submit(exposures, reading):
             logs.log_always(warning, logging.WARNING)
         for name in later:
-            logs.log_always(f"{reading.called(name)} changes with the next start", logging.WARNING)
+            logs.log_always(f"{reading.called(name)} takes effect at the next start", logging.WARNING)
         logs.log_always("the settings were read again")
 
 

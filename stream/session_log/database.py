@@ -29,7 +29,7 @@ _TRANSIENT_ERRORS: Final = {
 
 
 class _UnusableError(Exception):
-    """A file that is no session log, or none of ours."""
+    """A file that is not a session log, or none of ours."""
 
 
 def is_damage(error: Exception) -> bool:
@@ -217,7 +217,7 @@ def _create_or_check(db: sqlite3.Connection) -> None:
         create(db)
         db.execute("COMMIT")
     elif application != APPLICATION_ID:
-        raise _UnusableError("it is no session log")
+        raise _UnusableError("it is not a session log")
     elif version == 1 and found >= OLD_SCHEMA:
         db.execute("BEGIN IMMEDIATE")
         migrate(db)

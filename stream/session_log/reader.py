@@ -19,7 +19,7 @@ from stream.session_log.database import MAX_FIELD_BYTES, PAGE_BYTES, newer_versi
 from stream.session_log.records import Listening, Record, Session
 from stream.session_log.schema import APPLICATION_ID, SCHEMA_VERSION, present_old
 
-_WAL_VERSIONS: Final = slice(18, 20)  # where an SQLite file says that it has a write-ahead log
+_WAL_VERSIONS: Final = slice(18, 20)  # where an SQLite file claims a write-ahead log
 
 
 class LogReader:
@@ -80,7 +80,7 @@ class LogReader:
         assert self._connection is not None, "copied within a `with`"
         path = Path(target).absolute()
         if os.path.lexists(path):
-            raise LogError(f"cannot copy to {target}: it is there already")
+            raise LogError(f"cannot copy to {target}: it already exists")
         try:
             # What a file's name is made of need not be text to Python, but it is to SQLite.
             self._connection.execute("VACUUM INTO CAST(? AS TEXT)", (os.fsencode(path),))
@@ -170,7 +170,7 @@ class LogReader:
         try:
             yield from self._connection.execute(query, values)
         except sqlite3.Error as error:
-            raise LogError(f"session log {self._path} cannot be read on: {error}") from error
+            raise LogError(f"session log {self._path} cannot be read further: {error}") from error
 
     def _open(self, path: Path) -> sqlite3.Connection:
         db = sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True, timeout=1.0, isolation_level=None)
@@ -185,7 +185,7 @@ class LogReader:
                 hint = (
                     "; if it is a copy, the -wal beside the original belongs to it" if _is_empty_wal_file(path) else ""
                 )
-                raise LogError(f"{self._path} is no session log{hint}")
+                raise LogError(f"{self._path} is not a session log{hint}")
             if version > SCHEMA_VERSION:
                 raise LogError(f"session log {self._path} cannot be read: {newer_version(version)}")
             if version == 1:

@@ -192,5 +192,5 @@ def strays(variables: Mapping[str, str]) -> list[str]:
         name = variable.removeprefix(prefix)
         if variable.startswith(prefix) and name not in known:
             near = values.nearest(name, known)
-            found.append(f"{variable} is no setting" + ("" if near is None else f"; did you mean {prefix}{near}?"))
+            found.append(f"{variable} is not a setting" + ("" if near is None else f"; did you mean {prefix}{near}?"))
     return found

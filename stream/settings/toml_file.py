@@ -74,7 +74,8 @@ def _describe(error: StatementError) -> str:
     setting = next((it for it in declared().values() if error.path in ((it.name,), (it.room, it.field.name))), None)
     written_value = error.value or ""
     # The value of what is unknown, or may hold more settings than one, is not told: it may be a secret.
-    if setting is None or "=" in written_value or written_value.startswith("{"):
+    # Without a value it is not the value that is wrong.
+    if setting is None or error.value is None or "=" in written_value or written_value.startswith("{"):
         return f"{key}: {error.reason}"
     value = "" if setting.field.is_secret else f" is {short(written_value)}"
     return f"{key}{value}: {error.reason}; expected {values.words(setting.field)}"
@@ -99,7 +100,7 @@ def _content(path: str | Path, statements: dict[str, Statement]) -> FileContent:
                 problems.append(f"{path}:{before.line}: {before.key} is set as {key} too, on line {it.line}")
             entries.setdefault(key, it)
         elif key in rooms():
-            problems.append(f"{place}: {key} is no setting but a table of them; expected [{key}]")
+            problems.append(f"{place}: {key} is a table, not a setting; expected [{key}]")
         elif is_table:
             problems.append(f"{place}: unknown table {written(key)}; {values.closest(key, rooms())}")
         else:

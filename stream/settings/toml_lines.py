@@ -149,7 +149,7 @@ def _fault(lines: list[str], found: _Lines, error: Exception) -> StatementError:
     if header is not None and reason.startswith("Cannot "):
         before = found.lines.get(tuple(header[1].split(".")), begin)
         if before < begin:
-            reason = f"[{header[1]}] is there before, on line {before}"
+            reason = f"[{header[1]}] already stands on line {before}"
             if not lines[before - 1].lstrip().startswith("["):
                 reason = (
                     f"{header[1]} is set outside of tables on line {before}: move it into this table, as "
@@ -161,5 +161,5 @@ def _fault(lines: list[str], found: _Lines, error: Exception) -> StatementError:
         return StatementError(line, reason)
     path = (*found.table(begin), *written[1].split("."))
     if reason.startswith("Cannot overwrite") and (before := found.lines.get(path, begin)) < begin:
-        reason = f"it is set before, on line {before}"
+        return StatementError(line, f"it is already set on line {before}", path)
     return StatementError(line, reason, path, written[2])

@@ -91,7 +91,7 @@ def install_unit(unit: str, path: Path = UNIT_PATH, *, force: bool = False) -> b
     Returns
     -------
     bool
-        False when it is there already.
+        False when it already exists.
 
     Raises
     ------
@@ -121,7 +121,7 @@ def is_unit_installed(unit: str, path: Path = UNIT_PATH, *, force: bool = False)
     except (OSError, ValueError) as error:
         raise InstallError(f"cannot read {path}: {_describe(error)}") from error
     if present != unit and not force:
-        raise InstallError(f"{path} is there and differs; --force replaces it, --print shows the new one")
+        raise InstallError(f"{path} exists and differs; --force replaces it, --print shows the new one")
     return present == unit
 
 

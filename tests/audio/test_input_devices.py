@@ -48,7 +48,7 @@ def test_a_sound_system_that_is_away_is_a_loss(fake: FakePortAudio) -> None:
     for _ in range(2):
         with pytest.raises(SourceLostError, match="the sound system does not start: Error initializing PortAudio"):
             portaudio.restart()
-    with pytest.raises(SourceLostError, match="the sound system names no devices"):
+    with pytest.raises(SourceLostError, match="the sound system lists no devices"):
         find_device(None)
     fake.fails = False
     portaudio.restart()

@@ -60,12 +60,12 @@ REFUSED = {
     "no samples": (wav(b""), "holds no audio"),
     "no channels": (wav(channels=0), "Channel count is zero"),
     "2000 channels": (wav(channels=2000), "Too many channels"),
-    "1024 channels": (wav(NOISE, channels=1024), "says that it has 1024 channels; at most 256"),
-    "256 channels at 768 kHz": (wav(channels=256, rate=768_000), "says that it has 256 channels at 768000 Hz"),
+    "1024 channels": (wav(NOISE, channels=1024), "claims 1024 channels; at most 256"),
+    "256 channels at 768 kHz": (wav(channels=256, rate=768_000), "claims 256 channels at 768000 Hz"),
     "0 Hz": (wav(rate=0), "incomplete"),
-    "1 Hz": (wav(rate=1), "says that its rate is 1 Hz; expected 1000 to 768000"),
+    "1 Hz": (wav(rate=1), "claims a rate of 1 Hz; expected 1000 to 768000"),
     "2^31 Hz": (wav(rate=1 << 31), "incomplete"),
-    "2^31 - 1 Hz": (wav(rate=(1 << 31) - 1), "says that its rate is 2147483647 Hz"),
+    "2^31 - 1 Hz": (wav(rate=(1 << 31) - 1), "claims a rate of 2147483647 Hz"),
     "0 bits": (wav(bits=0), "format"),
 }
 HEARD = {

@@ -464,7 +464,7 @@ async def test_the_settings_are_told_with_their_places(tmp_path: Path) -> None:
     assert ["port", "9000", "SOLOIST_PORT"] in rows
     assert ["hop", "0.5", "--hop"] in rows
     assert ["token", "(hidden)", f"{file}:1"] in rows
-    assert err == "soloist: note: SOLOIST_PROT is no setting; did you mean SOLOIST_PORT?\n"
+    assert err == "soloist: note: SOLOIST_PROT is not a setting; did you mean SOLOIST_PORT?\n"
     assert status == 0
 
 

@@ -258,5 +258,5 @@ async def test_sessions_are_listed_and_exported(tmp_path: Path) -> None:
     assert await soloist("sessions", "copy", str(copy), env=env) == (0, "", "")
     assert (await soloist("sessions", "--log", str(copy)))[1] == out
     assert await soloist("sessions", "copy", str(copy), "--log", str(log)) == (
-        1, "", f"soloist: cannot copy to {copy}: it is there already\n",
+        1, "", f"soloist: cannot copy to {copy}: it already exists\n",
     )  # fmt: skip

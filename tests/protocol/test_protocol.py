@@ -320,9 +320,9 @@ def test_decoding_raises_nothing_else(data: str | bytes) -> None:
 @pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf])
 def test_numbers_without_a_value_are_refused(value: float) -> None:
     """What JSON cannot tell is not sent."""
-    with pytest.raises(ValueError, match="cannot be told in JSON"):
+    with pytest.raises(ValueError, match="cannot be written as JSON"):
         encode(Level(1.0, value, -6.0, clipped=False))
-    with pytest.raises(ValueError, match="cannot be told in JSON"):
+    with pytest.raises(ValueError, match="cannot be written as JSON"):
         encode(replace(label(1), probabilities={"violin": value}))
 
 

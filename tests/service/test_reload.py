@@ -143,7 +143,7 @@ async def test_what_would_fail_at_the_next_start_is_refused_now(file: Path) -> N
         async with connect(url), connect(url):  # more than one, as before
             pass
         reload(service, file, 'connections = 1\nopen = true\nhost = "0.0.0.0"\n')
-        await complaint(service, f"{file}:3: host changes with the next start")
+        await complaint(service, f"{file}:3: host takes effect at the next start")
 
 
 async def test_a_pipe_in_place_of_a_file_is_refused(file: Path, tmp_path: Path) -> None:
@@ -206,7 +206,7 @@ async def test_a_token_is_asked_of_who_comes_and_what_is_fixed_is_told(file: Pat
         await told(client, names)
         reload(service, file, 'token = "sesame"\ndevice = "USB"\n')
         await told(client, is_hello, names)
-        assert await complaint(service, "next start") == f"soloist: {file}:2: device changes with the next start"
+        assert await complaint(service, "next start") == f"soloist: {file}:2: device takes effect at the next start"
         url = f"ws://{service.address}/ws"
         async with connect(url) as stranger:
             await stranger.send('{"type":"ping"}')

@@ -281,7 +281,7 @@ def _log_of(path: Path, count: int) -> None:
 @pytest.mark.parametrize(
     ("spoil", "reason"),
     [
-        (_other_program, "it is no session log"),
+        (_other_program, "it is not a session log"),
         (_random_bytes, "file is not a database"),
         (_cut, "malformed"),
         (_other_table, "it is damaged"),

@@ -303,7 +303,7 @@ def test_a_copy_is_whole_by_itself(session_log: SessionLog, path: Path) -> None:
     copy = path.parent / "caf\udce9 '?.db"
     with LogReader(path) as reader:
         reader.copy(copy)
-        with pytest.raises(LogError, match=r"cannot copy to .*: it is there already"):
+        with pytest.raises(LogError, match=r"cannot copy to .*: it already exists"):
             reader.copy(copy)
         with pytest.raises(LogError, match="cannot copy to /none/copy: unable to open"):
             reader.copy("/none/copy")

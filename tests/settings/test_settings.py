@@ -86,8 +86,8 @@ def test_variables_are_read_by_the_type_of_their_setting() -> None:
             "\n[server.t]\nport = 1",
             ':2: unknown table "server.t"; known are audio, recognition, server, session_log, logging',
         ),
-        ("server = 1", ":1: server is no setting but a table of them; expected [server]"),
-        ("[[server]]\nport = 1", ":1: server is no setting but a table of them; expected [server]"),
+        ("server = 1", ":1: server is a table, not a setting; expected [server]"),
+        ("[[server]]\nport = 1", ":1: server is a table, not a setting; expected [server]"),
         ("[server]\n\nprot = 1", ':3: unknown setting "prot" in [server]; did you mean port?'),
         ("[server]\ngaet = 1", ':2: unknown setting "gaet" in [server]; did you mean gate in [recognition]?'),
         ("[audio]\nport = 1", ':2: unknown setting "port" in [audio]; it belongs to [server]'),
@@ -98,7 +98,7 @@ def test_variables_are_read_by_the_type_of_their_setting() -> None:
             ':2: unknown setting "log_level" in [audio]; it belongs to [logging], as level',
         ),
         ("[logging]\nxyz = 1", ':2: unknown setting "xyz" in [logging]; known are level, format'),
-        ("[server]\n[audio]\n[server]", ":3: [server] is there before, on line 1"),
+        ("[server]\n[audio]\n[server]", ":3: [server] already stands on line 1"),
         ("[server]\nport = 'x'", ':2: server.port is "x"; expected a whole number'),
         ("server = { port = 'x' }", ':1: server.port is "x"; expected a whole number'),
         ("server.port = 'x'", ':1: server.port is "x"; expected a whole number'),
@@ -106,7 +106,7 @@ def test_variables_are_read_by_the_type_of_their_setting() -> None:
         ("[server]\nport = x", ":2: server.port is x: Invalid value (column 8); expected a whole number"),
         ("[session_log]\ndays = 0", ":2: session_log.days is 0; expected 1 to 36500"),
         ("[logging]\n\nformat = 'xml'", ':3: logging.format is "xml"; expected "text" or "json"'),
-        ("[server]\nport = 1\nport = 2", ":3: server.port is 2: it is set before, on line 2; expected a whole number"),
+        ("[server]\nport = 1\nport = 2", ":3: server.port: it is already set on line 2"),
         ("wait = true\n[audio]\n\nwait = true", ":4: audio.wait is set as wait too, on line 1"),
         ("audio.wait = true\nwait = true", ":1: audio.wait is set as wait too, on line 2"),
         (
@@ -149,7 +149,7 @@ def test_variables_are_read_by_the_type_of_their_setting() -> None:
         ("instruments = [1]", ':1: instruments is [1]; expected a list of texts such as ["flute", "piano"]'),
         ("instruments = []", ":1: instruments is []; expected at least one name"),
         ("\ndevice = USB", ":2: device is USB: Invalid value (column 10); expected a text in quotes"),
-        ("port = 1\nport = 2", ":2: port is 2: it is set before, on line 1; expected a whole number"),
+        ("port = 1\nport = 2", ":2: port: it is already set on line 1"),
         ("port 1", ":1: Expected '=' after a key in a key/value pair (column 6)"),
     ],
 )
@@ -412,8 +412,8 @@ def test_variables_that_are_no_settings_are_noticed() -> None:
     """A misspelt variable is named, with what was meant if that can be told."""
     variables = {"SOLOIST_PROT": "1", "SOLOIST_PORT": "1", "SOLOIST_CONFIG": "x", "SOLOIST_XYZ": "", "PORT": "1"}
     assert check.strays(variables) == [
-        "SOLOIST_PROT is no setting; did you mean SOLOIST_PORT?",
-        "SOLOIST_XYZ is no setting",
+        "SOLOIST_PROT is not a setting; did you mean SOLOIST_PORT?",
+        "SOLOIST_XYZ is not a setting",
     ]
 
 

@@ -51,7 +51,7 @@ def test_each_key_of_a_table_is_found_on_its_line() -> None:
     ("text", "line", "reason", "path", "value"),
     [
         ("\nwait = True\n", 2, "Invalid value (column 8)", ("wait",), "True"),
-        ("a = 1\n\na = 2", 3, "it is set before, on line 1", ("a",), "2"),
+        ("a = 1\n\na = 2", 3, "it is already set on line 1", ("a",), None),
         ("a = 1\nb = '''\n\n\n", 2, "before the end of the file", ("b",), "'''"),
         ("a = [\n 1,\n b = 2\n]", 3, "(column 2)", ("a",), "["),
         ("port 9000", 1, "Expected '='", (), None),
@@ -60,8 +60,8 @@ def test_each_key_of_a_table_is_found_on_its_line() -> None:
         ("[t]\nport = x", 2, "Invalid value (column 8)", ("t", "port"), "x"),
         ("[t]\n[u.v]\n\n a.b = x", 4, "Invalid value", ("u", "v", "a", "b"), "x"),
         ("[[t]]\na = 1\n[[t]]\na = x", 4, "Invalid value", ("t", "a"), "x"),
-        ("[t]\na = 1\nb = 1\na = 2", 4, "it is set before, on line 2", ("t", "a"), "2"),
-        ("[t]\na = 1\n[u]\n[t]\nb = 1", 4, "[t] is there before, on line 1", (), None),
+        ("[t]\na = 1\nb = 1\na = 2", 4, "it is already set on line 2", ("t", "a"), None),
+        ("[t]\na = 1\n[u]\n[t]\nb = 1", 4, "[t] already stands on line 1", (), None),
         (
             "t = 1\n[t]",
             2,

@@ -81,7 +81,7 @@ def test_the_unit_is_written_once(tmp_path: Path) -> None:
     before = path.stat()
     assert install_unit("one\n", path) is False
     assert path.stat() == before
-    with pytest.raises(InstallError, match=r"soloist\.service is there and differs; --force replaces it"):
+    with pytest.raises(InstallError, match=r"soloist\.service exists and differs; --force replaces it"):
         install_unit("two\n", path)
     assert path.read_text() == "one\n"
     assert install_unit("two\n", path, force=True) is True
@@ -131,7 +131,7 @@ def test_a_service_is_installed_whole_or_not_at_all(tmp_path: Path) -> None:
     assert os.listdir(tmp_path) == []
     assert install_unit_and_settings("x", service, settings, group) == (True, True)
     settings.write_text("port = 1\n")
-    with pytest.raises(InstallError, match="is there and differs"):
+    with pytest.raises(InstallError, match="exists and differs"):
         install_unit_and_settings("y", service, settings, group)
     assert install_unit_and_settings("y", service, settings, group, force=True) == (True, False)
     assert (service.read_text(), settings.read_text()) == ("y", "port = 1\n")
