@@ -12,7 +12,7 @@ from train.compose.composed_clips import ComposedClips
 from train.datasets.audio_files import AudioFileDataset
 from train.datasets.clips import Dataset
 from train.datasets.folder import read_folder
-from train.datasets.labels import INSTRUMENTS
+from train.datasets.labels import INSTRUMENTS, read_label
 from train.datasets.manifest import read_manifest
 from train.datasets.medley import Division, read_medley
 
@@ -112,9 +112,10 @@ class DataSettings:
 
 def _with_labels(files: AudioFileDataset, labels: Sequence[str]) -> AudioFileDataset:
     """Leave out the other labels of a folder."""
+    labels = tuple(read_label(label, "instruments") for label in labels)
     if absent := sorted(set(labels) - set(files.labels)):
         raise ConfigError(f"{files.name} has no folder of {', '.join(absent)}; it has {', '.join(files.labels)}")
     if not labels:
         return files
     kept = tuple(label for label in files.labels if label in labels)
-    return AudioFileDataset(files.name, kept, tuple(clip for clip in files.clips if clip.label in kept))
+    return replace(files, labels=kept, clips=tuple(clip for clip in files.clips if clip.label in kept))

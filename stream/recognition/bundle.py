@@ -22,8 +22,8 @@ UNKNOWN: Final = "unknown"
 _MAX_JSON_BYTES: Final = 1 << 20
 _MAX_MODEL_BYTES: Final = 16 << 20
 """Forty times those of the shipped models and more."""
-_MAX_LABELS: Final = 512
-_MAX_NAME_LENGTH: Final = 80
+MAX_LABELS: Final = 512
+MAX_NAME_LENGTH: Final = 80
 """Of a label and of a name."""
 _MAX_SHOWN_LENGTH: Final = 160
 
@@ -133,12 +133,12 @@ def _check(info: Any, content: bytes) -> Bundle:
         )
     name = info.get("name")
     if not _is_text(name):
-        raise ModelError(f"name is {_shown(name)}; expected a text of at most {_MAX_NAME_LENGTH} letters")
+        raise ModelError(f"name is {_shown(name)}; expected a text of at most {MAX_NAME_LENGTH} letters")
     labels = info.get("labels")
     if not isinstance(labels, list) or not all(map(_is_text, labels)):
-        raise ModelError(f"labels are {_shown(labels)}; expected a list of texts of at most {_MAX_NAME_LENGTH} letters")
-    if len(labels) > _MAX_LABELS:
-        raise ModelError(f"there are {len(labels)} labels; at most {_MAX_LABELS} are allowed")
+        raise ModelError(f"labels are {_shown(labels)}; expected a list of texts of at most {MAX_NAME_LENGTH} letters")
+    if len(labels) > MAX_LABELS:
+        raise ModelError(f"there are {len(labels)} labels; at most {MAX_LABELS} are allowed")
     if len(set(labels)) != len(labels) or len(set(labels) - {UNKNOWN}) < 1:
         raise ModelError(f"labels are {_shown(labels)}; expected different ones, at least one of them an instrument")
     features = info.get("features")
@@ -175,7 +175,7 @@ def _is_number(value: object) -> TypeGuard[float]:
 
 def _is_text(value: object) -> TypeGuard[str]:
     """Whether this can be shown, encoded and sent."""
-    return isinstance(value, str) and 0 < len(value) <= _MAX_NAME_LENGTH and value.isprintable()
+    return isinstance(value, str) and 0 < len(value) <= MAX_NAME_LENGTH and value.isprintable()
 
 
 def _shown(value: object) -> str:

@@ -91,14 +91,15 @@ def open_known(data: DataSettings, extra: ExtraMeasurements, cache: Path) -> Dat
     return dataset
 
 
-def extract_corpora(dataset: Dataset, arguments: argparse.Namespace) -> Corpora:
-    """Compute features, and see that clips of every label could be read."""
+def extract_corpora(dataset: Dataset, arguments: argparse.Namespace) -> tuple[Dataset, Corpora]:
+    """Compute features, divide what can be used, and see that there are clips of every label."""
     from train.datasets.corpus import extract  # not before: --help need not wait for its libraries
     from train.datasets.training_checks import require_clips
 
-    corpora = extract(dataset, arguments.cache, processes=arguments.processes).corpora
+    extraction = extract(dataset, arguments.cache, processes=arguments.processes)
+    corpora = extraction.corpora
     require_clips(dataset.labels, [clip for corpus in corpora.values() for clip in corpus.clips])
-    return corpora
+    return extraction.dataset, corpora
 
 
 def print_bundle(out: Path, run: TrainingRun, folder: Path) -> None:

@@ -33,6 +33,8 @@ def add_parser(actions: Actions[argparse.ArgumentParser]) -> argparse.ArgumentPa
 def run(arguments: argparse.Namespace) -> None:
     """Print how a bundle does, as the service runs it."""
     with quiet_stderr():  # not before: --help need not wait for TensorFlow and what composes clips
+        from train.datasets.audio_files import AudioFileDataset
+        from train.datasets.corpus import extract
         from train.evaluation.bundle_evaluation import name_clips
         from train.evaluation.clip_evaluation import evaluate_clips
         from train.evaluation.clip_result import clip_table
@@ -44,6 +46,8 @@ def run(arguments: argparse.Namespace) -> None:
         data = replace(data, clips=0, instruments=data.instruments or bundle.instruments)
         data = replace(data, unknown=UNKNOWN in bundle.labels if arguments.unknown is None else data.unknown)
     dataset = data.open(arguments.cache)
+    if isinstance(dataset, AudioFileDataset) and dataset.seed is not None:
+        dataset = extract(dataset, arguments.cache, processes=arguments.processes).dataset
     splits = Counter(clip.split for clip in dataset.clips)
     split: Split = arguments.split or ("test" if splits["test"] else "validation")
     clips = [clip for clip in dataset.clips if clip.split == split]

@@ -36,7 +36,7 @@ def run(arguments: argparse.Namespace) -> None:
     extra, texts = extra_measurements(training.data, arguments), card_texts(arguments)
     dataset = open_known(training.data, extra, arguments.cache)
     model = training.model(arguments.run, dataset.labels)
-    corpora = extract_corpora(dataset, arguments)
+    dataset, corpora = extract_corpora(dataset, arguments)
     make_bundle(
         training, arguments.run, arguments.out, dataset, corpora, model, arguments.processes, extra=extra, **texts
     )

@@ -30,7 +30,7 @@ def run(arguments: argparse.Namespace) -> None:
     extra = extra_measurements(training.data, arguments)
     dataset = open_known(training.data, extra, arguments.cache)
     model = training.model(arguments.run, dataset.labels)
-    corpora = extract_corpora(dataset, arguments)
+    dataset, corpora = extract_corpora(dataset, arguments)
     evaluation = evaluate_bundle(training.data, bundle, model, dataset, corpora, arguments.processes, extra)
     evaluation.save(arguments.run)
     print_now(str(write_report(training, arguments.run, evaluation, dataset, corpora)))

@@ -19,6 +19,7 @@ from stream.errors import ConfigError, SourceError
 from stream.recognition.mel import SAMPLE_RATE, WINDOW
 from stream.recognition.settings import GATE
 from train.datasets.clips import Array, Clip
+from train.datasets.splits import divide_clips
 
 _UNKNOWN: Final = "unknown"
 _UNREADABLE: Final = (
@@ -42,16 +43,27 @@ class AudioFileDataset:
         In the order of the model's outputs.
     clips : tuple of Clip
         Each with a path.
+    seed : int, optional
+        Draws which recordings are for training, validation and test, once it is known which clips can be used:
+        `divided`. None where the clips have their splits.
     """
 
     name: str
     labels: tuple[str, ...]
     clips: tuple[Clip, ...]
+    seed: int | None = None
 
     @property
     def digest(self) -> str:
         """Empty: the files determine the clips."""
         return ""
+
+    def divided(self, clips: Sequence[Clip] | None = None) -> AudioFileDataset:
+        """Draw the splits, where there are none yet, of the clips that can be used; all by default."""
+        used = tuple(self.clips if clips is None else clips)
+        if self.seed is not None:
+            used = keep_validation(divide_clips(used, seed=self.seed))
+        return replace(self, clips=used, seed=None)
 
     def audio(self, clip: Clip) -> Array:
         """Audio of a clip, its channels averaged, unless that hides them; see `mix_channels`.

@@ -71,12 +71,12 @@ def compute_features(dataset: Dataset, tasks: list[FeatureTask]) -> list[Feature
 
 
 def size_and_time(path: Path) -> tuple[int, int] | None:
-    """Size of a file in bytes and time of its last change in ns; None where there is none."""
+    """Size of a file in bytes and time of its last change in ns, which nobody can set; None where there is none."""
     try:
         status = path.stat()
     except OSError:
         return None
-    return status.st_size, status.st_mtime_ns
+    return status.st_size, status.st_ctime_ns
 
 
 def quantise(db: Array) -> Features:

@@ -21,8 +21,10 @@ from stream.errors import ConfigError
 from stream.recognition.mel import PARAMETERS
 from stream.recognition.settings import GATE
 from train.datasets import clip_features
+from train.datasets.audio_files import AudioFileDataset
 from train.datasets.clip_features import FeatureTask
 from train.datasets.clips import SPLITS, Clip, Dataset, Split
+from train.datasets.copies import find_copies, join_recordings, log_copies
 from train.datasets.feature_cache import FeatureCache, Features
 from train.worker_pool import WorkerPool
 
@@ -95,6 +97,8 @@ Corpora = Mapping[Split, Corpus]
 class Extraction:
     """What came of a data set."""
 
+    dataset: Dataset
+    """The same data set with the splits of the clips that can be used, where these had none."""
     corpora: dict[Split, Corpus]
     """One for each split that was asked for, also where it has no clips."""
     skipped: tuple[Skipped, ...]
@@ -110,6 +114,9 @@ def extract(
 
     Results are kept as they come, so that a killed run loses a second of work. They depend neither on the number of
     processes nor on interruptions. Unchanged files are not opened again; others are known by their content.
+
+    Where recordings are yet to be divided, that is done with those that can be used. Copies of a recording are that
+    recording, so that they are on one side; the log names them.
 
     Parameters
     ----------
@@ -139,7 +146,8 @@ def extract(
     if processes < 1:
         raise ConfigError(f"processes is {processes}; expected 1 or more")
     store = FeatureCache(cache)
-    clips = [clip for clip in dataset.clips if clip.split in splits]
+    undivided = isinstance(dataset, AudioFileDataset) and dataset.seed is not None
+    clips = [clip for clip in dataset.clips if undivided or clip.split in splits]
     with logging_redirect_tqdm(), WorkerPool(dataset, processes) as pool:
         bars = _ProgressBars(progress)
         contents, reasons = _digest_files(clips, store, pool, bars)
@@ -156,16 +164,19 @@ def extract(
             log.warning("skipped: %s", reasons[number])
     if reasons:
         log.warning("skipped %d of %d clips", len(reasons), len(clips))
+    used = [(clip, keys[number]) for number, clip in enumerate(clips) if number not in reasons]
+    if isinstance(dataset, AudioFileDataset):
+        copies = find_copies(dataset, used, contents, store, exact=not undivided)
+        log_copies(copies, used)
+        if undivided:
+            dataset = dataset.divided(join_recordings([clip for clip, _ in used], copies))
+            used = [(clip, key) for clip, (_, key) in zip(dataset.clips, used, strict=True)]
     corpora = {
-        split: _corpus(
-            dataset.labels,
-            [(clip, keys[n]) for n, clip in enumerate(clips) if clip.split == split and n not in reasons],
-            store,
-        )
+        split: _corpus(dataset.labels, [(clip, key) for clip, key in used if clip.split == split], store)
         for split in splits
     }
     skipped = tuple(Skipped(clips[number], reasons[number]) for number in sorted(reasons))
-    return Extraction(corpora, skipped, computed)
+    return Extraction(dataset, corpora, skipped, computed)
 
 
 def _digest_files(

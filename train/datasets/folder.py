@@ -10,10 +10,10 @@ from typing import Final
 
 import soundfile
 
-from stream.errors import ConfigError
-from train.datasets.audio_files import AudioFileDataset, keep_validation, label_order, window_clips
+from stream.errors import ConfigError, SourceError
+from train.datasets.audio_files import AudioFileDataset, label_order, window_clips
 from train.datasets.clips import Clip
-from train.datasets.splits import divide_clips
+from train.datasets.labels import read_label, require_distinct
 
 # The second line is audio that libsndfile cannot decode: it is named as unreadable rather than overlooked.
 _SUFFIXES: Final = frozenset(
@@ -26,7 +26,7 @@ _logger = logging.getLogger(__name__)
 
 
 def read_folder(root: Path, *, seed: int = 0) -> AudioFileDataset:
-    """Read a folder that has a folder of audio per class, cut to clips and split by recording.
+    """Read a folder that has a folder of audio per class, cut to clips, which are yet to be divided by recording.
 
     A recording is a file directly in the folder of its class, or all that is in a sub-folder there. Sub-folders of the
     same name in several classes are the same recording, say one evening with several players. Hidden files, files
@@ -35,7 +35,7 @@ def read_folder(root: Path, *, seed: int = 0) -> AudioFileDataset:
     Parameters
     ----------
     root : Path
-        Its folders' names are the labels.
+        Its folders' names are the labels; see `train.datasets.labels.read_label`.
     seed : int
         For the division into training, validation and test.
 
@@ -47,21 +47,29 @@ def read_folder(root: Path, *, seed: int = 0) -> AudioFileDataset:
     Raises
     ------
     ConfigError
-        If `root` is no folder, or fewer than two of its folders hold audio.
+        If `root` is no folder, fewer than two of its folders hold audio, or their names cannot be labels.
+    SourceError
+        If it cannot be read.
     """
     if not root.is_dir():
         raise ConfigError(f"no folder {root}: expected one with a folder of audio per class")
-    clips: list[Clip] = []
-    for home in sorted(path for path in root.iterdir() if path.is_dir() and not path.name.startswith(".")):
-        found = [clip for path in _audio(home) for clip in window_clips(_clip(home, path))]
-        if not found:
-            _logger.warning("%s holds no audio and is left aside", home)
-        clips += found
+    try:
+        entries = sorted(path for path in root.iterdir() if not path.name.startswith("."))
+    except OSError as error:
+        raise SourceError(f"cannot read {root}: {error.strerror}") from error
+    files = {home: list(_audio(home)) for home in entries if home.is_dir()}
+    for home in [home for home, found in files.items() if not found]:
+        _logger.warning("%s holds no audio and is left aside", home)
+        del files[home]
+    if loose := [path for path in entries if path.is_file() and path.suffix.lower() in _SUFFIXES]:
+        _logger.warning("left aside, for they are in no class's folder: %s", ", ".join(map(str, loose)))
+    require_distinct({home.name: str(home) for home in files})
+    clips = [clip for home, found in files.items() for path in found for clip in window_clips(_clip(home, path))]
     labels = label_order({clip.label for clip in clips})
     if len(labels) < 2:
         held = f"only {labels[0]!r} does" if labels else "none does"
         raise ConfigError(f"expected two or more folders with audio in {root}, one per class, but {held}")
-    return AudioFileDataset(root.resolve().name, labels, keep_validation(divide_clips(clips, seed=seed)))
+    return AudioFileDataset(root.resolve().name, labels, tuple(clips), seed)
 
 
 def _audio(home: Path) -> Iterator[Path]:
@@ -75,4 +83,4 @@ def _audio(home: Path) -> Iterator[Path]:
 def _clip(home: Path, path: Path) -> Clip:
     first, *below = path.relative_to(home).parts
     recording = f"folder {first}" if below else f"file {home.name}/{first}"
-    return Clip(home.name, recording, "training", home.parent.resolve().name, "", path, 0)
+    return Clip(read_label(home.name, str(home)), recording, "training", home.parent.resolve().name, "", path, 0)

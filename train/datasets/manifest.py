@@ -10,7 +10,7 @@ from typing import Final, cast
 from stream.errors import ConfigError, SourceError
 from train.datasets.audio_files import AudioFileDataset, keep_validation, label_order, window_clips
 from train.datasets.clips import SPLITS, Clip, Split
-from train.datasets.splits import divide_clips
+from train.datasets.labels import read_label, require_distinct
 
 Row = dict[str, str]
 
@@ -26,8 +26,7 @@ def read_manifest(table: Path, *, instruments: Sequence[str] | None = None, seed
     Columns are ``path``, relative to the table's folder; ``instrument`` or ``label``; what the file is a part of:
     ``recording``, else ``track_id``, else ``source`` (one player: nobody is heard on two sides), else the file is a
     recording of its own; and optionally ``split`` or ``subset``, ``source`` and ``licence``. Other columns do not
-    matter. Files are cut to clips. Without a split in the table, recordings are divided by
-    `train.datasets.splits.divide_recordings`. Rows
+    matter. Files are cut to clips. Without a split in the table, recordings are yet to be divided. Rows
     of room impulse responses are left aside, and files that are for validation only are in that split whatever the
     table says.
 
@@ -54,12 +53,15 @@ def read_manifest(table: Path, *, instruments: Sequence[str] | None = None, seed
         another row names, or a split that is none of training, validation and test, with its line; if a recording is
         in two splits; if an instrument is not in the table; if there are fewer than two labels.
     """
-    wanted = None if instruments is None else frozenset(instruments)
-    listed = [
-        (line, row)
-        for line, row in _rows(table)
-        if row["label"] != _ROOM and (wanted is None or row["label"] in wanted)
-    ]
+    wanted = None if instruments is None else frozenset(read_label(name, "instruments") for name in instruments)
+    rows = [(line, row) for line, row in _rows(table) if row["label"] != _ROOM]
+    places: dict[str, str] = {}
+    for line, row in rows:
+        places.setdefault(row["label"], f"{table}, line {line}")
+    require_distinct(places)
+    names = {text: read_label(text, where) for text, where in places.items()}
+    listed = [(line, row | {"label": names[row["label"]]}) for line, row in rows]
+    listed = [(line, row) for line, row in listed if wanted is None or row["label"] in wanted]
     labels = label_order({row["label"] for _, row in listed})
     if wanted is not None and (absent := sorted(wanted.difference(labels))):
         raise ConfigError(f"{table} has no rows of {', '.join(absent)}")
@@ -67,7 +69,9 @@ def read_manifest(table: Path, *, instruments: Sequence[str] | None = None, seed
         raise ConfigError(f"expected two or more labels in {table}, got {' '.join(labels) or 'none'}")
     splits = _splits(table, listed)
     clips = [clip for _, row in listed for clip in window_clips(_clip(table, row))]
-    return AudioFileDataset(table.stem, labels, keep_validation(clips if splits else divide_clips(clips, seed=seed)))
+    if splits:
+        return AudioFileDataset(table.stem, labels, keep_validation(clips))
+    return AudioFileDataset(table.stem, labels, tuple(clips), seed)
 
 
 def _rows(table: Path) -> Iterator[tuple[int, Row]]:

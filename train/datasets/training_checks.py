@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Sequence
 
 from stream.errors import ConfigError
-from train.datasets.audio_files import refuse_validation
+from train.datasets.audio_files import AudioFileDataset, refuse_validation
 from train.datasets.clips import SPLITS, Clip, Dataset, Split
 
 
@@ -24,7 +24,8 @@ def require_trainable(dataset: Dataset) -> Dataset:
         When a clip is for validation only, or a label has no clip to train or to validate with.
     """
     refuse_validation(dataset.clips)
-    require_clips(dataset.labels, dataset.clips)
+    if not isinstance(dataset, AudioFileDataset) or dataset.seed is None:  # else it is not known yet what can be used
+        require_clips(dataset.labels, dataset.clips)
     return dataset
 
 
@@ -33,4 +34,9 @@ def require_clips(labels: Sequence[str], clips: Sequence[Clip], splits: Sequence
     counts = Counter((clip.split, clip.label) for clip in clips)
     lacking = [f"{label} ({split})" for split in splits for label in labels if not counts[split, label]]
     if lacking:
-        raise ConfigError(f"no clips of {', '.join(lacking)}: every label needs recordings to train and to validate")
+        recordings = Counter(label for label, _ in {(clip.label, clip.recording) for clip in clips})
+        few = [f"{label} has {recordings[label] or 'none'}" for label in labels if recordings[label] < len(splits)]
+        told = f"; of those that can be used, {', '.join(few)}" if few else ""
+        raise ConfigError(
+            f"no clips of {', '.join(lacking)}: every label needs recordings to train and to validate{told}"
+        )

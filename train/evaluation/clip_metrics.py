@@ -37,7 +37,7 @@ class ClassMetrics:
     recall: float | None
     """Share of those that are so that are called so; None without any."""
     f1: float | None
-    """Harmonic mean of the two; None where both are None."""
+    """Harmonic mean of the two; None without clips that are of the label."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,8 +112,11 @@ def class_metrics(targets: Ints, chosen: Ints, size: int) -> tuple[ClassMetrics,
     shares = precision_recall_fscore_support(targets, chosen, labels=range(size), zero_division=np.nan)
     matrix = confusion_counts(targets, chosen, size)
     return tuple(
-        ClassMetrics(int(clips), int(called), int(right), *(None if np.isnan(share) else float(share) for share in row))
-        for clips, called, right, *row in zip(
+        ClassMetrics(
+            *(int(clips), int(called), int(right)),
+            *(None if np.isnan(share) else float(share) for share in (precision, recall, f1 if clips else np.nan)),
+        )
+        for clips, called, right, precision, recall, f1 in zip(
             matrix.sum(axis=1), matrix.sum(axis=0), matrix.diagonal(), *shares[:3], strict=True
         )
     )

@@ -73,6 +73,11 @@ class ClipResult:
         return (*self.instruments, UNKNOWN) if self.named_classes[-1].clips else self.instruments
 
     @property
+    def absent(self) -> tuple[str, ...]:
+        """Instruments that no clip is of: nothing is known of them, and no average has them."""
+        return tuple(label for label, merit in zip(self.instruments, self.classes, strict=True) if not merit.clips)
+
+    @property
     def named(self) -> int:
         """Instrument clips that pass as any instrument."""
         return int(self.named_matrix[:-1, :-1].sum())
@@ -189,7 +194,7 @@ def clip_table(result: ClipResult) -> str:
     )
     lines = [
         f"{result.name}: accuracy {percent(result.accuracy)} ({result.right} of {result.solos} instrument clips "
-        f"right), class average {percent(result.average)}, "
+        f"right), class average {percent(result.average)}{of_which(result)}, "
         f"expected calibration error {percent(result.calibration_error)}"
         + (f"; not among them: {aside}" if aside else ""),
         f"What is named: class average {percent(result.named_average)} ({result.named_right} of {result.solos} "
@@ -201,6 +206,11 @@ def clip_table(result: ClipResult) -> str:
         *_rows("true \\ name", every, result.named_matrix, result.labels, result.named_classes),
     ]
     return "\n".join(lines)
+
+
+def of_which(result: ClipResult) -> str:
+    """Say in brackets which instruments an average is without, where there are any."""
+    return f" (without {', '.join(result.absent)}: no clips)" if result.absent else ""
 
 
 def percent(share: float | None) -> str:
@@ -219,7 +229,7 @@ def _rows(
         cells = [str(count) for count in matrix[number]]
         if number < len(classes):
             merit = classes[number]
-            cells.append(f"{merit.right} of {merit.clips}")
+            cells.append(f"{merit.right} of {merit.clips}" if merit.clips else "-")
             cells += [percent(share) for share in (merit.precision, merit.recall, merit.f1)]
         else:
             cells += [""] * 4  # the best of the instruments is never right for what is none of them

@@ -5,16 +5,19 @@ from __future__ import annotations
 import json
 import os
 import zipfile
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
 
 from stream.errors import ConfigError, SourceError
+from train.fitting.data_files import Files, describe_changes
 
 Values = npt.NDArray[Any]
+
+_DATA: Final = ("training ", "validation ")  # digests, of which nobody learns what differs
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,12 +32,14 @@ class Checkpoint:
     """Of network and optimizer, seeds included, and the averages of the network's."""
     best: list[Values]
     """Of the network, averaged, after the best epoch."""
+    files: Files = field(default_factory=dict)
+    """What is learned from, as `train.fitting.data_files.data_files` lists it."""
 
     def save(self, path: Path) -> None:
         """Write the file in one step: whatever happens, there is the old one or the new one."""
         arrays = {f"variable{number}": value for number, value in enumerate(self.variables)}
         arrays |= {f"best{number}": value for number, value in enumerate(self.best)}
-        about = json.dumps({"settings": self.settings, "history": self.history})
+        about = json.dumps({"settings": self.settings, "history": self.history, "files": dict(self.files)})
         partial = path.with_name(path.name + ".partial")
         try:
             with partial.open("wb") as file:
@@ -46,7 +51,7 @@ class Checkpoint:
             raise SourceError(f"cannot write checkpoint {path}: {error.strerror}") from error
 
 
-def load_checkpoint(path: Path, settings: str | None = None) -> Checkpoint | None:
+def load_checkpoint(path: Path, settings: str | None = None, files: Files | None = None) -> Checkpoint | None:
     """Read a checkpoint.
 
     Parameters
@@ -55,6 +60,8 @@ def load_checkpoint(path: Path, settings: str | None = None) -> Checkpoint | Non
         File of `Checkpoint.save`.
     settings : str, optional
         What the present run is started with, where it is to be continued.
+    files : mapping, optional
+        What it learns from, as `train.fitting.data_files.data_files` lists it.
 
     Returns
     -------
@@ -64,7 +71,7 @@ def load_checkpoint(path: Path, settings: str | None = None) -> Checkpoint | Non
     Raises
     ------
     ConfigError
-        When it is of a run with other settings; the text says which differ.
+        When it is of a run with other settings or data; the text says which differ.
     SourceError
         When it cannot be read.
     """
@@ -78,11 +85,19 @@ def load_checkpoint(path: Path, settings: str | None = None) -> Checkpoint | Non
         raise SourceError(f"cannot read checkpoint {path}: {error}") from error
     if settings is not None and about["settings"] != settings:
         old, new = _flat(json.loads(about["settings"])), _flat(json.loads(settings))
-        changed = ", ".join(f"{key} {old.get(key)!r}, now {new.get(key)!r}" for key in new if old.get(key) != new[key])
+        changed = [f"{key} {old.get(key)!r}, now {new.get(key)!r}" for key in new if old.get(key) != new[key]]
+        described = describe_changes(about.get("files", {}), files or {})
+        if described and about.get("files"):
+            changed = [told for told in changed if not told.startswith(_DATA)]
+            data = f"other data than before: {described}"
+            raise ConfigError(
+                f"{path.parent} holds a run with {data}{'; and ' if changed else ''}{', '.join(changed)}; "
+                "give another folder, or remove it to begin anew"
+            )
         raise ConfigError(
-            f"{path.parent} holds a run with other settings ({changed}); give another folder or remove it"
+            f"{path.parent} holds a run with other settings ({', '.join(changed)}); give another folder or remove it"
         )
-    return Checkpoint(about["settings"], about["history"], variables, best)
+    return Checkpoint(about["settings"], about["history"], variables, best, about.get("files", {}))
 
 
 def _numbered(file: Any, name: str) -> list[Values]:

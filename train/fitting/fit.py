@@ -18,6 +18,7 @@ from train.atomic_file import write_atomically
 from train.datasets.corpus import Corpus
 from train.fitting import checkpoint
 from train.fitting.cluster import Cluster
+from train.fitting.pretrained import Pretrained
 from train.fitting.schedule import History, Schedule, best_epoch
 from train.fitting.trainer import Trainer
 from train.networks.architectures import Network
@@ -54,7 +55,7 @@ def fit(
     cluster: Cluster | None = None,
     folder: Path | None = None,
     progress: bool = False,
-    start: Sequence[npt.NDArray[np.float32]] | None = None,
+    start: Sequence[npt.NDArray[np.float32]] | Pretrained | None = None,
 ) -> FitResult:
     """Fit a network; the same arguments give the same weights on the same machine.
 
@@ -74,8 +75,8 @@ def fit(
         Where the checkpoint, `history.json` and TensorBoard's logs go. A run that was stopped goes on from there.
     progress : bool
         Whether to show a bar on standard error.
-    start : sequence of np.ndarray, optional
-        Weights to begin with, of the same network; freshly drawn ones by default.
+    start : sequence of np.ndarray, or Pretrained, optional
+        Weights to begin with, of the same network, or those of a bundle of it; freshly drawn ones by default.
 
     Returns
     -------
@@ -95,7 +96,9 @@ def fit(
     run = Trainer(variant, training, validation, schedule, tuple(channels), cluster, start)
     if folder and cluster.chief:
         folder.mkdir(parents=True, exist_ok=True)
-    saved = checkpoint.load_checkpoint(folder / CHECKPOINT, run.settings) if folder and cluster.chief else None
+    saved = None
+    if folder and cluster.chief:
+        saved = checkpoint.load_checkpoint(folder / CHECKPOINT, run.settings, run.files)
     run.resume(saved)
     if folder and saved:
         log.info("continuing after epoch %d", len(saved.history))
@@ -105,7 +108,7 @@ def fit(
         log.info(
             "epoch %d: loss %.3f, accuracy %.1f %%; validation loss %.3f, class average %.1f %%",
             *(len(run.history), entry["loss"], 100 * entry["accuracy"]),
-            *(entry["validation_loss"], 100 * entry["validation_class_average"]),
+            *(entry["validation_loss"], 100 * entry["validation_instrument_average"]),
         )
         if folder and cluster.chief:
             run.checkpoint().save(folder / CHECKPOINT)

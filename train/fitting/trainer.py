@@ -16,6 +16,7 @@ import numpy.typing as npt
 import tensorflow as tf
 from tqdm import tqdm
 
+from stream.recognition.bundle import UNKNOWN
 from stream.recognition.mel import FRAMES, N_MELS, stack
 from train.datasets.clip_features import decibels
 from train.datasets.corpus import Corpus
@@ -24,6 +25,8 @@ from train.evaluation.network_logits import network_logits
 from train.fitting.augmentation import augment
 from train.fitting.checkpoint import Checkpoint
 from train.fitting.cluster import Cluster
+from train.fitting.data_files import data_files
+from train.fitting.pretrained import Pretrained
 from train.fitting.schedule import History, Schedule, best_epoch, epochs_since_best
 from train.framework_versions import framework_versions
 from train.networks.architectures import Network, build_network
@@ -38,6 +41,7 @@ _KEYS: Final = (
     "validation_loss",
     "validation_accuracy",
     "validation_class_average",
+    "validation_instrument_average",
     "validation_clips",
     "rate",
     "seconds",
@@ -61,8 +65,11 @@ class Trainer:
         schedule: Schedule,
         channels: tuple[str, ...],
         cluster: Cluster,
-        start: Sequence[Array] | None = None,
+        start: Sequence[Array] | Pretrained | None = None,
     ) -> None:
+        digest = start.digest if isinstance(start, Pretrained) else _digest(start)
+        if isinstance(start, Pretrained):
+            start = start.starting_values(training, schedule.seed)
         self._training, self._validation = training, validation
         self._schedule, self._channels, self._cluster = schedule, channels, cluster
         tf.config.experimental.enable_op_determinism()
@@ -83,6 +90,7 @@ class Trainer:
         self._targets = self._targets * (1 - schedule.smoothing) + schedule.smoothing / len(training.labels)
         self._step = self._compiled()
         self.history: History = []
+        self.files = data_files(training, validation)
         self.settings = json.dumps(
             {
                 "variant": asdict(variant),
@@ -92,7 +100,7 @@ class Trainer:
                 "training": training.digest,
                 "validation": validation.digest,
                 "workers": cluster.count,
-                "start": _digest(start),
+                "start": digest,
                 **framework_versions(),
             }
         )
@@ -111,7 +119,7 @@ class Trainer:
         best = saved.best if saved else self._best
         entries = np.zeros((self._schedule.epochs, len(_KEYS)))
         for number, entry in enumerate(saved.history if saved else []):
-            entries[number] = [entry[key] for key in _KEYS]
+            entries[number] = [entry.get(key, np.nan) for key in _KEYS]  # earlier versions had fewer
         *values, entries = self._cluster.chiefs([*values, *best, entries])
         for variable, value in zip(variables, values, strict=False):
             variable.assign(value)
@@ -152,6 +160,7 @@ class Trainer:
             "validation_loss": float(-np.log(likelihood + 1e-12).mean()),
             "validation_accuracy": float(np.mean(chosen == targets)),
             "validation_class_average": class_average(targets, chosen),
+            "validation_instrument_average": self._instrument_average(logits),
             "validation_clips": float(len(targets)),
             "rate": float(self._optimizer.learning_rate),
             "seconds": time.perf_counter() - started,
@@ -160,6 +169,13 @@ class Trainer:
         if best_epoch(self.history) == len(self.history):
             self._best = [np.asarray(variable) for variable in self.model.variables]
         return entry
+
+    def _instrument_average(self, logits: Array) -> float:
+        """Class average as cards tell it: over the instruments, by which of them is the most probable."""
+        instruments = [number for number, label in enumerate(self._validation.labels) if label != UNKNOWN]
+        solo = np.isin(self._validation.targets, instruments)
+        chosen = logits[solo][:, instruments].argmax(axis=1)
+        return class_average(self._validation.targets[solo], np.array(instruments)[chosen])
 
     @contextmanager
     def _averaged(self) -> Iterator[None]:
@@ -175,7 +191,9 @@ class Trainer:
 
     def checkpoint(self) -> Checkpoint:
         """Everything that the next epoch depends on."""
-        return Checkpoint(self.settings, self.history, [np.asarray(v) for v in self._variables()], self._best)
+        return Checkpoint(
+            self.settings, self.history, [np.asarray(v) for v in self._variables()], self._best, self.files
+        )
 
     def restore(self) -> None:
         """Go back to the best epoch."""

@@ -34,6 +34,8 @@ class TrainingRun:
     channels: tuple[str, ...]
     schedule: Schedule
     command: str
+    start: str = ""
+    """Bundle whose weights were begun with; freshly drawn ones where empty."""
 
     @property
     def settings(self) -> dict[str, Any]:
@@ -43,6 +45,7 @@ class TrainingRun:
             "variant": asdict(self.variant),
             "channels": list(self.channels),
             "schedule": asdict(self.schedule),
+            **({"start": self.start} if self.start else {}),
         }
 
     def save(self, folder: Path) -> None:
@@ -69,6 +72,7 @@ class TrainingRun:
                 tuple(record["channels"]),
                 Schedule(**record["schedule"]),
                 record["command"],
+                record.get("start", ""),
             )
         except OSError as error:
             raise ConfigError(

@@ -107,7 +107,7 @@ def make_bundle(
         floats=evaluation.floats,
         rejections=evaluation.rejections,
         programme_results=evaluation.programme_results,
-        text=CardText(describe_clips(run.data), describe_fitting(run.schedule, epochs), ablation, notes),
+        text=CardText(describe_clips(run.data), describe_fitting(run.schedule, epochs, run.start), ablation, notes),
     )
     write_atomically(out / f"{run.name}.md", text.encode())
     evaluation.save(folder)

@@ -9,7 +9,7 @@ from typing import Final
 
 from stream.recognition.bundle import UNKNOWN, Bundle
 from train.evaluation.agreement import Agreement
-from train.evaluation.clip_result import ClipResult, clip_table, percent
+from train.evaluation.clip_result import ClipResult, clip_table, of_which, percent
 from train.evaluation.programme_result import DELAY_EXPLAINED, ProgrammeResult, duration, programme_summary
 from train.evaluation.rejection import ACCEPTED, Rejection
 from train.export.provenance import Provenance
@@ -175,7 +175,10 @@ def _glance(
     rows = []
     for result in results:
         rows.append(
-            (f"{result.name}: class average", f"{percent(result.average)} ({result.right} of {result.solos} clips)")
+            (
+                f"{result.name}: class average",
+                f"{percent(result.average)} ({result.right} of {result.solos} clips){of_which(result)}",
+            )
         )
         rows.append(
             (

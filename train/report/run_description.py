@@ -65,8 +65,9 @@ def describe_clips(data: DataSettings) -> str:
     return "\n".join(told)
 
 
-def describe_fitting(schedule: Schedule, epochs: History) -> str:
-    """Tell how the network was fitted."""
+def describe_fitting(schedule: Schedule, epochs: History, start: str = "") -> str:
+    """Tell how the network was fitted, and from the weights of which bundle."""
+    begun = f"The network began with the weights of `{start}`, whose last layer was drawn anew. " if start else ""
     told = [
         f"It was fitted with AdamW for {len(epochs)} epochs, of which number {best_epoch(epochs)} is kept, in batches "
         f"of {schedule.batch}, with a learning rate of {schedule.rate:g} that falls to 0 along a cosine"
@@ -79,4 +80,4 @@ def describe_fitting(schedule: Schedule, epochs: History) -> str:
     told.append(f"augmentation by {', '.join(used)}" if schedule.augmented and used else "no augmentation")
     if schedule.handovers:
         told.append(f"another player at the beginning of {100 * schedule.handovers:g} % of the clips")
-    return "; ".join(told) + "."
+    return begun + "; ".join(told) + "."

@@ -17,7 +17,7 @@ from train.datasets.clips import Clip
 from train.evaluation.agreement import Agreement
 from train.evaluation.clip_evaluation import Mistake
 from train.evaluation.clip_metrics import ClassMetrics
-from train.evaluation.clip_result import ClipResult, percent
+from train.evaluation.clip_result import ClipResult, of_which, percent
 from train.evaluation.programme_result import DELAY_EXPLAINED, ProgrammeResult, main_figures
 from train.report import figures
 from train.report.html_elements import escape, html_matrix, html_table, paragraph
@@ -84,7 +84,7 @@ def figures_section(results: Sequence[ClipResult]) -> str:
                 result.name,
                 f"{result.clips}" + (f" (and {', '.join(aside)})" if aside else ""),
                 f"{percent(result.accuracy)} ({result.right} of {result.solos})",
-                percent(result.average),
+                percent(result.average) + of_which(result),
                 f"{result.named_right} of {result.solos}",
                 percent(result.named_average),
                 f"{result.named} of {result.solos}",
@@ -108,7 +108,11 @@ def _labels(result: ClipResult) -> str:
         ("by the most probable instrument", result.instruments, result.classes),
         ("by name", (*result.instruments, UNKNOWN), result.named_classes),
     ):
-        shown = [_merit(label, merit) for label, merit in zip(labels, classes, strict=True) if merit.clips]
+        shown = [
+            _merit(label, merit)
+            for label, merit in zip(labels, classes, strict=True)
+            if merit.clips or label in result.absent
+        ]
         heads = ["label", "clips", "right", "precision", "recall", "F1"]
         tables.append(html_table(f"{result.name}, {how}", heads, shown))
     return f'<div class="plots">{"".join(tables)}</div>'

@@ -33,7 +33,8 @@ def made(tone_folder: Path, tone_cache: Path, tmp_path_factory: pytest.TempPathF
     """What `soloist train fit` makes of the tones, with a second channel."""
     out = tmp_path_factory.mktemp("models")
     flags = f"--data {tone_folder} --cache {tone_cache} --out {out} --name tones --processes 1"
-    assert main(["fit", *flags.split(), "--epochs", "6", "--batch", "8", "--plain", "--channels", "mel,delta"]) == 0
+    fitting = "--network 2B --epochs 6 --batch 8 --plain --channels mel,delta"
+    assert main(["fit", *flags.split(), *fitting.split()]) == 0
     return out
 
 
@@ -42,7 +43,7 @@ def test_bundle_is_served_as_it_was_measured(made: Path, tone_folder: Path) -> N
     bundle = load(made / "tones.tflite")
     assert (bundle.labels, bundle.channels) == (tuple(sorted(CLASSES)), ("mel", "delta"))
     assert bundle.info["metrics"]["test clips"]["class_average"] > 0.9
-    dataset = read_folder(tone_folder)
+    dataset = read_folder(tone_folder).divided()
     classifier = Classifier(bundle)
     clips = [clip for clip in dataset.clips if clip.split == "test"]
     for clip in clips:
@@ -112,6 +113,11 @@ def test_pack_gets_a_bundle_with_unknown(synthetic_pack: Path, pack_cache: Path,
         ("--data {data} --epochs 0", "--epochs is 0; expected 1 or more"),
         ("--data {data} --variant 7", "no network '7'; there are 0a"),
         ("--data {data} --network 7", "no network '7'; there are 0a"),
+        ("--data {data} --start leda", "no model 'leda'; shipped are lead, published, small"),
+        ("--data {data} --start lead --network small", "lead is of the network lead, not small"),
+        ("--data {data} --start small --channels mel,delta", "small hears mel, not mel,delta"),
+        ("--data {data} --name a/b", "--name 'a/b' has '/', which none may have"),
+        ("--data {data} --name a\x07b", r"--name 'a\x07b' has '\x07'"),
         ("--data {data} --average 1", "--average is 1; expected 0 or more, and less than 1"),
         ("--data {data} --handovers 2", "--handovers is 2; expected 0 to 1"),
         (

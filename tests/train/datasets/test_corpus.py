@@ -24,6 +24,7 @@ from stream.errors import ConfigError, SourceError
 from stream.recognition.mel import SAMPLE_RATE, WINDOW, StreamingMel
 from tests.support.extraction_process import Deadly, files, recordings
 from tests.support.synthetic_pack import write_sound
+from train.datasets import clip_features
 from train.datasets.audio_files import AudioFileDataset
 from train.datasets.clip_features import decibels
 from train.datasets.corpus import Extraction, extract
@@ -183,18 +184,22 @@ def test_changed_content_is_computed_again(tmp_path: Path) -> None:
     assert not np.array_equal(before.features(), after.features())
 
 
-def test_unchanged_files_are_not_opened(tmp_path: Path) -> None:
-    """What has its size and its time of change is taken for what it was, unread."""
+def test_unchanged_files_are_not_opened(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Files that nobody wrote to are not read again; what was written to is, though it has its old size and time."""
     dataset = recordings(tmp_path / "audio", 4)
     first = extract(dataset, tmp_path / "cache", processes=1)
-    for clip in dataset.clips:
-        status = clip.path.stat()
-        clip.path.write_bytes(b"?" * status.st_size)
-        os.utime(clip.path, ns=(status.st_atime_ns, status.st_mtime_ns))
+    read: list[Path] = []
+    digest_files = clip_features.digest_files
+    monkeypatch.setattr(clip_features, "digest_files", lambda _, paths: read.extend(paths) or digest_files(_, paths))
+    assert same(first, extract(dataset, tmp_path / "cache", processes=1))
+    assert not read
+    changed = dataset.clips[2].path
+    status = changed.stat()
+    changed.write_bytes(b"?" * status.st_size)
+    os.utime(changed, ns=(status.st_atime_ns, status.st_mtime_ns))
     second = extract(dataset, tmp_path / "cache", processes=1)
-    assert second.computed == 0
-    assert not second.skipped
-    assert same(first, second)
+    assert read == [changed]
+    assert [skipped.clip.path for skipped in second.skipped] == [changed]
 
 
 @pytest.mark.parametrize("processes", [1, 2])

@@ -53,7 +53,7 @@ def test_manifest_gives_clips_with_what_it_knows(audio_home: Path) -> None:
 )
 def test_recording_is_the_narrowest_that_a_row_names(audio_home: Path, columns: dict[str, str], recording: str) -> None:
     """What a file is a part of is its recording, else its track, else its source, else itself, on one side."""
-    data = read_manifest(write_table(audio_home / "mine.csv", rows_of(**columns)))
+    data = read_manifest(write_table(audio_home / "mine.csv", rows_of(**columns))).divided()
     assert data.clips[0].recording == recording
     sides(data.clips)
 
@@ -150,7 +150,7 @@ def test_validation_clips_are_never_trained_with(shared: Path, tmp_path: Path) -
         link = tmp_path / clip.label / f"{n}.flac"
         link.parent.mkdir(exist_ok=True)
         link.symlink_to(clip.path.resolve())
-    linked = read_folder(tmp_path)
+    linked = read_folder(tmp_path).divided()
     assert set(sides(linked.clips).values()) == {"validation"}
     for data in (direct, linked):
         with pytest.raises(ConfigError, match="and 103 more must not be trained with"):

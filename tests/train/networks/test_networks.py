@@ -109,7 +109,7 @@ def test_help_names_all_networks(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit):
         build_parser().parse_args(["fit", "--help"])
     said = " ".join(capsys.readouterr().out.split()).replace("- ", "-")  # it breaks lines at hyphens
-    listed = said[said.index("one of lead") : said.index("(default: 2B)")].replace("one of ", "")
+    listed = said[said.index("one of lead") : said.index("(default: that of --start")].replace("one of ", "")
     names = listed.replace("or a row of the study's table: ", "").strip().split(", ")
     assert set(names) == set(NETWORKS)
 

@@ -1,0 +1,61 @@
+"""A network that begins with the weights of a bundle: what it computes then, and what can be begun with."""
+
+from __future__ import annotations
+
+import pytest
+
+pytest.importorskip("tensorflow", reason="needs the train extra")
+
+import keras
+import numpy as np
+
+from stream.errors import ConfigError
+from stream.recognition.bundle import load
+from tests.support.tensorflow_warnings import ignore_tensorflow_warnings
+from tests.support.trained_model import TrainedModel
+from train.datasets.clip_features import decibels
+from train.datasets.corpus import Extraction
+from train.export.int8 import Int8Model
+from train.fitting.pretrained import read_layers, read_pretrained
+from train.networks.architectures import NETWORKS, build_network
+
+pytestmark = ignore_tensorflow_warnings
+
+
+@pytest.mark.parametrize("name", ["lead", "small"])
+def test_network_begins_with_what_the_bundle_computes(name: str, tone_features: Extraction) -> None:
+    """With the bundle's own last layer the network's logits are the int8 model's; batches of its own change little."""
+    bundle = load(name)
+    pretrained = read_pretrained(bundle)
+    assert pretrained.network == NETWORKS[name]
+    training = tone_features.corpora["training"]
+    model = build_network(pretrained.network, len(training.labels))
+    for variable, value in zip(model.variables, pretrained.starting_values(training, 0), strict=True):
+        variable.assign(value)
+    last = read_layers(bundle.model)[-1]
+    body = keras.Model(model.inputs[0], model.layers[-1].input)
+    inputs = decibels(training.features())[..., None]
+    logits = np.asarray(body(inputs, training=False)) @ last.kernel + last.bias
+    told = Int8Model(bundle.model).logits(training.features())
+    assert np.abs(logits - told).mean() < 0.1 * told.std()
+    assert np.corrcoef(logits.ravel(), told.ravel())[0, 1] > 0.99
+    learning = keras.Model(model.inputs[0], model.layers[-3].input)(inputs, training=True)  # before the dropout
+    resting = keras.Model(model.inputs[0], model.layers[-3].input)(inputs, training=False)
+    assert np.corrcoef(np.ravel(learning), np.ravel(resting))[0, 1] > 0.99
+
+
+def test_last_layer_is_drawn_by_the_seed(tone_features: Extraction) -> None:
+    """The same seed begins with the same values, another one with another last layer and the same network below."""
+    pretrained, training = read_pretrained(load("small")), tone_features.corpora["training"]
+    one, again, other = (pretrained.starting_values(training, seed) for seed in (1, 1, 2))
+    assert all(np.array_equal(a, b) for a, b in zip(one, again, strict=True))
+    different = [a.shape for a, b in zip(one, other, strict=True) if not np.array_equal(a, b)]
+    assert (32, 3) in different
+    assert len(different) <= 2  # and the state of the generator that drops
+
+
+def test_network_is_read_off_the_bundle(trained: TrainedModel) -> None:
+    """A row of the study's table is known by its layers; what is none of the laboratory's networks is refused."""
+    assert read_pretrained(load("published")).network == NETWORKS["2B"]
+    with pytest.raises(ConfigError, match="its weights cannot be gone on from"):
+        read_pretrained(trained.bundle)
