@@ -58,6 +58,11 @@ export function binLength(second) {
   return lengthOf(WIDTH / second);
 }
 
+/** @param {Bin} one @param {Bin} other */
+export function isSame(one, other) {
+  return /** @type {const} */ (["of", "start", "end", "state", "label"]).every((field) => one[field] === other[field]);
+}
+
 /** @param {number} least In seconds. */
 function lengthOf(least) {
   return LENGTHS.find((length) => length >= least) ?? LENGTHS[LENGTHS.length - 1];

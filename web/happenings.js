@@ -162,3 +162,18 @@ function lengthInWords(seconds) {
   const [hours, minutes] = [Math.floor(whole / 3600), Math.floor(whole / 60) % 60];
   return hours ? `${hours} h ${minutes} min` : `${minutes} min ${whole % 60} s`;
 }
+
+/**
+ * Where the next thing is, or the one before. Of a bin and a guess, which are none of them, it goes by the time.
+ *
+ * @param {Happening[]} all In the order of time.
+ * @param {Happening | import("./bins.js").Bin} chosen
+ * @param {1 | -1} direction
+ */
+export function beside(all, chosen, direction) {
+  const place = all.findIndex((it) => it === chosen);
+  if (place >= 0) return place + direction;
+  if (direction < 0) return all.filter(({ start }) => start < chosen.start).length - 1;
+  const next = all.findIndex(({ start }) => start >= chosen.end);
+  return next < 0 ? all.length - 1 : next;
+}

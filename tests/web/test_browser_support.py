@@ -24,6 +24,7 @@ OURS = {"confidence", "share", "paint"}
 ASKED_FOR = {"wakeLock", "fullscreenEnabled", "fullscreenElement", "requestFullscreen", "exitFullscreen"}
 """What the page uses only where it is there."""
 GRACEFUL = {
+    "autocapitalize": "a phone offers a capital letter, and one types a small one",
     "accent-color": "another green in a check box",
     "align-content.start": "it is older in a grid",
     "align-self.start": "it is older in a grid",
@@ -187,7 +188,7 @@ def test_page_is_understood_by_the_oldest_browsers(path: Path) -> None:
     """No element or attribute is one that they lack."""
     markup = Markup()
     markup.feed(path.read_text(encoding="utf-8"))
-    assert markup.found == []
+    assert {*markup.found} <= {*GRACEFUL}
 
 
 @pytest.mark.parametrize(

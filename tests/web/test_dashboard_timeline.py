@@ -363,6 +363,13 @@ async def test_two_hours_reach_a_new_client_and_a_reload(open_tab, exit_stack):
         await tab.page.mouse.move(*await ribbon.point(start + 30, lane))
         words = f"{sum(within):.1f} s of 1 min, {len(within)} times"
         await ribbon.tip(lane.capitalize(), f"{clock(start)} to {clock(start + 60)}", words)
+    await tab.page.mouse.click(*await ribbon.point(2450, "flute"))
+    await ribbon.says(f"Flute, {clock(2420)} to {clock(2480)}, ")
+    await tab.page.keyboard.press("ArrowLeft")
+    await ribbon.says(
+        f"Clarinet, {clock(840 * length)} to "
+    )  # one step from what was put together leads to what was before
+    await tab.page.keyboard.press("Escape")
     for minute in (20, 60, 100):
         await tab.page.mouse.move(*await ribbon.point(60.0 * minute, "flags"))
         await ribbon.tip(f"minute {minute}", f"mark at {clock(60 * minute)}")

@@ -1,9 +1,12 @@
 /** Where on the timeline something is, and what is where. Sizes in CSS pixels. */
 
+import { bin, binLength } from "../bins.js";
+
 /**
  * @typedef {import("../bins.js").Bin} Bin
  * @typedef {import("../bins.js").Drawn} Drawn
  * @typedef {import("../happenings.js").Happening} Happening
+ * @typedef {import("../happenings.js").Happenings} Happenings
  *
  * @typedef {object} Band Where a lane is.
  * @property {number} top
@@ -90,12 +93,24 @@ export class Geometry {
   }
 
   /**
+   * What is to be drawn.
+   *
+   * @param {Happenings} known
+   * @returns {Drawn}
+   */
+  inSight({ segments, guesses, marks, outages }) {
+    const margin = 2 * binLength(this.second); // a bin at the edge shall not change while it leaves
+    const [heard, guessed, noted] = [segments, guesses, marks].map((all) => this.#seen(all, margin));
+    return bin({ segments: heard, guesses: guessed, marks: noted, outages }, this.second);
+  }
+
+  /**
    * Those that reach into what is looked at.
    *
    * @param {readonly Happening[]} all In the order of time.
    * @param {number} margin What lies so far outside counts, too. In seconds.
    */
-  seen(all, margin) {
+  #seen(all, margin) {
     const [from, to] = [this.from - margin, this.to + margin];
     let [low, high] = [0, all.length];
     while (low < high) {

@@ -1,7 +1,8 @@
 /** The timeline: what was heard in the last minutes, to look at, to scroll back in and to ask about. */
 
-import { bin, binLength } from "../bins.js";
-import { Digest, words } from "../happenings.js";
+import { binLength, isSame } from "../bins.js";
+import { Digest, beside, words } from "../happenings.js";
+import { onResolution } from "../resolution.js";
 import { recall, remember } from "../storage.js";
 import { Period } from "../timescale.js";
 import { Hand } from "./hand.js";
@@ -92,7 +93,7 @@ export class Timeline {
     const stage = part(".ribbon");
     new ResizeObserver(() => this.#measure()).observe(stage);
     new MutationObserver(() => this.#measure()).observe(document.documentElement, { attributeFilter: ["data-theme"] });
-    this.#watchRatio();
+    onResolution(() => this.#measure());
     new IntersectionObserver(([{ isIntersecting }]) => {
       this.#seen = isIntersecting;
       this.#plan();
@@ -163,7 +164,7 @@ export class Timeline {
     this.#now = this.#present();
     this.#known = this.#digest.at(chronicle, this.#now, live);
     const geometry = this.#ribbon.look(this.#period.range(this.#now));
-    this.#drawn = inSight(this.#known, geometry);
+    this.#drawn = geometry.inSight(this.#known);
     const chosen = this.#chosen === null ? null : this.#again(this.#chosen);
     const pointer = this.#pointer;
     const asked = chosen ?? (pointer === null ? null : geometry.at(this.#drawn, pointer.x, pointer.y));
@@ -181,11 +182,7 @@ export class Timeline {
   /** The same thing as it is known now. @param {Happening | Bin} happening */
   #again(happening) {
     const { kind, start } = happening;
-    if (kind === "bin") {
-      /** @param {Bin} it */
-      const isIt = (it) => ["of", "start", "end", "state", "label"].every((field) => it[field] === happening[field]);
-      return this.#drawn.bins.find(isIt) ?? null;
-    }
+    if (happening.kind === "bin") return this.#drawn.bins.find((it) => isSame(it, happening)) ?? null;
     const { segments, guesses, marks, outages } = this.#known;
     const list = kind === "segment" ? segments : kind === "guess" ? guesses : kind === "mark" ? marks : outages;
     return list.filter((it) => it.kind === kind && Math.abs(it.start - start) < 0.01).pop() ?? null;
@@ -236,18 +233,6 @@ export class Timeline {
     this.#redraw();
   }
 
-  /** The window may be moved to another screen, or the page be zoomed. */
-  #watchRatio() {
-    matchMedia(`(resolution: ${devicePixelRatio}dppx)`).addEventListener(
-      "change",
-      () => {
-        this.#measure();
-        this.#watchRatio();
-      },
-      { once: true },
-    );
-  }
-
   /** @param {number} span @param {number} [about] Unix time. */
   #zoom(span, about) {
     const { from, to } = this.#period.range(this.#now);
@@ -279,7 +264,7 @@ export class Timeline {
     const { segments, marks, outages } = this.#known;
     const all = [...segments, ...marks, ...outages].sort((a, b) => a.start - b.start);
     const chosen = this.#chosen === null ? null : this.#again(this.#chosen);
-    const index = chosen === null ? all.length - 1 : all.indexOf(chosen) + direction;
+    const index = chosen === null ? all.length - 1 : beside(all, chosen, direction);
     const next = all[Math.min(all.length - 1, Math.max(0, index))];
     if (next === undefined) return;
     this.#canvas.setAttribute("aria-valuemax", String(all.length));
@@ -308,16 +293,4 @@ export class Timeline {
     event.preventDefault();
     action();
   }
-}
-
-/**
- * What is to be drawn.
- *
- * @param {Happenings} known
- * @param {import("./geometry.js").Geometry} geometry
- */
-function inSight({ segments, guesses, marks, outages }, geometry) {
-  const margin = 2 * binLength(geometry.second); // a bin at the edge shall not change while it leaves
-  const [heard, guessed] = [geometry.seen(segments, margin), geometry.seen(guesses, margin)];
-  return bin({ segments: heard, guesses: guessed, marks: geometry.seen(marks, margin), outages }, geometry.second);
 }
