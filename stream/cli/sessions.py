@@ -152,17 +152,19 @@ def sessions_as_text(
         for number in numbers:
             if number not in known:
                 raise LogError(f"session log {file} has no session {number}; soloist sessions lists those that it has")
-        chosen = [known[number] for number in dict.fromkeys(numbers)] or [
-            it for it in known.values() if it.start <= until and it.end >= since
-        ]
-        if not chosen:
-            raise LogError(f"session log {file} has nothing of that time; soloist sessions lists what it has")
-        # A time that is named is meant, also where nothing was heard at it: seconds count from there.
-        span = file_formats.Span(
-            min(it.start for it in chosen) if begin is None else begin,
-            max(it.end for it in chosen) if end is None else end,
-        )
-        found = [record for it in chosen for record in reader.session_records(it, since, until)]
+        chosen, found = [], []
+        for session in [known[number] for number in dict.fromkeys(numbers)] or known.values():
+            records = list(reader.session_records(session, since, until))
+            if records or since <= session.end >= session.start <= until:  # an outage may last beyond what was heard
+                chosen.append(session)
+                found += records
+    if not chosen:
+        raise LogError(f"session log {file} has nothing of that time; soloist sessions lists what it has")
+    # A time that is named is meant, also where nothing was heard at it: seconds count from there.
+    span = file_formats.Span(
+        min(it.start for it in chosen) if begin is None else begin,
+        max(since, *(it.end for it in chosen)) if end is None else end,
+    )
     records = file_formats.clip(found, span, closed=end is not None)
     if form == "csv":
         return file_formats.to_csv(records, span, utc)

@@ -134,6 +134,8 @@ def test_what_lasts_is_cut_where_the_time_ends(log: Path) -> None:
     ]
     part = json.loads(sessions_as_text(log, [3], TURN + 3600, TURN + 3600 + 2000, "json"))
     assert [(it["start"], it["end"]) for it in part["outages"]] == [(1001, 2000)]
+    late = json.loads(sessions_as_text(log, [], TURN + 7200, None, "json"))
+    assert [(it["start"], it["end"]) for it in late["outages"]] == [(0, None)]
 
 
 def test_an_hour_that_comes_twice_is_told_apart(berlin: None, log: Path) -> None:
@@ -153,7 +155,10 @@ def test_an_hour_that_comes_twice_is_told_apart(berlin: None, log: Path) -> None
 def test_a_time_in_which_nothing_was_heard_is_told(log: Path) -> None:
     """So is a session that is not there."""
     with pytest.raises(LogError, match="has nothing of that time"):
-        sessions_as_text(log, [], TURN + 86_400, None, "json")
+        sessions_as_text(log, [], None, TURN - 86_400, "json")
+    for begin, end in ((None, TURN - 601), (TURN + 500, None)):
+        with pytest.raises(LogError, match="has nothing of that time"):
+            sessions_as_text(log, [1], begin, end, "json")
     with pytest.raises(LogError, match="has no session 7"):
         sessions_as_text(log, [1, 7], None, None, "json")
 
