@@ -89,10 +89,10 @@ def copy_sessions(options: argparse.Namespace) -> int:
 
 def _path(options: argparse.Namespace) -> Path:
     """Return where the log is: where a flag says, or where the service writes it."""
-    from stream.settings.reading import load
-
     if options.log is not None:
         return Path(options.log)
+    from stream.settings.reading import load  # takes time to import
+
     settings = load({}, os.environ, os.environ.get("SOLOIST_CONFIG")).session_log
     if settings.is_off:
         raise LogError('session_log is "off": there is no log; name one with --log')
