@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Final
 
 from stream.protocol.messages import Guess, Mark, Origin, Outage, Segment
+from stream.session_log.database import NewerVersionError
 from stream.session_log.reader import LogReader
 from stream.session_log.records import Record, Session, messages_before
 
@@ -41,6 +42,13 @@ def read(path: Path, now: float, listener: Listener) -> Past:
         Unix time, by a clock that may be wrong: the last that was heard of a source may be the last hours, too.
     listener : Listener
     """
+    try:
+        return _read(path, now, listener)
+    except NewerVersionError:  # which is told by who cannot write it
+        return Past([], listener.port)
+
+
+def _read(path: Path, now: float, listener: Listener) -> Past:
     with LogReader(path) as reader:
         sessions = [it for it in reader.sessions() if it.channel == listener.channel and it.run != listener.run]
         newest = defaultdict[str, float](lambda: now)

@@ -28,6 +28,10 @@ _TRANSIENT_ERRORS: Final = {
 }  # fmt: skip
 
 
+class NewerVersionError(LogError):
+    """A log that a later version of Soloist has written."""
+
+
 class _UnusableError(Exception):
     """A file that is not a session log, or none of ours."""
 
@@ -199,7 +203,7 @@ class DatabaseFile:
 def _refuse_newer(db: sqlite3.Connection) -> None:
     application, version = _identity(db)
     if application == APPLICATION_ID and version > SCHEMA_VERSION:  # nothing is wrong with it
-        raise LogError(f"{newer_version(version)}; name another file, or install that Soloist")
+        raise NewerVersionError(f"{newer_version(version)}; name another file, or install that Soloist")
 
 
 def _identity(db: sqlite3.Connection) -> tuple[int, int]:

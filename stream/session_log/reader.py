@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from stream.errors import LogError
-from stream.session_log.database import MAX_FIELD_BYTES, PAGE_BYTES, newer_version
+from stream.session_log.database import MAX_FIELD_BYTES, PAGE_BYTES, NewerVersionError, newer_version
 from stream.session_log.records import Listening, Record, Session
 from stream.session_log.schema import APPLICATION_ID, SCHEMA_VERSION, present_old
 
@@ -187,7 +187,7 @@ class LogReader:
                 )
                 raise LogError(f"{self._path} is not a session log{hint}")
             if version > SCHEMA_VERSION:
-                raise LogError(f"session log {self._path} cannot be read: {newer_version(version)}")
+                raise NewerVersionError(f"session log {self._path} cannot be read: {newer_version(version)}")
             if version == 1:
                 present_old(db)
         except BaseException:

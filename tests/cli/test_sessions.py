@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import csv
 import io
 import json
+import sqlite3
 import time
 import urllib.request
 from collections.abc import Awaitable, Callable
@@ -23,6 +25,7 @@ from stream.client import Client
 from stream.protocol.messages import Label, Segment, Status
 from stream.recognition.mel import SAMPLE_RATE
 from stream.session_log.reader import LogReader
+from stream.session_log.session_log import SessionLog
 from tests.support.browser import OpenTab
 from tests.support.processes import Service, serving, soloist
 from tests.support.serving import check
@@ -205,6 +208,27 @@ async def test_what_is_wrong_with_the_log_is_told(tmp_path: Path) -> None:
         assert fault.startswith(f"session log {log} is not written: ")
         health = json.loads(await asyncio.to_thread(get, f"{service.url}healthz"))
         assert health["session_log"] == fault
+
+
+async def test_a_log_of_a_later_version_is_refused_in_one_line(tmp_path: Path) -> None:
+    """The service tells it once, and goes on; the command tells it, too."""
+    log = tmp_path / "log.db"
+    SessionLog(log).close(10)
+    with contextlib.closing(sqlite3.connect(log)) as db:
+        db.execute("PRAGMA user_version = 99")
+    why = "it is of a later Soloist: its version is 99, and this one knows those up to 2"
+    async with serving("--input", "demo", "--session-log", str(log)) as service, asyncio.timeout(30):
+        async with Client(service.address) as client:
+            async for message in client:
+                if isinstance(message, Status) and message.warnings:
+                    break
+        health = json.loads(await asyncio.to_thread(get, f"{service.url}healthz"))
+        told = [*service.complaints]  # in the end there is what was lost
+    assert health["session_log"].startswith(f"session log {log} is not written: {why}; ")
+    assert told == [f"soloist: {health['session_log']}"]
+    assert await soloist("sessions", "--log", str(log)) == (
+        1, "", f"soloist: session log {log} cannot be read: {why}\n",
+    )  # fmt: skip
 
 
 @pytest.mark.slow
