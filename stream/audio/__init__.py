@@ -15,6 +15,15 @@ A source runs a thread of its own and puts audio into a queue for the event loop
 `sound_server`      `ServerMicrophone`: an input of PulseAudio or PipeWire with the channels that it has
 `portaudio`         the PortAudio library: loaded, started anew, its errors in plain words
 `sound_file`        `open_file_source`, `open_demo_source`, `open_sound_file`: files
+`audio_file`        `AudioFile`: all parts of a file, in one form; `Part`, what each library reads of it
+`form_converter`    `FormConverter`: parts of other forms in that of the first
+`libsndfile`        `file_parts`, `stream_parts`: parts that libsndfile reads
+`pyav`              `PyavPart`: a file that FFmpeg reads, where it is installed
+`byte_stream`       `ByteStream`: bytes in parts; `Piped`: a part as a pipe
+`joints`            `Joints`: where the next part begins
+`header_sizes`      `find_audio`: how much audio there is, whatever the header says
+`file_kind`         `file_kind`: a format by its first bytes
+`stream_file`       `open_stream_file`: files that come through a pipe
 `raw_pcm`           `open_pcm_source`: standard input
 `paced_reader`      `PacedReader`: the thread that reads files and standard input at the pace of real time
 `block_queue`       `BlockQueue`, `Block`: from the thread to the event loop
@@ -27,6 +36,6 @@ A source runs a thread of its own and puts audio into a queue for the event loop
 `converter`         `Converter`: channel, resampling, samples that are not numbers
 `meter`             `LevelMeter`, `LevelReading`: the level, twenty times a second
 `signal_monitor`    `SignalMonitor`: clipping, offset, silence, zeros
-`truncation`        `missing_seconds`: how much of a file is missing
+`truncation`        `DeclaredLength`: how much of a file is missing
 ==================  =====================================================================================
 """

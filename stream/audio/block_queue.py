@@ -75,6 +75,12 @@ class BlockQueue:
         """Times that audio was lost, on the device's side or on ours."""
         return self._gaps.losses + self._dropped
 
+    def change_rate(self, rate: int, seconds: float = _CAPACITY_SECONDS) -> None:
+        """Take another rate than was expected, in Hz, before the first audio."""
+        with self._lock:
+            self._capacity = round(seconds * rate)
+            self._gaps = GapDetector(rate)
+
     def put(self, frames: Array, overflow: bool = False) -> None:
         """Add audio; from the delivering thread.
 

@@ -13,7 +13,7 @@ MAX_CHANNELS: Final = 256
 MAX_SAMPLES_PER_SECOND: Final = 64 * 192_000
 """Samples of all channels in a second, of which three seconds may wait: 150 MB."""
 
-_DTYPES: Final = {"s16le": "<i2", "f32le": "<f4"}
+_DTYPES: Final = {"s16le": "<i2", "s24le": "<i3", "s32le": "<i4", "f32le": "<f4"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,14 +21,19 @@ class PcmFormat:
     """Format of raw audio."""
 
     dtype: str
-    """Of one sample, for numpy."""
+    """Of one sample, for numpy; ``<i3`` is 24 bits, which numpy does not know."""
     rate: int
     """In Hz."""
     channels: int
 
+    @property
+    def frame_bytes(self) -> int:
+        """Bytes of one frame."""
+        return int(self.dtype[2:]) * self.channels
+
     @classmethod
     def parse(cls, text: str) -> PcmFormat:
-        """Read ``s16le:44100:1`` or ``f32le:48000:2``.
+        """Read ``s16le:44100:1``, ``s24le:48000:2`` and the like.
 
         Raises
         ------
@@ -49,7 +54,7 @@ def pcm_format_problem(text: str) -> str | None:
     except ValueError:
         form = ""
     if form not in _DTYPES:
-        return "s16le or f32le, rate in Hz and channels, such as s16le:44100:1"
+        return "s16le, s24le, s32le or f32le, rate in Hz and channels, such as s16le:44100:1"
     if not RATE_RANGE[0] <= rate <= RATE_RANGE[1]:
         return f"a rate of {RATE_RANGE[0]} to {RATE_RANGE[1]} Hz"
     if not 1 <= channels <= (max_channels := min(MAX_CHANNELS, MAX_SAMPLES_PER_SECOND // rate)):

@@ -20,7 +20,7 @@ class AudioSettings:
     """
 
     input: str = "mic"
-    """`mic`, `demo`, the path of an audio file, or `-` for raw PCM on standard input."""
+    """`mic`, `demo`, the path of an audio file or a pipe, or `-` for standard input."""
     device: str | None = None
     """A part of the name of the microphone or line input; it is waited for."""
     wait: bool = False
@@ -28,7 +28,7 @@ class AudioSettings:
     channel: Annotated[int | None, Range(1, MAX_CHANNELS)] = None
     """The channel to listen to, counted from 1; the average of all without it."""
     pcm: Annotated[str, pcm_format_problem] = "s16le:44100:1"
-    """Format of the audio on standard input: s16le or f32le, rate in Hz, channels."""
+    """Format of raw audio on standard input: s16le, s24le, s32le or f32le, rate in Hz, channels."""
     loop: bool = False
     """Whether a file begins again at its end."""
 

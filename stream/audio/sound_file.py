@@ -1,26 +1,29 @@
-"""Audio files in any format that libsndfile reads."""
+"""Audio files in any format that the installed libraries read."""
 
 from __future__ import annotations
 
-import os
-from contextlib import AbstractContextManager
+import contextlib
+from collections.abc import Generator
 from importlib import resources
 from pathlib import Path
 from typing import Final
 
 import soundfile
 
-from stream.audio.paced_reader import PacedReader, reading_error_text
-from stream.audio.pcm import MAX_CHANNELS, MAX_SAMPLES_PER_SECOND, RATE_RANGE
+from stream.audio import libsndfile, pyav
+from stream.audio.audio_file import FIRST_SECONDS, AudioFile, Part, reading_error_text
+from stream.audio.file_kind import HEAD_BYTES, file_kind
+from stream.audio.paced_reader import PacedReader, Remarks
+from stream.audio.raw_pcm import is_pipe, open_pipe_file
 from stream.errors import SourceError
 from stream.recognition.mel import Array
-from stream.system.stderr import quiet_stderr
 
-_MIN_LOOP_SECONDS: Final = 0.1
+_FFMPEGS_OWN: Final = ("aac", "asf", "caf", "matroska", "mp4")
+"""Formats of which libsndfile only says that it does not know them."""
 
 
 def open_file_source(path: str | Path, loop: bool = False, name: str | None = None) -> PacedReader:
-    """Play a file in any format that libsndfile reads, in real time.
+    """Play a file in real time.
 
     Parameters
     ----------
@@ -35,25 +38,34 @@ def open_file_source(path: str | Path, loop: bool = False, name: str | None = No
     SourceError
         When the file is missing, is no audio, or is too short to be repeated.
     """
-    sound = open_sound_file(path, loop)
+    name = name or Path(path).name
+    return play(open_sound_file(path, loop), name, loop)
+
+
+def play(file: AudioFile, name: str, loop: bool = False) -> PacedReader:
+    """Play an open file in real time; see `open_file_source`."""
+    remarks = Remarks(name)
 
     def read(frames: int) -> Array:
-        with quiet_stderr():
-            block: Array = sound.read(frames, dtype="float32", always_2d=True)
-            if not len(block) and loop:
-                sound.seek(0)
-                block = sound.read(frames, dtype="float32", always_2d=True)
+        block = file.read(frames)
+        if not len(block):
+            remarks.tell(file.shortfall())
+            if loop:
+                file.rewind()
+                block = file.read(frames)
         return block
 
-    return PacedReader(name or Path(path).name, sound.samplerate, sound.channels, read)
+    remarks.tell(file.remark)
+    return PacedReader(name, file.rate, file.channels, read)
 
 
-def open_sound_file(path: str | Path, loop: bool = False) -> soundfile.SoundFile:
+def open_sound_file(path: str | Path, loop: bool = False) -> AudioFile:
     """Open an audio file.
 
     Parameters
     ----------
     path : str or path
+        That of a file or a pipe, or ``-`` for standard input.
     loop : bool
         Whether it is to begin again at its end, for ever.
 
@@ -64,29 +76,42 @@ def open_sound_file(path: str | Path, loop: bool = False) -> soundfile.SoundFile
     """
     path = Path(path)
     try:
+        if is_pipe(str(path)):
+            return open_pipe_file(str(path))
         if not path.is_file():
             raise SourceError(f"{path}: {'not a file' if path.exists() else 'no such file'}")
-        with open(path, "rb"):  # for which libsndfile would only say "System error"
-            pass
-        with quiet_stderr():  # mpg123 explains itself
-            sound = soundfile.SoundFile(os.fsencode(path))  # any name, whatever Python makes of it
-    except (soundfile.SoundFileError, OSError, ValueError) as error:
+    except (OSError, ValueError) as error:
         raise SourceError(f"{path}: {reading_error_text(error)}") from error
-    fault = None
-    if not sound.frames:
-        fault = "holds no audio"
-    elif not RATE_RANGE[0] <= sound.samplerate <= RATE_RANGE[1]:
-        fault = f"claims a rate of {sound.samplerate} Hz; expected {RATE_RANGE[0]} to {RATE_RANGE[1]}"
-    elif sound.channels > MAX_CHANNELS:
-        fault = f"claims {sound.channels} channels; at most {MAX_CHANNELS} are allowed"
-    elif sound.channels * sound.samplerate > MAX_SAMPLES_PER_SECOND:
-        fault = f"claims {sound.channels} channels at {sound.samplerate} Hz, which is too much"
-    elif loop and sound.frames < _MIN_LOOP_SECONDS * sound.samplerate:
-        fault = f"is too short to be repeated; expected {_MIN_LOOP_SECONDS:g} s at least"
-    if fault:
-        sound.close()
-        raise SourceError(f"{path}: {fault}")
-    return sound
+    file = AudioFile(str(path), lambda: _parts(path))
+    if loop and file.is_short:
+        file.close()
+        raise SourceError(f"{path}: is too short to be repeated; expected {FIRST_SECONDS:g} s at least")
+    return file
+
+
+def _parts(path: Path) -> Generator[Part]:
+    """Have libsndfile read a file, or FFmpeg what it does not know."""
+    parts = libsndfile.file_parts(path)
+    try:
+        first = next(parts)
+    except soundfile.SoundFileError as error:
+        yield _by_ffmpeg(path, reading_error_text(error))
+        return
+    with contextlib.closing(parts):
+        yield first
+        yield from parts
+
+
+def _by_ffmpeg(path: Path, reason: str) -> pyav.PyavPart:
+    """Have FFmpeg read a file that libsndfile does not, for a reason."""
+    if not pyav.is_installed():
+        raise ValueError(f"{reason}; {pyav.advice()}")
+    with open(path, "rb") as file:
+        kind = file_kind(file.read(HEAD_BYTES))
+    try:
+        return pyav.PyavPart(open(path, "rb"))  # the part closes it
+    except ValueError as error:
+        raise ValueError(reason if kind not in _FFMPEGS_OWN else str(error)) from error
 
 
 def open_demo_source() -> PacedReader:
@@ -95,6 +120,6 @@ def open_demo_source() -> PacedReader:
         return open_file_source(path, loop=True, name="demo")
 
 
-def demo_path() -> AbstractContextManager[Path]:
+def demo_path() -> contextlib.AbstractContextManager[Path]:
     """Provide the demo audio as a file for as long as the context lasts."""
     return resources.as_file(resources.files("stream") / "demo.ogg")

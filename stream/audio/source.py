@@ -9,7 +9,7 @@ from stream.audio.block_queue import BlockQueue
 from stream.audio.devices import find_device
 from stream.audio.microphone import Microphone
 from stream.audio.pcm import PcmFormat
-from stream.audio.raw_pcm import open_pcm_source
+from stream.audio.raw_pcm import is_pipe, open_pcm_source
 from stream.audio.settings import AudioSettings
 from stream.audio.sound_file import open_demo_source, open_file_source
 from stream.audio.sound_server import ServerMicrophone, find_server_input
@@ -22,7 +22,7 @@ class Source(Protocol):
     name: str
     """What is heard, for people."""
     rate: int
-    """Frames a second, in Hz."""
+    """Frames a second, in Hz; this and the channels are what is expected, until audio has arrived."""
     channels: int
     """Channels of its blocks."""
     queue: BlockQueue
@@ -64,5 +64,9 @@ def open_source(settings: AudioSettings, last: str | None = None, strict: bool =
             if sys.stdin is None:
                 raise SourceError("standard input is closed")
             return open_pcm_source(sys.stdin.fileno(), PcmFormat.parse(settings.pcm))
+        case path if is_pipe(path):
+            if settings.loop:
+                raise SourceError(f"{path}: is a pipe, which cannot be repeated")
+            return open_pcm_source(path, PcmFormat.parse(settings.pcm))
         case path:
             return open_file_source(path, settings.loop)

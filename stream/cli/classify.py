@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import math
 import sys
 from typing import TYPE_CHECKING, Any, Final
 
@@ -16,8 +15,6 @@ if TYPE_CHECKING:
     from stream.service.offline import FileTimeline
 
 HELP = "recognize audio files, as fast as the machine can"
-
-_LEAST_MISSED: Final = 0.05  # s
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -181,12 +178,7 @@ def notes(timeline: FileTimeline) -> list[str]:
         told.append(f"{timeline.file}: {timeline.invalid} samples are not numbers; they are taken as zeros")
     if timeline.alone:
         told.append(f"{timeline.file}: {_told_alone(timeline)}")
-    if math.isinf(timeline.missing):
-        told.append(f"{timeline.file}: breaks off: its end is missing")
-    elif timeline.missing >= _LEAST_MISSED:
-        promised = timeline.seconds + timeline.missing
-        told.append(f"{timeline.file}: breaks off: {timeline.missing:.1f} s of the {promised:.1f} s are missing")
-    return told
+    return told + [f"{timeline.file}: {remark}" for remark in timeline.remarks]
 
 
 def _told_alone(timeline: FileTimeline) -> str:

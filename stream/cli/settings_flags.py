@@ -16,7 +16,11 @@ def add_settings(parser: argparse.ArgumentParser) -> None:
     add("--device", metavar="NAME", help="part of the input's name; Soloist waits for the device")
     add("--wait", action="store_true", help="wait for an input if there is none")
     add("--channel", metavar="N", help="listen to this channel only, counted from 1")
-    add("--pcm", metavar="s16le|f32le:RATE:CHANNELS", help="format of raw audio on standard input (s16le:44100:1)")
+    add(
+        "--pcm",
+        metavar="FORM:RATE:CHANNELS",
+        help="raw audio on standard input: s16le, s24le, s32le or f32le (s16le:44100:1)",
+    )
     add("--loop", action="store_true", help="play a file again and again")
     add_recognition(parser)
     add("--host", metavar="H", help="address to listen on (127.0.0.1)")

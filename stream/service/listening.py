@@ -8,6 +8,7 @@ from collections.abc import Callable, Collection
 from stream.audio.block_queue import Block
 from stream.audio.capture import Capture
 from stream.audio.converter import check_channel
+from stream.audio.raw_pcm import is_pipe
 from stream.audio.settings import AudioSettings
 from stream.audio.source import Source
 from stream.errors import SourceLostError
@@ -48,6 +49,7 @@ class Listening:
         self, settings: AudioSettings, line: Line, events: Events, wanted: Callable[[], Collection[str]]
     ) -> None:
         self._channel = settings.channel
+        self._knows_channels = not is_pipe(settings.input)  # what comes through one may be a file with others
         self._line = line
         self._events = events
         self._wanted = wanted
@@ -114,7 +116,8 @@ class Listening:
         await self._capture.open(patience)
         source = self._capture.source
         assert source is not None
-        check_channel(self._channel, source.channels)
+        if self._knows_channels:
+            check_channel(self._channel, source.channels)
         self._find(source.name)
 
     async def try_open(self, patience: float) -> None:

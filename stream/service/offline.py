@@ -9,22 +9,18 @@ from pathlib import Path
 from typing import Final
 
 import numpy as np
-import soundfile
 
+from stream.audio.audio_file import AudioFile
 from stream.audio.channel_mixer import Alone
 from stream.audio.converter import Converter
-from stream.audio.paced_reader import reading_error_text
 from stream.audio.signal_monitor import OVER
 from stream.audio.sound_file import open_sound_file
-from stream.audio.truncation import missing_seconds
-from stream.errors import SourceError
 from stream.recognition.bundle import UNKNOWN
 from stream.recognition.classifier import Classifier
 from stream.recognition.level import FULL_SCALE
 from stream.recognition.recognizer import Recognizer
 from stream.recognition.results import Result, Stretch
 from stream.recognition.settings import GATE, HOP
-from stream.system.stderr import quiet_stderr
 
 _BLOCK_SECONDS: Final = 1.0
 _BLOCK_NUMBERS: Final = 1 << 20  # at most, for a header may claim many channels at a high rate
@@ -68,6 +64,8 @@ class FileTimeline:
     """Samples that were not finite numbers, and were taken as zeros."""
     missing: float
     """Seconds that the file's header promises and the file lacks; infinite where it only shows that it breaks off."""
+    remarks: tuple[str, ...] = ()
+    """What people should know of the file, in words: that it breaks off, or which of its streams was heard."""
 
     @property
     def totals(self) -> list[Total]:
@@ -94,7 +92,7 @@ def classify(
     Parameters
     ----------
     path : str or path
-        A file in any format that libsndfile reads, of any length.
+        A file in any format that the installed libraries read, of any length.
     classifier : Classifier, optional
         The shipped model that is used by default without it.
     hop, lineup, gate
@@ -105,18 +103,16 @@ def classify(
     Raises
     ------
     SourceError
-        When the file cannot be read to its end.
+        When nothing of the file can be read. Where it is damaged, `remarks` says so of what could be.
     ConfigError
         When an option does not fit the model or the file.
     """
     recognizer = Recognizer(classifier, hop=hop, lineup=lineup, gate=gate)
-    with open_sound_file(path) as sound:
-        converter = Converter(sound.samplerate, sound.channels, channel, gate)
-        timeline = _timeline(path, recognizer, _results(path, sound, converter, recognizer), converter)
-        try:
-            return replace(timeline, missing=missing_seconds(path, sound))
-        except OSError as error:
-            raise SourceError(f"{path}: {reading_error_text(error)}") from error
+    with open_sound_file(path) as file:
+        converter = Converter(file.rate, file.channels, channel, gate)
+        timeline = _timeline(path, recognizer, _results(file, converter, recognizer), converter)
+        remarks = tuple(remark for remark in (file.remark, file.shortfall()) if remark is not None)
+        return replace(timeline, missing=file.missing, remarks=remarks)
 
 
 def _timeline(
@@ -157,18 +153,12 @@ def _timeline(
     )
 
 
-def _results(
-    path: str | Path, sound: soundfile.SoundFile, converter: Converter, recognizer: Recognizer
-) -> Iterator[Result]:
+def _results(file: AudioFile, converter: Converter, recognizer: Recognizer) -> Iterator[Result]:
     """Results of all of the file."""
-    block = min(round(_BLOCK_SECONDS * sound.samplerate), _BLOCK_NUMBERS // sound.channels)
+    block = min(round(_BLOCK_SECONDS * file.rate), _BLOCK_NUMBERS // file.channels)
     last = False
     while not last:
-        try:
-            with quiet_stderr():
-                frames = sound.read(block, dtype="float32", always_2d=True)
-        except (RuntimeError, OSError) as error:
-            raise SourceError(f"{path}: broken after {recognizer.time:.1f} s: {reading_error_text(error)}") from error
+        frames = file.read(block)
         last = len(frames) < block
         yield from recognizer.feed(converter(frames, last=last))
         converter.take_levels()  # nobody judges them here

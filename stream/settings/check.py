@@ -12,6 +12,7 @@ from typing import Final
 
 from stream.audio.converter import check_channel
 from stream.audio.pcm import PcmFormat
+from stream.audio.raw_pcm import is_pipe
 from stream.audio.settings import AudioSettings
 from stream.audio.sound_file import demo_path, open_sound_file
 from stream.errors import ConfigError, ModelError, RuntimeMissingError, SourceError
@@ -94,7 +95,7 @@ def _input_problems(reading: Reading) -> list[str]:
     if settings.input == "mic":
         return []
     try:
-        if settings.input == "-":
+        if is_pipe(settings.input):  # which would lose what is read here
             channels = PcmFormat.parse(settings.pcm).channels
         else:
             is_demo = settings.input == "demo"
@@ -144,7 +145,7 @@ def notes(reading: Reading) -> list[str]:
     """Name settings in an old form or without effect, a certificate that ends, and secrets that others may know."""
     audio = reading.settings.audio
     chosen = audio.input
-    kind = chosen if chosen in _EFFECT else "file"
+    kind = chosen if chosen in _EFFECT else "-" if is_pipe(chosen) else "file"
     found = [] if reading.outdated is None else [reading.outdated]
     found += [
         f"{reading.called(name)} has no effect with input {written(chosen)}"

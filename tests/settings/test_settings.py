@@ -129,7 +129,10 @@ def test_variables_are_read_by_the_type_of_their_setting() -> None:
         ("channel = 0", ":1: channel is 0; expected 1 to 256"),
         ("wait = 1", ":1: wait is 1; expected true or false"),
         ('runtime = "onnx"', ':1: runtime is "onnx"; expected "auto" or "litert" or "tflite"'),
-        ('pcm = "mp3"', ':1: pcm is "mp3"; expected s16le or f32le, rate in Hz and channels, such as s16le:44100:1'),
+        (
+            'pcm = "mp3"',
+            ':1: pcm is "mp3"; expected s16le, s24le, s32le or f32le, rate in Hz and channels, such as s16le:44100:1',
+        ),
         ('device = ""', ':1: device is ""; expected a text that is not empty'),
         ("device = 5", ":1: device is 5; expected a text in quotes"),
         (f"device = [{', '.join(['1'] * 99)}]", f":1: device is [{'1, ' * 26}1...; expected a text in quotes"),

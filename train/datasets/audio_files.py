@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Final
 
 import numpy as np
-import soundfile
 import soxr
 
 from stream.audio.channel_choice import choose_for_whole
@@ -20,15 +19,9 @@ from stream.recognition.mel import SAMPLE_RATE, WINDOW
 from stream.recognition.settings import GATE
 from train.datasets.clips import Array, Clip
 from train.datasets.splits import divide_clips
+from train.datasets.window_reading import count_windows, read_window
 
 _UNKNOWN: Final = "unknown"
-_UNREADABLE: Final = (
-    OSError,
-    RuntimeError,
-    TypeError,
-    ValueError,
-)  # soundfile's, of broken files, .raw files and folders
-_ENDLESS: Final = 2**62  # frames that libsndfile gives for a stream whose end it cannot find
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,22 +85,16 @@ class AudioFileDataset:
         if clip.path is None:
             raise ConfigError(f"{clip} has no file: it is not of the data set {self.name}")
         try:
-            with soundfile.SoundFile(clip.path) as file:
-                rate = file.samplerate
-                start, stop = (round(edge * WINDOW * rate / SAMPLE_RATE) for edge in (clip.number, clip.number + 1))
-                if start < file.frames:
-                    file.seek(start)
-                    sound = file.read(stop - start, dtype="float32", always_2d=True)
-                else:
-                    sound = np.zeros((0, 1), np.float32)
-            with np.errstate(all="ignore"):
-                mono, note = mix_channels(sound, rate)
-            if not (np.isfinite(sound).all() and np.isfinite(mono).all()):
-                raise SourceError(f"{clip} has samples that are not finite")
-            if len(mono) and rate != SAMPLE_RATE:
-                mono = soxr.resample(mono, rate, SAMPLE_RATE)
-        except _UNREADABLE as error:
-            raise SourceError(f"cannot read {clip.path}: {_reason(clip.path, error)}") from error
+            sound, rate = read_window(clip.path, clip.number)
+        except SourceError as error:
+            reason = str(error).removeprefix(f"{clip.path}: ")
+            raise SourceError(f"cannot read {clip.path}: {reason}") from error
+        with np.errstate(all="ignore"):
+            mono, note = mix_channels(sound, rate)
+        if not (np.isfinite(sound).all() and np.isfinite(mono).all()):
+            raise SourceError(f"{clip} has samples that are not finite")
+        if len(mono) and rate != SAMPLE_RATE:
+            mono = soxr.resample(mono, rate, SAMPLE_RATE)
         if not mono.any():
             raise SourceError(f"{clip} holds {'nothing but zeros' if len(mono) else 'no samples'}")
         if note is not None:
@@ -148,32 +135,6 @@ def mix_channels(sound: Array, rate: int) -> tuple[Array, str | None]:
     if not mixer.stretches:
         return mono, None
     return mono, f"{mixer.stretches[0].reason}: channel {mixer.stretches[0].channel} alone is taken for a part of it"
-
-
-def count_windows(path: Path) -> int:
-    """How many clips an audio file is cut to.
-
-    Parameters
-    ----------
-    path : Path
-        Audio file.
-
-    Returns
-    -------
-    int
-        Windows of 65 536 samples at 22 050 Hz without overlap, 1 or more. What is left at the end counts where it is
-        half a window or more, or all there is. 1 also for a file that cannot be read, so that reading its clip names
-        it.
-    """
-    try:
-        info = soundfile.info(path)
-    except _UNREADABLE:
-        return 1
-    if not 0 < info.frames < _ENDLESS:
-        return 1
-    frames, rate = int(info.frames), int(info.samplerate)
-    full, rest = divmod(frames * SAMPLE_RATE, WINDOW * rate)
-    return max(1, full + (2 * rest >= WINDOW * rate))
 
 
 def window_clips(clip: Clip) -> list[Clip]:
@@ -250,10 +211,3 @@ def _listed_files(table: Path) -> frozenset[Path]:
             return frozenset((table.parent / row["path"]).resolve() for row in csv.DictReader(file) if row.get("path"))
     except (OSError, ValueError, csv.Error) as error:
         raise SourceError(f"cannot read {table}, which may keep files from training: {error}") from error
-
-
-def _reason(path: Path, error: Exception) -> str:
-    if not path.exists():
-        return "there is no such file"
-    text = str(getattr(error, "error_string", error))  # soundfile's own text repeats the file
-    return " ".join(text.split())

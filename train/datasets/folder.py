@@ -15,11 +15,12 @@ from train.datasets.audio_files import AudioFileDataset, label_order, window_cli
 from train.datasets.clips import Clip
 from train.datasets.labels import read_label, require_distinct
 
-# The second line is audio that libsndfile cannot decode: it is named as unreadable rather than overlooked.
+# What the last two lines name is read where the extra `formats` is installed, and named as unreadable where it is not.
 _SUFFIXES: Final = frozenset(
     {f".{name.lower()}" for name in soundfile.available_formats()} - {".raw"}
     | {".aif", ".aifc", ".oga", ".opus", ".snd", ".sph"}
-    | {".aac", ".m4a", ".mp4", ".webm", ".wma"}
+    | {".3gp", ".aac", ".ac3", ".amr", ".ape", ".avi", ".dts", ".m4a", ".m4b", ".mka", ".mkv", ".mov", ".mp4", ".mpc"}
+    | {".ts", ".tta", ".webm", ".wma", ".wv"}
 )
 
 _logger = logging.getLogger(__name__)

@@ -1,0 +1,155 @@
+"""Bytes of a file or a pipe, one after the other, divided where another recording begins in them."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import threading
+from collections.abc import Callable
+from typing import Final
+
+from stream.audio.file_kind import HEAD_BYTES, file_kind, id3_bytes, may_be_file
+from stream.audio.joints import LOOK_AHEAD, Joints
+
+_READ_BYTES: Final = 1 << 16
+_MAGIC_BYTES: Final = 4
+_TAIL_BYTES: Final = 1 << 17  # two of the longest Ogg pages
+
+
+class ByteStream:
+    """Bytes in order, in parts: what recorders and web radios write is often several files, one after the other.
+
+    Tags in front of a part are left out.
+
+    Parameters
+    ----------
+    read : callable
+        Takes a number of bytes and returns at most so many, none at the end.
+    """
+
+    def __init__(self, read: Callable[[int], bytes]) -> None:
+        self.error: OSError | None = None
+        """Why there are no more bytes, if that is an error."""
+        self._read = read
+        self._joints: Joints | None = None
+        self._buffer = b""
+        self._tail = b""
+        self._left: int | None = None  # bytes of this part that may still be read
+        self._ended = False
+
+    def peek(self, count: int) -> bytes:
+        """Look at bytes without taking them; fewer at the end."""
+        while len(self._buffer) < count and self._fill():
+            pass
+        return self._buffer[:count]
+
+    def peek_header(self, most: int) -> Callable[[int, int], bytes]:
+        """Return what reads from any place of the next bytes without taking them, as far as `most` of them."""
+        return lambda offset, count: self.peek(min(offset + count, most))[offset:]
+
+    def begin(self) -> str | None:
+        """Take the tags that stand in front of a part, and return its format; see `file_kind`."""
+        while self.peek(3) == b"ID3" and (length := id3_bytes(self.peek(10))):
+            self.skip(length)
+        head = self.peek(_MAGIC_BYTES)
+        while may_be_file(head) and len(self.peek(len(head) + 1)) > len(head):
+            head = self._buffer[:HEAD_BYTES]
+        return file_kind(head)
+
+    def divide(self, kind: str | None, bytes_left: int | None = None) -> None:
+        """Say what the part that begins here is, by which its end is found.
+
+        Parameters
+        ----------
+        kind : str, optional
+            Its format.
+        bytes_left : int, optional
+            Its length, where that is known.
+        """
+        self._tail = b""
+        self._joints = Joints(kind) if kind in Joints.KINDS else None
+        self._left = bytes_left
+
+    def skip(self, count: int) -> None:
+        """Leave bytes out."""
+        while count > 0 and self.peek(1):
+            taken = min(count, len(self._buffer))
+            self._buffer = self._buffer[taken:]
+            count -= taken
+
+    def read(self, count: int) -> bytes:
+        """Take bytes of this part: at most so many, none at its end."""
+        if self._left is not None:
+            count = min(count, self._left)
+        if not count:
+            return b""
+        if self._joints is None:
+            self.peek(1)
+            usable = len(self._buffer)
+        else:
+            self.peek(LOOK_AHEAD)
+            joint = self._joints.find(self._buffer, self._ended)
+            usable = joint if joint is not None else self._joints.safe(self._buffer, self._ended)
+        taken, self._buffer = self._buffer[: min(count, usable)], self._buffer[min(count, usable) :]
+        if self._joints is not None:
+            self._joints.advance(len(taken))
+        if self._left is not None:
+            self._left -= len(taken)
+        self._tail = (self._tail + taken)[-_TAIL_BYTES:] if len(taken) < _TAIL_BYTES else taken[-_TAIL_BYTES:]
+        return taken
+
+    def find_tail(self) -> bytes:
+        """Return the last bytes of this part, up to 128 KiB."""
+        while self.read(_READ_BYTES):
+            pass
+        return self._tail
+
+    def finish_part(self) -> bool:
+        """Leave out what is left of this part; return whether another one follows."""
+        self.find_tail()
+        self._left = self._joints = None
+        self.begin()
+        return bool(self._buffer)
+
+    def _fill(self) -> bool:
+        if self._ended:
+            return False
+        try:
+            more = self._read(_READ_BYTES)
+        except OSError as error:
+            self.error, more = error, b""
+        self._ended = not more
+        self._buffer += more
+        return bool(more)
+
+
+class Piped:
+    """A part of a `ByteStream` as a pipe, for a library that reads from a file descriptor.
+
+    Parameters
+    ----------
+    stream : ByteStream
+    """
+
+    def __init__(self, stream: ByteStream) -> None:
+        self._stream = stream
+        self.descriptor, self._writing = os.pipe()
+        """To read from; whoever reads closes it."""
+        self._thread = threading.Thread(target=self._feed, name="feed decoder", daemon=True)
+        self._thread.start()
+
+    @property
+    def is_written(self) -> bool:
+        """Whether all of the part is on its way."""
+        return not self._thread.is_alive()
+
+    def join(self) -> None:
+        """Wait until nobody takes bytes of the stream any more, once `descriptor` is closed."""
+        self._thread.join()
+
+    def _feed(self) -> None:
+        with contextlib.suppress(BrokenPipeError), open(self._writing, "wb", buffering=0) as pipe:
+            while data := self._stream.read(_READ_BYTES):
+                view = memoryview(data)
+                while view:
+                    view = view[pipe.write(view) :]

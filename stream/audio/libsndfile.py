@@ -1,0 +1,266 @@
+"""Audio files as libsndfile reads them, and whole, also where it would stop early."""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import os
+from collections.abc import Callable, Generator
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+import soundfile
+
+from stream.audio.byte_stream import ByteStream, Piped
+from stream.audio.header_sizes import RawForm, find_audio, raw_form
+from stream.audio.truncation import DeclaredLength
+from stream.recognition.mel import Array
+from stream.system.stderr import quiet_stderr
+
+_UNKNOWN_FRAMES: Final = 1 << 60  # more than any file has: libsndfile's number where the file does not say
+_HEADER_BYTES: Final = 1 << 20  # that may stand before the audio of a WAV file in a pipe
+_KEPT_BYTES: Final = 1 << 18  # of a FLAC in a pipe, to which libsndfile may go back
+_ENDLESS: Final = 1 << 46  # the length of a pipe, for who asks for it
+
+
+class LibsndfilePart:
+    """One recording, read by libsndfile; see `stream.audio.audio_file.Part`.
+
+    Parameters
+    ----------
+    file : int or file
+        Descriptor, which is closed in the end, or object.
+    raw : RawForm, optional
+        What is read, if it has no header.
+    frames : int, optional
+        How many there should be of what has no header.
+    finish : callable
+        Called when the file is closed.
+    find_tail : callable
+        Returns the last bytes of a file that was read to its end and closed.
+    may_end : callable
+        Whether an error now is only that the file ends within a frame, which mpg123 does not say.
+    can_jump : bool
+        Whether it can be read from any place.
+
+    Raises
+    ------
+    soundfile.SoundFileError
+        When it is no audio, or damaged.
+    """
+
+    def __init__(
+        self,
+        file: Any,
+        raw: RawForm | None = None,
+        frames: int | None = None,
+        finish: Callable[[], None] = lambda: None,
+        find_tail: Callable[[], bytes] = bytes,
+        may_end: Callable[[], bool] = bool,
+        can_jump: bool = False,
+    ) -> None:
+        form: dict[str, Any] = {}
+        if raw is not None:
+            form = {"format": "RAW", "subtype": raw.subtype, "endian": raw.endian}
+            form |= {"samplerate": raw.rate, "channels": raw.channels}
+        try:
+            with quiet_stderr():  # mpg123 explains itself
+                self._sound = _Sequential(file, **form)
+        except BaseException:
+            finish()
+            raise
+        self.rate, self.channels = int(self._sound.samplerate), int(self._sound.channels)
+        if raw is None and self._sound.frames < _UNKNOWN_FRAMES:
+            frames = int(self._sound.frames)
+        self.frames = frames
+        self.remark: str | None = None
+        self._declared = DeclaredLength(str(self._sound.format), str(self._sound.extra_info), frames)
+        self._finish, self._find_tail = finish, find_tail
+        self._may_end = may_end
+        self._can_jump = can_jump
+        self._frames_read = 0
+        self._error: Exception | None = None
+
+    def read(self, frames: int) -> Array:
+        """Read on; see `stream.audio.audio_file.Part`."""
+        if self._error is not None:
+            raise self._error
+        if self.frames is not None:  # behind which a FLAC is "broken" that another one follows
+            frames = min(frames, self.frames - self._frames_read)
+        # Filled, because what libsndfile has read before an error is told by nothing else.
+        block: Array = np.full((frames, self.channels), np.nan, np.float32)
+        try:
+            with quiet_stderr():
+                block = self._sound.read(out=block)
+        except (soundfile.SoundFileError, RuntimeError) as error:
+            written = np.flatnonzero(~np.isnan(block).all(axis=1))
+            block = block[: written[-1] + 1 if len(written) else 0]
+            if not self._may_end():
+                if not len(block):
+                    raise
+                self._error = error
+        self._frames_read += len(block)
+        return block
+
+    def jump(self, frames: int) -> int:
+        """Go onwards in a file that can be read from any place; see `stream.audio.audio_file.Part`."""
+        if not self._can_jump or self.frames is None:
+            return 0
+        frames = min(frames, self.frames - self._frames_read)
+        with quiet_stderr():
+            self._sound.seek(self._frames_read + frames)
+        self._frames_read += frames
+        return frames
+
+    def close(self) -> None:
+        """Give the file back."""
+        self._sound.close()
+        self._finish()
+
+    def missing(self) -> float:
+        """Seconds that are missing of a file that was read to its end and closed."""
+        return self._declared.missing_seconds(self._frames_read, self.rate, self._find_tail())
+
+
+class _Sequential(soundfile.SoundFile):  # type: ignore[misc]  # it ships no types
+    """Read from the beginning to the end.
+
+    soundfile seeks after each block to where it is, which makes an MP3 of variable bit rate go astray, and a FLAC of
+    unknown length fail at its end.
+    """
+
+    def seekable(self) -> bool:
+        """Say no."""
+        return False
+
+
+def file_parts(path: Path) -> Generator[LibsndfilePart]:
+    """All recordings in a file, one after the other; each is to be read to its end and closed before the next.
+
+    Raises
+    ------
+    soundfile.SoundFileError
+        When it is no audio that libsndfile knows.
+    OSError
+        When it cannot be read.
+    """
+    with open(path, "rb", buffering=0) as file:
+        descriptor = file.fileno()
+        stream = ByteStream(lambda count: os.read(descriptor, count))
+        kind = stream.begin()
+        if kind in ("ogg", "mp3"):
+            yield from stream_parts(stream)
+            return
+        read = functools.partial(_read_at, descriptor)
+        if (extent := find_audio(read)) is not None and (raw := raw_form(extent, str(kind))) is not None:
+            there = extent.audio_bytes(read, os.fstat(descriptor).st_size)
+            if there > extent.declared:
+                os.lseek(descriptor, extent.start, os.SEEK_SET)
+                stream = ByteStream(lambda count: os.read(descriptor, count))
+                stream.divide(None, there)
+                yield _raw_part(stream, raw, there // raw.frame_bytes)
+                return
+        yield LibsndfilePart(os.open(path, os.O_RDONLY), can_jump=True)  # for soundfile makes much of names
+        if kind == "flac":
+            stream.divide(kind)
+            if stream.finish_part():
+                yield from stream_parts(stream)
+
+
+def count_frames(path: Path) -> int | None:
+    """Return how many frames a file has, None where only reading it tells.
+
+    Raises
+    ------
+    OSError
+        When it cannot be read.
+    """
+    with contextlib.closing(file_parts(path)) as parts, contextlib.suppress(soundfile.SoundFileError, StopIteration):
+        part = next(parts)
+        part.close()
+        with open(path, "rb", buffering=0) as file:
+            stream = ByteStream(lambda count: os.read(file.fileno(), count))
+            kind = stream.begin()
+            stream.divide(kind)
+            if part.frames is not None:
+                return None if kind in ("flac", "mp3") and stream.finish_part() else part.frames
+            if kind == "ogg" and not stream.finish_part():
+                with contextlib.closing(LibsndfilePart(os.open(path, os.O_RDONLY))) as part:
+                    return part.frames
+    return None
+
+
+def stream_parts(stream: ByteStream) -> Generator[LibsndfilePart]:
+    """All recordings in a stream that can only be read onwards; see `file_parts`."""
+    while True:
+        yield _stream_part(stream, stream.begin())
+        if not stream.finish_part():
+            return
+
+
+def _stream_part(stream: ByteStream, kind: str | None) -> LibsndfilePart:
+    if kind == "flac":  # which libsndfile does not read from a pipe
+        stream.divide(kind)
+        return LibsndfilePart(_Onwards(stream))
+    if kind == "wav":
+        head = stream.peek_header(_HEADER_BYTES)
+        extent = find_audio(head)
+        raw = None if extent is None else raw_form(extent, kind)
+        if extent is not None and raw is not None:
+            stream.skip(extent.start)
+            length = None if extent.is_unknown else extent.declared
+            stream.divide(None, length)
+            return _raw_part(stream, raw, None if length is None else length // raw.frame_bytes)
+    stream.divide(kind)
+    pipe = Piped(stream)
+    if kind == "ogg":
+        return LibsndfilePart(pipe.descriptor, finish=pipe.join, find_tail=stream.find_tail)
+    return LibsndfilePart(pipe.descriptor, finish=pipe.join, may_end=lambda: kind == "mp3" and pipe.is_written)
+
+
+def _raw_part(stream: ByteStream, raw: RawForm, frames: int | None) -> LibsndfilePart:
+    pipe = Piped(stream)
+    return LibsndfilePart(pipe.descriptor, raw, frames, pipe.join)
+
+
+def _read_at(descriptor: int, offset: int, count: int) -> bytes:
+    return os.pread(descriptor, count, min(offset, (1 << 63) - 1))
+
+
+class _Onwards:
+    """A part of a stream as a file, in which one can go back a little; nobody knows its end.
+
+    Parameters
+    ----------
+    stream : ByteStream
+    """
+
+    def __init__(self, stream: ByteStream) -> None:
+        self._stream = stream
+        self._kept = b""
+        self._kept_from = 0  # where that is
+        self._position = 0
+
+    def tell(self) -> int:
+        """Where the next byte is read from."""
+        return self._position
+
+    def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
+        """Go to another place."""
+        self._position = offset + {os.SEEK_SET: 0, os.SEEK_CUR: self._position, os.SEEK_END: _ENDLESS}[whence]
+        return self._position
+
+    def read(self, count: int) -> bytes:
+        """Read on; nothing where that is not possible."""
+        ahead = self._kept_from + len(self._kept)
+        if not self._kept_from <= self._position <= ahead:
+            return b""
+        while self._position + count > ahead and (more := self._stream.read(self._position + count - ahead)):
+            kept = self._kept + more
+            self._kept = kept[-_KEPT_BYTES:] if len(kept) > 2 * _KEPT_BYTES else kept
+            ahead += len(more)
+            self._kept_from = ahead - len(self._kept)
+        data = self._kept[self._position - self._kept_from :][:count]
+        self._position += len(data)
+        return data

@@ -1,0 +1,82 @@
+"""Audio files that come through a pipe: read onwards, and heard while they are still being written."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Generator
+from contextlib import closing
+from typing import Final
+
+from stream.audio import libsndfile, pyav
+from stream.audio.audio_file import AudioFile, Part
+from stream.audio.byte_stream import ByteStream
+from stream.audio.file_kind import begins_with_index
+
+_ONWARDS: Final = ("flac", "ogg", "mp3", "wav", "aiff", "au")
+"""Formats that libsndfile reads onwards."""
+_FFMPEGS_ONWARDS: Final = ("aac", "asf", "matroska")
+_INDEX_BYTES: Final = 1 << 16  # within which an MP4 file shows where its index is
+_COPIED: Final = 1 << 20
+
+
+def open_stream_file(stream: ByteStream, name: str, live: bool) -> AudioFile | None:
+    """Open the file that a stream begins with.
+
+    Parameters
+    ----------
+    stream : ByteStream
+        Waited for until its first bytes tell the format.
+    name : str
+        What it is called in errors.
+    live : bool
+        Whether what is no known file is something else, and not one for FFmpeg to look at.
+
+    Returns
+    -------
+    AudioFile or None
+        None where it is no file; nothing of the stream is lost then.
+
+    Raises
+    ------
+    SourceError
+        When it is a file that cannot be opened.
+    """
+    kind = stream.begin()
+    if kind is None and (live or not pyav.is_installed()):
+        return None
+    return AudioFile(name, lambda: _parts(stream, kind, live))
+
+
+def _parts(stream: ByteStream, kind: str | None, live: bool) -> Generator[Part]:
+    if kind in _ONWARDS:
+        yield from libsndfile.stream_parts(stream)
+        return
+    if not pyav.is_installed():
+        raise ValueError(f"Format not recognised; {pyav.advice()}")
+    if kind in _FFMPEGS_ONWARDS or (kind == "mp4" and begins_with_index(stream.peek(_INDEX_BYTES))):
+        yield pyav.PyavPart(_Onwards(stream), live)
+        return
+    # What has its index at the end has to be there before it can be read: on disk, not in memory.
+    with closing(tempfile.TemporaryFile(prefix="soloist-")) as copy:
+        while data := stream.read(_COPIED):
+            copy.write(data)
+        copy.seek(0)
+        try:
+            part = pyav.PyavPart(copy)
+        except ValueError as error:
+            raise ValueError(str(error) if kind else "Format not recognised") from error
+        yield part
+
+
+class _Onwards:
+    """What PyAV reads from, and finds no way back in."""
+
+    def __init__(self, stream: ByteStream) -> None:
+        self._stream = stream
+
+    def read(self, count: int) -> bytes:
+        """Read on."""
+        return self._stream.read(count)
+
+    def close(self) -> None:
+        """Leave the pipe as it is."""
