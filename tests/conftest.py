@@ -14,13 +14,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import hypothesis
-import numpy as np
 import pytest
 
-from stream.bench.demo_audio import demo_audio
 from stream.recognition import bundle
 from stream.recognition.classifier import Classifier
-from stream.recognition.mel import Array
 from tests.support import processes
 from tests.support.certificates import Certificate, make
 
@@ -28,12 +25,11 @@ if TYPE_CHECKING:
     from xdist.remote import Producer
     from xdist.scheduler import LoadScopeScheduling
 
-pytest_plugins = ["tests.support.browser"]
+pytest_plugins = ["tests.support.browser", "tests.support.recordings"]
 hypothesis.settings.register_profile("soloist", deadline=None)  # a busy machine is no fault of an example
 hypothesis.settings.load_profile("soloist")
 
 HERE = Path(__file__).parent
-SHARED = HERE.parents[1] / "shared" / "data"
 
 
 @pytest.hookimpl(optionalhook=True)
@@ -120,23 +116,9 @@ def nothing_is_left_running() -> Iterator[None]:
 
 
 @pytest.fixture(scope="session")
-def shared() -> Path:
-    """The folder with the recordings that are no part of the project."""
-    if not SHARED.is_dir():
-        pytest.skip(f"needs the recordings in {SHARED}")
-    return SHARED
-
-
-@pytest.fixture(scope="session")
 def classifier() -> Classifier:
     """The shipped model in the interpreter that is installed."""
     return Classifier(bundle.load())
-
-
-@pytest.fixture(scope="session")
-def demo() -> Array:
-    """The demo audio as the model hears it."""
-    return demo_audio()
 
 
 @pytest.fixture(scope="session")
@@ -150,9 +132,3 @@ def score() -> list[dict[str, object]]:
 def certificate(tmp_path_factory: pytest.TempPathFactory) -> Certificate:
     """A certificate for this machine, of an authority that nobody else trusts."""
     return make(tmp_path_factory.mktemp("certificate"))
-
-
-@pytest.fixture
-def rng() -> np.random.Generator:
-    """Random numbers that are the same every time."""
-    return np.random.default_rng(20261122)

@@ -86,8 +86,9 @@ class Interpreter:
     threads : int
         Threads for one inference.
     delegates : bool
-        Whether the default delegate (XNNPACK) may be used. It is several times faster on LiteRT; without it, both
-        runtimes give the same integers.
+        Whether the default delegate (XNNPACK) may be used. It is several times faster on LiteRT, and its integers are
+        some steps off those of the runtimes' own kernels, which differ less from each other; docs/performance.md has
+        what was measured.
 
     Raises
     ------

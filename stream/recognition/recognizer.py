@@ -236,10 +236,11 @@ class Recognizer:
             # Judged by all that no window was judged by, so that a short clip with a quiet end is not silent.
             loudness, _ = measure_level(window[-max(self._position - self._judged, _GATE_TIME) :])
             self._judged = self._position
+            heard, frames = window[: WINDOW - self._padding], None if self._padding else self._mel.frames()
             if loudness < self._gate:
                 state = "silence"
                 self._smoother.reset()
-            elif self._is_tone(window):
+            elif self._tones.update(heard, frames, self._position):
                 state = "unknown"
                 self._smoother.reset()
             else:
@@ -248,12 +249,6 @@ class Recognizer:
                 state = "unknown" if named is None else "instrument"
         self._evaluated = self._position
         return self._result(state, named, raw, smoothed, rms, peak)
-
-    def _is_tone(self, window: Array) -> bool:
-        """Whether the window ends with a steady tone, which is no instrument."""
-        if not self._padding:
-            return self._tones.update(window, self._mel.frames(), self._position)
-        return self._tones.update(window[: WINDOW - self._padding], None, self._position)
 
     def _result(
         self,
