@@ -23,6 +23,7 @@ import pytest
 from websockets.asyncio.server import ServerConnection, serve
 
 from stream import client as module
+from stream.cli import listen
 from stream.cli.listen_display import Display
 from stream.client import Client, Disconnected, address
 from stream.errors import ConfigError, ConnectionLostError, RefusedError
@@ -544,6 +545,7 @@ async def test_listen_prints_what_happens() -> None:
     """Where standard output is no terminal there is a line for every change, and none for every label."""
     async with staged() as stage, listening(stage.address) as process:
         assert await line(process) == "          connected to soloist 0, hearing a stage"
+        assert await line(process) == "00:00:00  violin"
         for number, name in enumerate(["violin", "violin", "flute", "flute", None], start=1):
             stage.hop(60 * number, name)
         stage.time = 3725.0
@@ -554,6 +556,65 @@ async def test_listen_prints_what_happens() -> None:
             "01:02:05  * the \N{REPLACEMENT CHARACTER}[2Jbridge\N{REPLACEMENT CHARACTER}",
         ]
         assert await interrupt(process) == ""
+
+
+async def test_listen_tells_at_once_who_is_in_front() -> None:
+    """Before anything changes, and again after a lost connection, it says what is heard, of what was asked for."""
+    async with staged() as stage, listening(stage.address, "--instruments", "violin", "--types", "change") as process:
+        stage.hop(5)
+        assert await line(process) == "          connected to soloist 0, hearing a stage"
+        assert (await line(process)).endswith("  violin")
+        await stage.subscribed("change")
+        stage.hop(6, "piano")
+        assert await line(process) == "00:00:01  unknown"
+        for connection in list(stage.server._connections):
+            connection.abort()
+        assert "no connection" in await line(process)
+        stage.hop(7, "violin")
+        assert "connected" in await line(process)
+        assert (await line(process)).endswith("  violin")
+
+
+@pytest.mark.parametrize(
+    ("variables", "expected"),
+    [
+        ({}, "ws://127.0.0.1:8765/ws"),
+        ({"SOLOIST_HOST": "0.0.0.0", "SOLOIST_PORT": "9000"}, "ws://127.0.0.1:9000/ws"),
+        ({"SOLOIST_HOST": "::"}, "ws://[::1]:8765/ws"),
+        ({"SOLOIST_HOST": "::1", "SOLOIST_PORT": "1"}, "ws://[::1]:1/ws"),
+        ({"SOLOIST_HOST": "[2001:db8::7]"}, "ws://[2001:db8::7]:8765/ws"),
+        ({"SOLOIST_HOST": "stage.local", "SOLOIST_CERTIFICATE": "x.pem"}, "wss://stage.local:8765/ws"),
+    ],
+)
+def test_listen_finds_the_service_that_the_environment_describes(
+    variables: dict[str, str], expected: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Without an address it is that of the service's own variables; all addresses are this machine's."""
+    for name in ("SOLOIST_HOST", "SOLOIST_PORT", "SOLOIST_CERTIFICATE"):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    assert listen._own_server() == address(expected) == expected
+
+
+async def test_listen_reads_the_environment(certificate: Certificate) -> None:
+    """Address, token, TLS and its authority come from variables alone; an address that is given goes before."""
+    tls = tls_context(str(certificate.certificate), str(certificate.key))
+    async with staged(token="söcret", tls=tls) as safe, staged() as stage:
+        own = {"SOLOIST_HOST": "localhost", "SOLOIST_PORT": str(safe.port), "SOLOIST_TOKEN": "söcret",
+               "SOLOIST_CERTIFICATE": "x.pem", "SOLOIST_CA": str(certificate.certificate)}  # fmt: skip
+        async with listening("--json", env={**os.environ, **own}) as process:
+            assert json.loads(await line(process))["type"] == "hello"
+        async with listening(stage.address, "--json", env={**os.environ, **own}) as process:
+            assert json.loads(await line(process))["type"] == "hello"
+        wrong = {**os.environ, **own, "SOLOIST_TOKEN": "wrong"}
+        async with listening(f"https://{safe.address}/#token=s%C3%B6cret", "--json", env=wrong) as process:
+            assert json.loads(await line(process))["type"] == "hello"
+        bad = {**os.environ, "SOLOIST_PORT": "x"}
+        async with listening(env=bad) as process:
+            _, said = await process.communicate()
+            assert process.returncode == 2
+            assert said.decode().startswith("soloist: SOLOIST_PORT is ")
 
 
 async def test_listen_stays_in_place() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 import os
 import sys
@@ -23,7 +24,11 @@ HELP = "subscribe to a running service and print what it hears"
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add which service it is, and what is wanted of it."""
     add = parser.add_argument
-    add("url", nargs="?", default="127.0.0.1:8765", help="ws://HOST:PORT/ws, HOST:PORT or HOST")
+    add(
+        "url",
+        nargs="?",
+        help="HOST, HOST:PORT, HOST/PATH/ or the page's address (SOLOIST_HOST and _PORT, or 127.0.0.1)",
+    )
     add("--json", action="store_true", default=False, help="every message as a line of JSON")
     add("--types", type=comma_separated, metavar="A,B", help="types of messages")
     add("--instruments", type=comma_separated, metavar="A,B", help="only these instruments")
@@ -31,7 +36,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--max-rate", type=float, metavar="N", help="at most so many labels a second")
     add("--token", metavar="TEXT", help="what the server requires (or SOLOIST_TOKEN)")
     add("--token-file", metavar="FILE", help="a file that holds it (or SOLOIST_TOKEN_FILE)")
-    add("--ca", metavar="FILE", help="PEM file with the authority of a wss server's certificate")
+    add("--ca", metavar="FILE", help="PEM file with the authority of a wss server's certificate (or SOLOIST_CA)")
     parser.set_defaults(execute=execute)
 
 
@@ -45,9 +50,11 @@ def execute(options: argparse.Namespace) -> int:
         for key, value in vars(options).items()
         if key in ("types", "instruments", "min_confidence", "max_rate")
     }
-    token = _token(options)
+    url = vars(options).get("url") or _own_server()
+    token = _token(options, url)
+    ca = vars(options).get("ca") or os.environ.get("SOLOIST_CA") or None
     signal.signal(signal.SIGINT, signal.default_int_handler)  # for which asyncio has a better one
-    asyncio.run(listen(options.url, wanted, token, options.json, vars(options).get("ca")))
+    asyncio.run(listen(url, wanted, token, options.json, ca))
     return 0
 
 
@@ -98,14 +105,35 @@ def _line(message: Message | Disconnected) -> str:
     return encode(message) + "\n"
 
 
-def _token(options: argparse.Namespace) -> str | None:
-    """Return the token that a client is told, as the service reads it; where a flag says it no variable does."""
+def _own_server() -> str:
+    """Return the address of the service that the environment describes, as the service itself reads it."""
+    import ipaddress
+
+    from stream.settings.reading import load
+
+    names = ("SOLOIST_HOST", "SOLOIST_PORT", "SOLOIST_CERTIFICATE")
+    server = load({}, {name: os.environ.get(name, "") for name in names}).server
+    host = server.host.strip("[]")
+    with contextlib.suppress(ValueError):
+        ip = ipaddress.ip_address(host)
+        if ip.is_unspecified:  # where one listens, and nobody is
+            ip = ipaddress.ip_address("127.0.0.1" if ip.version == 4 else "::1")
+        host = f"[{ip}]" if ip.version == 6 else str(ip)
+    return f"{'ws' if server.certificate is None else 'wss'}://{host}:{server.port}/ws"
+
+
+def _token(options: argparse.Namespace, url: str) -> str | None:
+    """Return the token that a client is told, as the service reads it.
+
+    Where a flag says it no variable does; nor where the address does, which the client reads itself.
+    """
+    from stream.protocol.address import token_in
     from stream.server import access
     from stream.settings.reading import read, refuse
 
     flags = {name: value for name, value in vars(options).items() if name in ("token", "token_file")}
     variables = {name: os.environ.get(name, "") for name in ("SOLOIST_TOKEN", "SOLOIST_TOKEN_FILE")}
-    reading = read(flags, {} if flags else variables)
+    reading = read(flags, {} if flags or token_in(url) is not None else variables)
     refuse(reading.problems)
     try:
         return access.read_token(reading.settings.server)

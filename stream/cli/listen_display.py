@@ -14,7 +14,7 @@ _BAR = 24
 class Display:
     """What is heard now in one line that stays in place, and a line above it for everything that happened.
 
-    Where the output is no terminal there is only what happened.
+    Where the output is no terminal there is only what happened, and what is heard when the connection comes about.
 
     Parameters
     ----------
@@ -27,13 +27,18 @@ class Display:
         self._now = ""
         self._last = ""
         self._troubles: set[str] = set()  # that were told and go on
+        self._is_new = True  # whether what is heard was not told since the connection came about
 
     def show(self, message: Message | Disconnected) -> None:
         """Tell a message."""
         match message:
             case Label():
                 self._now = _now(message)
+                if self._is_new and not self._in_place:  # where it is seen anyway
+                    self._happened(f"{_clock(message.time)}  {message.label or message.state}")
+                self._is_new = False
             case Change():
+                self._is_new = False
                 self._happened(f"{_clock(message.time)}  {message.label or message.state}")
             case Hello():
                 self._happened(f"          connected to {message.server}, hearing {message.source}")
@@ -56,6 +61,7 @@ class Display:
                 self._happened(f"          {message.message}")
             case Disconnected():
                 self._now = ""
+                self._is_new = True
                 self._happened(f"          no connection: {message.reason}")
             case _:
                 return

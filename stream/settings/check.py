@@ -187,7 +187,7 @@ def table(reading: Reading) -> str:
 
 def strays(variables: Mapping[str, str]) -> list[str]:
     """Name the variables that look like settings and are none. They are no fault: Kubernetes sets such of its own."""
-    prefix, known = "SOLOIST_", [name.upper() for name in (*names(), "config")]
+    prefix, known = "SOLOIST_", [name.upper() for name in (*names(), "config", "ca")]
     found = []
     for variable in sorted(variables):
         name = variable.removeprefix(prefix)
