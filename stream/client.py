@@ -190,7 +190,7 @@ class Client:
                             self._connection = connection
                             async for data in connection:
                                 retry = FIRST_RETRY
-                                await self._receive(data)
+                                await self._receive(connection, data)
                     reason = _reason(connection, self.url, self._token is not None)
                 except InvalidURI as error:
                     raise ConfigError(str(error)) from error
@@ -227,7 +227,7 @@ class Client:
         for request in self._subscription.begin():
             await connection.send(request)
 
-    async def _receive(self, data: str | bytes) -> None:
+    async def _receive(self, connection: ClientConnection, data: str | bytes) -> None:
         try:
             message = decode(data)
         except ProtocolError:
@@ -237,14 +237,12 @@ class Client:
         if isinstance(message, Hello):
             if message.protocol != PROTOCOL:
                 raise RefusedError(f"{self.url} speaks protocol {message.protocol}; this client speaks {PROTOCOL}")
-            strange = (self._subscription.request.instruments or frozenset()) - set(message.labels)
-            if strange:
-                raise ConfigError(
-                    f"instruments name {', '.join(sorted(strange))}; {self.url} knows {', '.join(message.labels)}"
-                )
+            requests = self._subscription.fit(message.labels)
             stream = (message.utc, message.server)
             if stream != self._stream:
                 self._stream, self._seq = stream, -1
+            for request in requests:
+                await connection.send(request)
         told = self._subscription.take(message)
         if isinstance(told, Label):
             if told.seq <= self._seq:

@@ -155,9 +155,11 @@ async def test_older_servers_are_held_to_the_subscription() -> None:
     """Of a server that names what a match is followed by, and tells others' news first, only what was asked comes."""
 
     async def older(connection: ServerConnection) -> None:
+        assert json.loads(await connection.recv())["type"] == "ping"
         await connection.send(encode(HELLO))
         await connection.send(encode(label(0, "piano")))
         await connection.send(encode(segment(0, 1, "violin")))  # as others get it
+        await connection.send(encode(Pong()))
         assert json.loads(await connection.recv())["instruments"] == ["violin"]
         await connection.send(encode(label(1, "piano")))
         assert json.loads(await connection.recv())["type"] == "ping"

@@ -10,6 +10,7 @@ from typing import Final
 
 from stream.audio import portaudio
 from stream.errors import SourceLostError
+from stream.system.names import in_one_form
 from stream.system.stderr import quiet_stderr
 
 _ANSWER_SECONDS: Final = 10.0
@@ -103,7 +104,7 @@ def find_device(name: str | None, last: str | None = None, strict: bool = False)
         When there is none.
     """
     inputs = _query_inputs()
-    matching = inputs if name is None else [device for device in inputs if name.casefold() in device.name.casefold()]
+    matching = inputs if name is None else [device for device in inputs if _folded(name) in _folded(device.name)]
     if last is not None:
         same = [device for device in matching if _without_card_number(device.name) == _without_card_number(last)]
         if same:
@@ -117,7 +118,12 @@ def find_device(name: str | None, last: str | None = None, strict: bool = False)
     if not matching:
         offered = ", ".join(repr(device.name) for device in inputs) or "none"
         raise SourceLostError(f"no input device named {name!r}; found: {offered}")
-    return min(matching, key=lambda device: name is None or device.name.casefold() != name.casefold())
+    return min(matching, key=lambda device: name is None or _folded(device.name) != _folded(name))
+
+
+def _folded(name: str) -> str:
+    """Return what of a name is compared: neither case nor how an accent is written."""
+    return in_one_form(name).casefold()
 
 
 def _without_card_number(name: str) -> str:

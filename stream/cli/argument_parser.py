@@ -6,6 +6,8 @@ import argparse
 from collections.abc import Callable
 from typing import Any
 
+from stream.system.names import split_names
+
 
 class Parser(argparse.ArgumentParser):
     """One whose complaint about what it does not know shows how this command is used, not the whole program."""
@@ -40,5 +42,5 @@ def add_action(
 
 
 def comma_separated(text: str) -> tuple[str, ...]:
-    """Read a list of names, `A,B`, as the `type` of an argument."""
-    return tuple(name.strip() for name in text.split(",") if name.strip())
+    """Read a list of names, `A,B`, as the `type` of an argument; see `split_names`."""
+    return split_names(text)

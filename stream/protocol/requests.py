@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any, Final, TypeAlias
 
 from stream.errors import ProtocolError
+from stream.system.names import in_one_form, join_names
 
 TYPES: Final = frozenset({"label", "change", "segment", "guess", "level", "spectrum", "status", "outage", "mark"})
 """What can be subscribed to."""
@@ -127,10 +128,11 @@ def _names(fields: dict[str, Any], key: str, known: Collection[str]) -> frozense
         return None
     if not isinstance(value, list) or not all(isinstance(name, str) for name in value):
         raise _bad(f"{key} is {_short(value)}; expected a list of texts")
-    strange = sorted(set(value) - set(known))
+    names = frozenset(map(in_one_form, value))
+    strange = sorted(names - set(known))
     if strange:
-        raise _bad(f"{key} name {_short(strange[0])}; expected some of {', '.join(sorted(known))}")
-    return frozenset(value)
+        raise _bad(f"{key} name {_short(strange[0])}; expected some of {join_names(sorted(known))}")
+    return names
 
 
 def _number(value: object, key: str, least: float, most: float) -> float:
@@ -153,6 +155,8 @@ def _text(fields: dict[str, Any], key: str, length: int) -> str:
 
 def _line(fields: dict[str, Any], key: str, length: int) -> str:
     """Return a text as one line that is only what it looks like: it is shown to all, and written into files."""
+    text = fields.get(key)
+    fields = {**fields, key: in_one_form(text) if isinstance(text, str) else text}
     line = _CONTROLS.sub(" ", _DIRECTIONS.sub("", _text(fields, key, length))).strip()
     if not line:
         raise _bad(f"{key} is {_short(fields[key])}; expected visible characters")

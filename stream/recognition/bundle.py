@@ -15,6 +15,7 @@ from stream.errors import ModelError
 from stream.recognition.mel import CHANNELS, PARAMETERS
 from stream.recognition.settings import MODEL
 from stream.system.files import read_regular_file
+from stream.system.names import in_one_form
 
 FORMAT: Final = 1
 UNKNOWN: Final = "unknown"
@@ -137,6 +138,7 @@ def _check(info: Any, content: bytes) -> Bundle:
     labels = info.get("labels")
     if not isinstance(labels, list) or not all(map(_is_text, labels)):
         raise ModelError(f"labels are {_shown(labels)}; expected a list of texts of at most {MAX_NAME_LENGTH} letters")
+    labels = list(map(in_one_form, labels))
     if len(labels) > MAX_LABELS:
         raise ModelError(f"there are {len(labels)} labels; at most {MAX_LABELS} are allowed")
     if len(set(labels)) != len(labels) or len(set(labels) - {UNKNOWN}) < 1:
@@ -160,7 +162,9 @@ def _check(info: Any, content: bytes) -> Bundle:
         raise ModelError(f"calibration temperature is {_shown(temperature)}; expected a number from 0.01 to 100")
     instruments = [label for label in labels if label != UNKNOWN]
     threshold = calibration.get("threshold")
-    each: dict[str, Any] = threshold if isinstance(threshold, dict) else dict.fromkeys(instruments, threshold)
+    each: dict[str, Any] = dict.fromkeys(instruments, threshold)
+    if isinstance(threshold, dict):
+        each = {in_one_form(label): value for label, value in threshold.items()}
     if set(each) != set(instruments) or not all(_is_number(p) and 0 <= p <= 1 for p in each.values()):
         raise ModelError(
             f"calibration threshold is {_shown(threshold)}; expected a number from 0 to 1, or one for each label"

@@ -18,6 +18,7 @@ from stream.recognition.ring import Ring
 from stream.recognition.settings import GATE, HOP
 from stream.recognition.smoothing import Smoother
 from stream.recognition.tone import ToneDetector
+from stream.system.names import in_one_form, join_names, with_commas
 
 _RING: Final = 3 * SAMPLE_RATE
 _GATE_TIME: Final = SAMPLE_RATE  # a rest shorter than this is part of the music
@@ -68,11 +69,12 @@ class Recognizer:
             raise ConfigError(f"instruments is {lineup!r}; expected a collection of names")
         self.instruments = bundle.instruments
         self.thresholds = bundle.thresholds
-        self.lineup = tuple(name for name in self.instruments if lineup is None or name in lineup)
-        strange = sorted(set(lineup or ()) - set(self.instruments))
+        wanted = None if lineup is None else with_commas([*map(in_one_form, lineup)], self.instruments)
+        self.lineup = tuple(name for name in self.instruments if wanted is None or name in wanted)
+        strange = sorted(set(wanted or ()) - set(self.instruments))
         if strange or not self.lineup:
             what = ", ".join(repr(name) for name in strange) or "nothing"
-            raise ConfigError(f"instruments name {what}; model {bundle.name} knows {', '.join(self.instruments)}")
+            raise ConfigError(f"instruments name {what}; model {bundle.name} knows {join_names(self.instruments)}")
         self.hop = frames * HOP_LENGTH / SAMPLE_RATE
         self._hop = frames * HOP_LENGTH
         self._classifier = classifier

@@ -29,6 +29,7 @@ from stream.service.events import (
 from stream.service.line import Line
 from stream.service.timeline import Timeline
 from stream.system import clock
+from stream.system.names import in_one_form
 
 
 class Listening:
@@ -118,7 +119,7 @@ class Listening:
         assert source is not None
         if self._knows_channels:
             check_channel(self._channel, source.channels)
-        self._find(source.name)
+        self._find(in_one_form(source.name))
 
     async def try_open(self, patience: float) -> None:
         """Open a device if it is there now; if not, it will be waited for."""
@@ -157,7 +158,7 @@ class Listening:
         timeline, line, lost = self._timeline, self._line, block.lost
         start = block.delivered - len(block.frames) / source.rate
         is_another = self._heard is not None and source is not self._heard
-        is_renamed = is_another and source.name != self._name
+        is_renamed = is_another and in_one_form(source.name) != self._name
         if not timeline.begun:
             timeline.begin(start, _epoch())
             self._events.publish(StreamBegun())
@@ -185,8 +186,8 @@ class Listening:
 
     def _begin(self, source: Source) -> None:
         """Tell that a source is heard from now on."""
-        if self._heard is None or source.name != self._name:
-            self._find(source.name)
+        if self._heard is None or in_one_form(source.name) != self._name:
+            self._find(in_one_form(source.name))
         if self._heard is None or self._timeline.outage is not None:
             self._line.examine()
         self._heard = source

@@ -24,6 +24,7 @@ from stream.settings.exposure import exposures
 from stream.settings.reading import Reading
 from stream.settings.settings import declared, names
 from stream.system.fields import written
+from stream.system.names import with_commas
 
 _DEFAULTS: Final = AudioSettings()
 _EFFECT: Final = {"mic": {"device", "wait"}, "demo": set[str](), "-": {"pcm"}, "file": {"loop"}}
@@ -169,7 +170,7 @@ def strangers(reading: Reading, instruments: Sequence[str], model: str) -> list[
     return [
         f"{reading.called('instruments')} names {written(name)}, which model {model} does not know; "
         + values.closest(name, instruments)
-        for name in reading.settings.recognition.instruments or ()
+        for name in with_commas(reading.settings.recognition.instruments or (), instruments)
         if name not in instruments
     ]
 

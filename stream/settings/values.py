@@ -9,6 +9,7 @@ from collections.abc import Iterable
 from typing import Any, Final, Literal
 
 from stream.system.fields import Field
+from stream.system.names import in_one_form, join_names, split_names
 
 _WORDS: Final[dict[Any, str]] = {
     str: "a text in quotes",
@@ -25,7 +26,7 @@ def from_text(text: str, hint: Any) -> Any:
         if kind is bool and text.lower() in ("1", "true", "yes", "0", "false", "no"):
             return text.lower() in ("1", "true", "yes")
         if kind is tuple:
-            return [name.strip() for name in text.split(",") if name.strip()]
+            return list(split_names(text))
         if kind in (int, float):
             try:
                 return kind(text)
@@ -38,7 +39,7 @@ def convert(value: Any, hint: Any) -> tuple[Any, bool]:
     """Bring a value to the type of its setting, and say whether it has that now."""
     kinds = _kinds(hint)
     if tuple in kinds and isinstance(value, list) and all(isinstance(name, str) for name in value):
-        return tuple(value), True
+        return tuple(map(in_one_form, value)), True
     if float in kinds and isinstance(value, int) and not isinstance(value, bool) and abs(value) < 1 << 64:
         return float(value), True
     if isinstance(value, bool) == (bool in kinds):
@@ -52,7 +53,7 @@ def closest(name: str, known: Iterable[str]) -> str:
     """Return what was probably meant, as the end of a message that says what was not found."""
     known = list(known)
     near = nearest(name, known)
-    return f"known are {', '.join(known)}" if near is None else f"did you mean {near}?"
+    return f"known are {join_names(known)}" if near is None else f"did you mean {join_names([near])}?"
 
 
 def nearest(name: str, known: Iterable[str]) -> str | None:
