@@ -619,6 +619,26 @@ async def test_listen_reads_the_environment(certificate: Certificate) -> None:
             assert said.decode().startswith("soloist: SOLOIST_PORT is ")
 
 
+@pytest.mark.parametrize("told", ["guitar, distorted,Flo\u0308te", '"guitar, distorted",Flöte'])
+async def test_listen_takes_names_with_commas_and_accents(told: str) -> None:
+    """Names are those of the server in either Unicode form, and need no quotes for their commas."""
+    names = ["guitar, distorted", "Fl\u00f6te", "violin"]
+    async with staged() as stage:
+        stage.server.state.instruments = names
+        stage.server.publish(replace(HELLO, labels=names, lineup=names))
+        async with listening(stage.address, "--types", "change", "--instruments", told) as process:
+            assert "connected" in await line(process)
+            assert (await line(process)).endswith("  unknown")
+            await stage.subscribed("change")
+            for number, name in enumerate([names[0], "violin", names[1]], start=1):
+                stage.hop(40 * number, name)
+            assert [await line(process) for _ in range(3)] == [
+                "00:00:10  guitar, distorted",
+                "00:00:20  unknown",
+                "00:00:30  Fl\u00f6te",
+            ]
+
+
 async def test_listen_stays_in_place() -> None:
     """In a terminal the present label is one line that stays in place, and Ctrl-C leaves it clean."""
     leader, follower = pty.openpty()

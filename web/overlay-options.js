@@ -60,12 +60,25 @@ function readSize(text) {
 /** @param {string} text */
 const readFont = (text) => (/^[\p{L}\p{N} _-]{0,60}$/u.test(text) ? text : undefined);
 
-/** @param {string} text */
+/** Names between commas; one that has a comma itself may stand in double quotes. @param {string} text */
 const readList = (text) =>
-  text
-    .split(",")
-    .map((name) => name.trim().toLowerCase())
+  [...text.matchAll(/\s*(?:"((?:[^"]|"")*)"\s*|([^,]*))(?:,|$)/g)]
+    .map(([, quoted, plain]) => folded(quoted?.replaceAll('""', '"') ?? plain))
     .filter(Boolean);
+
+/** What of a name is compared: neither case, nor how an accent is written. @param {string} name */
+export const folded = (name) => name.trim().normalize("NFC").toLowerCase();
+
+/**
+ * Whether a list of names has a label, which may have been taken for several if it has commas.
+ *
+ * @param {string[]} names Of `instruments`.
+ * @param {string} label
+ */
+export function hasName(names, label) {
+  const parts = label.split(",").map(folded);
+  return names.includes(folded(label)) || names.some((_, at) => parts.every((part, i) => names[at + i] === part));
+}
 
 const COLOUR = "RGB in hex, such as ff8800";
 

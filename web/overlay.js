@@ -2,7 +2,7 @@
 
 import { socket, token } from "./address.js";
 import { Connection } from "./connection.js";
-import { PARAMETERS, read } from "./overlay-options.js";
+import { PARAMETERS, folded, hasName, read } from "./overlay-options.js";
 import { situation } from "./situation.js";
 import { Card } from "./views/card.js";
 import { NOTHING } from "./words.js";
@@ -26,7 +26,10 @@ let lastAt = 0;
 /** @param {import("./messages.js").Message} message */
 function onMessage(message) {
   if (message.type !== "hello") return;
-  const strangers = options.instruments.filter((name) => !message.labels.includes(name));
+  const { instruments } = options;
+  const known = message.labels.filter((label) => hasName(instruments, label));
+  const found = known.flatMap((label) => [label, ...label.split(",")].map(folded));
+  const strangers = instruments.filter((name) => !found.includes(name));
   if (strangers.length > 0) console.info(`overlay: this model does not know ${strangers.join(", ")}`);
 }
 
@@ -51,7 +54,7 @@ function choose(now) {
   const { kind, instrument, gauge } = current;
   if (!["instrument", "silence", "unknown", "warming"].includes(kind)) last = null; // what was heard is no longer so
   const { instruments, min, hold, states } = options;
-  const wanted = instrument !== null && (instruments.length === 0 || instruments.includes(instrument.toLowerCase()));
+  const wanted = instrument !== null && (instruments.length === 0 || hasName(instruments, instrument));
   if (wanted && (gauge ?? 0) >= min) {
     [last, lastAt] = [current, now];
     return current;

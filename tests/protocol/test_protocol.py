@@ -102,6 +102,7 @@ REQUESTS: list[tuple[dict[str, Any], object]] = [
     ({"type": "ping"}, Ping()),
     ({"type": "ping", "unknown": ["field"]}, Ping()),
 ]
+REQUESTS += [({"type": "mark", "text": "Bru\u0308cke"}, SetMark("Br\u00fccke"))]
 # Malformed and against the schema, too.
 MISTAKES: list[dict[str, Any]] = [
     {"type": "auth"},
@@ -177,6 +178,15 @@ def test_requests_are_understood(request_: dict[str, Any], expected: object) -> 
     """Every request that the schema describes is read as it was meant."""
     validator("client").validate(request_)
     assert parse(json.dumps(request_), INSTRUMENTS) == expected
+
+
+def test_instruments_are_named_in_either_form() -> None:
+    """A subscription may write accents as macOS does, and names with commas as they are."""
+    text = json.dumps({"type": "subscribe", "instruments": ["Flo\u0308te", "guitar, distorted"]})
+    request = parse(text, ["Fl\u00f6te", "guitar, distorted", "violin"])
+    assert request == Subscribe(instruments=frozenset({"Fl\u00f6te", "guitar, distorted"}))
+    with pytest.raises(ProtocolError, match=r'expected some of Fl\u00f6te, "guitar, distorted"'):
+        parse('{"type":"subscribe","instruments":["viola"]}', ["Fl\u00f6te", "guitar, distorted"])
 
 
 @pytest.mark.parametrize("request_", MISTAKES, ids=lambda value: str(value)[:60])

@@ -12,6 +12,9 @@ import pytest
 from stream.errors import ModelError
 from stream.recognition import bundle
 from stream.recognition.classifier import Classifier
+from stream.recognition.recognizer import Recognizer
+from stream.settings import check
+from stream.settings.reading import read
 
 INSTRUMENTS = (
     "clarinet",
@@ -133,6 +136,28 @@ def test_a_json_that_is_none_is_refused(copy: Path) -> None:
     copy.with_suffix(".json").write_text("[]")
     with pytest.raises(ModelError, match="holds a list; expected an object"):
         bundle.load(copy)
+
+
+def test_labels_may_have_commas_and_accents_in_either_form(copy: Path) -> None:
+    """Labels are composed, and a line-up names them in either form, with their commas or split at them."""
+    names = ["guitar, distorted", "Flo\u0308te", *INSTRUMENTS[2:], "unknown"]
+    each = dict.fromkeys(names[:-1], 0.5) | {"Flo\u0308te": 0.75}
+    edit(copy, labels=names, calibration={"temperature": 1.0, "threshold": each})
+    loaded = bundle.load(str(copy))
+    assert loaded.instruments[:2] == ("guitar, distorted", "Fl\u00f6te")
+    assert loaded.thresholds[1] == 0.75
+    classifier = Classifier(loaded)
+    for told in (["Flo\u0308te", "guitar, distorted"], ["guitar", "distorted", "Fl\u00f6te"]):
+        assert Recognizer(classifier, lineup=told).lineup == ("guitar, distorted", "Fl\u00f6te")
+    for flag in ('Flöte,"guitar, distorted"', "guitar, distorted, Flo\u0308te"):
+        reading = read({"instruments": flag, "model": str(copy)}, {})
+        assert check.strangers(reading, loaded.instruments, loaded.name) == []
+        assert Recognizer(classifier, lineup=reading.settings.recognition.instruments).lineup == loaded.instruments[:2]
+    (said,) = check.strangers(read({"instruments": "guitar distorted"}, {}), loaded.instruments, loaded.name)
+    assert said.endswith('did you mean "guitar, distorted"?')
+    edit(copy, labels=["Flo\u0308te", "Fl\u00f6te", *INSTRUMENTS[2:], "unknown"])
+    with pytest.raises(ModelError, match="expected different ones"):
+        bundle.load(str(copy))
 
 
 def test_an_unknown_name_lists_the_known_ones() -> None:

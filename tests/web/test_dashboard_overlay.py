@@ -9,6 +9,7 @@ import re
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
 
 import pytest
 
@@ -297,6 +298,17 @@ async def test_only_the_instruments_asked_for_are_shown(open_tab: OpenTab, publi
         publisher.play("violin")
         await nothing(tab.page)
     assert told == ["overlay: this model does not know theremin"]
+
+
+async def test_names_with_commas_and_accents_are_shown(open_tab: OpenTab, publisher: HopPublisher) -> None:
+    """A name is found in either Unicode form, and with its commas, in quotes or without."""
+    for told in ("guitar, distorted,flo\u0308te", '"Guitar, distorted",Fl\u00f6te'):
+        page = (await open_tab(f"{publisher.page}overlay?instruments={quote(told)}&hold=0.001")).page
+        for name in ("guitar, distorted", "fl\u00f6te"):
+            publisher.play(name)
+            await named(page, name.capitalize())
+            publisher.play("violin")
+            await nothing(page)
 
 
 async def test_wrong_parameters_are_passed_over_and_told_once(open_tab: OpenTab, publisher: HopPublisher) -> None:

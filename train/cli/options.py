@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from stream.errors import ConfigError
 from stream.recognition.mel import CHANNELS
+from stream.system.names import split_names
 from train.datasets.labels import TASKS
 
 if TYPE_CHECKING:
@@ -82,14 +83,14 @@ def chosen_data(arguments: argparse.Namespace) -> DataSettings:
 def input_channels(names: str) -> tuple[str, ...]:
     """Read the input channels, as for `stream.recognition.mel.stack`, or raise ConfigError."""
     found = comma_separated(names)
-    if found[0] != "mel" or set(found) - set(CHANNELS) or len(set(found)) < len(found):
+    if found[:1] != ("mel",) or set(found) - set(CHANNELS) or len(set(found)) < len(found):
         raise ConfigError(f"--channels is {names}; expected mel, or mel and after it some of {', '.join(CHANNELS[1:])}")
     return found
 
 
 def comma_separated(names: str | None) -> tuple[str, ...]:
-    """Read names between commas; none where nothing was given."""
-    return tuple(name.strip() for name in names.split(",")) if names else ()
+    """Read names between commas, those with commas in double quotes; none where nothing was given."""
+    return split_names(names) if names else ()
 
 
 def at_least(arguments: argparse.Namespace, least: int, *names: str) -> None:

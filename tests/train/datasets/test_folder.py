@@ -116,6 +116,13 @@ def test_letters_with_accents_have_one_form(tmp_path: Path) -> None:
     assert read_folder(tmp_path).labels == ("c\u00e9leste", "flute")
 
 
+def test_names_of_folders_are_labels_in_one_form(tmp_path: Path) -> None:
+    """A folder that macOS named is the class that is written elsewhere, and a comma is a part of a name."""
+    for name in ("Flo\u0308te", "guitar, distorted"):
+        write_tone(tmp_path / name / "a.wav", 440.0)
+    assert read_folder(tmp_path).labels == ("Fl\u00f6te", "guitar, distorted")
+
+
 def test_folder_without_two_classes_is_refused(tmp_path: Path) -> None:
     """No folder, no audio or a single class is an error that says what was found."""
     with pytest.raises(ConfigError, match="no folder"):
