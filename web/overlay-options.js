@@ -24,6 +24,7 @@
  * @typedef {object} Parameter
  * @property {string} takes In words.
  * @property {string} otherwise Its value where it is missing or wrong.
+ * @property {string} [without] The same in words, where it is empty.
  * @property {string} does In words.
  * @property {(text: string) => unknown} read Returns undefined for what it does not take.
  */
@@ -87,25 +88,26 @@ export const PARAMETERS = {
   align: {
     takes: "left, center, right",
     otherwise: "center",
-    does: "where it stands from left to right",
+    does: "horizontal position",
     read: oneOf("left", "center", "right"),
   },
   valign: {
     takes: "top, middle, bottom",
     otherwise: "middle",
-    does: "where it stands from top to bottom",
+    does: "vertical position",
     read: oneOf("top", "middle", "bottom"),
   },
   size: {
     takes: "a number, with px, vw or vh",
     otherwise: "12vw",
-    does: "height of the letters; names that are too long are made smaller",
+    does: "height of the letters; long names are made smaller to fit",
     read: readSize,
   },
   font: {
-    takes: "a family on this computer",
+    takes: "a font family on this computer",
     otherwise: "",
-    does: "typeface; the system's own without it",
+    without: "the system's own",
+    does: "typeface",
     read: readFont,
   },
   weight: { takes: "1 to 1000", otherwise: "700", does: "400 is regular, 700 bold", read: between(1, 1000) },
@@ -113,27 +115,27 @@ export const PARAMETERS = {
   color: {
     takes: `${COLOUR}, or instrument`,
     otherwise: "ffffff",
-    does: "of the letters; with instrument each has its own",
+    does: "colour of the letters; with instrument, the colour of each instrument",
     read: colourOr("instrument"),
   },
   ink: {
     takes: `${COLOUR}, or instrument`,
     otherwise: "instrument",
-    does: "of the glyph and the bar",
+    does: "colour of the glyph and the bar",
     read: colourOr("instrument"),
   },
-  outline: { takes: `${COLOUR}, or none`, otherwise: "000000", does: "line about all of it", read: colourOr("none") },
+  outline: { takes: `${COLOUR}, or none`, otherwise: "000000", does: "outline around everything", read: colourOr("none") },
   shadow: { takes: "0, 1", otherwise: "1", does: "a soft shadow", read: readSwitch },
   glyph: {
     takes: "0, 1, only",
     otherwise: "1",
-    does: "the picture of the instrument; only leaves the name out",
+    does: "the picture of the instrument; only leaves out the name",
     read: oneOf("0", "1", "only"),
   },
   confidence: { takes: "0, 1", otherwise: "0", does: "how sure Soloist is, in per cent", read: readSwitch },
-  bar: { takes: "0, 1", otherwise: "0", does: "the same as a bar", read: readSwitch },
-  states: { takes: "0, 1", otherwise: "0", does: "1 says silence and unknown, too", read: readSwitch },
-  min: { takes: "0 to 1", otherwise: "0", does: "shows nothing that is less sure", read: between(0, 1) },
+  bar: { takes: "0, 1", otherwise: "0", does: "the confidence as a bar", read: readSwitch },
+  states: { takes: "0, 1", otherwise: "0", does: "1 also shows silence and unknown", read: readSwitch },
+  min: { takes: "0 to 1", otherwise: "0", does: "hides everything that is less sure than this", read: between(0, 1) },
   hold: {
     takes: "0 to 600",
     otherwise: "0",
@@ -141,9 +143,10 @@ export const PARAMETERS = {
     read: between(0, 600),
   },
   instruments: {
-    takes: "names, with commas",
+    takes: "names, separated by commas",
     otherwise: "",
-    does: "shows no others; all without it",
+    without: "all",
+    does: "shows only these; a name with a comma may stand in double quotes",
     read: readList,
   },
   help: { takes: "0, 1", otherwise: "0", does: "1 shows this list", read: readSwitch },

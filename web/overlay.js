@@ -5,7 +5,6 @@ import { Connection } from "./connection.js";
 import { PARAMETERS, folded, hasName, read } from "./overlay-options.js";
 import { situation } from "./situation.js";
 import { Card } from "./views/card.js";
-import { NOTHING } from "./words.js";
 
 /** @typedef {import("./situation.js").Situation} Situation */
 
@@ -65,9 +64,9 @@ function choose(now) {
 }
 
 function explain() {
-  const rows = Object.entries(PARAMETERS).map(([name, { takes, otherwise, does }]) => {
+  const rows = Object.entries(PARAMETERS).map(([name, { takes, otherwise, without, does }]) => {
     const row = document.createElement("tr");
-    for (const text of [name, takes, otherwise || NOTHING, does]) row.insertCell().textContent = text;
+    for (const text of [name, takes, without ?? otherwise, does]) row.insertCell().textContent = text;
     return row;
   });
   element("parameters").append(...rows);

@@ -14,7 +14,7 @@ from urllib.parse import quote
 import pytest
 
 from stream.protocol.messages import State
-from tests.support.browser import NOTHING, PATIENCE, HopPublisher, OpenTab, forward
+from tests.support.browser import PATIENCE, HopPublisher, OpenTab, forward
 from tests.support.processes import Service, serving
 from tests.support.serving import INSTRUMENTS
 
@@ -370,11 +370,11 @@ async def test_page_of_the_docs_lists_every_parameter(open_tab: OpenTab, publish
         "#parameters tr", "rows => rows.map((row) => [...row.cells].map((cell) => cell.textContent))"
     )
     rows = [
-        [cell.strip().strip("`") for cell in line.strip("|\n ").split("|")]
+        [cell.strip().replace("`", "") for cell in line.strip("|\n ").split("|")]
         for line in DOCS.read_text(encoding="utf-8").splitlines()
         if re.match(r"\| `\w+` \|", line)
     ]
-    assert [[cell.replace(NOTHING, "") for cell in row] for row in listed if row[0] != "help"] == rows
+    assert [row for row in listed if row[0] != "help"] == rows
     assert len(rows) == 17
 
 
