@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Final, cast
 
 from stream.errors import ConfigError, SourceError
-from stream.system.names import in_one_form
 from train.datasets.audio_files import AudioFileDataset, keep_validation, label_order, window_clips
 from train.datasets.clips import SPLITS, Clip, Split
 from train.datasets.labels import read_label, require_distinct
@@ -92,7 +91,7 @@ def _rows(table: Path) -> Iterator[tuple[int, Row]]:
                 if None in row:
                     raise ConfigError(f"{table}, line {reader.line_num}: more fields than columns")
                 cells = {name: cell.strip() for name, cell in row.items()}
-                found = cells | {"label": in_one_form(cells[label]), "split": cells.get(split, "")}
+                found = cells | {"label": cells[label], "split": cells.get(split, "")}
                 if empty := [name for name in ("path", "label") if not found[name]]:
                     raise ConfigError(f"{table}, line {reader.line_num}: no {' and no '.join(empty)}")
                 yield reader.line_num, found
