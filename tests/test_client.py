@@ -397,7 +397,7 @@ async def test_missing_tls_is_told() -> None:
     async with staged() as stage, Client(f"wss://{stage.address}") as client:
         (lost,) = await until(client, kind(Disconnected))
         assert isinstance(lost, Disconnected)
-        assert lost.reason.startswith(f"{stage.address}: TLS does not come about")
+        assert lost.reason.startswith(f"{stage.address}: the TLS handshake fails")
         assert lost.reason.endswith(f"try {stage.url}")
 
 
