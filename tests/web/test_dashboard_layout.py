@@ -142,6 +142,9 @@ async def test_every_state_fits_every_screen(open_tab: OpenTab, exit_stack: Asyn
     async with staged() as stage:
         await page.goto(f"http://{stage.address}/")
         assert await page.evaluate("() => [[].toReversed, window.structuredClone].every((it) => it === undefined)")
+        await page.set_viewport_size({"width": 1920, "height": 1080})
+        await page.wait_for_selector("#link[data-phase=live]")
+        assert await page.evaluate("() => document.scrollingElement.scrollHeight <= innerHeight"), "a wall shows all"
         async for state in states(page, stage):
             await fits(state)
     await page.wait_for_selector("#now[data-kind=offline]")

@@ -207,8 +207,9 @@ export class Spectrogram {
     const ticks = Array.from({ length: Math.floor(place / second / step) + 1 }, (_, index) => moment(index * step, second));
     /** @type {HTMLElement} */ (this.#body.querySelector(".spectrogram-seconds")).replaceChildren(...ticks);
     for (const bracket of this.#body.querySelectorAll(".spectrogram-window")) {
-      /** @type {HTMLElement} */ (bracket).hidden = this.#window === 0; // before it is known
-      /** @type {HTMLElement} */ (bracket).style.width = `${Math.min(place, this.#window * second)}px`;
+      const { style } = /** @type {HTMLElement} */ (bracket);
+      style.width = `${Math.min(place, this.#window * second)}px`;
+      style.visibility = this.#window > 0 ? "" : "hidden"; // before it is known
     }
     this.#plot.setAttribute("aria-label", `Mel spectrogram, 0 to 11 kHz, the last ${Math.round(place / second)} seconds`);
   }

@@ -14,7 +14,7 @@ import { NOTHING, lasting as whole, percent, title, wallClock } from "../words.j
  * @property {number} now Unix time.
  */
 
-/** So often it is counted anew, open and closed: hours may have thousands of stretches. In milliseconds. */
+/** So often it is counted anew, open or empty, and closed: hours have thousands of stretches. In milliseconds. */
 const [OPEN, CLOSED] = [1000, 5000];
 /** Instruments that the closed one tells. */
 const TOLD = 4;
@@ -27,6 +27,7 @@ export class SummaryView {
   #foot;
   #countedAt = -Infinity;
   #phase = "";
+  #isEmpty = true;
   /** @type {Value | null} */
   #value = null;
 
@@ -51,10 +52,11 @@ export class SummaryView {
     this.#value = value;
     const time = performance.now();
     const isNew = phase !== this.#phase;
-    if (!isNew && time - this.#countedAt < (this.#element.open ? OPEN : CLOSED)) return;
+    if (!isNew && time - this.#countedAt < (this.#element.open || this.#isEmpty ? OPEN : CLOSED)) return;
     this.#phase = phase;
     this.#countedAt = time;
     const summary = summarize(heard(), labels, now);
+    this.#isEmpty = summary.seconds < OPEN / 1000;
     write(this.#brief, brief(summary));
     if (this.#element.open) this.#fill(summary);
   }
