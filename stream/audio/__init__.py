@@ -19,6 +19,7 @@ A source runs a thread of its own and puts audio into a queue for the event loop
 `form_converter`    `FormConverter`: parts of other forms in that of the first
 `libsndfile`        `file_parts`, `stream_parts`: parts that libsndfile reads
 `pyav`              `PyavPart`: a file that FFmpeg reads, where it is installed
+`rescue`            `RescuedPart`: a FLAC beyond its damage
 `byte_stream`       `ByteStream`: bytes in parts; `Piped`: a part as a pipe
 `joints`            `Joints`: where the next part begins
 `header_sizes`      `find_audio`: how much audio there is, whatever the header says

@@ -19,6 +19,7 @@ UNREADABLE: Final = (soundfile.SoundFileError, OSError, RuntimeError, ValueError
 """What libraries raise on files that are damaged, MemoryError among them: of numbers that make no sense."""
 FIRST_SECONDS: Final = 0.1
 """How much is read at once to see whether there is audio; a file that is to be repeated has more."""
+_BLOCK_NUMBERS: Final = 1 << 20  # at most, for a part may claim many more channels than the first
 _LEAST_MISSED: Final = 0.05  # s
 
 
@@ -233,7 +234,7 @@ class AudioFile:
     def _fetch(self, part: Part, frames: int) -> Array:
         """Read on in a part, or go to the next one at its end."""
         try:
-            block = part.read(frames)
+            block = part.read(max(1, min(frames, _BLOCK_NUMBERS // max(1, part.channels))))
             if (fault := form_fault(part.rate, part.channels)) is not None:
                 raise ValueError(fault)
         except UNREADABLE as error:

@@ -21,6 +21,7 @@ from stream.system.stderr import quiet_stderr
 _UNKNOWN_FRAMES: Final = 1 << 60  # more than any file has: libsndfile's number where the file does not say
 _HEADER_BYTES: Final = 1 << 20  # that may stand before the audio of a WAV file in a pipe
 _KEPT_BYTES: Final = 1 << 18  # of a FLAC in a pipe, to which libsndfile may go back
+_MAX_UNOPENED: Final = 100  # parts one after the other that cannot be opened, after which nothing more is expected
 _ENDLESS: Final = 1 << 46  # the length of a pipe, for who asks for it
 
 
@@ -70,12 +71,13 @@ class LibsndfilePart:
         except BaseException:
             finish()
             raise
+        self.format = str(self._sound.format)
         self.rate, self.channels = int(self._sound.samplerate), int(self._sound.channels)
         if raw is None and self._sound.frames < _UNKNOWN_FRAMES:
             frames = int(self._sound.frames)
         self.frames = frames
         self.remark: str | None = None
-        self._declared = DeclaredLength(str(self._sound.format), str(self._sound.extra_info), frames)
+        self._declared = DeclaredLength(self.format, str(self._sound.extra_info), frames)
         self._finish, self._find_tail = finish, find_tail
         self._may_end = may_end
         self._can_jump = can_jump
@@ -193,10 +195,22 @@ def count_frames(path: Path) -> int | None:
 
 def stream_parts(stream: ByteStream) -> Generator[LibsndfilePart]:
     """All recordings in a stream that can only be read onwards; see `file_parts`."""
-    while True:
-        yield _stream_part(stream, stream.begin())
+    fault: soundfile.SoundFileError | None = None
+    opened, unopened = 0, 0
+    while unopened < _MAX_UNOPENED:
+        try:
+            part = _stream_part(stream, stream.begin())
+        except soundfile.SoundFileError as error:
+            if not opened:
+                raise
+            fault, unopened = fault or error, unopened + 1
+        else:
+            opened, unopened = opened + 1, 0
+            yield part
         if not stream.finish_part():
-            return
+            break
+    if fault is not None:
+        raise fault
 
 
 def _stream_part(stream: ByteStream, kind: str | None) -> LibsndfilePart:

@@ -15,6 +15,7 @@ from stream.audio.audio_file import FIRST_SECONDS, AudioFile, Part, reading_erro
 from stream.audio.file_kind import HEAD_BYTES, file_kind
 from stream.audio.paced_reader import PacedReader, Remarks
 from stream.audio.raw_pcm import is_pipe, open_pipe_file
+from stream.audio.rescue import RescuedPart
 from stream.errors import SourceError
 from stream.recognition.mel import Array
 
@@ -98,7 +99,10 @@ def _parts(path: Path) -> Generator[Part]:
         yield _by_ffmpeg(path, reading_error_text(error))
         return
     with contextlib.closing(parts):
-        yield first
+        if first.format == "FLAC" and first.frames and pyav.is_installed():
+            yield RescuedPart(first, path, first.frames)
+        else:
+            yield first
         yield from parts
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from contextlib import closing
 from typing import Final
 
@@ -54,7 +54,7 @@ def _parts(stream: ByteStream, kind: str | None, live: bool) -> Generator[Part]:
     if not pyav.is_installed():
         raise ValueError(f"Format not recognised; {pyav.advice()}")
     if kind in _FFMPEGS_ONWARDS or (kind == "mp4" and begins_with_index(stream.peek(_INDEX_BYTES))):
-        yield pyav.PyavPart(_Onwards(stream), live)
+        yield pyav.PyavPart(Onwards(stream), live)
         return
     # What has its index at the end has to be there before it can be read: on disk, not in memory.
     with closing(tempfile.TemporaryFile(prefix="soloist-")) as copy:
@@ -68,15 +68,20 @@ def _parts(stream: ByteStream, kind: str | None, live: bool) -> Generator[Part]:
         yield part
 
 
-class _Onwards:
-    """What PyAV reads from, and finds no way back in."""
+class Onwards:
+    """A part of a stream as a file for PyAV, which finds no way back in it.
 
-    def __init__(self, stream: ByteStream) -> None:
+    Parameters
+    ----------
+    stream : ByteStream
+    close : callable
+        Called when it is closed.
+    """
+
+    def __init__(self, stream: ByteStream, close: Callable[[], None] = lambda: None) -> None:
         self._stream = stream
+        self.close = close
 
     def read(self, count: int) -> bytes:
         """Read on."""
         return self._stream.read(count)
-
-    def close(self) -> None:
-        """Leave the pipe as it is."""

@@ -171,8 +171,9 @@ def test_a_flac_that_does_not_say_how_long_it_is(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("how", ["cut", "damaged"])
-def test_what_can_be_read_of_a_flac_is_heard(tmp_path: Path, how: str) -> None:
+def test_what_can_be_read_of_a_flac_is_heard(tmp_path: Path, how: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """A cut or damaged FLAC gives what is before that place, and a line says what is missing."""
+    monkeypatch.setattr(pyav, "is_installed", lambda: False)
     noise = np.random.default_rng(0).uniform(-0.5, 0.5, (2 * RATE, 1)).astype(np.float32)
     content = bytearray(encoded(noise, "FLAC"))
     half = len(content) // 2
@@ -181,6 +182,29 @@ def test_what_can_be_read_of_a_flac_is_heard(tmp_path: Path, how: str) -> None:
     assert 0.9 * RATE < len(sound) <= RATE + 4096
     np.testing.assert_allclose(sound, noise[: len(sound)], atol=1e-4)
     assert re.fullmatch(r"broken after [01]\.\d s: [^;]*; [01]\.\d s of the 2\.0 s are missing", shortfall)
+
+
+@needs_pyav
+def test_a_flac_is_heard_beyond_its_damage(tmp_path: Path) -> None:
+    """With FFmpeg only what is damaged is left out, and a line says where and how much."""
+    noise = np.random.default_rng(0).uniform(-0.5, 0.5, (2 * RATE, 1)).astype(np.float32)
+    content = bytearray(encoded(noise, "FLAC"))
+    half = len(content) // 2
+    content[half : half + 3000] = bytes(3000)
+    sound, shortfall = heard(write(tmp_path / "a.flac", content, encoded(tones(1), "FLAC")))
+    assert 2.7 * RATE < len(sound) < 3 * RATE
+    np.testing.assert_allclose(sound[: RATE // 2], noise[: RATE // 2], atol=1e-4)
+    np.testing.assert_allclose(sound[-RATE:], tones(1), atol=1e-4)
+    np.testing.assert_allclose(sound[-RATE - 10_000 : -RATE], noise[-10_000:], atol=1e-4)
+    assert re.fullmatch(r"damaged after [01]\.\d s: [^;]*; 0\.[12] s of the 3\.0 s are missing", str(shortfall))
+
+
+def test_a_part_that_is_none_is_left_out(tmp_path: Path) -> None:
+    """Parts behind one that cannot be opened are heard, and a line says that there was one."""
+    good = encoded(tones(0.5), "OGG", "VORBIS")
+    sound, shortfall = heard(write(tmp_path / "a.ogg", good, good.replace(b"vorbis", b"nobody"), good))
+    assert len(sound) == RATE
+    assert re.match(r"broken after 1\.0 s: ", str(shortfall))
 
 
 def test_a_file_that_is_repeated(tmp_path: Path) -> None:

@@ -11,10 +11,13 @@ import soundfile
 
 pytest.importorskip("tqdm", reason="needs the train extra")
 
+from stream.audio import pyav
 from stream.errors import SourceError
 from stream.recognition.mel import SAMPLE_RATE, WINDOW
 from tests.support.data_set_files import hear, one_clip, write_tone
-from train.datasets.audio_files import AudioFileDataset, ChannelWarning, count_windows
+from tests.support.encoded import by_ffmpeg, chunked, encoded, tones, without_xing
+from train.datasets.audio_files import AudioFileDataset, ChannelWarning
+from train.datasets.window_reading import count_windows, read_window
 
 
 @pytest.mark.parametrize("suffix", ["wav", "flac", "ogg", "mp3", "aiff"])
@@ -109,3 +112,52 @@ def test_channels_that_cancel_are_not_averaged(tmp_path: Path) -> None:
         window = hear(path)
     np.testing.assert_array_equal(window, sound[:WINDOW])
     np.testing.assert_allclose(hear(path, 1), 0.75 * sound[WINDOW:], atol=1e-6)
+
+
+@pytest.mark.parametrize(("name", "rate"), [("a.ogg", 44_100), ("a.mp3", 22_050), ("a.flac", 48_000)])
+def test_windows_are_what_a_reading_of_the_file_gives(tmp_path: Path, name: str, rate: int) -> None:
+    """In any order and to the sample, also where a seek would give others: in Vorbis and MP3."""
+    rng = np.random.default_rng(3)
+    length = round(3 * WINDOW / SAMPLE_RATE * rate)
+    soundfile.write(tmp_path / name, rng.standard_normal(length).astype(np.float32) / 10, rate)
+    whole, _ = soundfile.read(tmp_path / name, dtype="float32", always_2d=True)
+    assert count_windows(tmp_path / name) == 3
+    for number in (0, 1, 2, 1, 0):
+        start, stop = (round(edge * WINDOW * rate / SAMPLE_RATE) for edge in (number, number + 1))
+        sound, found = read_window(tmp_path / name, number)
+        assert found == rate
+        np.testing.assert_allclose(sound, whole[start:stop], rtol=0, atol=1e-6)
+
+
+def test_windows_of_files_that_libsndfile_stops_in(tmp_path: Path) -> None:
+    """All of a file is cut to windows: of several parts, without a length, and with an old one."""
+    sound = tones(3.5)
+    flac = bytearray(encoded(sound, "FLAC"))
+    flac[21:26] = bytes([flac[21] & 0xF0, 0, 0, 0, 0])
+    vorbis = encoded(sound, "OGG", "VORBIS")
+    contents = {
+        "a.ogg": 2 * vorbis,
+        "b.flac": 2 * encoded(sound, "FLAC"),
+        "c.flac": flac,
+        "d.mp3": 2 * without_xing(encoded(sound, "VBR")),
+        "e.wav": chunked(np.concatenate([sound, sound]), 1000),
+    }
+    for name, content in contents.items():
+        (tmp_path / name).write_bytes(content)
+        assert count_windows(tmp_path / name) == (1 if name == "c.flac" else 2)
+        assert hear(tmp_path / name, count_windows(tmp_path / name) - 1).any()
+
+
+def test_formats_of_ffmpeg_are_trained_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With the extra they are read as others are, and without it the line that skips one names the extra."""
+    path = tmp_path / "a.m4a"
+    path.write_bytes(b"\0\0\0\x20ftypM4A " + bytes(100))
+    with monkeypatch.context() as patch:
+        patch.setattr(pyav, "is_installed", lambda: False)
+        assert count_windows(path) == 1
+        with pytest.raises(SourceError, match=r"cannot read .*a\.m4a: Format not recognised; .*\[formats\]"):
+            hear(path)
+    if pyav.is_installed():
+        path.write_bytes(by_ffmpeg([tones(6.5)], "ipod", "aac"))
+        assert count_windows(path) == 2
+        assert hear(path, 1).any()
