@@ -723,7 +723,7 @@ async def test_listen_tells_mistakes_in_a_line() -> None:
         for arguments, status, reason in (
             (["ftp://stage"], 2, "address is 'ftp://stage'"),
             ([stage.address, "--max-rate", "0"], 2, "max_rate is 0"),
-            ([stage.address], 1, "requires a token, and none was given"),
+            ([stage.address], 1, "none was given (unauthorized); --token-file or SOLOIST_TOKEN gives it"),
             ([stage.address, "--token", "wrong"], 1, "does not take this token, it is wrong"),
             ([stage.address, "--token-file", "/none"], 2, '--token-file is "/none": No such file or directory'),
             ([stage.address, "--token-file", "/none", "--token", "x"], 2, "token and token_file are both set"),

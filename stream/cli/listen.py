@@ -10,7 +10,7 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 from stream.cli.argument_parser import comma_separated
-from stream.errors import ConfigError
+from stream.errors import ConfigError, RefusedError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -91,6 +91,10 @@ async def listen(url: str, wanted: Mapping[str, Any], token: str | None, as_json
                 else:
                     sys.stdout.write(_line(message))
                     sys.stdout.flush()
+    except RefusedError as error:
+        if error.code == "unauthorized":
+            raise RefusedError(f"{error}; --token-file or SOLOIST_TOKEN gives it") from error
+        raise
     finally:
         if display is not None:
             display.close()
