@@ -23,7 +23,7 @@
 const [THIN, WIDTH, FLAG] = [3, 6, 30];
 
 /** Lengths of bins, in seconds: what people count in. */
-const LENGTHS = [0.5, 1, 2, 5, 10, 15, 20, 30, 60, 120, 180, 300, 600, 900];
+const LENGTHS = [0.5, 1, 2, 3, 5, 10, 15, 20, 30, 60, 120, 180, 300, 600, 900];
 
 /**
  * @param {Happenings} seen What lies in sight, each list in the order of time.
@@ -39,11 +39,13 @@ export function bin({ segments, guesses, marks, outages }, second) {
     ...collect("segment", segments.filter(isThin), length),
     ...collect("mark", marks, lengthOf(FLAG / second)).filter(({ all }) => all.length > 1),
   ];
-  const flagged = new Set(bins.flatMap(({ of, all }) => (of === "mark" ? all : [])));
+  const binned = new Set(bins.flatMap(({ all }) => all));
+  /** @param {Happening} it */
+  const isAlone = (it) => !binned.has(it);
   return {
-    segments: segments.filter((it) => !isThin(it)),
-    guesses: guesses.filter((it) => !isThin(it)),
-    marks: marks.filter((it) => !flagged.has(it)),
+    segments: segments.filter(isAlone),
+    guesses: guesses.filter(isAlone),
+    marks: marks.filter(isAlone),
     outages,
     bins,
   };

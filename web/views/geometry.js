@@ -24,6 +24,8 @@ import { bin, binLength } from "../bins.js";
 const LOWEST = 0.3;
 /** So high is a bin with next to nothing in it, of the lane's height; and so wide is what shows a texture, in pixels. */
 const [LOWEST_BIN, TEXTURED] = [0.25, 4];
+/** No stretch is narrower, in pixels. */
+const THINNEST = 2;
 /** So near one need come, with a finger too. */
 const [NEAR, NEAR_MARK] = [10, 8];
 
@@ -64,7 +66,7 @@ export class Geometry {
     const { kind, start, end, state, label, confidence } = happening;
     const { lanes, none, flags } = this.layout;
     const left = this.x(start);
-    const width = Math.max(this.x(end) - left, kind === "outage" || kind === "gap" ? TEXTURED : 1);
+    const width = Math.max(this.x(end) - left, kind === "outage" || kind === "gap" ? TEXTURED : THINNEST);
     const lane = kind === "guess" || state === "instrument" ? lanes.get(label ?? "") : undefined;
     if (lane !== undefined) {
       const height = Math.round(lane.height * (LOWEST + (1 - LOWEST) * Math.min(1, Math.max(0, confidence))));
