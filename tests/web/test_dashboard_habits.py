@@ -245,7 +245,7 @@ async def test_overlay_is_linked_with_the_token(open_tab: OpenTab, exit_stack: A
     await page.wait_for_selector("#link[data-phase=live]")
     await page.keyboard.press("?")
     async with page.expect_popup() as waiting:
-        await page.click("#help a[href='/overlay']")
+        await page.click("#help a[href='overlay']")
     popup = await waiting.value
     assert popup.url == f"http://{stage.address}/overlay#token=sesame"
 
