@@ -73,9 +73,15 @@ class Connection(ServerConnection):
     def connection_lost(self, exc: Exception | None) -> None:
         """Let go of what belongs to the connection."""
         super().connection_lost(exc)
+        _forget_frames(self.protocol.parser_exc)
         self._limiter.remove(self)
         if self._abort_timer is not None:
             self._abort_timer.cancel()
+
+    def set_connection_exc(self, exc: BaseException | None) -> None:
+        """Keep why the connection was lost, as websockets does, but not where: those frames keep the connection."""
+        super().set_connection_exc(exc)
+        _forget_frames(exc)
 
     def data_received(self, data: bytes) -> None:
         """Read what the client sent, in pieces so small that a flood ends before all of it was answered."""
@@ -171,6 +177,17 @@ class Connection(ServerConnection):
         """Give the client a moment to hang up, for which nobody else waits."""
         if self._abort_timer is None:
             self._abort_timer = self.loop.call_later(self.close_timeout or 0, self.abort)
+
+
+def _forget_frames(error: BaseException | None) -> None:
+    """Take from an error the frames in which it was raised.
+
+    A connection that keeps an error whose frames keep the connection is garbage that only a full collection finds.
+    Those are minutes apart, for the collector counts objects and knows nothing of the buffers that hang on them.
+    """
+    while error is not None:
+        error.__traceback__ = None
+        error = error.__cause__ or error.__context__
 
 
 def text_frame(text: str) -> bytes:

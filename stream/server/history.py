@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import math
 from collections import deque
 from collections.abc import Iterable, Iterator
@@ -18,7 +17,7 @@ _GUESSES: Final = 90_000  # 800 of the longest
 _MARKS: Final = 490_000  # 200 of the longest
 _OUTAGES: Final = 40_000  # 100 with names of a hundred characters
 _ORIGINS: Final = 6_000  # 24 with names of a hundred characters
-_PIECE: Final = 32  # events, with what is between them, that are sent at once
+_PIECE: Final = 8192  # characters that are sent at once, and those of one event more
 
 Event: TypeAlias = Segment | Guess | Mark | Outage
 """What a history holds."""
@@ -76,13 +75,19 @@ class EventHistory:
     def since(self, time: float) -> Iterator[str]:
         """Return what reaches past a stream time, and the marks from then on, as a message's text.
 
-        It comes in pieces of a few kilobytes, so that whoever sends it to a slow client needs no memory for the whole.
+        It comes in pieces of some kilobytes, so that whoever sends it to a slow client needs no memory for the whole.
         """
         # Whose they are is told of all: what reaches into the time may have begun long before it.
         lists = [*(texts.after(time) for texts in self._texts.values()), self._origins.after(-math.inf)]
-        parts = encode_history(*lists)
-        while piece := "".join(itertools.islice(parts, _PIECE)):
-            yield piece
+        piece, length = [], 0
+        for part in encode_history(*lists):
+            piece.append(part)
+            length += len(part)
+            if length >= _PIECE:
+                yield "".join(piece)
+                piece, length = [], 0
+        if piece:
+            yield "".join(piece)
 
 
 class _BoundedTexts:

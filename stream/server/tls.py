@@ -16,7 +16,7 @@ SHUTDOWN_SECONDS: Final = 2.0
 _RECORD: Final = 16_384
 """Bytes in one record of TLS at the most."""
 _PIECE: Final = 4096
-"""Bytes that are decrypted at once: a memory BIO keeps as much memory as it was ever given."""
+"""Bytes that are decrypted or encrypted at once: a memory BIO keeps as much memory as it was ever given."""
 _UNSENT_BYTES: Final = 1_048_576
 """What may wait to be sent, amply: more waits only for a client that makes TLS answer, and takes no answers."""
 
@@ -102,22 +102,25 @@ class TLSTransport(asyncio.Transport, asyncio.Protocol):
         if self._timer is not None:
             self._timer.cancel()
         connection, self._connection = self._connection, None  # which keep each other in memory
+        del self._tls, self._received, self._unsent  # tens of KiB, however long somebody may still hold this object
         if connection is not None:
             connection.connection_lost(exc)
 
     # What the WebSocket connection calls.
 
     def write(self, data: bytes | bytearray | memoryview) -> None:
-        """Encrypt and send, record by record, as they are decrypted."""
+        """Encrypt and send, in records so short that little memory is needed for them."""
         if self.is_closing():
             return
-        view = memoryview(data)
+        view, records = memoryview(data), []
         try:
-            for start in range(0, len(view), _RECORD):
-                self._tls.write(view[start : start + _RECORD])
-                self._send()
+            for start in range(0, len(view), _PIECE):
+                self._tls.write(view[start : start + _PIECE])
+                records.append(self._unsent.read())
         except ssl.SSLError:
             self.abort()
+        else:
+            self._tcp.write(b"".join(records))
 
     def close(self) -> None:
         """End the connection once all was sent, or after a moment."""

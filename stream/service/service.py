@@ -39,6 +39,7 @@ from stream.service.listening import Listening
 from stream.service.metrics import ServiceMetrics
 from stream.service.session_logging import SessionLogging
 from stream.settings.settings import Settings
+from stream.system import memory
 from stream.system.worker import Worker
 
 if TYPE_CHECKING:
@@ -259,6 +260,7 @@ class Service:
                 self._place_past()
                 self._announce()
             self._tell_status()
+            memory.release()  # of clients that have left
 
     async def _recall(self, log: Path, port: int | None) -> None:
         """Read from the session log what was heard before, while everything else goes on."""

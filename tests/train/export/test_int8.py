@@ -70,7 +70,7 @@ def outputs(model: keras.Model, features: npt.NDArray[np.uint8], channels: Seque
 
 @pytest.mark.parametrize(
     ("activation", "batch_norm", "channels"),
-    [("relu", False, ("mel",)), ("relu", True, ("mel",)), ("tanh", True, ("mel",)), ("tanh", False, CHANNELS)],
+    [("relu", True, ("mel",)), ("tanh", False, CHANNELS)],
 )
 def test_int8_says_what_float_says(activation: str, batch_norm: bool, channels: tuple[str, ...]) -> None:
     """Clips that conversion has not seen get the same label from both models, and almost the same probabilities."""
