@@ -24,7 +24,8 @@ class Smoothing:
     release: float = 0.5
     """How much more probable than the current instrument `unknown` must be for it to be given up."""
     floor: float = 0.6
-    """Share of its threshold below which an instrument is not named, whatever else is heard."""
+    """Share of its threshold below which an instrument is not named, whatever else is heard. Of hops with a name that
+    was held with less, one in eight to one in four was right where players change; a higher floor costs flicker."""
 
 
 class Smoother:

@@ -11,6 +11,7 @@ import scipy.special
 from sklearn.metrics import accuracy_score, confusion_matrix, precision_recall_fscore_support, recall_score
 
 from stream.errors import ConfigError
+from stream.recognition.smoothing import Smoothing
 
 Ints = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.floating]
@@ -55,7 +56,10 @@ class ReliabilityBin:
 
 @dataclass(frozen=True, slots=True)
 class Calibration:
-    """How logits become names: softmax(logits / temperature), and a name needs a probability of its threshold."""
+    """How logits become names: softmax(logits / temperature), and a name needs a probability of its threshold.
+
+    As the service names the first window of a stream: nobody is named whom another instrument leads clearly.
+    """
 
     temperature: float
     thresholds: tuple[float, ...]
@@ -76,7 +80,8 @@ class Calibration:
             `unknown`, where none does.
         """
         instruments = probabilities[:, : len(self.thresholds)]
-        passing = np.where(instruments >= np.array(self.thresholds), instruments, -1.0)
+        in_front = instruments.max(axis=1, keepdims=True) - instruments <= Smoothing().lead
+        passing = np.where(in_front & (instruments >= np.array(self.thresholds)), instruments, -1.0)
         return np.where(passing.max(axis=1) < 0, len(self.thresholds), passing.argmax(axis=1))
 
 

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 pytest.importorskip("sklearn", reason="needs the train extra")
 
 from stream.errors import ConfigError
+from stream.recognition.smoothing import Smoother
 from train.evaluation.clip_metrics import (
     BINS,
     Calibration,
@@ -114,3 +115,14 @@ def test_a_name_needs_its_own_threshold(outputs: int) -> None:
     rule = Calibration(1.0, (0.5, 0.2, 0.9))
     probabilities = np.array([[0.4, 0.3, 0.3, 0.0], [0.6, 0.3, 0.1, 0.0], [0.4, 0.1, 0.5, 0.0], [0.1, 0.1, 0, 0.8]])
     assert rule.names(probabilities[:, :outputs]).tolist() == [1, 0, 3, 3]
+
+
+def test_nobody_is_named_whom_another_leads_clearly() -> None:
+    """As in a stream, who passes stays unnamed where another, who does not pass, is clearly more probable."""
+    rule = Calibration(1.0, (0.6, 0.2))
+    probabilities = np.array([[0.45, 0.3], [0.5, 0.25], [0.1, 0.25]])
+    names = []
+    for row in probabilities:
+        _, named = Smoother(rule.thresholds).update(row, 0.25)
+        names.append(2 if named is None else named)
+    assert rule.names(probabilities).tolist() == names == [1, 2, 1]
