@@ -12,6 +12,7 @@ from stream.audio.file_kind import HEAD_BYTES, file_kind, id3_bytes, may_be_file
 from stream.audio.joints import LOOK_AHEAD, Joints
 
 _READ_BYTES: Final = 1 << 16
+_JOIN_SECONDS: Final = 1.0
 _MAGIC_BYTES: Final = 4
 _TAIL_BYTES: Final = 1 << 17  # two of the longest Ogg pages
 
@@ -31,6 +32,7 @@ class ByteStream:
         self.error: OSError | None = None
         """Why there are no more bytes, if that is an error."""
         self._read = read
+        self._feeder: threading.Thread | None = None  # who reads this part, if that is not our caller
         self._joints: Joints | None = None
         self._buffer = b""
         self._tail = b""
@@ -100,14 +102,26 @@ class ByteStream:
 
     def find_tail(self) -> bytes:
         """Return the last bytes of this part, up to 128 KiB."""
+        if self._feeder is not None:
+            self._feeder.join()
         while self.read(_READ_BYTES):
             pass
         return self._tail
 
+    @property
+    def is_read(self) -> bool:
+        """Whether a thread still reads this part."""
+        return self._feeder is not None and self._feeder.is_alive()
+
+    def feed(self, thread: threading.Thread) -> None:
+        """Have a thread read this part, and wait for it before what follows is read."""
+        self._feeder = thread
+        thread.start()
+
     def finish_part(self) -> bool:
         """Leave out what is left of this part; return whether another one follows."""
         self.find_tail()
-        self._left = self._joints = None
+        self._left = self._joints = self._feeder = None
         self.begin()
         return bool(self._buffer)
 
@@ -136,7 +150,7 @@ class Piped:
         self.descriptor, self._writing = os.pipe()
         """To read from; whoever reads closes it."""
         self._thread = threading.Thread(target=self._feed, name="feed decoder", daemon=True)
-        self._thread.start()
+        stream.feed(self._thread)
 
     @property
     def is_written(self) -> bool:
@@ -144,8 +158,8 @@ class Piped:
         return not self._thread.is_alive()
 
     def join(self) -> None:
-        """Wait until nobody takes bytes of the stream any more, once `descriptor` is closed."""
-        self._thread.join()
+        """Wait until nobody takes bytes of the stream any more, once `descriptor` is closed; not long for a pipe."""
+        self._thread.join(_JOIN_SECONDS)
 
     def _feed(self) -> None:
         with contextlib.suppress(BrokenPipeError), open(self._writing, "wb", buffering=0) as pipe:

@@ -165,7 +165,9 @@ def _chosen(container: av.container.InputContainer) -> AudioStream:
     streams = list(container.streams.audio)
     if not streams:
         raise ValueError("holds no audio")
-    chosen = next((it for it in streams if int(it.disposition) & 1), streams[0])
+    from av.stream import Disposition
+
+    chosen = next((it for it in streams if it.disposition & Disposition.default), streams[0])
     if chosen.codec_context is None:
         raise ValueError("holds audio that cannot be decoded")
     return chosen

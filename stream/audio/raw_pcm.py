@@ -89,14 +89,17 @@ def open_pipe_file(path: str) -> AudioFile:
         When nobody writes into it, or what comes is no audio in a known format.
     """
     try:
-        stream = ByteStream(_patient_reader(0 if path == "-" else os.open(path, os.O_RDONLY | os.O_NONBLOCK)))
+        descriptor = os.dup(0) if path == "-" else os.open(path, os.O_RDONLY | os.O_NONBLOCK)
     except OSError as error:
         raise SourceError(f"{path}: {error.strerror}") from error
+    stream = ByteStream(_patient_reader(descriptor))
     if not stream.peek(1):
         fault = "nothing comes from there" if stream.error is None else reading_error_text(stream.error)
+        os.close(descriptor)
         raise SourceError(f"{path}: {fault}")
-    file = open_stream_file(stream, path, live=False)
+    file = open_stream_file(stream, path, live=False, close=lambda: os.close(descriptor))
     if file is None:
+        os.close(descriptor)
         more = "" if pyav.is_installed() else f"; {pyav.advice()}"
         raise SourceError(f"{path}: Format not recognised{more}")
     return file
@@ -136,7 +139,9 @@ def _patient_reader(descriptor: int) -> Callable[[int], bytes]:
             try:
                 data = os.read(descriptor, count)
             except BlockingIOError:  # there is a writer
-                select.select([descriptor], [], [])
+                waiting = select.poll()
+                waiting.register(descriptor, select.POLLIN)
+                waiting.poll()
                 continue
             if data or has_begun or time.monotonic() > deadline:
                 has_begun = True

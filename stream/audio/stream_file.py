@@ -19,7 +19,9 @@ _INDEX_BYTES: Final = 1 << 16  # within which an MP4 file shows where its index 
 _COPIED: Final = 1 << 20
 
 
-def open_stream_file(stream: ByteStream, name: str, live: bool) -> AudioFile | None:
+def open_stream_file(
+    stream: ByteStream, name: str, live: bool, close: Callable[[], None] = lambda: None
+) -> AudioFile | None:
     """Open the file that a stream begins with.
 
     Parameters
@@ -30,6 +32,8 @@ def open_stream_file(stream: ByteStream, name: str, live: bool) -> AudioFile | N
         What it is called in errors.
     live : bool
         Whether what is no known file is something else, and not one for FFmpeg to look at.
+    close : callable
+        Called when the file is closed.
 
     Returns
     -------
@@ -44,7 +48,15 @@ def open_stream_file(stream: ByteStream, name: str, live: bool) -> AudioFile | N
     kind = stream.begin()
     if kind is None and (live or not pyav.is_installed()):
         return None
-    return AudioFile(name, lambda: _parts(stream, kind, live))
+
+    def parts() -> Generator[Part]:
+        try:
+            yield from _parts(stream, kind, live)
+        finally:
+            if not stream.is_read:  # a descriptor that is closed may soon be that of another file
+                close()
+
+    return AudioFile(name, parts)
 
 
 def _parts(stream: ByteStream, kind: str | None, live: bool) -> Generator[Part]:

@@ -192,11 +192,11 @@ def test_a_flac_is_heard_beyond_its_damage(tmp_path: Path) -> None:
     half = len(content) // 2
     content[half : half + 3000] = bytes(3000)
     sound, shortfall = heard(write(tmp_path / "a.flac", content, encoded(tones(1), "FLAC")))
-    assert 2.7 * RATE < len(sound) < 3 * RATE
+    assert 2.4 * RATE < len(sound) < 3 * RATE
     np.testing.assert_allclose(sound[: RATE // 2], noise[: RATE // 2], atol=1e-4)
     np.testing.assert_allclose(sound[-RATE:], tones(1), atol=1e-4)
     np.testing.assert_allclose(sound[-RATE - 10_000 : -RATE], noise[-10_000:], atol=1e-4)
-    assert re.fullmatch(r"damaged after [01]\.\d s: [^;]*; 0\.[12] s of the 3\.0 s are missing", str(shortfall))
+    assert re.fullmatch(r"damaged after [01]\.\d s: [^;]*; 0\.[1-6] s of the 3\.0 s are missing", str(shortfall))
 
 
 def test_a_part_that_is_none_is_left_out(tmp_path: Path) -> None:

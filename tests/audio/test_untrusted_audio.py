@@ -20,6 +20,7 @@ import soundfile
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from stream.audio import pyav
 from stream.audio.converter import Converter
 from stream.audio.meter import LevelMeter
 from stream.audio.pcm import PcmFormat
@@ -32,6 +33,7 @@ from stream.recognition.mel import SAMPLE_RATE
 from stream.recognition.recognizer import Recognizer
 from stream.service.offline import FileTimeline, classify
 from tests.support.damage import MORE, damaged
+from tests.support.encoded import by_ffmpeg
 from tests.support.processes import soloist
 
 NOISE = (np.random.default_rng(1).standard_normal(30_000) * 3000).astype("<i2").tobytes()
@@ -193,6 +195,10 @@ def contents() -> dict[str, bytes]:
         file = io.BytesIO()
         soundfile.write(file, samples, SAMPLE_RATE, format=form, subtype=subtype)
         made[f"{form} {subtype}"] = file.getvalue()
+    made |= {f"{kind}, twice": 2 * made[kind] for kind in ("OGG VORBIS", "FLAC PCM_16", "MP3 MPEG_LAYER_III")}
+    if pyav.is_installed():
+        for container, codec in (("ipod", "aac"), ("adts", "aac"), ("matroska", "flac"), ("mpegts", "aac")):
+            made[f"{container} {codec}"] = by_ffmpeg([samples], container, codec, SAMPLE_RATE)
     return made
 
 

@@ -228,7 +228,7 @@ async def test_where_a_file_is_broken_is_told(tmp_path: Path) -> None:
     soundfile.write(path, np.random.default_rng(0).uniform(-0.5, 0.5, 44_100).astype(np.float32), 44_100)
     os.truncate(path, path.stat().st_size // 2)
     status, out, err = await soloist("classify", str(path))
-    broken = r"(broken after 0\.\d s: (?!Error)[^.]+; |breaks off: )0\.\d s of the 1\.0 s are missing\n"
+    broken = r"((broken|damaged) after 0\.\d s: (?!Error)[^.]+; |breaks off: )0\.\d s of the 1\.0 s are missing\n"
     assert (status, bool(out)) == (0, True)
     assert re.fullmatch(f"soloist: {re.escape(str(path))}: {broken}", err)
     status, _, err = await soloist("run", "--port", "0", "--session-log", "off", "--input", str(path))

@@ -91,6 +91,20 @@ async def test_raw_audio_on_standard_input_is_heard(demo: Array) -> None:
 
 
 @pytest.mark.slow
+async def test_a_file_on_standard_input_is_heard_as_one(tmp_path: Path, demo: Array) -> None:
+    """Its own rate and channels count, whatever the form of raw audio is, and a channel that it lacks is refused."""
+    path = tmp_path / "solo.flac"
+    soundfile.write(path, np.stack([np.zeros(4 * SAMPLE_RATE), demo[: 4 * SAMPLE_RATE]], axis=1), SAMPLE_RATE)
+    for channel, status, said in (("2", 0, "standard input has ended after 4.0 s"), ("3", 2, "the source has 2")):
+        options = ("--channel", channel, "--log-level", "info", "--pcm", "s16le:8000:1")
+        async with serving("--input", "-", *options, stdin=PIPE) as service, asyncio.timeout(30):
+            await pour(path.read_bytes(), service.process.stdin)
+            assert await service.process.wait() == status
+        assert said in service.complaints[-1]
+        assert any("piano" in line for line in service.complaints) == (status == 0)
+
+
+@pytest.mark.slow
 async def test_the_demo_goes_round(demo: Array) -> None:
     """A looping source goes on after its end; here a file of four seconds."""
     async with serving("--input", "demo") as service, asyncio.timeout(30), Client(service.address) as client:
