@@ -8,7 +8,15 @@ import threading
 from collections.abc import Callable
 from typing import Final
 
-from stream.audio.file_kind import HEAD_BYTES, file_kind, id3_bytes, may_be_file
+from stream.audio.file_kind import (
+    HEAD_BYTES,
+    RADIO_BYTES,
+    file_kind,
+    find_frames,
+    id3_bytes,
+    may_be_file,
+    may_hold_frames,
+)
 from stream.audio.joints import LOOK_AHEAD, Joints
 
 _READ_BYTES: Final = 1 << 16
@@ -57,6 +65,16 @@ class ByteStream:
         while may_be_file(head) and len(self.peek(len(head) + 1)) > len(head):
             head = self._buffer[:HEAD_BYTES]
         return file_kind(head)
+
+    def begin_within(self) -> str | None:
+        """Leave out what is in front of the frames of a web radio, and return their format; None where it is none."""
+        head = self._buffer[:RADIO_BYTES]
+        while may_hold_frames(head) and find_frames(head) is None and len(self.peek(len(head) + 1)) > len(head):
+            head = self._buffer[:RADIO_BYTES]
+        found = find_frames(head)
+        if found is not None:
+            self.skip(found[0])
+        return None if found is None else found[1]
 
     def divide(self, kind: str | None, bytes_left: int | None = None) -> None:
         """Say what the part that begins here is, by which its end is found.

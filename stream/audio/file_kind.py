@@ -6,6 +6,8 @@ from typing import Final
 
 HEAD_BYTES: Final = 4608
 """As many bytes as `file_kind` may need: three of the longest MP3 frames."""
+RADIO_BYTES: Final = 8192
+"""As many as `find_frames` may need."""
 
 _MAGIC: Final = {
     b"fLaC": "flac",
@@ -54,13 +56,42 @@ def file_kind(head: bytes) -> str | None:
     for pattern, kind in _MAGIC.items():
         if len(head) >= len(pattern) and _matches(head, pattern):
             return kind
+    return _frames_kind(head)
+
+
+def may_hold_frames(head: bytes) -> bool:
+    """Whether more bytes are needed to tell whether frames follow each other somewhere in these."""
+    at = head.find(b"\xff") if len(head) < RADIO_BYTES else -1
+    while at >= 0 and not (_mp3_frame_bytes(head[at : at + 6]) or _aac_frame_bytes(head[at : at + 6])):
+        at = head.find(b"\xff", at + 1)
+    return at >= 0
+
+
+def find_frames(head: bytes) -> tuple[int, str] | None:
+    """Find where MP3 or ADTS frames begin in the middle of which a web radio has begun to send.
+
+    Returns
+    -------
+    tuple of int and str, or None
+        Offset of the first whole frame, and the format.
+    """
+    at = head.find(b"\xff")
+    while at >= 0:
+        if len(head) - at > 6 and (kind := _frames_kind(head[at:], _FRAMES + 1)) is not None:
+            return at, kind
+        at = head.find(b"\xff", at + 1)
+    return None
+
+
+def _frames_kind(head: bytes, expected: int = 0) -> str | None:
+    """Tell a format by frames that follow each other: `expected`, or where that is 0 fewer at the end of a file."""
     for kind, length_of in (("mp3", _mp3_frame_bytes), ("aac", _aac_frame_bytes)):
         at = frames = 0
-        while frames < _FRAMES and (length := length_of(head[at : at + 6])):
+        while frames < (expected or _FRAMES) and (length := length_of(head[at : at + 6])):
             at, frames = at + length, frames + 1
             if at >= len(head):
                 break
-        if frames == _FRAMES or (frames and at == len(head)):
+        if frames == (expected or _FRAMES) or (not expected and frames and at == len(head)):
             return kind
     return None
 

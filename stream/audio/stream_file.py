@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Callable, Generator
 from contextlib import closing
 from typing import Final
@@ -45,7 +44,7 @@ def open_stream_file(
     SourceError
         When it is a file that cannot be opened.
     """
-    kind = stream.begin()
+    kind = stream.begin() or (stream.begin_within() if live else None)
     if kind is None and (live or not pyav.is_installed()):
         return None
 
@@ -68,6 +67,8 @@ def _parts(stream: ByteStream, kind: str | None, live: bool) -> Generator[Part]:
     if kind in _FFMPEGS_ONWARDS or (kind == "mp4" and begins_with_index(stream.peek(_INDEX_BYTES))):
         yield pyav.PyavPart(Onwards(stream), live)
         return
+    import tempfile  # takes longer to import than most of what else is needed to hear a microphone
+
     # What has its index at the end has to be there before it can be read: on disk, not in memory.
     with closing(tempfile.TemporaryFile(prefix="soloist-")) as copy:
         while data := stream.read(_COPIED):

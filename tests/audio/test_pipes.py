@@ -14,7 +14,7 @@ import pytest
 
 from stream.audio import pyav
 from stream.audio.audio_file import AudioFile
-from stream.audio.file_kind import file_kind, may_be_file
+from stream.audio.file_kind import file_kind, find_frames, may_be_file
 from stream.audio.pcm import PcmFormat
 from stream.audio.raw_pcm import open_pcm_source
 from stream.audio.sound_file import open_sound_file
@@ -140,8 +140,20 @@ def test_raw_audio_is_not_taken_for_a_file() -> None:
             head = (start + rng.bytes(5000))[:5000]
             assert file_kind(head) is None
             assert not may_be_file(head)
+            assert find_frames(head) is None
     assert not may_be_file(bytes(8))
     assert may_be_file(b"RIF")
+
+
+@pytest.mark.parametrize("kind", ["mp3", pytest.param("aac", marks=needs_pyav)])
+def test_a_web_radio_that_begins_within_a_frame(kind: str) -> None:
+    """What is in front of the first whole frame is left out, and the rest is decoded."""
+    sound = tones(1)
+    content = encoded(sound, "MP3") if kind == "mp3" else by_ffmpeg([sound], "adts", "aac")
+    heard, rate = played(content[700:1500], content[1500:])
+    assert rate == RATE
+    assert len(heard) / RATE == pytest.approx(1, abs=0.15)
+    assert float(np.sqrt(np.mean(heard**2))) == pytest.approx(0.4 / np.sqrt(2), rel=0.15)
 
 
 def test_a_pipe_that_brings_nothing() -> None:
