@@ -149,14 +149,13 @@ def test_fit_stops_when_nothing_gets_better(tone_features: Extraction) -> None:
     assert (len(fitted.history), fitted.best) == (3, 1)
 
 
-@pytest.mark.parametrize("augmented", [False, True])
-def test_seed_determines_the_weights(tone_features: Extraction, augmented: bool) -> None:
+def test_seed_determines_the_weights(tone_features: Extraction) -> None:
     """The same seed gives the same bits with dropout and augmentation, and another seed others."""
-    schedule = Schedule(epochs=2, batch=8, augmented=augmented, seed=1)
+    schedule = Schedule(epochs=2, batch=8, augmented=True, seed=1)
     first, again = weights(tone_features, schedule), weights(tone_features, schedule)
     for one, other in zip(first, again, strict=True):
         np.testing.assert_array_equal(one, other)
-    other = weights(tone_features, Schedule(epochs=2, batch=8, augmented=augmented, seed=2))
+    other = weights(tone_features, Schedule(epochs=2, batch=8, augmented=True, seed=2))
     assert not np.array_equal(first[0], other[0])
 
 
