@@ -12,7 +12,10 @@ from stream.errors import SoloistError
 from stream.system.extras import advise_install
 from train.cli.actions import build_parser
 
-_EXTRAS: Final = {"mirdata": "study", "optuna": "search"}
+_EXTRAS: Final = {
+    **dict.fromkeys(("librosa", "mido", "mir_eval", "mirdata", "pedalboard", "scipy"), "study"),
+    **dict.fromkeys(("optuna", "sklearn"), "search"),
+}
 """Which extra has a module that `train` has not."""
 
 

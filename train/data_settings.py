@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 from stream.errors import ConfigError
-from train.compose.composed_clips import ComposedClips
 from train.datasets.audio_files import AudioFileDataset
 from train.datasets.clips import Dataset
 from train.datasets.folder import read_folder
@@ -72,6 +71,8 @@ class DataSettings:
         if not self.path.exists():
             raise ConfigError(f"no data at {self.path}: expected a folder, or a manifest in CSV")
         if self.kind == "composed":
+            from train.compose.composed_clips import ComposedClips  # only here: it needs the packages of `study`
+
             return ComposedClips(
                 self.path,
                 cache,

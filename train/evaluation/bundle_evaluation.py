@@ -13,8 +13,6 @@ import numpy as np
 
 from stream.recognition.bundle import Bundle
 from train.atomic_file import write_atomically
-from train.compose.clip_programmes import ClipProgrammes
-from train.compose.composed_programmes import ComposedProgrammes
 from train.data_settings import DataSettings
 from train.datasets.clips import Clip, Dataset, Split
 from train.datasets.corpus import Corpora
@@ -25,7 +23,6 @@ from train.evaluation.clip_metrics import Calibration, softmax
 from train.evaluation.clip_predictions import ClipPredictions
 from train.evaluation.clip_result import ClipResult, score_clips
 from train.evaluation.network_logits import network_logits
-from train.evaluation.programme_evaluation import evaluate_programmes
 from train.evaluation.programme_result import ProgrammeResult
 from train.evaluation.real_clips import describe_looks, log_look
 from train.evaluation.rejection import Rejection, acceptance_threshold, count_rejections
@@ -150,6 +147,9 @@ def evaluate_bundle(
     programme_results = _evaluate_composed(data, bundle, extra, processes) if extra else []
     real, looks = None, 0
     if extra and extra.real:
+        from train.compose.clip_programmes import ClipProgrammes  # only here: it needs the packages of `study`
+        from train.evaluation.programme_evaluation import evaluate_programmes
+
         log.info("listening to the real clips: a look, which is logged")
         looks = log_look(extra.cache, bundle.name)
         real, predicted = evaluate_clips("validation", bundle, extra.real, extra.real.clips, processes)
@@ -183,6 +183,9 @@ def _evaluate_composed(
     if not extra.programmes or data.kind != "composed" or bundle.labels != LABELS:
         return []
     log.info("composing %d programmes and %d steady solos, and listening", extra.programmes, extra.solos)
+    from train.compose.composed_programmes import ComposedProgrammes  # only here: it needs the packages of `study`
+    from train.evaluation.programme_evaluation import evaluate_programmes
+
     composed = ComposedProgrammes(data.path, extra.cache)
     name = "composed programmes" + ", of sources that were trained on" * data.all_sources
     return [evaluate_programmes(name, bundle, composed, extra.programmes, extra.solos, processes)]

@@ -7,8 +7,6 @@ from typing import Final
 
 import numpy as np
 import numpy.typing as npt
-import scipy.special
-from sklearn.metrics import accuracy_score, confusion_matrix, precision_recall_fscore_support, recall_score
 
 from stream.errors import ConfigError
 from stream.recognition.smoothing import Smoothing
@@ -87,19 +85,17 @@ class Calibration:
 
 def confusion_counts(targets: Ints, chosen: Ints, size: int) -> Ints:
     """Count clips by true label (rows) and chosen label (columns) [shape=(size, size)]."""
-    if not len(targets):  # scikit-learn takes no empty arrays
-        return np.zeros((size, size), np.int64)
-    return np.asarray(confusion_matrix(targets, chosen, labels=range(size)), np.int64)
+    return np.bincount(targets * size + chosen, minlength=size * size).reshape(size, size)
 
 
 def accuracy(targets: Ints, chosen: Ints) -> float:
     """Share of the clips that was chosen right."""
-    return float(accuracy_score(targets, chosen))
+    return float(np.mean(targets == chosen))
 
 
 def class_average(targets: Ints, chosen: Ints) -> float:
     """Mean over the labels that occur of the share that was chosen right."""
-    return float(recall_score(targets, chosen, labels=np.unique(targets), average="macro"))
+    return float(np.mean([np.mean(chosen[targets == label] == label) for label in np.unique(targets)]))
 
 
 def class_metrics(targets: Ints, chosen: Ints, size: int) -> tuple[ClassMetrics, ...]:
@@ -112,24 +108,25 @@ def class_metrics(targets: Ints, chosen: Ints, size: int) -> tuple[ClassMetrics,
     size : int
         Number of labels.
     """
-    if not len(targets):
-        return (ClassMetrics(0, 0, 0, None, None, None),) * size
-    shares = precision_recall_fscore_support(targets, chosen, labels=range(size), zero_division=np.nan)
     matrix = confusion_counts(targets, chosen, size)
     return tuple(
         ClassMetrics(
-            *(int(clips), int(called), int(right)),
-            *(None if np.isnan(share) else float(share) for share in (precision, recall, f1 if clips else np.nan)),
+            *(clips, called, right),
+            precision=right / called if called else None,
+            recall=right / clips if clips else None,
+            f1=2 * right / (clips + called) if clips else None,
         )
-        for clips, called, right, precision, recall, f1 in zip(
-            matrix.sum(axis=1), matrix.sum(axis=0), matrix.diagonal(), *shares[:3], strict=True
+        for clips, called, right in zip(
+            matrix.sum(axis=1).tolist(), matrix.sum(axis=0).tolist(), matrix.diagonal().tolist(), strict=True
         )
     )
 
 
 def softmax(logits: Floats, temperature: float) -> Floats:
     """Probabilities [shape=(n, labels)] of logits divided by a temperature."""
-    return np.asarray(scipy.special.softmax(logits / temperature, axis=1))
+    scaled = logits / temperature
+    weights = np.exp(scaled - scaled.max(axis=1, keepdims=True))
+    return np.asarray(weights / weights.sum(axis=1, keepdims=True))
 
 
 def reliability(targets: Ints, probabilities: Floats) -> tuple[ReliabilityBin, ...]:

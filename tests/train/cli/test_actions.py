@@ -6,10 +6,11 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
+import soundfile
 
-pytest.importorskip("numpy", reason="needs the train extra")
-
+from stream.recognition.mel import SAMPLE_RATE
 from stream.system.extras import advise_install
 from train.__main__ import main
 from train.cli.actions import ACTIONS, build_parser
@@ -67,6 +68,7 @@ def test_help_imports_nothing_that_takes_time() -> None:
     [
         ("tensorflow", "train", ["fit", "--data", ".", "--out", "."]),
         ("mirdata", "study", ["check", "nowhere"]),
+        ("mir_eval", "study", ["programmes", "--data", ".", "--model", "small"]),
         ("optuna", "search", ["search", "--data", ".", "--out", "."]),
     ],
 )
@@ -76,3 +78,21 @@ def test_what_is_missing_is_told_in_a_line(module: str, extra: str, arguments: l
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT)
     assert done.returncode == 1
     assert done.stderr == f"soloist train: {module} is missing: {advise_install(extra)}\n"
+
+
+@pytest.mark.slow
+def test_recordings_of_ones_own_need_nothing_of_study_and_search(tmp_path: Path) -> None:
+    """With the extra `train` alone a folder is opened, and what fits, measures and reports is imported."""
+    for label in ("high", "low"):
+        (tmp_path / label).mkdir()
+        soundfile.write(tmp_path / label / "a.wav", np.full(SAMPLE_RATE, 0.1), SAMPLE_RATE)
+    code = (
+        "import sys\n"
+        "for name in 'librosa mido mir_eval mirdata optuna pedalboard scipy sklearn'.split():\n"
+        "    sys.modules[name] = None\n"
+        "from pathlib import Path\n"
+        "import train.data_settings, train.evaluation.demo_evaluation, train.fitting.cluster, train.pipeline.refit\n"
+        f"print(len(train.data_settings.DataSettings(Path({str(tmp_path)!r})).open(Path('unused')).clips))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT)
+    assert (done.returncode, done.stdout) == (0, "2\n"), done.stderr

@@ -96,6 +96,10 @@ def test_pack_gets_a_bundle_with_unknown(synthetic_pack: Path, pack_cache: Path,
     bundle = load(out / "toy.tflite")
     assert bundle.labels == LABELS
     assert bundle.info["metrics"]["held-out sources"]["class_average"] > 0.4
+    epochs = json.loads((out / "toy" / "history.json").read_text())
+    floats = json.loads((out / "toy" / "evaluation.json").read_text())["results"]["held-out sources, float network"]
+    told = epochs[bundle.info["metrics"]["best_epoch"] - 1]["validation_instrument_average"]
+    assert floats["class_average"] == pytest.approx(told, abs=1e-4)  # the log's figure, though there is unknown
     rows = bundle.info["training"]["data"]
     assert [row["source"] for row in rows if row["licence"] == "CC0"] == ["toy"]
     assert (

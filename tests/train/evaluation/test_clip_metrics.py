@@ -5,8 +5,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-pytest.importorskip("sklearn", reason="needs the train extra")
-
 from stream.errors import ConfigError
 from stream.recognition.smoothing import Smoother
 from train.evaluation.clip_metrics import (
@@ -21,6 +19,7 @@ from train.evaluation.clip_metrics import (
     reliability,
     softmax,
 )
+from train.evaluation.clip_result import clip_table, score_clips
 
 
 def drawn(rng: np.random.Generator, clips: int, labels: int) -> tuple[np.ndarray, np.ndarray]:
@@ -56,6 +55,35 @@ def test_merits_agree_with_the_matrix(seed: int, size: int, clips: int) -> None:
         assert (merit.clips, merit.chosen) == (matrix[label].sum(), matrix[:, label].sum())
         assert merit.recall == (pytest.approx(merit.right / merit.clips) if merit.clips else None)
         assert merit.precision == (pytest.approx(merit.right / merit.chosen) if merit.chosen else None)
+
+
+@given(st.integers(0, 2**32 - 1), st.integers(2, 9), st.integers(1, 60))
+def test_merits_are_those_of_scikit_learn(seed: int, size: int, clips: int) -> None:
+    """Averages, precision, recall and F1 are the ones that everybody computes."""
+    metrics = pytest.importorskip("sklearn.metrics", reason="needs the search extra")
+    targets, chosen = np.random.default_rng(seed).integers(size, size=(2, clips))
+    occurring = np.unique(targets)
+    assert accuracy(targets, chosen) == pytest.approx(metrics.accuracy_score(targets, chosen))
+    expected = metrics.recall_score(targets, chosen, labels=occurring, average="macro")
+    assert class_average(targets, chosen) == pytest.approx(expected)
+    shares = metrics.precision_recall_fscore_support(targets, chosen, labels=occurring, zero_division=np.nan)[:3]
+    merits = [merit for merit in class_metrics(targets, chosen, size) if merit.clips]
+    for ours, theirs in zip(("precision", "recall", "f1"), shares, strict=True):
+        told = [np.nan if getattr(merit, ours) is None else getattr(merit, ours) for merit in merits]
+        np.testing.assert_allclose(told, theirs)
+
+
+def test_label_without_clips_has_no_share_of_them() -> None:
+    """Nothing is known of a label that no clip is of, though a clip be called so, and no average has it."""
+    targets, chosen = np.array([0, 0, 1]), np.array([0, 2, 1])
+    third = class_metrics(targets, chosen, 3)[2]
+    assert (third.clips, third.chosen, third.recall, third.f1) == (0, 1, None, None)
+    assert class_average(targets, chosen) == pytest.approx((1 / 2 + 1) / 2)
+    result = score_clips("test", ("a", "b", "c"), ["a", "a", "b"], np.eye(3)[chosen], Calibration(1.0, (0.5,) * 3))
+    assert result.absent == ("c",)
+    table = clip_table(result)
+    assert "class average 75.0 % (without c: no clips)" in table
+    assert "| c | 0 | 0 | 0 | - | 0.0 % | - | - |" in table
 
 
 def test_calibration_error_is_the_gap() -> None:
