@@ -36,7 +36,7 @@ async def test_killed_run_ends_with_the_same_model(tone_folder: Path, tmp_path: 
             "--cache",
             str(tmp_path / "cache"),
         ),
-        *("--name", "tones", "--processes", "1", "--epochs", "5", "--batch", "4", "--out"),
+        *("--name", "tones", "--processes", "1", "--network", "2B", "--epochs", "5", "--batch", "4", "--out"),
     ]
     quiet = {"stdout": asyncio.subprocess.DEVNULL, "stderr": asyncio.subprocess.PIPE}
     victim = await asyncio.create_subprocess_exec(*command, str(tmp_path / "killed"), start_new_session=True, **quiet)
@@ -55,11 +55,9 @@ async def test_killed_run_ends_with_the_same_model(tone_folder: Path, tmp_path: 
         whole = await asyncio.create_subprocess_exec(*command, str(tmp_path / "whole"), **quiet)
         await whole.communicate()
     assert again.returncode == whole.returncode == 0, said
-    assert "starting from the weights of lead" in said
     assert "continuing after epoch" in said
     killed, undisturbed = (tmp_path / name / "tones.tflite" for name in ("killed", "whole"))
     assert killed.read_bytes() == undisturbed.read_bytes()
-    assert "began with the weights of `lead`" in (tmp_path / "whole" / "tones.md").read_text()
     histories = [json.loads((tmp_path / name / "tones" / "history.json").read_text()) for name in ("killed", "whole")]
     for history in histories:
         for entry in history:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 pytest.importorskip("tensorflow", reason="needs the train extra")
@@ -16,7 +18,11 @@ from tests.support.trained_model import TrainedModel
 from train.datasets.clip_features import decibels
 from train.datasets.corpus import Extraction
 from train.export.int8 import Int8Model
+from train.fitting.cluster import Cluster
+from train.fitting.fit import CHECKPOINT, fit
 from train.fitting.pretrained import read_layers, read_pretrained
+from train.fitting.schedule import Schedule
+from train.fitting.trainer import Trainer
 from train.networks.architectures import NETWORKS, build_network
 
 pytestmark = ignore_tensorflow_warnings
@@ -52,6 +58,20 @@ def test_last_layer_is_drawn_by_the_seed(tone_features: Extraction) -> None:
     different = [a.shape for a, b in zip(one, other, strict=True) if not np.array_equal(a, b)]
     assert (32, 3) in different
     assert len(different) <= 2  # and the state of the generator that drops
+
+
+def test_stopped_run_goes_on_to_the_same_weights(tone_features: Extraction, tmp_path: Path) -> None:
+    """A run that began with a bundle's weights and was stopped after an epoch ends as an undisturbed one does."""
+    pretrained, schedule = read_pretrained(load("small")), Schedule(epochs=2, batch=16, rate=1e-3)
+    training, validation = tone_features.corpora["training"], tone_features.corpora["validation"]
+    told = (pretrained.network, training, validation, schedule)
+    stopped = Trainer(*told, ("mel",), Cluster(), pretrained)
+    stopped.epoch(progress=False)
+    (tmp_path / "stopped").mkdir()
+    stopped.checkpoint().save(tmp_path / "stopped" / CHECKPOINT)
+    models = [fit(*told, folder=tmp_path / name, start=pretrained).model for name in ("stopped", "whole")]
+    for one, other in zip(*(model.variables for model in models), strict=True):
+        np.testing.assert_array_equal(np.asarray(one), np.asarray(other))
 
 
 def test_network_is_read_off_the_bundle(trained: TrainedModel) -> None:

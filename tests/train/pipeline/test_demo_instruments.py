@@ -79,7 +79,7 @@ def render(root: Path) -> None:
 
 
 async def test_three_of_the_demos_players_are_learned_and_served(tmp_path: Path) -> None:
-    """From nothing to a bundle in one command; the service runs it and hears the three where the demo has them."""
+    """From recordings to a bundle in one command, by way of lead's weights; the service runs it and hears the three where the demo has them."""
     data, out = tmp_path / "tunes", tmp_path / "models"
     await asyncio.to_thread(render, data)
     process = await asyncio.create_subprocess_exec(
@@ -90,6 +90,8 @@ async def test_three_of_the_demos_players_are_learned_and_served(tmp_path: Path)
     )
     said = (await process.communicate())[1].decode()
     assert process.returncode == 0, said
+    assert "starting from the weights of lead" in said
+    assert "began with the weights of `lead`" in (out / "three.md").read_text()
     bundle = load(out / "three.json")
     assert bundle.labels == tuple(RANGES)
     assert bundle.info["metrics"]["test clips"]["class_average"] > 0.8
