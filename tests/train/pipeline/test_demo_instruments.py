@@ -79,7 +79,7 @@ def render(root: Path) -> None:
 
 
 async def test_three_of_the_demos_players_are_learned_and_served(tmp_path: Path) -> None:
-    """From recordings to a bundle in one command, by way of lead's weights; the service runs it and hears the three where the demo has them."""
+    """From recordings, by lead's weights, to a bundle that the service runs, and that hears the three in the demo."""
     data, out = tmp_path / "tunes", tmp_path / "models"
     await asyncio.to_thread(render, data)
     process = await asyncio.create_subprocess_exec(
