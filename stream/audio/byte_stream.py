@@ -22,6 +22,8 @@ from stream.audio.joints import LOOK_AHEAD, Joints
 _READ_BYTES: Final = 1 << 16
 _JOIN_SECONDS: Final = 1.0
 _MAGIC_BYTES: Final = 4
+_KEPT_BYTES: Final = 1 << 18  # of a FLAC in a pipe, to which libsndfile may go back
+_ENDLESS: Final = 1 << 46  # the length of a pipe, for who asks for it
 _TAIL_BYTES: Final = 1 << 17  # two of the longest Ogg pages
 
 
@@ -185,3 +187,41 @@ class Piped:
                 view = memoryview(data)
                 while view:
                     view = view[pipe.write(view) :]
+
+
+class PartlySeekable:
+    """A part of a stream as a file, in which one can go back a little; nobody knows its end.
+
+    Parameters
+    ----------
+    stream : ByteStream
+    """
+
+    def __init__(self, stream: ByteStream) -> None:
+        self._stream = stream
+        self._kept = b""
+        self._kept_from = 0  # where that is
+        self._position = 0
+
+    def tell(self) -> int:
+        """Where the next byte is read from."""
+        return self._position
+
+    def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
+        """Go to another place."""
+        self._position = offset + {os.SEEK_SET: 0, os.SEEK_CUR: self._position, os.SEEK_END: _ENDLESS}[whence]
+        return self._position
+
+    def read(self, count: int) -> bytes:
+        """Read on; nothing where that is not possible."""
+        ahead = self._kept_from + len(self._kept)
+        if not self._kept_from <= self._position <= ahead:
+            return b""
+        while self._position + count > ahead and (more := self._stream.read(self._position + count - ahead)):
+            kept = self._kept + more
+            self._kept = kept[-_KEPT_BYTES:] if len(kept) > 2 * _KEPT_BYTES else kept
+            ahead += len(more)
+            self._kept_from = ahead - len(self._kept)
+        data = self._kept[self._position - self._kept_from :][:count]
+        self._position += len(data)
+        return data

@@ -60,7 +60,7 @@ class Extent:
         to date, or has no room for the number.
         """
         there = size - self.start
-        if self.declared >= there or _is_metadata(read, self.start + self.declared, size):
+        if self.declared >= there or is_metadata(read, self.start + self.declared, size):
             return min(self.declared, there)
         return there
 
@@ -183,7 +183,35 @@ def raw_form(extent: Extent, kind: str) -> RawForm | None:
     return RawForm(subtype, endian, rate, channels, align)
 
 
-def _is_metadata(read: Reader, start: int, end: int) -> bool:
+def following_wav(read: Reader, at: int) -> int | None:
+    """Find the WAV file that begins behind the audio of another one and its metadata.
+
+    Parameters
+    ----------
+    read : callable
+    at : int
+        Offset of the end of the audio.
+
+    Returns
+    -------
+    int or None
+        Its offset; None where there is none.
+    """
+    if read(at, 1) == b"\0":  # rounds the length of the chunk before it
+        at += 1
+    for _ in range(_MAX_CHUNKS):
+        head = read(at, 12)
+        if head[8:] == b"WAVE" and head[:4] in (b"RIFF", b"RF64", b"BW64"):
+            return at
+        elif head[:4] in _KNOWN_CHUNKS and len(head) >= 8:
+            length = int.from_bytes(head[4:8], "little")
+            at += 8 + length + length % 2
+        else:
+            return None
+    return None
+
+
+def is_metadata(read: Reader, start: int, end: int) -> bool:
     """Whether what follows the audio is chunks or tags."""
     return start >= end or any(_is_chunks(read, at, end) for at in (start, start + start % 2, start + 1))
 

@@ -12,17 +12,15 @@ from typing import Any, Final
 import numpy as np
 import soundfile
 
-from stream.audio.byte_stream import ByteStream, Piped
-from stream.audio.header_sizes import RawForm, find_audio, raw_form
+from stream.audio.byte_stream import ByteStream, PartlySeekable, Piped
+from stream.audio.header_sizes import RawForm, Reader, find_audio, following_wav, is_metadata, raw_form
 from stream.audio.truncation import DeclaredLength
 from stream.recognition.mel import Array
 from stream.system.stderr import quiet_stderr
 
 _UNKNOWN_FRAMES: Final = 1 << 60  # more than any file has: libsndfile's number where the file does not say
 _HEADER_BYTES: Final = 1 << 20  # that may stand before the audio of a WAV file in a pipe
-_KEPT_BYTES: Final = 1 << 18  # of a FLAC in a pipe, to which libsndfile may go back
 _MAX_UNOPENED: Final = 100  # parts one after the other that cannot be opened, after which nothing more is expected
-_ENDLESS: Final = 1 << 46  # the length of a pipe, for who asks for it
 
 
 class LibsndfilePart:
@@ -156,6 +154,10 @@ def file_parts(path: Path) -> Generator[LibsndfilePart]:
             return
         read = functools.partial(_read_at, descriptor)
         if (extent := find_audio(read)) is not None and (raw := raw_form(extent, str(kind))) is not None:
+            if kind == "wav" and _is_followed(read):
+                os.lseek(descriptor, 0, os.SEEK_SET)
+                yield from stream_parts(ByteStream(lambda count: os.read(descriptor, count)))
+                return
             there = extent.audio_bytes(read, os.fstat(descriptor).st_size)
             if there > extent.declared:
                 os.lseek(descriptor, extent.start, os.SEEK_SET)
@@ -163,7 +165,12 @@ def file_parts(path: Path) -> Generator[LibsndfilePart]:
                 stream.divide(None, there)
                 yield _raw_part(stream, raw, there // raw.frame_bytes)
                 return
-        yield LibsndfilePart(os.open(path, os.O_RDONLY), can_jump=True)  # for soundfile makes much of names
+        part = LibsndfilePart(os.open(path, os.O_RDONLY), can_jump=True)  # for soundfile makes much of names
+        if kind == "flac" and part.frames is None:  # then it would be read into the one that follows
+            part.close()
+            yield from stream_parts(stream)
+            return
+        yield part
         if kind == "flac":
             stream.divide(kind)
             if stream.finish_part():
@@ -186,6 +193,8 @@ def count_frames(path: Path) -> int | None:
             kind = stream.begin()
             stream.divide(kind)
             if part.frames is not None:
+                if kind == "wav" and _is_followed(functools.partial(_read_at, file.fileno())):
+                    return None
                 return None if kind in ("flac", "mp3") and stream.finish_part() else part.frames
             if kind == "ogg" and not stream.finish_part():
                 with contextlib.closing(LibsndfilePart(os.open(path, os.O_RDONLY))) as part:
@@ -198,8 +207,9 @@ def stream_parts(stream: ByteStream) -> Generator[LibsndfilePart]:
     fault: soundfile.SoundFileError | None = None
     opened, unopened = 0, 0
     while unopened < _MAX_UNOPENED:
+        kind = stream.begin()
         try:
-            part = _stream_part(stream, stream.begin())
+            part = _stream_part(stream, kind)
         except soundfile.SoundFileError as error:
             if not opened:
                 raise
@@ -207,16 +217,35 @@ def stream_parts(stream: ByteStream) -> Generator[LibsndfilePart]:
         else:
             opened, unopened = opened + 1, 0
             yield part
-        if not stream.finish_part():
+        if not _goes_on(stream, kind):
             break
     if fault is not None:
         raise fault
 
 
+def _is_followed(read: Reader) -> bool:
+    """Whether another WAV file begins behind the first one."""
+    extent = find_audio(read)
+    return extent is not None and following_wav(read, extent.start + extent.declared) is not None
+
+
+def _goes_on(stream: ByteStream, kind: str | None) -> bool:
+    """Go to the end of a part; return whether another one follows."""
+    if not stream.finish_part():
+        return False
+    if kind != "wav":
+        return True
+    read = stream.peek_header(_HEADER_BYTES)
+    if (at := following_wav(read, 0)) is not None:
+        stream.skip(at)
+        return True
+    return not is_metadata(read, 0, len(stream.peek(_HEADER_BYTES)))
+
+
 def _stream_part(stream: ByteStream, kind: str | None) -> LibsndfilePart:
     if kind == "flac":  # which libsndfile does not read from a pipe
         stream.divide(kind)
-        return LibsndfilePart(_Onwards(stream))
+        return LibsndfilePart(PartlySeekable(stream))
     if kind == "wav":
         head = stream.peek_header(_HEADER_BYTES)
         extent = find_audio(head)
@@ -240,41 +269,3 @@ def _raw_part(stream: ByteStream, raw: RawForm, frames: int | None) -> Libsndfil
 
 def _read_at(descriptor: int, offset: int, count: int) -> bytes:
     return os.pread(descriptor, count, min(offset, (1 << 63) - 1))
-
-
-class _Onwards:
-    """A part of a stream as a file, in which one can go back a little; nobody knows its end.
-
-    Parameters
-    ----------
-    stream : ByteStream
-    """
-
-    def __init__(self, stream: ByteStream) -> None:
-        self._stream = stream
-        self._kept = b""
-        self._kept_from = 0  # where that is
-        self._position = 0
-
-    def tell(self) -> int:
-        """Where the next byte is read from."""
-        return self._position
-
-    def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
-        """Go to another place."""
-        self._position = offset + {os.SEEK_SET: 0, os.SEEK_CUR: self._position, os.SEEK_END: _ENDLESS}[whence]
-        return self._position
-
-    def read(self, count: int) -> bytes:
-        """Read on; nothing where that is not possible."""
-        ahead = self._kept_from + len(self._kept)
-        if not self._kept_from <= self._position <= ahead:
-            return b""
-        while self._position + count > ahead and (more := self._stream.read(self._position + count - ahead)):
-            kept = self._kept + more
-            self._kept = kept[-_KEPT_BYTES:] if len(kept) > 2 * _KEPT_BYTES else kept
-            ahead += len(more)
-            self._kept_from = ahead - len(self._kept)
-        data = self._kept[self._position - self._kept_from :][:count]
-        self._position += len(data)
-        return data

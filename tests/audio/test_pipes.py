@@ -91,7 +91,9 @@ def test_a_file_in_a_pipe_is_decoded(tmp_path: Path, kind: str) -> None:
     assert rate == RATE
     np.testing.assert_allclose(sound, expected, atol=1e-6)
     with piped(CONTENTS[kind]) as reading:
-        np.testing.assert_allclose(read(open_sound_file(f"/dev/fd/{reading}")), expected, atol=1e-6)
+        file = open_sound_file(f"/dev/fd/{reading}")
+        np.testing.assert_allclose(read(file), expected, atol=1e-6)
+        assert file.shortfall() is None
 
 
 @needs_pyav

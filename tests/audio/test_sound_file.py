@@ -12,6 +12,7 @@ import pytest
 import soundfile
 
 from stream.audio import pyav
+from stream.audio.libsndfile import count_frames
 from stream.audio.sound_file import open_sound_file
 from stream.errors import SourceError
 from stream.service.offline import classify
@@ -160,6 +161,26 @@ def test_a_wav_of_more_than_4_gib(tmp_path: Path) -> None:
     os.truncate(path, 44 + size)  # zeros that take no room
     with open_sound_file(path) as file:
         assert file.frames == size // 2
+
+
+def test_wav_files_one_behind_the_other(tmp_path: Path) -> None:
+    """They are heard whole, with metadata between them and behind them, and none of their samples is a new value."""
+    first, second = tones(0.5), tones(0.3, hertz=300.0)
+    path = write(tmp_path / "a.wav", chunked(first, None, b"", LIST), chunked(second, None, LIST, LIST))
+    sound, shortfall = heard(path)
+    assert shortfall is None
+    np.testing.assert_allclose(sound, np.concatenate([first, second]), atol=1e-4)
+    assert count_frames(path) is None
+
+
+def test_flacs_without_a_length_one_behind_the_other(tmp_path: Path) -> None:
+    """Both are heard, and nothing is said to be broken."""
+    content = bytearray(encoded(tones(1), "FLAC", "PCM_16"))
+    content[21] &= 0xF0
+    content[22:26] = bytes(4)
+    sound, shortfall = heard(write(tmp_path / "a.flac", content, content))
+    assert shortfall is None
+    np.testing.assert_allclose(sound, np.concatenate([tones(1), tones(1)]), atol=1e-4)
 
 
 def test_a_flac_that_does_not_say_how_long_it_is(tmp_path: Path) -> None:
