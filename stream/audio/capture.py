@@ -164,7 +164,14 @@ class Capture:
             self._pauses = iter((0.0, *RETRY_SECONDS))
 
     async def close(self) -> None:
-        """Give the source back, if the sound system lets us do that soon."""
+        """Give the source back, if the sound system lets us do that soon.
+
+        One that is just being opened, too: PortAudio crashes where the process ends while it looks for devices.
+        """
+        if self._opening is not None:
+            done, _ = await asyncio.wait({self._opening}, timeout=_CLOSE_SECONDS)
+            if done and self._opening.exception() is None:
+                self.source = self._opening.result()
         if self.source is not None:
             await asyncio.wait({self._release(self.source)}, timeout=_CLOSE_SECONDS)
         self._worker.close()

@@ -207,6 +207,23 @@ async def test_a_hanging_device_keeps_nobody_from_ending(sound_system: FakeSound
     assert sound_system.devices[0].closed
 
 
+async def test_a_device_that_is_being_opened_at_the_end_is_waited_for(
+    sound_system: FakeSoundSystem, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """PortAudio is not left alone while it looks for devices, and what it has opened is closed."""
+    monkeypatch.setattr("stream.audio.capture._CLOSE_SECONDS", PATIENCE)
+    sound_system.free.clear()
+    capture = Capture(AudioSettings(input="mic", wait=True))
+    with pytest.raises(SourceLostError, match="does not answer"):
+        await capture.open(0.01)
+    closing = asyncio.create_task(capture.close())
+    await asyncio.sleep(0)
+    assert not closing.done()
+    sound_system.free.set()
+    await closing
+    assert [device.closed for device in sound_system.devices] == [True]
+
+
 async def test_a_card_that_is_plugged_in_ends_the_wait(
     sound_system: FakeSoundSystem, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
