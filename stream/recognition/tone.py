@@ -8,7 +8,8 @@ angle from one frame to the next. So, with frames X_i and R_i = X_{i+1} X_i*, th
 is 0 for any sum of stationary partials, however many, and about the noise's share of the power where there is noise:
 0.0005 at 30 dB. A pitch that moves by one cent makes it 0.002, and no player holds a note as still as a generator, or
 a loudspeaker that feeds back; strings and plates are still, but die away. Looped sound fonts are as still as a
-generator, so that a tone of many partials has to be stiller than one of a single partial, and for longer.
+generator, so that a tone of many partials has to be stiller than one of a single partial, and for longer. Of a partial
+that is far above all else, the bins about its peak are judged alone: they hold a seventieth of a room's noise.
 
 What moves can be told when it is a single partial and nothing else: of real instruments, noise, attack and overtones
 are never more than 26 dB below it for all of a second, of a generator they are.
@@ -34,6 +35,8 @@ _MOST_FALL: Final = 0.5  # dB
 _MOST_RISE: Final = 7.0  # dB over the short stretch: feedback grows
 _STEADY: Final = ((_SHORT, 0.001, 0.997), (_LONG, 0.002, 0.99), (_LONG, 0.0005, 0.0))
 """Frames, the unsteadiness below which they are a tone, and the share of the power that the strongest partial needs."""
+_ABOVE_NOISE: Final = (_LONG, 0.001, 0.96)
+"""The same of the strongest partial alone: 14 dB above all else."""
 _PURE: Final = 0.9995  # share of the power that the strongest partial has in every frame: 33 dB
 
 _BAND_FRAMES: Final = 36  # mel frames, the short stretch
@@ -135,22 +138,34 @@ def _is_pure(power: npt.NDArray[np.float64]) -> bool:
 
 
 def _is_steady(spectra: npt.NDArray[np.complex128], power: npt.NDArray[np.float64]) -> bool:
-    """Whether all partials of the newest frames hold still."""
+    """Whether all partials of the newest frames hold still, or the strongest one does and is far above the rest."""
     turns = spectra[1:] * spectra[:-1].conj()
-    for count, unsteadiness, share in _STEADY:
-        if len(spectra) < count:
-            continue
-        level = 10 * np.log10(power[-count:].sum(axis=1) + 1e-20)
-        if np.max(np.maximum.accumulate(level) - level) >= _MOST_FALL:
-            continue
-        if level[-1] - level[0] >= _MOST_RISE * count / _SHORT:
-            continue
-        those = turns[1 - count :]
-        whole = np.abs(those).sum()
-        mean = power[-count:].mean(axis=0)
-        if whole - np.abs(those.sum(axis=0)).sum() < unsteadiness * whole and _strongest(mean) > share * mean.sum():
-            return True
-    return False
+    if any(_holds_still(turns, power, *limits) for limits in _STEADY):
+        return True
+    mean = power[-_LONG:].mean(axis=0)
+    lobe = _lobe(mean)
+    count, unsteadiness, share = _ABOVE_NOISE
+    enough = float(mean[lobe].sum()) > share * float(mean.sum())
+    return enough and _holds_still(turns[:, lobe], power[:, lobe], count, unsteadiness, 0.0)
+
+
+def _holds_still(
+    turns: npt.NDArray[np.complex128], power: npt.NDArray[np.float64], count: int, unsteadiness: float, share: float
+) -> bool:
+    """Whether the bins of the newest `count` frames hold still, and the strongest partial has its share of them."""
+    if len(power) < count:
+        return False
+    level = 10 * np.log10(power[-count:].sum(axis=1) + 1e-20)
+    if np.max(np.maximum.accumulate(level) - level) >= _MOST_FALL:
+        return False
+    if level[-1] - level[0] >= _MOST_RISE * count / _SHORT:
+        return False
+    those = turns[1 - count :]
+    whole = np.abs(those).sum()
+    mean = power[-count:].mean(axis=0)
+    return bool(
+        whole - np.abs(those.sum(axis=0)).sum() < unsteadiness * whole and _strongest(mean) > share * mean.sum()
+    )
 
 
 def _power(spectra: npt.NDArray[np.complex128]) -> npt.NDArray[np.float64]:
@@ -159,8 +174,13 @@ def _power(spectra: npt.NDArray[np.complex128]) -> npt.NDArray[np.float64]:
 
 def _strongest(power: npt.NDArray[np.float64]) -> float:
     """Power of the strongest partial of a spectrum."""
+    return float(power[_lobe(power)].sum())
+
+
+def _lobe(power: npt.NDArray[np.float64]) -> slice:
+    """Bins of the strongest partial of a spectrum."""
     peak = int(np.argmax(power))
-    return float(power[max(0, peak - _LOBE) : peak + _LOBE + 1].sum())
+    return slice(max(0, peak - _LOBE), peak + _LOBE + 1)
 
 
 def _widened(bins: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:

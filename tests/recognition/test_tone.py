@@ -53,6 +53,8 @@ TONES: dict[str, Callable[[], Array]] = {
     "1320 Hz": lambda: sine(1320),
     "2.5 kHz, quiet": lambda: sine(2500, 0.001),
     "of a desk, in a room": lambda: sine(440) + noise(0.1 * 10 ** (-30 / 20)),
+    "in a loud room": lambda: sine(440) + noise(0.1 * 10 ** (-15 / 20)),
+    "feedback in a loud room": lambda: sine(2500) + noise(0.1 * 10 ** (-16 / 20)),
     "feedback that grows": lambda: sine(1250, np.minimum(5e-4 * 10 ** (TIME * 8 / 20), 0.3)) + noise(1e-4),
     "feedback that grows fast": lambda: sine(820, np.minimum(5e-4 * 10 ** (TIME * 25 / 20), 0.3)) + noise(1e-4),
     "two": lambda: (sine(440) + sine(1000)) / 2,
