@@ -18,6 +18,7 @@ from stream.audio.file_kind import (
     may_hold_frames,
 )
 from stream.audio.joints import LOOK_AHEAD, Joints
+from stream.audio.ogg_pages import OggPages
 
 _READ_BYTES: Final = 1 << 16
 _JOIN_SECONDS: Final = 1.0
@@ -41,6 +42,8 @@ class ByteStream:
     def __init__(self, read: Callable[[int], bytes]) -> None:
         self.error: OSError | None = None
         """Why there are no more bytes, if that is an error."""
+        self.pages: OggPages | None = None
+        """Those of this part, if it is Ogg."""
         self._read = read
         self._feeder: threading.Thread | None = None  # who reads this part, if that is not our caller
         self._joints: Joints | None = None
@@ -89,6 +92,7 @@ class ByteStream:
             Its length, where that is known.
         """
         self._tail = b""
+        self.pages = OggPages() if kind == "ogg" else None
         self._joints = Joints(kind) if kind in Joints.KINDS else None
         self._left = bytes_left
 
@@ -115,6 +119,8 @@ class ByteStream:
         taken, self._buffer = self._buffer[: min(count, usable)], self._buffer[min(count, usable) :]
         if self._joints is not None:
             self._joints.advance(len(taken))
+        if self.pages is not None:
+            self.pages.feed(taken)
         if self._left is not None:
             self._left -= len(taken)
         self._tail = (self._tail + taken)[-_TAIL_BYTES:] if len(taken) < _TAIL_BYTES else taken[-_TAIL_BYTES:]

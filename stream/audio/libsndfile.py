@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import math
 import os
 from collections.abc import Callable, Generator
 from pathlib import Path
@@ -12,14 +13,17 @@ from typing import Any, Final
 import numpy as np
 import soundfile
 
+from stream.audio.audio_file import DamageError
 from stream.audio.byte_stream import ByteStream, PartlySeekable, Piped
 from stream.audio.header_sizes import RawForm, Reader, find_audio, following_wav, is_metadata, raw_form
+from stream.audio.ogg_pages import OggPages
 from stream.audio.truncation import DeclaredLength
 from stream.recognition.mel import Array
 from stream.system.stderr import quiet_stderr
 
 _UNKNOWN_FRAMES: Final = 1 << 60  # more than any file has: libsndfile's number where the file does not say
 _HEADER_BYTES: Final = 1 << 20  # that may stand before the audio of a WAV file in a pipe
+_LATEST_START: Final = 5.0  # s; the first page of a web radio that was joined later counts from long ago
 _MAX_UNOPENED: Final = 100  # parts one after the other that cannot be opened, after which nothing more is expected
 
 
@@ -42,6 +46,8 @@ class LibsndfilePart:
         Whether an error now is only that the file ends within a frame, which mpg123 does not say.
     can_jump : bool
         Whether it can be read from any place.
+    pages : OggPages, optional
+        Of what is read, if it is Ogg.
 
     Raises
     ------
@@ -58,6 +64,7 @@ class LibsndfilePart:
         find_tail: Callable[[], bytes] = bytes,
         may_end: Callable[[], bool] = bool,
         can_jump: bool = False,
+        pages: OggPages | None = None,
     ) -> None:
         form: dict[str, Any] = {}
         if raw is not None:
@@ -79,6 +86,8 @@ class LibsndfilePart:
         self._finish, self._find_tail = finish, find_tail
         self._may_end = may_end
         self._can_jump = can_jump
+        self._pages = pages
+        self._page_rate = 48_000 if self._sound.subtype == "OPUS" else self.rate
         self._frames_read = 0
         self._error: Exception | None = None
 
@@ -101,6 +110,8 @@ class LibsndfilePart:
                     raise
                 self._error = error
         self._frames_read += len(block)
+        if not len(block) and frames and self._pages is not None and self._pages.damaged is not None:
+            raise DamageError("pages are damaged", min(self._pages.damaged / self._page_rate, self._seconds_read))
         return block
 
     def jump(self, frames: int) -> int:
@@ -120,7 +131,15 @@ class LibsndfilePart:
 
     def missing(self) -> float:
         """Seconds that are missing of a file that was read to its end and closed."""
-        return self._declared.missing_seconds(self._frames_read, self.rate, self._find_tail())
+        missing = self._declared.missing_seconds(self._frames_read, self.rate, self._find_tail())
+        pages = self._pages
+        if pages is None or pages.damaged is None or (pages.first or 0) > _LATEST_START * self._page_rate:
+            return missing
+        return math.inf if not pages.ends_whole else max(missing, pages.last / self._page_rate - self._seconds_read)
+
+    @property
+    def _seconds_read(self) -> float:
+        return self._frames_read / self.rate
 
 
 class _Sequential(soundfile.SoundFile):  # type: ignore[misc]  # it ships no types
@@ -258,7 +277,7 @@ def _stream_part(stream: ByteStream, kind: str | None) -> LibsndfilePart:
     stream.divide(kind)
     pipe = Piped(stream)
     if kind == "ogg":
-        return LibsndfilePart(pipe.descriptor, finish=pipe.join, find_tail=stream.find_tail)
+        return LibsndfilePart(pipe.descriptor, finish=pipe.join, find_tail=stream.find_tail, pages=stream.pages)
     return LibsndfilePart(pipe.descriptor, finish=pipe.join, may_end=lambda: kind == "mp3" and pipe.is_written)
 
 

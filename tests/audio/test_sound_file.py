@@ -208,6 +208,20 @@ def test_what_can_be_read_of_a_flac_is_heard(tmp_path: Path, how: str, monkeypat
 
 
 @needs_pyav
+@pytest.mark.parametrize("kind", ["ogg", "opus"])
+def test_damaged_pages_of_an_ogg_are_told(tmp_path: Path, kind: str) -> None:
+    """What is on them is left out by the decoders without a word; how much that is stands in the last page."""
+    form, subtype = FORMS[kind]
+    content = bytearray(encoded(tones(6.0, 48_000), form, subtype, 48_000))
+    assert heard(write(tmp_path / "a", content))[1] is None
+    content[len(content) // 2] ^= 0xFF
+    sound, shortfall = heard(write(tmp_path / "a", content))
+    assert 1.0 < len(sound) / 48_000 < 5.8
+    told = re.fullmatch(r"damaged after \d\.\d s: pages are damaged; (.*) s of the 6\.0 s are missing", shortfall or "")
+    assert told is not None
+    assert float(told[1]) == pytest.approx(6.0 - len(sound) / 48_000, abs=0.06)
+
+
 def test_a_flac_is_heard_beyond_its_damage(tmp_path: Path) -> None:
     """With FFmpeg only what is damaged is left out, and a line says where and how much."""
     noise = np.random.default_rng(0).uniform(-0.5, 0.5, (2 * RATE, 1)).astype(np.float32)
