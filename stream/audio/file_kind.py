@@ -62,7 +62,7 @@ def file_kind(head: bytes) -> str | None:
 def may_hold_frames(head: bytes) -> bool:
     """Whether more bytes are needed to tell whether frames follow each other somewhere in these."""
     at = head.find(b"\xff") if len(head) < RADIO_BYTES else -1
-    while at >= 0 and not (_mp3_frame_bytes(head[at : at + 6]) or _aac_frame_bytes(head[at : at + 6])):
+    while at >= 0 and not (mp3_frame_bytes(head[at : at + 6]) or _aac_frame_bytes(head[at : at + 6])):
         at = head.find(b"\xff", at + 1)
     return at >= 0
 
@@ -85,7 +85,7 @@ def find_frames(head: bytes) -> tuple[int, str] | None:
 
 def _frames_kind(head: bytes, expected: int = 0) -> str | None:
     """Tell a format by frames that follow each other: `expected`, or where that is 0 fewer at the end of a file."""
-    for kind, length_of in (("mp3", _mp3_frame_bytes), ("aac", _aac_frame_bytes)):
+    for kind, length_of in (("mp3", mp3_frame_bytes), ("aac", _aac_frame_bytes)):
         at = frames = 0
         while frames < (expected or _FRAMES) and (length := length_of(head[at : at + 6])):
             at, frames = at + length, frames + 1
@@ -102,7 +102,7 @@ def may_be_file(head: bytes) -> bool:
         return False
     if any(len(head) < len(pattern) and _matches(head, pattern) for pattern in _MAGIC):
         return True
-    return head[:1] == b"\xff" and (len(head) < 6 or bool(_mp3_frame_bytes(head) or _aac_frame_bytes(head)))
+    return head[:1] == b"\xff" and (len(head) < 6 or bool(mp3_frame_bytes(head) or _aac_frame_bytes(head)))
 
 
 def begins_with_index(head: bytes) -> bool:
@@ -135,7 +135,7 @@ def _matches(head: bytes, pattern: bytes) -> bool:
     return all(expected in (byte, ord("?")) for byte, expected in zip(head, pattern, strict=False))
 
 
-def _mp3_frame_bytes(head: bytes) -> int:
+def mp3_frame_bytes(head: bytes) -> int:
     """Length of the MPEG audio frame that begins here, 0 where there is none."""
     if len(head) < 4 or head[0] != 0xFF or head[1] & 0xE0 != 0xE0:
         return 0

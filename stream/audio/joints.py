@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from typing import Final
 
+from stream.audio.mp3_frames import Mp3Frames
+
 LOOK_AHEAD: Final = 64
 """Bytes that have to be seen from the beginning of a part to know it."""
 _OGG_PAGE: Final = re.compile(rb"OggS\0([\0-\7])")
@@ -13,6 +15,8 @@ _FLAC: Final = re.compile(rb"fLaC[\0\x80]\0\0\x22")
 _ID3: Final = re.compile(rb"ID3[\2-\4]\0[\0-\xf0][\0-\x7f]{4}")
 _LAME: Final = re.compile(rb"(?:Xing|Info)\0\0\0[\0-\x0f]")
 _LAME_PLACES: Final = (36, 21, 13)  # behind the beginning of its frame, by version and channels
+_HAS_FRAMES: Final = 1
+_HAS_BYTES: Final = 2
 _OWN_LAME_BYTES: Final = 4096  # within which a part's own information stands
 
 
@@ -33,6 +37,7 @@ class Joints:
         self._seen = 0  # bytes of the buffer that were searched
         self._found: int | None = None
         self._own: int | None = None  # where an MP3's own information stands
+        self._frames = Mp3Frames()
         self._has_audio = False  # whether an Ogg page was seen that begins no stream
 
     def find(self, buffer: bytes, ended: bool) -> int | None:
@@ -57,6 +62,7 @@ class Joints:
     def advance(self, count: int) -> None:
         """Take note that bytes are gone from the beginning of the buffer."""
         self._past += count
+        self._frames.advance(count)
         self._seen = max(0, self._seen - count)
         if self._found is not None:
             self._found -= count
@@ -83,10 +89,24 @@ class Joints:
                 if start >= 0 and buffer[start] == 0xFF and buffer[start + 1] & 0xE6 == 0xE2:
                     starts.append(start)
                     break
+        marked: int | None = None
         for at in sorted(starts):
             past = self._past + at
             if buffer[at] == 0xFF and past < _OWN_LAME_BYTES and self._own in (None, past):
+                if self._own is None and (length := _declared_bytes(buffer, at)):
+                    self._frames.ends_at = at + length
                 self._own = past
             elif past:
-                return at
-        return None
+                marked = at
+                break
+        unmarked = self._frames.find(buffer)
+        return marked if unmarked is None else unmarked if marked is None else min(marked, unmarked)
+
+
+def _declared_bytes(buffer: bytes, at: int) -> int:
+    """Bytes of the recording by the information in its first frame, 0 where that does not say."""
+    information = _LAME.search(buffer, at)
+    if information is None or not buffer[information.end() - 1] & _HAS_BYTES:
+        return 0
+    start = information.end() + 4 * (buffer[information.end() - 1] & _HAS_FRAMES)
+    return int.from_bytes(buffer[start : start + 4])

@@ -87,6 +87,16 @@ def test_an_mp3_that_does_not_say_how_long_it_is(tmp_path: Path) -> None:
     assert len(twice) / RATE == pytest.approx(6, abs=0.12)
 
 
+def test_mp3s_that_nothing_divides(tmp_path: Path) -> None:
+    """Without tags and counts, too, the next one is heard: in another form, or behind one that says how long it is."""
+    counted, stereo = encoded(tones(1), "MP3"), without_xing(encoded(tones(1, 24_000, channels=2), "MP3", None, 24_000))
+    for first, second in ((counted, without_xing(counted)), (without_xing(counted), stereo), (counted, stereo)):
+        alone = len(heard(write(tmp_path / "a", first))[0]) / RATE
+        sound, shortfall = heard(write(tmp_path / "a", first, b"TAG" + bytes(125), second, first))
+        assert shortfall is None
+        assert len(sound) / RATE == pytest.approx(2 * alone + 1.0, abs=0.15)
+
+
 def test_blocks_of_a_vbr_mp3_are_the_file(tmp_path: Path) -> None:
     """Read block by block a file gives what it gives when it is read at once."""
     loud = np.sin(2 * np.pi * 0.7 * np.arange(4 * RATE) / RATE) > 0
