@@ -152,7 +152,8 @@ class Server:
         except OSError as error:
             # asyncio puts the address, and more or less of the rest, into the text.
             reason = os.strerror(error.errno) if error.errno and error.errno > 0 else error.strerror
-            raise AddressError(f"cannot listen on {host}:{port}: {reason}") from error
+            place = f"[{host}]" if ":" in host else host
+            raise AddressError(f"cannot listen on {place}:{port}: {reason}") from error
         for listener in server.sockets:
             with socket.fromfd(listener.fileno(), listener.family, listener.type) as same:
                 same.listen(_BACKLOG)

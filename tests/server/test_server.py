@@ -549,6 +549,14 @@ async def test_port_in_use_is_told(stage: Stage) -> None:
             pass
 
 
+async def test_an_address_of_ipv6_is_told_with_its_brackets() -> None:
+    """Its colons are told from that of the port."""
+    server = Server(INSTRUMENTS, Metrics(), lambda: HealthReport(None, {}), lambda: 0.0, lambda mark: None)
+    with pytest.raises(AddressError, match=r"cannot listen on \[2001:db8::1\]:8765: "):
+        async with server.listening("2001:db8::1", 8765):
+            pass
+
+
 async def test_token_is_taken_as_a_message(guarded: Stage) -> None:
     """With the token in its first message a client is told everything."""
     async with guarded.listener() as client:
