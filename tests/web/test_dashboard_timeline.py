@@ -388,6 +388,34 @@ async def test_two_hours_reach_a_new_client_and_a_reload(open_tab, exit_stack):
     await ribbon.tip("30 marks", f"{clock(start)} to {clock(start + 300)}", *told, "and 25 more")
 
 
+PAINTED = """async ([counts, width]) => {
+    const { paintFlags } = await import('/views/flags.js');
+    const pen = new OffscreenCanvas(width, 50).getContext('2d');
+    const painted = [];
+    pen.fillText = (text, x) => painted.push([text, x, x + pen.measureText(text).width]);
+    const geometry = { layout: { width, flags: { top: 0, height: 20 } }, top: 20, bottom: 50, x: (time) => time };
+    const bins = counts.map(([start, count]) => ({
+        kind: 'bin', start, all: Array.from({ length: count }, () => ({ kind: 'mark', start, text: 'bridge' })),
+    }));
+    paintFlags(pen, { text: 'white' }, geometry, bins);
+    return painted;
+}"""
+
+
+async def test_marks_that_crowd_at_the_edge_are_counted_too(open_tab, stage):
+    """How many they are stands before their flag where there is no room behind it, unless that is another's."""
+    tab = await open_tab(address(stage))
+    (last,) = await tab.page.evaluate(PAINTED, [[[380, 60]], 400])
+    assert last[0] == "60"
+    assert 0 <= last[1] < last[2] < 380
+    (other,) = await tab.page.evaluate(PAINTED, [[[362, 7], [380, 60]], 400])
+    assert other[0] == "7"
+    assert other[2] < 362
+    (first,) = await tab.page.evaluate(PAINTED, [[[100, 7]], 400])
+    assert first[0] == "7 marks"
+    assert first[1] > 100
+
+
 TIP = """words => {
     const tip = document.querySelector('.tip');
     return tip.hidden || !tip.textContent.startsWith(words) ? null : tip.getBoundingClientRect().toJSON();

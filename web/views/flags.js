@@ -23,7 +23,8 @@ export function paintFlags(pen, ink, geometry, marks) {
   const letter = pen.measureText("n").width;
   let free = layout.width;
   pen.fillStyle = ink.text;
-  for (const mark of [...marks].sort((a, b) => b.start - a.start)) {
+  const latestFirst = [...marks].sort((a, b) => b.start - a.start);
+  for (const [index, mark] of latestFirst.entries()) {
     const all = mark.kind === "bin" ? mark.all : [mark];
     const x = geometry.x(all[0].start);
     if (mark.kind === "bin") {
@@ -40,8 +41,20 @@ export function paintFlags(pen, ink, geometry, marks) {
     pen.lineTo(x + 1, middle + 4);
     pen.fill();
     const room = free - x - TO_TEXT - FREE;
-    pen.fillText(mark.kind === "bin" ? counted(pen, all.length, room) : cut(mark.text, room / letter), x + TO_TEXT, middle + 1);
+    const words = mark.kind === "bin" ? counted(pen, all.length, room) : cut(mark.text, room / letter);
     free = x;
+    if (words || mark.kind !== "bin") {
+      pen.fillText(words, x + TO_TEXT, middle + 1);
+      continue;
+    }
+    // At the edge, or before a flag that is too near, a count is on the other side of its pole.
+    const before = latestFirst[index + 1];
+    const taken = before ? geometry.x(("all" in before ? before.all[0] : before).start) + TO_TEXT : 0;
+    const count = String(all.length);
+    const left = x - pen.measureText(count).width - FREE / 2;
+    if (left < taken) continue;
+    pen.fillText(count, left, middle + 1);
+    free = left;
   }
 }
 
