@@ -23,6 +23,7 @@ class Mp3Frames:
         self._at = 0  # offset of the next frame
         self._form: tuple[int, int, bool] | None = None
         self._in_row = 0
+        self._is_broken = False
 
     def advance(self, count: int) -> None:
         """Take note that bytes are gone from the beginning of the buffer."""
@@ -35,20 +36,31 @@ class Mp3Frames:
         self._at = max(0, self._at)
         while self._at + 4 <= len(buffer):
             head = buffer[self._at : self._at + 4]
-            length = mp3_frame_bytes(head)
-            if not length:
-                if head[:3] == b"TAG":
-                    self._at += _TAG_BYTES
-                    continue
-                self._in_row, following = 0, buffer.find(b"\xff", self._at + 1)
-                self._at = following if following >= 0 else len(buffer)
+            length, form = mp3_frame_bytes(head), _form(head)
+            if not length and head[:3] == b"TAG":
+                self._at += _TAG_BYTES
                 continue
-            form = (head[1] & 0x1E, head[2] & 0x0C, head[3] >> 6 == 3)  # version and layer, rate, whether one channel
-            if self._in_row >= _SURE and form != self._form:
+            following = buffer[self._at + length : self._at + length + 4]
+            is_confirmed = len(following) < 4 or (mp3_frame_bytes(following) > 0 and _form(following) == form)
+            if not length or (form != self._form and not is_confirmed):
+                # Decoders end at what only looks like a frame of another form; what follows is for another one.
+                self._is_broken |= length > 0 and self._in_row >= _SURE
+                following_at = buffer.find(b"\xff", self._at + 1)
+                self._at = following_at if following_at >= 0 else len(buffer)
+                self._in_row = self._in_row if self._is_broken else 0
+                continue
+            if form != self._form and self._in_row >= _SURE:
                 return self._at
-            if self._form == form and self.ends_at is not None and self._at >= self.ends_at:
+            if form == self._form and (
+                (self._is_broken and is_confirmed) or (self.ends_at is not None and self._at >= self.ends_at)
+            ):
                 return self._at
             self._in_row = self._in_row + 1 if form == self._form else 0
             self._form = form
             self._at += length
         return None
+
+
+def _form(head: bytes) -> tuple[int, int, bool]:
+    """Version and layer, rate, and whether there is one channel, of the frame that begins so."""
+    return head[1] & 0x1E, head[2] & 0x0C, head[3] >> 6 == 3

@@ -97,6 +97,16 @@ def test_mp3s_that_nothing_divides(tmp_path: Path) -> None:
         assert len(sound) / RATE == pytest.approx(2 * alone + 1.0, abs=0.15)
 
 
+def test_an_mp3_is_heard_beyond_a_damaged_frame(tmp_path: Path) -> None:
+    """A frame that claims another number of channels ends it for the decoder, but not for us."""
+    content = bytearray(without_xing(encoded(tones(3), "MP3")))
+    frames = [found.start() for found in re.finditer(re.escape(content[:2]), content)]
+    content[frames[len(frames) // 3] + 3] &= 0x3F
+    sound, shortfall = heard(write(tmp_path / "a", content))
+    assert shortfall is None
+    assert len(sound) / RATE == pytest.approx(3.0, abs=0.15)
+
+
 def test_blocks_of_a_vbr_mp3_are_the_file(tmp_path: Path) -> None:
     """Read block by block a file gives what it gives when it is read at once."""
     loud = np.sin(2 * np.pi * 0.7 * np.arange(4 * RATE) / RATE) > 0
