@@ -32,7 +32,7 @@ log = logging.getLogger(__name__)
 
 Item = TypeVar("Item")
 
-_FORMAT: Final = 1  # part of every key: to be raised when the same audio gets other features
+_FORMAT: Final = 2  # part of every key: to be raised when the same audio gets other features
 _CHUNK: Final = 16  # clips in a job and a transaction
 _FILES: Final = 64  # files in a job that digests them
 
