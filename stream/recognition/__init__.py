@@ -12,9 +12,11 @@ no clock, device, network or asyncio: time is samples divided by the rate.
 `sandbox`           `check_model`: a model that is not ours, tried in a process of its own
 `interpreter`       `Interpreter`: ai-edge-litert or tflite-runtime
 `classifier`        `Classifier`: from features to calibrated probabilities
+`lineup`            `choose_lineup`: which instruments may be named
 `ring`              `Ring`: the last seconds of audio
 `mel`               `StreamingMel`, `SAMPLE_RATE`, `Array`: the features, and the audio that they are made from
 `level`             `measure_level`: RMS and peak in dBFS
+`tone`              `ToneDetector`: tones that are no instrument
 `smoothing`         `Smoother`: from one estimate a hop to a label that holds still
 `guess`             `GuessTracker`: the instrument that was nearly named
 `results`           `Result`: what a hop brings, and the stretches that it ends

@@ -12,13 +12,13 @@ from stream.errors import ConfigError
 from stream.recognition.classifier import Classifier, Probabilities
 from stream.recognition.guess import GuessTracker
 from stream.recognition.level import FULL_SCALE, LOWEST_LEVEL, measure_level
+from stream.recognition.lineup import choose_lineup
 from stream.recognition.mel import HOP_LENGTH, SAMPLE_RATE, WINDOW, Array, StreamingMel
 from stream.recognition.results import Estimate, Heard, Result, State, Stretch, Transition
 from stream.recognition.ring import Ring
 from stream.recognition.settings import GATE, HOP
 from stream.recognition.smoothing import Smoother
 from stream.recognition.tone import ToneDetector
-from stream.system.names import in_one_form, join_names, with_commas
 
 _RING: Final = 3 * SAMPLE_RATE
 _GATE_TIME: Final = SAMPLE_RATE  # a rest shorter than this is part of the music
@@ -65,16 +65,9 @@ class Recognizer:
             raise ConfigError(f"hop is {hop} s; expected {HOP_LENGTH / SAMPLE_RATE:.3f} to {longest:.3f} s")
         if not LOWEST_LEVEL <= gate <= 0:
             raise ConfigError(f"gate is {gate} dBFS; expected {LOWEST_LEVEL:g} to 0 dBFS")
-        if isinstance(lineup, str):
-            raise ConfigError(f"instruments is {lineup!r}; expected a collection of names")
         self.instruments = bundle.instruments
         self.thresholds = bundle.thresholds
-        wanted = None if lineup is None else with_commas([*map(in_one_form, lineup)], self.instruments)
-        self.lineup = tuple(name for name in self.instruments if wanted is None or name in wanted)
-        strange = sorted(set(wanted or ()) - set(self.instruments))
-        if strange or not self.lineup:
-            what = ", ".join(repr(name) for name in strange) or "nothing"
-            raise ConfigError(f"instruments name {what}; model {bundle.name} knows {join_names(self.instruments)}")
+        self.lineup = choose_lineup(lineup, bundle)
         self.hop = frames * HOP_LENGTH / SAMPLE_RATE
         self._hop = frames * HOP_LENGTH
         self._classifier = classifier
