@@ -42,6 +42,8 @@ def timeline(*segments: Stretch, file: str = "evening.flac") -> FileTimeline:
         {"flute": 0.4, "violin": 0.35},
         list(segments),
         clipped=False,
+        over=0.0,
+        alone=[],
         invalid=0,
         missing=math.nan,
     )

@@ -323,7 +323,7 @@ def test_a_copy_without_the_write_ahead_log_is_told_from_what_is_no_log(tmp_path
         db.execute("PRAGMA journal_mode = WAL")
         db.execute("CREATE TABLE stream (id)")
         with (
-            pytest.raises(LogError, match=r"no session log; .* the -wal beside the original belongs to it"),
+            pytest.raises(LogError, match=r"not a session log; .* the -wal beside the original belongs to it"),
             LogReader(alone(tmp_path / "sessions.db")),
         ):
             pass
@@ -472,7 +472,7 @@ def test_there_is_nothing_to_read_without_a_log(path: Path) -> None:
 def test_what_is_no_log_is_not_read(tmp_path: Path, content: bytes) -> None:
     """What is no log is not read."""
     (tmp_path / "other").write_bytes(content)
-    with pytest.raises(LogError, match=r"no session log|cannot be read"), LogReader(tmp_path / "other"):
+    with pytest.raises(LogError, match=r"not a session log|cannot be read"), LogReader(tmp_path / "other"):
         pass
 
 

@@ -46,7 +46,9 @@ class ToneDataset:
         if clip.label == "unknown":
             return noise.astype(np.float32)
         pitch = HERTZ[clip.label] * 2 ** rng.uniform(-0.2, 0.2)
-        tone = np.sin(2 * np.pi * pitch * np.arange(WINDOW) / SAMPLE_RATE)
+        time = np.arange(WINDOW) / SAMPLE_RATE
+        # With vibrato: what is as steady as a test tone is not named.
+        tone = np.sin(2 * np.pi * pitch * (time + 0.03 / (2 * np.pi * 6) * np.sin(2 * np.pi * 6 * time)))
         return (0.3 * tone + 0.05 * noise).astype(np.float32)
 
 

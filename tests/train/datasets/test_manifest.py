@@ -129,7 +129,7 @@ def test_instruments_of_a_manifest_can_be_chosen(audio_home: Path) -> None:
 @pytest.mark.slow
 def test_pack_is_split_by_source(shared: Path) -> None:
     """Every source of the pack is on one side, and each of the eight instruments is on all three."""
-    data = read_manifest(shared / "training.csv", instruments=INSTRUMENTS)
+    data = read_manifest(shared / "training.csv", instruments=INSTRUMENTS).divided()
     assert data.labels == INSTRUMENTS
     assert all(recording.startswith("source ") for recording in sides(data.clips))
     assert counts(data).keys() == {(label, split) for label in INSTRUMENTS for split in SPLITS}
