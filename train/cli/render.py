@@ -15,6 +15,7 @@ def add_parser(actions: Actions[argparse.ArgumentParser]) -> argparse.ArgumentPa
     add("--data", type=Path, required=True, help="the pack, which stays as it is")
     add("--out", type=Path, required=True, help="folder for the new pack; what is there is kept")
     add("--soundfont", type=Path, nargs="+", default=[], help="their files, if not those of Debian")
+    add("--beyond", action="store_true", help="render what the instruments beyond the eight lack, too")
     return parser
 
 
@@ -23,7 +24,7 @@ def run(arguments: argparse.Namespace) -> None:
     from train.compose import rendered_notes, sound_fonts  # not before: --help need not wait for their libraries
 
     for rendered in rendered_notes.render_pack(
-        arguments.data, arguments.out, sound_fonts.find_fonts(arguments.soundfont)
+        arguments.data, arguments.out, sound_fonts.find_fonts(arguments.soundfont, beyond=arguments.beyond)
     ):
         print_now(str(rendered))
     print_now(rendered_notes.summarise_pack(arguments.out))

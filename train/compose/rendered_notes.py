@@ -22,7 +22,7 @@ import soxr
 from stream.errors import ConfigError, RuntimeMissingError, SourceError
 from stream.recognition.mel import SAMPLE_RATE
 from train.compose import fluidsynth
-from train.compose.sound_fonts import FONTS, PROGRAM_NOTES, ProgramNotes, SoundFont
+from train.compose.sound_fonts import BEYOND_FONTS, FONTS, PROGRAM_NOTES, ProgramNotes, SoundFont
 
 log = logging.getLogger(__name__)
 
@@ -95,13 +95,13 @@ def render_pack(
         If FluidSynth or a font is not installed, or FluidSynth fails.
     """
     original, table = _manifest(data)
-    if strange := {font.source for font in FONTS} & {row["source"] for row in original}:
+    if strange := {font.source for font in FONTS + BEYOND_FONTS} & {row["source"] for row in original}:
         raise ConfigError(f"{data} holds rendered notes already ({', '.join(sorted(strange))}): name the pack without")
     state, rows = _state(out)
     plans = {font.source: _plan(font, parts) for font in fonts}
     stale = [font for font in fonts if state.get(font.source, {}).get("plan") != plans[font.source]]
     _require(stale)
-    _link(data, out, original)
+    _link(data, out, [Path(row["path"]).parent for row in original] + [Path("songs"), Path("songs.csv")])
     for font in stale:
         rows[font.source], silent = _render_font(font, parts, out, rows.get(font.source, []))
         state[font.source] = {"plan": plans[font.source], "silent": silent}
@@ -201,11 +201,11 @@ def _state(out: Path) -> tuple[dict[str, dict[str, object]], dict[str, list[_Row
     return state, {source: [row for row in rows if row["source"] == source] for source in state}
 
 
-def _link(data: Path, out: Path, rows: Sequence[_Row]) -> None:
-    """Link every folder that the rows name, where no right link is yet."""
-    for folder in sorted({Path(row["path"]).parent for row in rows}):
-        link, target = out / folder, (data / folder).resolve()
-        if link.is_symlink() and link.resolve() == target:
+def _link(data: Path, out: Path, paths: Sequence[Path]) -> None:
+    """Link every folder and file that is there, where no right link is yet."""
+    for path in sorted(set(paths)):
+        link, target = out / path, (data / path).resolve()
+        if not target.exists() or (link.is_symlink() and link.resolve() == target):
             continue
         link.unlink(missing_ok=True)
         link.parent.mkdir(parents=True, exist_ok=True)

@@ -14,6 +14,8 @@ _SOFT_TO_LOUD: Final = (45, 80, 115)
 
 _POWER_CHORDS: Final = ((0, 7), (0, 7, 12))
 
+_TRIADS: Final = ((0, 4, 7), (0, 3, 7))
+
 
 @dataclass(frozen=True, slots=True)
 class SoundFont:
@@ -73,6 +75,31 @@ FONTS: Final = (
 )
 """The fonts, by the names of their sources."""
 
+BEYOND_FONTS: Final = (
+    SoundFont(
+        "musescore_beyond",
+        FONTS[0].file,
+        FONTS[0].package,
+        FONTS[0].licence,
+        programs=(20, 21, 23, 81, 88, 89),
+    ),
+    SoundFont(
+        "timgm6mb_beyond",
+        FONTS[1].file,
+        FONTS[1].package,
+        FONTS[1].licence,
+        programs=(18, 20, 21, 23, 41, 70, 80, 81, 87, 88, 89, 90),
+    ),
+    SoundFont(
+        "fluidr3_beyond",
+        FONTS[2].file,
+        FONTS[2].package,
+        FONTS[2].licence,
+        programs=(18, 20, 21, 23, 62, 80, 81, 87, 88, 89, 90),
+    ),
+)
+"""The same fonts, for what a pack lacks beyond the eight; sources of their own: a pack without them stays as it was."""
+
 PROGRAM_NOTES: Final = (
     ProgramNotes("trumpet", 56, "trumpet", 54, 84, 2, _SOFT_TO_LOUD),
     ProgramNotes("trumpet", 59, "muted trumpet", 54, 84, 2, _SOFT_TO_LOUD),
@@ -96,6 +123,20 @@ PROGRAM_NOTES: Final = (
     ProgramNotes("oboe", 68, "oboe", 58, 90),
     ProgramNotes("organ", 16, "drawbar organ", 36, 96),
     ProgramNotes("organ", 19, "church organ", 36, 96),
+    ProgramNotes("organ", 18, "rock organ", 36, 96),
+    ProgramNotes("organ", 20, "reed organ", 41, 89),
+    ProgramNotes("accordion", 21, "accordion", 41, 91, 2, _SOFT_TO_LOUD),
+    ProgramNotes("accordion", 21, "accordion", 45, 77, 4, (90,), _TRIADS),
+    ProgramNotes("accordion", 23, "bandoneon", 41, 91, 2, _SOFT_TO_LOUD),
+    ProgramNotes("synthesizer", 62, "synth brass", 40, 84),
+    ProgramNotes("synthesizer", 80, "square lead", 40, 96),
+    ProgramNotes("synthesizer", 81, "saw lead", 40, 96),
+    ProgramNotes("synthesizer", 87, "bass and lead", 28, 84),
+    ProgramNotes("synthesizer", 88, "fantasia pad", 40, 84),
+    ProgramNotes("synthesizer", 89, "warm pad", 40, 84),
+    ProgramNotes("synthesizer", 90, "polysynth pad", 40, 84),
+    ProgramNotes("viola", 41, "viola", 48, 86, 2, _SOFT_TO_LOUD),
+    ProgramNotes("bassoon", 70, "bassoon", 34, 72, 2),
     ProgramNotes("acoustic guitar", 24, "nylon guitar", 40, 84),
     ProgramNotes("acoustic guitar", 25, "steel guitar", 40, 84),
     ProgramNotes("string section", 48, "strings", 36, 96),
@@ -106,13 +147,15 @@ PROGRAM_NOTES: Final = (
 """What can be rendered of a font; no fiddle, whose samples are the violin's in all three."""
 
 
-def find_fonts(files: Sequence[Path]) -> tuple[SoundFont, ...]:
+def find_fonts(files: Sequence[Path], *, beyond: bool = False) -> tuple[SoundFont, ...]:
     """Find what is known of sound font files.
 
     Parameters
     ----------
     files : sequence of Path
         Files of `FONTS`, wherever they lie; none for all fonts where Debian puts them.
+    beyond : bool
+        Whether to take `BEYOND_FONTS` as well.
 
     Returns
     -------
@@ -125,11 +168,12 @@ def find_fonts(files: Sequence[Path]) -> tuple[SoundFont, ...]:
         If a font is another one: what it holds and its licence are unknown.
     """
     if not files:
-        return FONTS
+        return FONTS + BEYOND_FONTS * beyond
     found = []
     for file in files:
         font = next((font for font in FONTS if file.stem.startswith(font.file.stem)), None)
         if font is None:
             raise ConfigError(f"--soundfont is {file}; expected {', '.join(font.file.name for font in FONTS)}")
-        found.append(replace(font, file=file))
+        others = (other for other in BEYOND_FONTS if beyond and other.file == font.file)
+        found += [replace(each, file=file) for each in (font, *others)]
     return tuple(found)

@@ -28,6 +28,35 @@ LABELS: Final = (
 INSTRUMENTS: Final = LABELS[:-1]
 """The eight instruments that can be named."""
 
+ALL_LABELS: Final = (
+    *INSTRUMENTS,
+    "accordion",
+    "acoustic guitar",
+    "bass",
+    "bass clarinet",
+    "bassoon",
+    "cello",
+    "clean electric guitar",
+    "drums",
+    "french horn",
+    "male singer",
+    "mandolin",
+    "oboe",
+    "organ",
+    "other saxophone",
+    "percussion",
+    "string section",
+    "synthesizer",
+    "trombone",
+    "viola",
+    "speech",
+    "crowd",
+    "band",
+    "noise",
+)
+"""Everything that a network of many labels tells apart, in the order of its outputs: the eight, the other instruments,
+and what is no instrument; `band` is a band without a soloist."""
+
 TASKS: Final[dict[str, tuple[str, ...]]] = {
     "2": ("distorted electric guitar", "female singer"),
     "3": ("clarinet", "distorted electric guitar", "female singer"),
