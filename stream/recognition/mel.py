@@ -131,8 +131,8 @@ class StreamingMel:
     """Features of one window after the other, reusing the frames that the windows share."""
 
     def __init__(self) -> None:
-        self._bank = MelBank()
-        self._taper = 0.5 - 0.5 * np.cos(2 * np.pi * np.arange(N_FFT) / N_FFT)
+        self._bank = _bank()
+        self._taper = _taper()
         self._frames = np.empty((FRAMES, N_FFT))
         self._power = np.empty((FRAMES, _HALF + 1), np.float32)
         self._padding = np.zeros(_HALF, np.float32)
@@ -161,9 +161,7 @@ class StreamingMel:
         np.ndarray [shape=(129, 129), dtype=float32]
             Mel bands by frames, in dB below the window's maximum, -80 to 0.
         """
-        moved = _INNER * HOP_LENGTH if self._end is None else end - self._end
-        fresh = moved // HOP_LENGTH if moved >= 0 and moved % HOP_LENGTH == 0 else _INNER
-        fresh = min(fresh, _INNER)
+        fresh = _count_fresh(None if self._end is None else end - self._end)
         inner = self._db[_MARGIN : FRAMES - _MARGIN]
         inner[: _INNER - fresh] = inner[fresh:]
         # Tapered frames in double precision, as librosa does; numpy's single-precision FFT is also the slower one.
@@ -254,6 +252,47 @@ def _slopes() -> Array:
         centre = min(max(frame, _DELTA_REACH), FRAMES - 1 - _DELTA_REACH)
         matrix[centre + reach, frame] = DELTA_GAIN * reach / np.sum(reach**2)
     return matrix
+
+
+def newest_frames(window: Array, moved: int | None) -> Array:
+    """Frames that a window has and the last one had not, for a display, computed by themselves.
+
+    Parameters
+    ----------
+    window : np.ndarray [shape=(65536,), dtype=float32]
+        Mono audio at 22 050 Hz, finite.
+    moved : int or None
+        Samples by which it ends later than the last one, None after a start.
+
+    Returns
+    -------
+    np.ndarray [shape=(n, 129), dtype=float32]
+        What `StreamingMel.newest` gives.
+    """
+    fresh = _count_fresh(moved)
+    if not fresh:
+        return np.empty((0, N_MELS), np.float32)
+    spectrum = np.fft.rfft(_split(window[WINDOW - (fresh - 1) * HOP_LENGTH - N_FFT :]) * _taper())
+    power = np.square(spectrum.real) + np.square(spectrum.imag)
+    db: Array = 10 * np.log10(np.maximum(_bank()(power.astype(np.float32)), _POWER_FLOOR))
+    return db
+
+
+def _count_fresh(moved: int | None) -> int:
+    """Inner frames that a window does not share with the last one, which ended so many samples earlier."""
+    if moved is None or moved < 0 or moved % HOP_LENGTH:
+        return _INNER
+    return min(moved // HOP_LENGTH, _INNER)
+
+
+@functools.cache
+def _bank() -> MelBank:
+    return MelBank()
+
+
+def _taper() -> npt.NDArray[np.float64]:
+    taper: npt.NDArray[np.float64] = 0.5 - 0.5 * np.cos(2 * np.pi * np.arange(N_FFT) / N_FFT)
+    return taper
 
 
 def _split(samples: Array) -> Array:
