@@ -26,6 +26,7 @@ from train.compose import (
     pack,
     phrases,
     playing_techniques,
+    recording_chain,
     source_selection,
 )
 from train.compose.composer import Composer, Recipe
@@ -49,11 +50,12 @@ _MODULES: Final = (
     notes,
     pack,
     phrases,
+    recording_chain,
     decoded_recordings,
 )
 # Their random numbers, filters and codecs are part of every clip. With another version, an extraction that was
 # interrupted before would mix two kinds of clips, and one digest would stand for both.
-_PACKAGES: Final = ("numpy", "pedalboard", "soundfile", "soxr")
+PACKAGES: Final = ("numpy", "pedalboard", "soundfile", "soxr")
 
 
 @dataclass(frozen=True)
@@ -129,9 +131,9 @@ class ComposedClips:
         settings = self.labels, bool(self.test), self.seed, sorted(self.without), self.all_sources
         state = hashlib.sha256(json.dumps(settings).encode())
         state.update(fingerprint(self.data, read_pack(self.data) + read_rooms(self.data)).encode())
-        state.update("".join(f"{package} {version(package)}\n" for package in _PACKAGES).encode())
+        state.update("".join(f"{package} {version(package)}\n" for package in PACKAGES).encode())
         for module in _MODULES:
-            state.update(_code(inspect.getsource(module)).encode())
+            state.update(code(inspect.getsource(module)).encode())
         return state.hexdigest()[:16]
 
     def audio(self, clip: Clip) -> Array:
@@ -191,7 +193,7 @@ def _recording(plan: ClipPlan, noise: str) -> str:
     return " + ".join(f"{instrument}/{source}" for instrument, source in sorted(plan.sources)) or f"noise/{noise}"
 
 
-def _code(source: str) -> str:
+def code(source: str) -> str:
     """Code without comments and docstrings, so that these do not cost an hour of composing."""
     tree = ast.parse(source)
     for node in ast.walk(tree):

@@ -10,12 +10,12 @@ import numpy as np
 import numpy.typing as npt
 
 from stream.errors import ConfigError
-from stream.recognition.mel import WINDOW
 from train.compose import effects
 from train.compose.decoded_recordings import DecodedRecordings
 from train.compose.effects import level
 from train.compose.pack import read_pack, read_rooms, split_of_source
 from train.compose.phrases import excerpt, play_source
+from train.compose.recording_chain import RecordingChain
 from train.compose.source_selection import ClipPlan, InstrumentSource, SourceSelection
 from train.datasets.clips import SPLITS, Split
 from train.datasets.labels import INSTRUMENTS, LABELS
@@ -95,11 +95,11 @@ class Composer:
         pack = read_pack(recipe.data)
         rooms = read_rooms(recipe.data)
         self._decoded = DecodedRecordings(recipe.data, pack + rooms, recipe.cache)
-        self._rooms = range(len(pack), len(pack) + len(rooms))
         sides = [split_of_source(row.instrument, row.source, three_way=recipe.three_way) for row in pack]
         everybody = recipe.all_sources and recipe.side == "training"
         here = [number for number, side in enumerate(sides) if everybody or side == recipe.side]
         self._with = frozenset(INGREDIENTS) - frozenset(recipe.without)
+        self._chain = RecordingChain(self._decoded, range(len(pack), len(pack) + len(rooms)), self._with)
         self._selection = SourceSelection(
             pack,
             here,
@@ -140,13 +140,13 @@ class Composer:
             if plan.label == "unknown" or effects.activity(solo) >= _ACTIVE:
                 break
             solo = self._perform(plan, rng)
-        solo = level(self._place(solo, rng), 1.0)
+        solo = level(self._chain.place(solo, rng), 1.0)
         if "accompaniment" in self._with and rng.random() < 0.55:
             # Behind the soloist; or a stem, with what leaks from the others' microphones and headphones.
             behind = rng.random() < _ACCOMPANIED.get(plan.name, 0.55)
             below = rng.uniform(4, 24) if behind else rng.uniform(24, 50)
             solo = solo + level(self._accompaniment(plan.name, rng), 10 ** (-below / 20))
-        return self._recorded(solo, rng)
+        return self._chain.record(solo, rng)
 
     def licences(self, plan: ClipPlan) -> tuple[str, ...]:
         """Licences of what a clip's soloist plays with, by name."""
@@ -155,22 +155,6 @@ class Composer:
 
     def _rng(self, index: int) -> Rng:
         return np.random.default_rng([self.recipe.seed, SPLITS.index(self.recipe.side), index])
-
-    def _recorded(self, sound: Array, rng: Rng) -> Array:
-        """Take what sounds in the room through the chain of a recording, or of a concert."""
-        if "desk" in self._with:
-            sound = effects.mixing_desk(sound, rng)
-        if "noise" in self._with and rng.random() < 0.85:
-            sound = level(sound, 1.0) + effects.noise(rng) * np.float32(10 ** (-rng.triangular(25, 70, 90) / 20))
-        if "feedback" in self._with and rng.random() < 0.08:
-            sound = effects.feedback(sound, rng)
-        if "codec" in self._with and rng.random() < 0.25:
-            sound = effects.codec(sound, rng)
-        peak = max(float(np.abs(sound).max()), 1e-6)
-        sound = sound / np.float32(peak) * np.float32(10 ** (-rng.uniform(0, 30) / 20))
-        if rng.random() < 0.05:
-            sound = sound.clip(-0.6, 0.6)
-        return np.asarray(sound[:WINDOW], np.float32)
 
     def _perform(self, plan: ClipPlan, rng: Rng) -> Array:
         """Let those who were chosen play, together if there are several; noise if nobody was."""
@@ -199,15 +183,4 @@ class Composer:
         return sound
 
     def _accompaniment(self, name: str, rng: Rng) -> Array:
-        return self._place(self._perform(self._selection.accompaniment(name, rng), rng), rng)
-
-    def _place(self, sound: Array, rng: Rng) -> Array:
-        """Put a player into a room, or keep them dry, before a microphone."""
-        draw = rng.random()
-        if draw < 0.4 and len(self._rooms) and "rooms" in self._with:
-            sound = effects.room(sound, self._decoded.audio(self._rooms[rng.integers(len(self._rooms))]), rng)
-        elif 0.4 <= draw < 0.75 and "halls" in self._with:
-            sound = effects.room(sound, effects.hall(rng) if rng.random() < 0.7 else None, rng)
-        if "microphone" in self._with and rng.random() < 0.4:
-            sound = effects.microphone_response(sound, rng)
-        return sound
+        return self._chain.place(self._perform(self._selection.accompaniment(name, rng), rng), rng)

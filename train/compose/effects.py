@@ -89,6 +89,13 @@ def blow_harder(sound: Array, rng: Rng) -> Array:
     return _apply(brighter, sound)
 
 
+def even_partials(sound: Array, rng: Rng) -> Array:
+    """Add even partials, as a reed has them in its upper register and when it is blown hard; as for `amplifier`."""
+    sound = level(sound, 0.2)
+    share = np.float32(rng.uniform(0.2, 1.5))
+    return _apply([pedalboard.HighpassFilter(rng.uniform(60, 200))], sound + share * sound * sound)
+
+
 def room(sound: Array, impulse: Array | None, rng: Rng) -> Array:
     """Put a sound into a room.
 

@@ -87,6 +87,8 @@ class Recording:
     """Sounding pitch; None where unknown or unpitched."""
     seconds: float
     licence: str
+    original: str = ""
+    """Name of the file it was made of, which often tells what is played; it determines no clip of `ComposedClips`."""
 
 
 def read_pack(data: Path) -> list[Recording]:
@@ -186,6 +188,7 @@ def _read_manifest(manifest: Path) -> list[Recording]:
                 _midi(row),
                 float(row.get("seconds") or 0),
                 row.get("licence", ""),
+                row.get("original", ""),
             )
         )
     return recordings
