@@ -218,7 +218,7 @@ async def test_axe_finds_nothing_in_what_keys_open(seat: Seats, size: tuple[int,
     await keys.press("Escape")
     await taken.page.get_by_role("textbox", name="Note").wait_for(state="hidden")
     await taken.page.locator("#summary > summary").press("Enter")
-    await taken.page.get_by_role("table").wait_for()
+    await taken.page.get_by_role("table").get_by_role("row", name="In all").wait_for()
     await taken.page.evaluate("document.activeElement.blur()")  # there a space closes the summary
     await body.press("Space")
     await taken.page.get_by_role("button", name="Go on").wait_for()

@@ -246,6 +246,22 @@ async def test_session_cuts_what_reaches_out_of_it(open_tab: OpenTab, stage: Sta
     assert (await download(page, "csv"))[0] == f"soloist-{date:%Y-%m-%d-%H%M}.csv"
 
 
+async def test_summary_is_never_a_table_without_rows(open_tab: OpenTab, stage: Stage) -> None:
+    """The table has its rows in the moment in which it is opened; where nothing is counted yet, a line says so."""
+    page = (await opened(open_tab, stage)).page
+    await page.wait_for_selector("#summary[data-filled]")
+    assert await page.evaluate("""() => {
+        document.querySelector('#summary').open = true;
+        return ['thead', 'tbody', 'tfoot'].every((part) => document.querySelector(`#summary ${part} tr`));
+    }""")
+    assert await page.is_visible("#summary table")
+    assert not await page.is_visible(".summary-brief")
+    early = (await open_tab(f"http://{stage.address}/", java_script_enabled=False)).page
+    await early.click("#summary > summary")
+    assert not await early.is_visible("#summary table")
+    assert await early.inner_text(".summary-brief") == "nothing yet"
+
+
 async def test_session_is_started_stopped_and_resumed(open_tab: OpenTab, stage: Stage) -> None:
     """The buttons start a take at the server's time, stop it, go on with it, and begin another one."""
     page = (await opened(open_tab, stage)).page

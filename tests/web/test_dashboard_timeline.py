@@ -344,7 +344,7 @@ async def test_two_hours_reach_a_new_client_and_a_reload(open_tab, exit_stack):
         await ribbon.knows(2505)
         await ribbon.shows("the last 2 hours")
         # In every lane, all along: each tenth of the picture has each instrument's own colour in its own lane.
-        assert await tab.page.evaluate(COLOURED, CANVAS) == 8 * 10
+        await tab.page.wait_for_function(f"selector => ({COLOURED})(selector) === 8 * 10", arg=CANVAS, polling=200)
     await ribbon.stop()
     # What would be a hair line is put together by the minute: who points at it is told how much of it was heard.
     assert await tab.page.inner_text(".legend-binned") == "short ones: their share of 1 min"

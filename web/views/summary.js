@@ -58,7 +58,9 @@ export class SummaryView {
     const summary = summarize(heard(), labels, now);
     this.#isEmpty = summary.seconds < OPEN / 1000;
     write(this.#brief, brief(summary));
-    if (this.#element.open) this.#fill(summary);
+    // The closed one is filled, too: the moment between opening and counting would show a table without rows.
+    this.#fill(summary);
+    this.#element.dataset.filled = "";
   }
 
   /** @param {Summary} summary */
