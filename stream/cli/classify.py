@@ -48,7 +48,7 @@ def execute(options: argparse.Namespace) -> int:
         raise ConfigError("--format audacity is for one file: its labels have times, but no place for a file's name")
     settings, channel = reading.settings.recognition, reading.settings.audio.channel
     classifier = Classifier(bundle.load(settings.model), runtime=settings.runtime, threads=settings.threads)
-    refuse(check.strangers(reading, classifier.bundle.instruments, classifier.bundle.name))
+    refuse(check.strangers(reading, classifier.bundle))
     write = _WRITERS[options.format]
     failed = 0
     if options.format == "csv":

@@ -5,28 +5,27 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import reprlib
 from dataclasses import dataclass, field, replace
 from importlib import resources
 from pathlib import Path
-from typing import Any, Final, TypeGuard
+from typing import Any, Final
 
 from stream.errors import ModelError
-from stream.recognition.mel import CHANNELS, PARAMETERS
+from stream.recognition import bundle_checks as checks
+from stream.recognition.bundle_checks import MAX_LABELS, MAX_NAME_LENGTH, UNKNOWN, Outputs
+from stream.recognition.front_end import MEL_129, FrontEndKind
 from stream.recognition.settings import MODEL
+from stream.recognition.smoothing import USUAL, Smoothing
 from stream.system.files import read_regular_file
-from stream.system.names import in_one_form
+
+__all__ = ["FORMAT", "MAX_LABELS", "MAX_NAME_LENGTH", "UNKNOWN", "Bundle", "Outputs", "load", "shipped_names"]
 
 FORMAT: Final = 1
-UNKNOWN: Final = "unknown"
+"""The one of a model with a single output."""
 
 _MAX_JSON_BYTES: Final = 1 << 20
 _MAX_MODEL_BYTES: Final = 16 << 20
-"""Forty times those of the shipped models and more."""
-MAX_LABELS: Final = 512
-MAX_NAME_LENGTH: Final = 80
-"""Of a label and of a name."""
-_MAX_SHOWN_LENGTH: Final = 160
+"""Many times those of the shipped models."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,9 +36,10 @@ class Bundle:
     model: bytes
     """Content of the .tflite file."""
     labels: tuple[str, ...]
-    """One for each output of the model, in order; `unknown` is the output for what is none of the instruments."""
+    """One for each logit of the model, in order. In format 1 `unknown` may be the one for what is none of the
+    instruments."""
     channels: tuple[str, ...]
-    """The input channels, as for `stream.recognition.mel.stack`."""
+    """The input channels: for the front end `mel-129`, those of `stream.recognition.mel.stack`."""
     temperature: float
     """What the logits are divided by before the softmax."""
     thresholds: tuple[float, ...]
@@ -48,6 +48,18 @@ class Bundle:
     """The whole json."""
     origin: str = field(default="", compare=False)
     """The file or shipped model that was asked for: errors name this, because `name` may be another model's."""
+    front_end: FrontEndKind = MEL_129
+    """What makes its input."""
+    lineup: tuple[str, ...] = ()
+    """The instruments that are named unless others are asked for; all of them where it is empty."""
+    known: float = 0.0
+    """What the probabilities of tonight's line-up must sum to for one of it to be named."""
+    smoothing: Smoothing = USUAL
+    """How much it takes to change the label."""
+    outputs: Outputs | None = None
+    """Names of its output tensors; None where there is a single one, that of the logits."""
+    tags: tuple[str, ...] = ()
+    """One for each logit of its tags, in order."""
 
     @property
     def instruments(self) -> tuple[str, ...]:
@@ -125,68 +137,25 @@ def _check(info: Any, content: bytes) -> Bundle:
     """Build the bundle from its two files, or say what does not fit."""
     if not isinstance(info, dict):
         raise ModelError(f"the json holds a {type(info).__name__}; expected an object")
-    if info.get("format") != FORMAT:
-        raise ModelError(f"format is {_shown(info.get('format'))}; this version reads format {FORMAT}")
+    number = checks.read_format(info)
     digest = hashlib.sha256(content).hexdigest()
     if info.get("sha256") != digest:
-        raise ModelError(
-            f"the .tflite has SHA-256 {digest[:12]}..., the json expects {_digest_start(info.get('sha256'))}..."
-        )
-    name = info.get("name")
-    if not _is_text(name):
-        raise ModelError(f"name is {_shown(name)}; expected a text of at most {MAX_NAME_LENGTH} letters")
-    labels = info.get("labels")
-    if not isinstance(labels, list) or not all(map(_is_text, labels)):
-        raise ModelError(f"labels are {_shown(labels)}; expected a list of texts of at most {MAX_NAME_LENGTH} letters")
-    labels = list(map(in_one_form, labels))
-    if len(labels) > MAX_LABELS:
-        raise ModelError(f"there are {len(labels)} labels; at most {MAX_LABELS} are allowed")
-    if len(set(labels)) != len(labels) or len(set(labels) - {UNKNOWN}) < 1:
-        raise ModelError(f"labels are {_shown(labels)}; expected different ones, at least one of them an instrument")
-    features = info.get("features")
-    if features != PARAMETERS:
-        features = features if isinstance(features, dict) else {}
-        wrong = [key for key in PARAMETERS | features if features.get(key) != PARAMETERS.get(key)]
-        key, found = wrong[0], _shown(features.get(wrong[0]))
-        key = key if _is_text(key) else _shown(key)
-        raise ModelError(f"feature {key} is {found}; the front end computes {_shown(PARAMETERS.get(wrong[0]))}")
-    channels = info.get("channels", ["mel"])
-    if not isinstance(channels, list) or not all(channel in CHANNELS for channel in channels):
-        raise ModelError(f"channels are {_shown(channels)}; this version computes {', '.join(CHANNELS)}")
-    if channels[:1] != ["mel"] or len(set(channels)) != len(channels):
-        raise ModelError(f"channels are {_shown(channels)}; expected different ones, the first of them mel")
-    calibration = info.get("calibration")
-    calibration = calibration if isinstance(calibration, dict) else {}
-    temperature = calibration.get("temperature")
-    if not _is_number(temperature) or not 0.01 <= temperature <= 100:
-        raise ModelError(f"calibration temperature is {_shown(temperature)}; expected a number from 0.01 to 100")
+        expected = checks.digest_start(info.get("sha256"))
+        raise ModelError(f"the .tflite has SHA-256 {digest[:12]}..., the json expects {expected}...")
+    name, labels = checks.read_name(info), checks.read_labels(info, number)
+    kind, channels = checks.read_features(info, number)
     instruments = [label for label in labels if label != UNKNOWN]
-    threshold = calibration.get("threshold")
-    each: dict[str, Any] = dict.fromkeys(instruments, threshold)
-    if isinstance(threshold, dict):
-        each = {in_one_form(label): value for label, value in threshold.items()}
-    if set(each) != set(instruments) or not all(_is_number(p) and 0 <= p <= 1 for p in each.values()):
-        raise ModelError(
-            f"calibration threshold is {_shown(threshold)}; expected a number from 0 to 1, or one for each label"
-        )
-    thresholds = tuple(float(each[label]) for label in instruments)
-    return Bundle(name, content, tuple(labels), tuple(channels), float(temperature), thresholds, info)
-
-
-def _is_number(value: object) -> TypeGuard[float]:
-    return isinstance(value, int | float) and not isinstance(value, bool)
-
-
-def _is_text(value: object) -> TypeGuard[str]:
-    """Whether this can be shown, encoded and sent."""
-    return isinstance(value, str) and 0 < len(value) <= MAX_NAME_LENGTH and value.isprintable()
-
-
-def _shown(value: object) -> str:
-    """Whatever a json may hold, in one short line."""
-    shown = reprlib.repr(value)  # which limits each level, not the whole
-    return shown if len(shown) <= _MAX_SHOWN_LENGTH else f"{shown[:_MAX_SHOWN_LENGTH]}..."
-
-
-def _digest_start(digest: object) -> str:
-    return digest[:12] if _is_text(digest) else _shown(digest)
+    temperature, thresholds = checks.read_calibration(info, instruments)
+    loaded = Bundle(name, content, labels, channels, temperature, thresholds, info)
+    if number == 1:
+        return loaded
+    outputs, tags = checks.read_outputs(info)
+    return replace(
+        loaded,
+        front_end=kind,
+        lineup=checks.read_lineup(info, labels),
+        known=checks.read_known(info),
+        smoothing=checks.read_smoothing(info),
+        outputs=outputs,
+        tags=tags,
+    )

@@ -1,20 +1,63 @@
-"""From the features of a window to calibrated probabilities."""
+"""From the features of a window to calibrated probabilities, tags and an embedding."""
 
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 
 import numpy as np
-import numpy.typing as npt
 
 from stream.errors import ModelError
 from stream.recognition import bundle, sandbox
 from stream.recognition.bundle import UNKNOWN, Bundle
-from stream.recognition.interpreter import Int8Array, Interpreter
-from stream.recognition.mel import FRAMES, N_MELS, Array, stack
+from stream.recognition.bundle_checks import shown
+from stream.recognition.interpreter import Interpreter, Tensor, TensorArray
+from stream.recognition.mel import Array, stack
 from stream.recognition.settings import MODEL, Runtime
+from stream.recognition.smoothing import Probabilities
 
-Probabilities = npt.NDArray[np.float64]
+
+class Inference:
+    """What a model made of one window. Only what is asked for is computed, from what the model has put out already."""
+
+    __slots__ = ("_classifier", "_outputs", "probabilities")
+
+    def __init__(
+        self, probabilities: Probabilities, classifier: Classifier, outputs: Mapping[str, TensorArray]
+    ) -> None:
+        self.probabilities = probabilities
+        """Calibrated probability of each instrument, in the bundle's order; what is missing to 1 is `unknown`."""
+        self._classifier = classifier
+        self._outputs = outputs
+
+    @property
+    def embedding(self) -> Array | None:
+        """Where this window lies in the model's space, in which what sounds alike is near.
+
+        Returns
+        -------
+        np.ndarray [shape=(n,), dtype=float32] or None
+            Of unit length. None where the model has no embedding, or it has no direction.
+        """
+        values = self._values("embedding")
+        if values is None or not np.isfinite(values).all():
+            return None
+        length = float(np.linalg.norm(values))
+        return (values / length).astype(np.float32) if length > 0 else None
+
+    @property
+    def tags(self) -> dict[str, float]:
+        """Probability of each of the model's tags, each for itself; empty where it has none."""
+        values = self._values("tags")
+        if values is None:
+            return {}
+        probable = 1 / (1 + np.exp(-np.clip(np.nan_to_num(values, nan=-np.inf), -700, 700)))
+        return dict(zip(self._classifier.bundle.tags, probable.tolist(), strict=True))
+
+    def _values(self, output: str) -> Probabilities | None:
+        """Real values of one of the outputs."""
+        held = self._outputs.get(output)
+        return None if held is None else self._classifier.tensors[output].dequantize(held[0])
 
 
 class Classifier:
@@ -30,8 +73,8 @@ class Classifier:
     Raises
     ------
     ModelError
-        When the model's tensors do not fit the front end or the bundle's labels, or `stream.recognition.sandbox`
-        refuses it.
+        When the model's tensors do not fit the front end or what the bundle says of them, or
+        `stream.recognition.sandbox` refuses it.
     RuntimeMissingError
         When there is no TFLite interpreter.
     """
@@ -42,14 +85,11 @@ class Classifier:
         try:
             sandbox.check_model(bundle.model, runtime, delegates)
             self.interpreter = Interpreter(bundle.model, runtime=runtime, threads=threads, delegates=delegates)
+            self.tensors: Mapping[str, Tensor] = _tensors(self.interpreter, bundle)
+            """The outputs, by what they are: `instruments`, and `tags` and `embedding` where there are."""
         except ModelError as error:
             raise ModelError(f"model {model}: {error}") from error
-        for name, shape, expected in (
-            ("input", self.interpreter.input.shape, (1, N_MELS, FRAMES, len(bundle.channels))),
-            ("output", self.interpreter.output.shape, (1, len(bundle.labels))),
-        ):
-            if shape != expected:
-                raise ModelError(f"model {model}: {name} has shape {shape}; expected {expected}")
+        self._places = {name: self.interpreter.outputs.index(tensor) for name, tensor in self.tensors.items()}
         self._instrument_outputs = [i for i, label in enumerate(bundle.labels) if label != UNKNOWN]
 
     @classmethod
@@ -72,36 +112,65 @@ class Classifier:
         """
         return cls(bundle.load(model), runtime=runtime, threads=threads)
 
-    def quantize(self, features: Array) -> Int8Array:
-        """Bring features to the model's integers.
+    def quantize(self, features: Array) -> TensorArray:
+        """Bring features to what the model's input holds: integers, or real numbers where it is not quantized.
 
         Parameters
         ----------
-        features : np.ndarray [shape=(129, 129), dtype=float32]
-            Mel bands by frames, in dB.
+        features : np.ndarray [shape=(n_bands, n_frames), dtype=float32]
+            As the bundle's front end makes them.
 
         Returns
         -------
-        np.ndarray [shape=(1, 129, 129, n_channels), dtype=int8]
+        np.ndarray [shape=(1, n_bands, n_frames, n_channels), dtype=int8 or float32]
             The bundle's channels.
         """
-        return self.interpreter.input.quantize(stack(features, self.bundle.channels))
+        channels = self.bundle.channels
+        return self.interpreter.input.quantize(features if len(channels) == 1 else stack(features, channels))
 
-    def __call__(self, features: Array) -> Probabilities:
-        """Classify one window.
+    def infer(self, features: Array) -> Inference:
+        """Run the model on one window.
 
         Parameters
         ----------
-        features : np.ndarray [shape=(129, 129), dtype=float32]
-            Mel bands by frames, in dB below the window's maximum.
-
-        Returns
-        -------
-        np.ndarray [shape=(n_instruments,), dtype=float64]
-            Calibrated probability of each instrument, in the bundle's order; what is missing to 1 is `unknown`.
+        features : np.ndarray [shape=(n_bands, n_frames), dtype=float32]
+            As the bundle's front end makes them.
         """
-        output = self.interpreter(self.quantize(features))[0]
-        logits = self.interpreter.output.dequantize(output) / self.bundle.temperature
+        held = self.interpreter.run(self.quantize(features))
+        outputs = {name: held[place] for name, place in self._places.items()}
+        logits = self.tensors["instruments"].dequantize(outputs["instruments"][0]) / self.bundle.temperature
+        if not np.isfinite(logits).all():  # which only a model of real numbers can put out
+            return Inference(np.zeros(len(self._instrument_outputs)), self, outputs)
         likelihoods = np.exp(logits - logits.max())
-        probabilities: Probabilities = likelihoods[self._instrument_outputs] / likelihoods.sum()
-        return probabilities
+        return Inference(likelihoods[self._instrument_outputs] / likelihoods.sum(), self, outputs)
+
+    def __call__(self, features: Array) -> Probabilities:
+        """Return the calibrated probability of each instrument alone; see `infer`."""
+        return self.infer(features).probabilities
+
+
+def _tensors(interpreter: Interpreter, bundle: Bundle) -> dict[str, Tensor]:
+    """Return the outputs that a bundle speaks of, if what it says of them and of the input is so."""
+    _expect_shape("input", interpreter.input, (1, *bundle.front_end.shape, len(bundle.channels)))
+    if bundle.outputs is None:
+        if len(interpreter.outputs) != 1:
+            raise ModelError(f"the model has {len(interpreter.outputs)} outputs; expected one in format 1")
+        _expect_shape("output", interpreter.output, (1, len(bundle.labels)))
+        return {"instruments": interpreter.output}
+    there = {tensor.name: tensor for tensor in interpreter.outputs}
+    named = {}
+    for name, wanted in bundle.outputs.named():
+        if wanted not in there:
+            raise ModelError(f"the model has no output {shown(wanted)}; it has {shown(sorted(there))}")
+        named[name] = there[wanted]
+    _expect_shape("output instruments", named["instruments"], (1, len(bundle.labels)))
+    if "tags" in named:
+        _expect_shape("output tags", named["tags"], (1, len(bundle.tags)))
+    if "embedding" in named:  # of any length
+        _expect_shape("output embedding", named["embedding"], (1, *named["embedding"].shape[-1:]))
+    return named
+
+
+def _expect_shape(name: str, tensor: Tensor, expected: tuple[int, ...]) -> None:
+    if tensor.shape != expected:
+        raise ModelError(f"{name} has shape {tensor.shape}; expected {expected}")

@@ -7,8 +7,8 @@ from typing import Final
 
 import numpy as np
 
-from stream.recognition.classifier import Probabilities
 from stream.recognition.results import Stretch
+from stream.recognition.smoothing import Probabilities
 
 MIN_PROBABILITY: Final = 0.15
 """Smoothed probability from which on a guess is worth telling."""

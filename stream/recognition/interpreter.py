@@ -17,6 +17,8 @@ from stream.recognition.settings import Runtime
 from stream.system.stderr import quiet_stderr
 
 Int8Array = npt.NDArray[np.int8]
+TensorArray = npt.NDArray[np.int8] | npt.NDArray[np.float32]
+"""What a tensor holds: integers where it is quantized, else real numbers."""
 
 _MODULES: Final = {"litert": "ai_edge_litert.interpreter", "tflite": "tflite_runtime.interpreter"}
 _PACKAGES: Final = {"litert": "ai-edge-litert", "tflite": "tflite-runtime"}
@@ -27,8 +29,9 @@ _NO_XNNPACK: Final = (
 
 @dataclass(frozen=True, slots=True)
 class Tensor:
-    """Shape, type and quantization of an input or output."""
+    """Name, shape, type and quantization of an input or output."""
 
+    name: str
     shape: tuple[int, ...]
     dtype: str
     scale: float
@@ -39,8 +42,13 @@ class Tensor:
     def __str__(self) -> str:
         return f"{self.dtype} {self.shape}"
 
-    def quantize(self, values: npt.NDArray[np.float32]) -> Int8Array:
-        """Bring real values to the nearest integers of this tensor.
+    @property
+    def is_quantized(self) -> bool:
+        """Whether its numbers are integers that stand for real ones."""
+        return self.dtype == "int8"
+
+    def quantize(self, values: npt.NDArray[np.float32]) -> TensorArray:
+        """Bring real values to what this tensor holds: the nearest integers, or the values where it is not quantized.
 
         Parameters
         ----------
@@ -49,30 +57,33 @@ class Tensor:
 
         Returns
         -------
-        np.ndarray [shape=self.shape, dtype=int8]
+        np.ndarray [shape=self.shape, dtype=int8 or float32]
         """
+        if not self.is_quantized:
+            return np.ascontiguousarray(values, np.float32).reshape(self.shape)
         steps = values * np.float32(1 / self.scale)
         steps += np.float32(self.zero_point)
         np.rint(steps, out=steps)
         np.clip(steps, -128, 127, out=steps)
         return steps.astype(np.int8).reshape(self.shape)
 
-    def dequantize(self, steps: Int8Array) -> npt.NDArray[np.float64]:
-        """Bring integers of this tensor to the real values that they stand for.
+    def dequantize(self, steps: TensorArray) -> npt.NDArray[np.float64]:
+        """Bring what this tensor holds to the real values that it stands for.
 
         Parameters
         ----------
-        steps : np.ndarray [dtype=int8]
+        steps : np.ndarray [dtype=int8 or float32]
 
         Returns
         -------
         np.ndarray [shape=steps.shape, dtype=float64]
         """
-        return (steps.astype(np.float64) - self.zero_point) * self.scale
+        values: npt.NDArray[np.float64] = steps.astype(np.float64)
+        return (values - self.zero_point) * self.scale if self.is_quantized else values
 
 
 class Interpreter:
-    """One model with one int8 input and one int8 output, ready to be called from any thread.
+    """One model with one input and one output or several, int8 or float32, ready to be called from any thread.
 
     An interpreter of LiteRT writes into memory of its own at every call, and lets go of Python's lock meanwhile: two
     threads in one would give each other's outputs. So each thread that calls has one for itself.
@@ -95,7 +106,8 @@ class Interpreter:
     RuntimeMissingError
         When the runtime is not installed, or cannot work with this numpy.
     ModelError
-        When the model cannot be read, or is not full-integer int8 with one input and one output.
+        When the model cannot be read, has not one input, or outputs of the same name, or is neither full-integer int8
+        nor float32 at either end.
     """
 
     def __init__(self, model: bytes, *, runtime: Runtime = "auto", threads: int = 1, delegates: bool = True) -> None:
@@ -123,30 +135,42 @@ class Interpreter:
         self._load = load
         self._unclaimed = [first]  # for the first thread that calls
         self._thread = threading.local()  # what a thread has goes with it
-        if len(inputs) != 1 or len(outputs) != 1:
-            raise ModelError(f"the model has {len(inputs)} inputs and {len(outputs)} outputs; expected one of each")
-        self.input, self.output = _read_tensor(inputs[0]), _read_tensor(outputs[0])
-        for name, tensor in (("input", self.input), ("output", self.output)):
-            if tensor.dtype != "int8" or not 0 < tensor.scale < math.inf or not -128 <= tensor.zero_point <= 127:
-                raise ModelError(f"the model's {name} is {tensor}; expected quantized int8 (full-integer export)")
+        if len(inputs) != 1 or not outputs:
+            raise ModelError(f"the model has {len(inputs)} inputs and {len(outputs)} outputs; expected one input")
+        self.input, self.outputs = _read_tensor(inputs[0]), tuple(map(_read_tensor, outputs))
+        for kind, tensor in (("input", self.input), *(("output", it) for it in self.outputs)):
+            is_integer = tensor.dtype == "int8" and 0 < tensor.scale < math.inf and -128 <= tensor.zero_point <= 127
+            if not is_integer and tensor.dtype != "float32":
+                raise ModelError(f"the model's {kind} is {tensor}; expected quantized int8, or float32")
+        if len({tensor.name for tensor in self.outputs}) != len(self.outputs):
+            raise ModelError("the model has several outputs of one name")
         self.slowdown_reason = (
             _NO_XNNPACK if package == _PACKAGES["litert"] and delegates and not _is_delegated(first) else None
         )
         """Why inference is slower than it could be, in one line; None when it is not."""
-        self._input_index, self._output_index = inputs[0]["index"], outputs[0]["index"]
+        self._input_index, self._output_indices = inputs[0]["index"], [it["index"] for it in outputs]
 
-    def __call__(self, values: Int8Array) -> Int8Array:
+    @property
+    def output(self) -> Tensor:
+        """The first output, which is the only one of many models."""
+        return self.outputs[0]
+
+    def __call__(self, values: TensorArray) -> TensorArray:
+        """Run one inference, for the first output; see `run`."""
+        return self.run(values)[0]
+
+    def run(self, values: TensorArray) -> list[TensorArray]:
         """Run one inference.
 
         Parameters
         ----------
-        values : np.ndarray [shape=input.shape, dtype=int8]
-            Quantized input.
+        values : np.ndarray [shape=input.shape, dtype=int8 or float32]
+            What `input` holds.
 
         Returns
         -------
-        np.ndarray [shape=output.shape, dtype=int8]
-            Quantized output, a copy.
+        list of np.ndarray [dtype=int8 or float32]
+            What each of `outputs` holds then, as copies.
 
         Raises
         ------
@@ -157,10 +181,9 @@ class Interpreter:
             interpreter = self._of_this_thread()
             interpreter.set_tensor(self._input_index, values)
             interpreter.invoke()
-            output: Int8Array = interpreter.get_tensor(self._output_index)
+            return [interpreter.get_tensor(index) for index in self._output_indices]
         except (ValueError, RuntimeError) as error:
             raise ModelError(f"{self.runtime} cannot run the model: {_first_line(error)}") from error
-        return output
 
     def _of_this_thread(self) -> Any:
         """Return the interpreter that only this thread calls."""
@@ -207,4 +230,4 @@ def _first_line(error: Exception) -> str:
 def _read_tensor(details: dict[str, Any]) -> Tensor:
     scale, zero_point = details["quantization"]
     shape = tuple(int(n) for n in details["shape"])
-    return Tensor(shape, np.dtype(details["dtype"]).name, float(scale), int(zero_point))
+    return Tensor(str(details["name"]), shape, np.dtype(details["dtype"]).name, float(scale), int(zero_point))

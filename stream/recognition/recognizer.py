@@ -9,15 +9,16 @@ from typing import Final
 import numpy as np
 
 from stream.errors import ConfigError
-from stream.recognition.classifier import Classifier, Probabilities
+from stream.recognition.classifier import Classifier, Inference
 from stream.recognition.guess import GuessTracker
 from stream.recognition.level import FULL_SCALE, LOWEST_LEVEL, measure_level
-from stream.recognition.lineup import choose_lineup
-from stream.recognition.mel import HOP_LENGTH, SAMPLE_RATE, WINDOW, Array, StreamingMel
-from stream.recognition.results import Estimate, Heard, Result, State, Stretch, Transition
+from stream.recognition.lineup import choose_lineup, told_names
+from stream.recognition.mel import HOP_LENGTH, SAMPLE_RATE, WINDOW, Array
+from stream.recognition.present import PresentStretch
+from stream.recognition.results import Estimate, Heard, Result, State, Stretch
 from stream.recognition.ring import Ring
 from stream.recognition.settings import GATE, HOP
-from stream.recognition.smoothing import Smoother
+from stream.recognition.smoothing import Probabilities, Smoother
 from stream.recognition.tone import ToneDetector
 
 _RING: Final = 3 * SAMPLE_RATE
@@ -38,7 +39,8 @@ class Recognizer:
     hop : float
         From one estimate to the next in seconds, rounded to whole frames of 512 samples (23 ms).
     lineup : collection of str, optional
-        The only instruments to be named; the others count as unknown. All by default.
+        The only instruments to be named; the others count as unknown. ``["all"]`` are all that the model knows;
+        without it, those that its bundle names as its line-up.
     gate : float
         RMS level in dBFS below which it is silent.
 
@@ -67,16 +69,18 @@ class Recognizer:
             raise ConfigError(f"gate is {gate} dBFS; expected {LOWEST_LEVEL:g} to 0 dBFS")
         self.instruments = bundle.instruments
         self.thresholds = bundle.thresholds
+        self.known = bundle.known
         self.lineup = choose_lineup(lineup, bundle)
+        self.told = told_names(self.lineup, bundle)
         self.hop = frames * HOP_LENGTH / SAMPLE_RATE
         self._hop = frames * HOP_LENGTH
         self._classifier = classifier
         self._gate = gate
         self._in_lineup = np.array([name in self.lineup for name in self.instruments])
         self._ring = Ring(_RING)
-        self._mel = StreamingMel()
+        self._front_end = bundle.front_end.make()
         self._tones = ToneDetector()
-        self._smoother = Smoother(bundle.thresholds)
+        self._smoother = Smoother(bundle.thresholds, bundle.smoothing, bundle.known)
         self._guesses = GuessTracker(self.instruments)
         self._position = 0  # samples heard
         self._evaluated = 0  # position of the last evaluated hop's end
@@ -85,11 +89,9 @@ class Recognizer:
         self._due = self._first_due(0)
         self._seq = 0
         self._invalid = 0
-        self._heard = Heard("warming", None)
-        self._since = 0.0
-        self._confidence = 0.0  # sum over the present stretch
-        self._hops = 0  # results of the present stretch
+        self._present = PresentStretch()
         self._padding = 0  # zeros after the last sample
+        self._joins = False  # whether frames of the window were told already, made by another front end
 
     @property
     def position(self) -> int:
@@ -117,7 +119,11 @@ class Recognizer:
             The guess that ends with this.
         """
         guess = self._guesses.close(self._evaluated / SAMPLE_RATE)
-        self.instruments, self.thresholds, self.lineup = other.instruments, other.thresholds, other.lineup
+        self.instruments, self.thresholds, self.known = other.instruments, other.thresholds, other.known
+        self.lineup, self.told = other.lineup, other.told
+        if self._classifier.bundle.front_end != other._classifier.bundle.front_end:
+            self._front_end = other._front_end
+            self._joins = self._evaluated >= self._full
         self.hop, self._hop = other.hop, other._hop  # from the hop on that is due next
         self._classifier, self._gate, self._in_lineup = other._classifier, other._gate, other._in_lineup
         self._smoother, self._guesses = other._smoother, other._guesses
@@ -178,13 +184,14 @@ class Recognizer:
         end = self.time
         self._position += count
         self._ring.clear()
-        self._mel.reset()
+        self._front_end.reset()
         self._tones.reset()
         self._smoother.reset()
-        self._full = self._position + WINDOW
+        self._full, self._joins = self._position + WINDOW, False
         self._evaluated = self._judged = self._position
         self._due = self._first_due(self._position)
-        return self._result("warming", None, self._zeros(), self._zeros(), LOWEST_LEVEL, LOWEST_LEVEL, until=end)
+        levels, nothing = (LOWEST_LEVEL, LOWEST_LEVEL), self._zeros()
+        return self._result("warming", None, nothing, nothing, levels, self._front_end.newest(), until=end)
 
     def finish(self) -> Iterator[Result]:
         """End the stream: evaluate what the grid of hops has left over.
@@ -203,7 +210,7 @@ class Recognizer:
 
     def close(self) -> Stretch:
         """Close the present stretch with the last sample heard, after `finish`."""
-        return self._close(self._end)
+        return self._present.close(self._end)
 
     def close_guess(self) -> Stretch | None:
         """Close the present guess, if there is one, with the last sample heard, after `finish`."""
@@ -220,18 +227,18 @@ class Recognizer:
 
     def _evaluate(self) -> Result:
         new = min(self._position - self._evaluated, WINDOW)
-        rms, peak = measure_level(self._ring.newest(new))
+        levels = measure_level(self._ring.newest(new))
         elapsed = (self._position - self._evaluated) / SAMPLE_RATE
         raw = smoothed = self._zeros()
-        named = None
+        named = inference = None
         window = self._ring.newest(WINDOW)
         state: State = "warming"
         if self._position >= self._full:
-            features = self._mel.features(window, self._position)
+            features = self._front_end.features(window, self._position)
             # Judged by all that no window was judged by, so that a short clip with a quiet end is not silent.
             loudness, _ = measure_level(window[-max(self._position - self._judged, _GATE_TIME) :])
             self._judged = self._position
-            heard, frames = window[: WINDOW - self._padding], None if self._padding else self._mel.frames()
+            heard, frames = window[: WINDOW - self._padding], None if self._padding else self._front_end.frames()
             if loudness < self._gate:
                 state = "silence"
                 self._smoother.reset()
@@ -239,11 +246,15 @@ class Recognizer:
                 state = "unknown"
                 self._smoother.reset()
             else:
-                raw = np.where(self._in_lineup, self._classifier(features), 0.0)
+                inference = self._classifier.infer(features)
+                raw = np.where(self._in_lineup, inference.probabilities, 0.0)
                 smoothed, named = self._smoother.update(raw, elapsed)
                 state = "unknown" if named is None else "instrument"
         self._evaluated = self._position
-        return self._result(state, named, raw, smoothed, rms, peak)
+        added = self._front_end.newest()
+        if self._joins:
+            added, self._joins = added[-math.ceil(len(added) * new / WINDOW) :], False
+        return self._result(state, named, raw, smoothed, levels, added, inference)
 
     def _result(
         self,
@@ -251,8 +262,9 @@ class Recognizer:
         named: int | None,
         raw: Probabilities,
         smoothed: Probabilities,
-        rms: float,
-        peak: float,
+        levels: tuple[float, float],
+        frames: Array,
+        inference: Inference | None = None,
         until: float | None = None,
     ) -> Result:
         confidence = 0.0
@@ -263,37 +275,25 @@ class Recognizer:
         heard = Heard(state, None if named is None else self.instruments[named])
         end = self.time if until is None else until  # of what was heard before
         guess = self._guesses.update(end, smoothed, named)
-        transition = stretch = None
-        if heard != self._heard:
-            transition = Transition(self.time, previous=self._heard, now=heard)
-            stretch = self._close(end)
-            self._heard = heard
+        transition, stretch = self._present.update(heard, confidence, self.time, end)
+        rms, peak = levels
         estimate = Estimate(
             seq=self._seq,
             time=self.time,
             state=state,
             label=heard.label,
-            since=self._since,
+            since=self._present.since,
             confidence=confidence,
             probabilities=dict(zip(self.instruments, smoothed.tolist(), strict=True)),
             raw=dict(zip(self.instruments, raw.tolist(), strict=True)),
             rms=rms,
             peak=peak,
         )
-        self._confidence += confidence
-        self._hops += 1
         clipped = peak > 20 * np.log10(FULL_SCALE)
-        result = Result(estimate, transition, stretch, guess, self._mel.newest(), bool(clipped), self._invalid)
+        result = Result(estimate, transition, stretch, guess, frames, bool(clipped), self._invalid, inference)
         self._seq += 1
         self._invalid = 0
         return result
-
-    def _close(self, end: float) -> Stretch:
-        """Close the present stretch at `end` and begin the next one."""
-        mean = self._confidence / max(1, self._hops)
-        stretch = Stretch(self._since, end, self._heard.state, self._heard.label, mean)
-        self._since, self._confidence, self._hops = end, 0.0, 0
-        return stretch
 
     def _zeros(self) -> Probabilities:
         return np.zeros(len(self.instruments))

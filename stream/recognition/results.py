@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Literal, NamedTuple, TypeAlias
 
+from stream.recognition.classifier import Inference
 from stream.recognition.mel import Array
 
 State: TypeAlias = Literal["warming", "silence", "unknown", "instrument"]
@@ -82,3 +83,6 @@ class Result(NamedTuple):
     """Whether a sample of the hop was at full scale."""
     invalid: int
     """Samples of the hop that were not finite numbers and were taken as zeros."""
+    inference: Inference | None = None
+    """What the model made of the window, with its embedding and tags where it has them; None when no model judged it,
+    that is when warming or silent, or where a steady tone is heard."""

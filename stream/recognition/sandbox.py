@@ -105,12 +105,12 @@ def _trial_fault(model: bytes, runtime: Runtime, delegates: bool) -> str | None:
 def _run(model: bytes, runtime: Runtime, delegates: bool) -> None:
     """Load a model and run it on zeros, the extremes and noise."""
     interpreter = Interpreter(model, runtime=runtime, delegates=delegates)
-    shape = interpreter.input.shape
+    shape, kind = interpreter.input.shape, interpreter.input.dtype
     for level in (0, -128, 127):
-        interpreter(np.full(shape, level, np.int8))
+        interpreter.run(np.full(shape, level, kind))
     rng = np.random.default_rng(0)
     for _ in range(3):
-        interpreter(rng.integers(-128, 128, shape, np.int8))
+        interpreter.run(rng.integers(-128, 128, shape, np.int8).astype(kind))
 
 
 def main(arguments: list[str]) -> int:

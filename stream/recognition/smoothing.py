@@ -5,10 +5,13 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Final
 
 import numpy as np
+import numpy.typing as npt
 
-from stream.recognition.classifier import Probabilities
+Probabilities = npt.NDArray[np.float64]
+_ROUNDING: Final = 1e-9  # of a sum of probabilities, which may have to be 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +29,12 @@ class Smoothing:
     floor: float = 0.6
     """Share of its threshold below which an instrument is not named, whatever else is heard. Of hops with a name that
     was held with less, one in eight to one in four was right where players change; a higher floor costs flicker."""
+    known_floor: float = 1.0
+    """Share of what the line-up must sum to below which a name that is shown is given up."""
+
+
+USUAL: Final = Smoothing()
+"""What holds for a model that does not bring its own."""
 
 
 class Smoother:
@@ -37,11 +46,14 @@ class Smoother:
         Probability from which an instrument is named, one for each.
     smoothing : Smoothing
         How much a change takes.
+    known : float
+        What the probabilities of all instruments must sum to for one of them to be named.
     """
 
-    def __init__(self, thresholds: Sequence[float], smoothing: Smoothing = Smoothing()) -> None:
+    def __init__(self, thresholds: Sequence[float], smoothing: Smoothing = USUAL, known: float = 0.0) -> None:
         self._thresholds = np.array(thresholds)
         self._smoothing = smoothing
+        self._known = known - _ROUNDING
         self._average: Probabilities | None = None
         self._named: int | None = None
 
@@ -65,25 +77,31 @@ class Smoother:
             Smoothed probabilities.
         named : int or None
             Index of the instrument in front, None when no instrument passes. Its average is at least `floor` of its
-            threshold, and no other instrument's is higher by more than `lead`.
+            threshold, no other instrument's is higher by more than `lead`, and all of them sum to `known_floor` of
+            what they must or more.
         """
         if self._average is None:
             self._average = raw.copy()
         else:
             self._average += (1 - math.exp(-elapsed / self._smoothing.time_constant)) * (raw - self._average)
         average, current = self._average, self._named
+        total = float(average.sum())
         in_front = average.max() - average <= self._smoothing.lead
-        if current is not None and in_front[current] and self._holds(average, current):
+        if current is not None and in_front[current] and self._holds(average, total, current):
             return average.copy(), current
+        if total < self._known:
+            self._named = None
+            return average.copy(), None
         passing = np.where(in_front & (average >= self._thresholds), average, -1.0)
         best = int(np.argmax(passing))
         self._named = best if passing[best] >= 0 else None
         return average.copy(), self._named
 
-    def _holds(self, average: Probabilities, current: int) -> bool:
+    def _holds(self, average: Probabilities, total: float, current: int) -> bool:
         """Whether the current instrument, which no other leads clearly, is probable enough to stay."""
-        unknown = 1 - average.sum()
+        unknown = 1 - total
         return bool(
             average[current] >= self._smoothing.floor * self._thresholds[current]
             and unknown - average[current] <= self._smoothing.release
+            and total >= self._smoothing.known_floor * self._known
         )

@@ -18,6 +18,7 @@ from stream.recognition.tflite_operators import CUSTOM, OPERATORS
 
 _SCHEMA_VERSION: Final = 3
 _MAX_DIMENSIONS: Final = 8
+_MAX_OUTPUTS: Final = 8
 _MAX_NUMBERS: Final = 16_000_000
 """Most numbers in all tensors together; the shipped models have at most 0.6 million."""
 _BYTES: Final = {0: 4, 1: 2, 2: 4, 3: 1, 4: 8, 6: 1, 7: 2, 9: 1}
@@ -131,10 +132,11 @@ def _check_graph(graph: Table, tensors: Sequence[_Tensor], codes: Sequence[int])
     """Refuse operators that take what is not there yet, or nowhere, and outputs that nothing makes."""
     graph.text(4)
     inputs, outputs = graph.integers(1), graph.integers(2)
-    for name, ends in (("inputs", inputs), ("outputs", outputs)):
-        if len(ends) != 1:
-            raise ModelError(f"the .tflite has {len(ends)} {name}; expected one")
-        _expect(0 <= ends[0] < len(tensors), f"its {name} are no tensors")
+    for name, ends, most in (("inputs", inputs, 1), ("outputs", outputs, _MAX_OUTPUTS)):
+        if not 1 <= len(ends) <= most or len(set(ends)) != len(ends):
+            expected = "one" if most == 1 else f"at most {most} different ones"
+            raise ModelError(f"the .tflite has {len(ends)} {name}; expected {expected}")
+        _expect(all(0 <= end < len(tensors) for end in ends), f"its {name} are no tensors")
     ready = {number for number, tensor in enumerate(tensors) if tensor.is_constant}
     _expect(inputs[0] not in ready, "its input is a constant")
     ready.add(inputs[0])
@@ -142,7 +144,8 @@ def _check_graph(graph: Table, tensors: Sequence[_Tensor], codes: Sequence[int])
         index = operator.scalar(0, "I")
         _expect(index < len(codes), "it has an operator of no kind")
         ready.update(_check_operator(operator, codes[index], tensors, ready))
-    _expect(outputs[0] in ready and outputs[0] not in inputs, "nothing makes its output")
+    made = {number for number in ready if not tensors[number].is_constant} - set(inputs)
+    _expect(made.issuperset(outputs), "nothing makes its output")
 
 
 def _check_operator(operator: Table, code: int, tensors: Sequence[_Tensor], ready: set[int]) -> list[int]:

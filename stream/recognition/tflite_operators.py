@@ -76,6 +76,7 @@ OPERATORS: Final[dict[int, Operator]] = {
     2: Operator("concatenation", (1, _MOST), 10, (_AXIS, _ACTIVATION), needs_options=True),
     3: Operator("convolution", (2, 3), 1, _CONVOLUTION, needs_options=True, optional=_BIAS),
     4: Operator("depthwise convolution", (2, 3), 2, _DEPTHWISE, needs_options=True, optional=_BIAS),
+    6: Operator("dequantize", (1, 1), 38),
     9: Operator("fully connected", (2, 3), 8, _DENSE, needs_options=True, optional=_BIAS),
     14: Operator("logistic", (1, 1)),
     17: Operator("max pool", (1, 1), 5, _POOL, needs_options=True),

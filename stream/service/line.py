@@ -204,7 +204,7 @@ class Line:
         """Say what a hop brought."""
         is_wanted = len(result.frames) > 0 and "spectrum" in self.wanted
         return Hop(
-            label=translation.label(result.estimate),
+            label=translation.label(result.estimate, self._recognizer.told),
             change=None if result.transition is None else translation.change(result.transition),
             segment=None if result.stretch is None else translation.segment(result.stretch),
             guess=None if result.guess is None else translation.guess(result.guess),

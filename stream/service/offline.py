@@ -131,7 +131,7 @@ def _timeline(
     seconds = segments[-1].end
     mean = total / max(1, windows)
     best = int(np.argmax(mean))
-    passes = mean[best] >= recognizer.thresholds[best]
+    passes = mean[best] >= recognizer.thresholds[best] and mean.sum() >= recognizer.known
     label, confidence = UNKNOWN, 1.0 - float(mean.sum())
     if not windows:
         label, confidence = "silence", 0.0

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 
 import numpy as np
 
@@ -25,8 +25,11 @@ from stream.recognition.results import Estimate, Result, Stretch, Transition
 from stream.service.events import Event, Hop
 
 
-def label(estimate: Estimate) -> Label:
-    """Return what is heard at the end of a hop as a message."""
+def label(estimate: Estimate, told: Collection[str] | None = None) -> Label:
+    """Return what is heard at the end of a hop as a message, with the probabilities of these instruments, or of all."""
+    probabilities, raw = estimate.probabilities, estimate.raw
+    if told is not None and len(told) < len(raw):
+        probabilities, raw = ({name: each[name] for name in told} for each in (probabilities, raw))
     return Label(
         seq=estimate.seq,
         time=estimate.time,
@@ -34,8 +37,8 @@ def label(estimate: Estimate) -> Label:
         label=estimate.label,
         since=estimate.since,
         confidence=estimate.confidence,
-        probabilities=estimate.probabilities,
-        raw=estimate.raw,
+        probabilities=probabilities,
+        raw=raw,
         rms=estimate.rms,
         peak=estimate.peak,
     )

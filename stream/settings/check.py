@@ -17,14 +17,15 @@ from stream.audio.settings import AudioSettings
 from stream.audio.sound_file import demo_path, open_sound_file
 from stream.errors import ConfigError, ModelError, RuntimeMissingError, SourceError
 from stream.recognition import bundle
+from stream.recognition.bundle import Bundle
 from stream.recognition.classifier import Classifier
+from stream.recognition.lineup import ALL, unknown_names
 from stream.server.access import Access
 from stream.settings import values
 from stream.settings.exposure import exposures
 from stream.settings.reading import Reading
 from stream.settings.settings import declared, names
 from stream.system.fields import written
-from stream.system.names import with_commas
 
 _DEFAULTS: Final = AudioSettings()
 _EFFECT: Final = {"mic": {"device", "wait"}, "demo": set[str](), "-": {"pcm"}, "file": {"loop"}}
@@ -73,7 +74,7 @@ def _model_problems(reading: Reading) -> list[str]:
     found = []
     try:
         model = bundle.load(settings.model)
-        found += strangers(reading, model.instruments, model.name)
+        found += strangers(reading, model)
         Classifier(model, runtime=settings.runtime, threads=settings.threads)
     except ModelError as error:
         found.append(_said(reading, "model", error))
@@ -154,10 +155,17 @@ def notes(reading: Reading) -> list[str]:
         if name in _ABOUT_INPUT - _EFFECT[kind]
         if getattr(audio, name) != getattr(_DEFAULTS, name)
     ]
+    lineup = reading.settings.recognition.instruments or ()
+    found += [f"{reading.called('instruments')} names {written(name)} twice" for name in _repeated(lineup)]
     with contextlib.suppress(ConfigError):  # which is among the problems
         if (warning := Access.of(reading.settings.server).certificate_warning) is not None:
             found.append(reading.placed(warning))
     return found + exposures(reading)
+
+
+def _repeated(names: Sequence[str]) -> list[str]:
+    """Return what is there more than once."""
+    return [name for name in dict.fromkeys(names) if names.count(name) > 1]
 
 
 def _said(reading: Reading, name: str, what: object) -> str:
@@ -165,13 +173,12 @@ def _said(reading: Reading, name: str, what: object) -> str:
     return f"{reading.called(name)} is {setting.field.written(setting.of(reading.settings))}: {what}"
 
 
-def strangers(reading: Reading, instruments: Sequence[str], model: str) -> list[str]:
+def strangers(reading: Reading, model: Bundle) -> list[str]:
     """Say which instruments of the line-up the model does not know, a line each."""
     return [
-        f"{reading.called('instruments')} names {written(name)}, which model {model} does not know; "
-        + values.closest(name, instruments)
-        for name in with_commas(reading.settings.recognition.instruments or (), instruments)
-        if name not in instruments
+        f"{reading.called('instruments')} names {written(name)}, which model {model.name} does not know; "
+        + values.closest(name, (*model.instruments, ALL))
+        for name in unknown_names(reading.settings.recognition.instruments or (), model)
     ]
 
 

@@ -68,7 +68,7 @@ def test_a_model_is_loaded_by_path(copy: Path, suffix: str) -> None:
 @pytest.mark.parametrize(
     ("changes", "said"),
     [
-        ({"format": 2}, r"format is 2; this version reads format 1"),
+        ({"format": 3}, r"format is 3; this version reads formats 1 and 2"),
         ({"format": None}, r"format is None"),
         ({"name": 7}, r"name is 7"),
         ({"sha256": "00" * 32}, r"the \.tflite has SHA-256 \w{12}.*expects 000000000000"),
@@ -151,9 +151,9 @@ def test_labels_may_have_commas_and_accents_in_either_form(copy: Path) -> None:
         assert Recognizer(classifier, lineup=told).lineup == ("guitar, distorted", "Fl\u00f6te")
     for flag in ('Flöte,"guitar, distorted"', "guitar, distorted, Flo\u0308te"):
         reading = read({"instruments": flag, "model": str(copy)}, {})
-        assert check.strangers(reading, loaded.instruments, loaded.name) == []
+        assert check.strangers(reading, loaded) == []
         assert Recognizer(classifier, lineup=reading.settings.recognition.instruments).lineup == loaded.instruments[:2]
-    (said,) = check.strangers(read({"instruments": "guitar distorted"}, {}), loaded.instruments, loaded.name)
+    (said,) = check.strangers(read({"instruments": "guitar distorted"}, {}), loaded)
     assert said.endswith('did you mean "guitar, distorted"?')
     edit(copy, labels=["Flo\u0308te", "Fl\u00f6te", *INSTRUMENTS[2:], "unknown"])
     with pytest.raises(ModelError, match="expected different ones"):

@@ -12,7 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 import pytest
 
-from stream.errors import ModelError, RuntimeMissingError
+from stream.errors import RuntimeMissingError
 from stream.recognition import bundle
 from stream.recognition.classifier import Classifier
 from stream.recognition.interpreter import Interpreter
@@ -105,28 +105,6 @@ def test_an_interpreter_that_is_missing_is_named() -> None:
     """Asking for a runtime that is not there, or does not work with this numpy, says what to install."""
     with pytest.raises(RuntimeMissingError, match="pip install"):
         Interpreter(bundle.load().model, runtime="tflite")
-
-
-@pytest.mark.slow
-def test_a_model_that_is_not_integer_is_refused(float_model: bytes) -> None:
-    """A model with float32 tensors is refused with what was found and what was expected."""
-    with pytest.raises(ModelError, match=r"float32.*expected quantized int8"):
-        Interpreter(float_model)
-
-
-@pytest.fixture
-def float_model() -> bytes:
-    """A TFLite model that adds nothing to nothing in float32."""
-    tensorflow = pytest.importorskip("tensorflow", reason="makes its model with it: the train extra")
-    import warnings
-
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # the converter's
-        function = tensorflow.function(
-            lambda x: x * 2.0, input_signature=[tensorflow.TensorSpec((1, 4), tensorflow.float32)]
-        )
-        converter = tensorflow.lite.TFLiteConverter.from_concrete_functions([function.get_concrete_function()])
-        return converter.convert()
 
 
 @pytest.mark.skipif(not HAS_LITERT, reason="needs ai-edge-litert")

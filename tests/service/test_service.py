@@ -20,7 +20,7 @@ from websockets.asyncio.client import connect
 from stream.audio.settings import AudioSettings
 from stream.client import Client
 from stream.protocol.messages import Change, Hello, Label, Level, Segment, Spectrum, Status
-from stream.recognition.classifier import Classifier, Probabilities
+from stream.recognition.classifier import Classifier, Inference
 from stream.recognition.mel import SAMPLE_RATE, WINDOW, Array
 from stream.server.settings import ServerSettings
 from stream.service.service import Service
@@ -152,9 +152,9 @@ async def test_level_and_spectrum_come_for_those_who_ask(demo: Array) -> None:
 class SlowClassifier(Classifier):
     """A processor on which an inference takes 0.6 s, more than two hops."""
 
-    def __call__(self, features: Array) -> Probabilities:
+    def infer(self, features: Array) -> Inference:
         time.sleep(0.6)
-        return super().__call__(features)
+        return super().infer(features)
 
 
 @pytest.mark.slow

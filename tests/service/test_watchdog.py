@@ -13,7 +13,7 @@ import pytest
 from stream.audio.pcm import PcmFormat
 from stream.audio.raw_pcm import open_pcm_source
 from stream.audio.settings import AudioSettings
-from stream.recognition.classifier import Classifier, Probabilities
+from stream.recognition.classifier import Classifier, Inference
 from stream.recognition.mel import Array
 from stream.server.settings import ServerSettings
 from stream.service.events import Alive
@@ -29,12 +29,12 @@ class StuckClassifier(Classifier):
     free = threading.Event()
     calls = 0
 
-    def __call__(self, features: Array) -> Probabilities:
+    def infer(self, features: Array) -> Inference:
         type(self).calls += 1
         if self.calls == 3:
             self.stuck.set()
             self.free.wait()
-        return super().__call__(features)
+        return super().infer(features)
 
 
 @pytest.mark.slow

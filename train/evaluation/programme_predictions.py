@@ -10,9 +10,9 @@ import numpy as np
 import numpy.typing as npt
 
 from stream.recognition.bundle import Bundle
-from stream.recognition.classifier import Classifier, Probabilities
+from stream.recognition.classifier import Classifier
 from stream.recognition.recognizer import Recognizer
-from stream.recognition.smoothing import Smoother
+from stream.recognition.smoothing import Probabilities, Smoother
 from train.compose.programmes import Interval, Programme, Programmes
 from train.worker_pool import WorkerPool
 

@@ -126,6 +126,8 @@ class Int8Model:
 
     def __init__(self, content: bytes, channels: Sequence[str] = ("mel",)) -> None:
         self._interpreter = Interpreter(content)
+        if self._interpreter.input.dtype != "int8" or self._interpreter.output.dtype != "int8":
+            raise ModelError(f"the model's input is {self._interpreter.input}; expected full-integer int8")
         self._channels = tuple(channels)
         shape, expected = self._interpreter.input.shape, (1, N_MELS, FRAMES, len(self._channels))
         if shape != expected:
