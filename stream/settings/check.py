@@ -177,7 +177,7 @@ def strangers(reading: Reading, model: Bundle) -> list[str]:
     """Say which instruments of the line-up the model does not know, a line each."""
     return [
         f"{reading.called('instruments')} names {written(name)}, which model {model.name} does not know; "
-        + values.closest(name, (*model.instruments, ALL))
+        + values.closest(name, (*model.instruments, *([ALL] if model.lineup else [])))
         for name in unknown_names(reading.settings.recognition.instruments or (), model)
     ]
 
