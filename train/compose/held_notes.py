@@ -73,7 +73,7 @@ def held_note(decoded: DecodedRecordings, recordings: list[int], rng: Rng, *, ev
         place(out, sound, time, seconds, skip, 1.0, rng.uniform(0.03, 0.3))
         time += seconds + rng.uniform(-0.03, 0.5)
         before = False
-        if time > 2.2 or rng.random() < 0.6:
+        if time > min(2.2, end - 0.3) or rng.random() < 0.6:
             break
     return out
 
