@@ -32,7 +32,7 @@ class FrontEnd(Protocol):
         """Frames that the last call of `features` added, in dB, oldest first, for a display [shape=(n, bands)]."""
 
     def frames(self) -> Array:
-        """Frames of the newest window in dB, oldest first; a view that holds until the next call of `features`."""
+        """All frames of the newest window that `newest` would give after a start."""
 
     def reset(self) -> None:
         """Forget all frames: the next window shares none with the last."""
@@ -51,16 +51,25 @@ class FrontEndKind:
     channels: tuple[str, ...]
     """What a model may have as the channels of its input, the first of them first."""
     make: Callable[[], FrontEnd]
+    has_frames: bool = False
+    """Whether its features are made of the frames that `FrontEnd.frames` gives, so that these cost nothing."""
 
 
-MEL_129: Final = FrontEndKind("mel-129", mel.PARAMETERS, (mel.N_MELS, mel.FRAMES), mel.CHANNELS, mel.StreamingMel)
+MEL_129: Final = FrontEndKind(
+    "mel-129", mel.PARAMETERS, (mel.N_MELS, mel.FRAMES), mel.CHANNELS, mel.StreamingMel, has_frames=True
+)
 """That of all models of format 1: librosa's dB mel spectrogram at 22 050 Hz."""
-NAMES: Final = (MEL_129.name,)
+NAMES: Final = (MEL_129.name, "mel-128")
 """Of all front ends."""
 
 
 def find(name: str) -> FrontEndKind:
-    """Return the front end of a name out of `NAMES`."""
+    """Return the front end of a name out of `NAMES`. It is imported when it is asked for."""
     if name == MEL_129.name:
         return MEL_129
+    if name == "mel-128":
+        from stream.recognition import mel_128
+
+        parameters = {key: value for key, value in mel_128.PARAMETERS.items() if key != "front_end"}
+        return FrontEndKind(name, parameters, (mel_128.N_MELS, mel_128.FRAMES), ("mel",), mel_128.StreamingMel128)
     raise ValueError(f"front end is {name!r}; expected {' or '.join(NAMES)}")

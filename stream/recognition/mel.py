@@ -290,6 +290,7 @@ def _bank() -> MelBank:
     return MelBank()
 
 
+@functools.cache
 def _taper() -> npt.NDArray[np.float64]:
     taper: npt.NDArray[np.float64] = 0.5 - 0.5 * np.cos(2 * np.pi * np.arange(N_FFT) / N_FFT)
     return taper

@@ -13,7 +13,7 @@ from stream.recognition.classifier import Classifier, Inference
 from stream.recognition.guess import GuessTracker
 from stream.recognition.level import FULL_SCALE, LOWEST_LEVEL, measure_level
 from stream.recognition.lineup import choose_lineup, told_names
-from stream.recognition.mel import HOP_LENGTH, SAMPLE_RATE, WINDOW, Array
+from stream.recognition.mel import HOP_LENGTH, N_MELS, SAMPLE_RATE, WINDOW, Array
 from stream.recognition.present import PresentStretch
 from stream.recognition.results import Estimate, Heard, Result, State, Stretch
 from stream.recognition.ring import Ring
@@ -23,6 +23,8 @@ from stream.recognition.tone import ToneDetector
 
 _RING: Final = 3 * SAMPLE_RATE
 _GATE_TIME: Final = SAMPLE_RATE  # a rest shorter than this is part of the music
+_NO_FRAMES: Final = np.empty((0, N_MELS), np.float32)
+_SHORTEST_HOP, _LONGEST_HOP = HOP_LENGTH / SAMPLE_RATE, WINDOW / SAMPLE_RATE
 _LOUDEST: Final = 1e6  # squares of anything much louder do not fit float32
 
 
@@ -63,13 +65,10 @@ class Recognizer:
         bundle = classifier.bundle
         frames = round(hop * SAMPLE_RATE / HOP_LENGTH) if math.isfinite(hop) else 0
         if not 1 <= frames <= WINDOW // HOP_LENGTH:
-            longest = WINDOW / SAMPLE_RATE
-            raise ConfigError(f"hop is {hop} s; expected {HOP_LENGTH / SAMPLE_RATE:.3f} to {longest:.3f} s")
+            raise ConfigError(f"hop is {hop} s; expected {_SHORTEST_HOP:.3f} to {_LONGEST_HOP:.3f} s")
         if not LOWEST_LEVEL <= gate <= 0:
             raise ConfigError(f"gate is {gate} dBFS; expected {LOWEST_LEVEL:g} to 0 dBFS")
-        self.instruments = bundle.instruments
-        self.thresholds = bundle.thresholds
-        self.known = bundle.known
+        self.instruments, self.thresholds, self.known = bundle.instruments, bundle.thresholds, bundle.known
         self.lineup = choose_lineup(lineup, bundle)
         self.told = told_names(self.lineup, bundle)
         self.hop = frames * HOP_LENGTH / SAMPLE_RATE
@@ -83,13 +82,12 @@ class Recognizer:
         self._smoother = Smoother(bundle.thresholds, bundle.smoothing, bundle.known)
         self._guesses = GuessTracker(self.instruments)
         self._position = 0  # samples heard
-        self._evaluated = 0  # position of the last evaluated hop's end
-        self._judged = 0  # the same, of those with a full window
+        self._evaluated = self._judged = 0  # position of the last evaluated hop's end; of the last with a full window
         self._full = WINDOW  # position from which on a window is full
         self._due = self._first_due(0)
-        self._seq = 0
-        self._invalid = 0
+        self._seq = self._invalid = 0
         self._present = PresentStretch()
+        self.with_frames = True  # for a display, in each result; with some front ends they cost something
         self._padding = 0  # zeros after the last sample
         self._joins = False  # whether frames of the window were told already, made by another front end
 
@@ -190,8 +188,8 @@ class Recognizer:
         self._full, self._joins = self._position + WINDOW, False
         self._evaluated = self._judged = self._position
         self._due = self._first_due(self._position)
-        levels, nothing = (LOWEST_LEVEL, LOWEST_LEVEL), self._zeros()
-        return self._result("warming", None, nothing, nothing, levels, self._front_end.newest(), until=end)
+        levels, zeros = (LOWEST_LEVEL, LOWEST_LEVEL), self._zeros()
+        return self._result("warming", None, zeros, zeros, levels, _NO_FRAMES, until=end)
 
     def finish(self) -> Iterator[Result]:
         """End the stream: evaluate what the grid of hops has left over.
@@ -238,11 +236,14 @@ class Recognizer:
             # Judged by all that no window was judged by, so that a short clip with a quiet end is not silent.
             loudness, _ = measure_level(window[-max(self._position - self._judged, _GATE_TIME) :])
             self._judged = self._position
-            heard, frames = window[: WINDOW - self._padding], None if self._padding else self._front_end.frames()
+            bands = None  # mel frames by which tones are looked for
+            if not self._padding:
+                has_frames = self._classifier.bundle.front_end.has_frames
+                bands = self._front_end.frames() if has_frames else self._tones.sparse_frames(window, self._position)
             if loudness < self._gate:
                 state = "silence"
                 self._smoother.reset()
-            elif self._tones.update(heard, frames, self._position):
+            elif self._tones.update(window[: WINDOW - self._padding], bands, self._position):
                 state = "unknown"
                 self._smoother.reset()
             else:
@@ -251,10 +252,10 @@ class Recognizer:
                 smoothed, named = self._smoother.update(raw, elapsed)
                 state = "unknown" if named is None else "instrument"
         self._evaluated = self._position
-        added = self._front_end.newest()
+        frames = _NO_FRAMES if state == "warming" or not self.with_frames else self._front_end.newest()
         if self._joins:
-            added, self._joins = added[-math.ceil(len(added) * new / WINDOW) :], False
-        return self._result(state, named, raw, smoothed, levels, added, inference)
+            frames, self._joins = frames[-math.ceil(len(frames) * new / WINDOW) :], False
+        return self._result(state, named, raw, smoothed, levels, frames, inference)
 
     def _result(
         self,

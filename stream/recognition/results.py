@@ -78,7 +78,8 @@ class Result(NamedTuple):
     guess: Stretch | None
     """What this hop closed of a guess, see `stream.recognition.guess`."""
     frames: Array
-    """Mel frames that the hop added [shape=(n, 129)], in dB relative to 1, for a display."""
+    """Mel frames that the hop added [shape=(n, 129)], in dB relative to 1, for a display; none where the recognizer is
+    not to give them."""
     clipped: bool
     """Whether a sample of the hop was at full scale."""
     invalid: int

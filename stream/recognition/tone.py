@@ -24,7 +24,7 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from stream.recognition.mel import HOP_LENGTH, N_FFT, WINDOW, Array
+from stream.recognition.mel import HOP_LENGTH, N_FFT, WINDOW, Array, newest_frames
 
 _STEP: Final = 5 * HOP_LENGTH  # samples from frame to frame: the pitch has 0.12 s to move
 _SHORT: Final = 8  # frames, 0.9 s
@@ -62,10 +62,34 @@ class ToneDetector:
         self._bins: npt.NDArray[np.bool_] | None = None
         self._power = 0.0
         self._recognized = 0
+        self._sparse: list[tuple[int, Array]] = []  # mel frames in dB, and where in the stream their windows end
 
     def reset(self) -> None:
         """Forget the tone."""
         self._bins = None
+        self._sparse.clear()
+
+    def sparse_frames(self, window: Array, end: int) -> Array:
+        """Return the newest mel frame of each of the last hops, for `update` where a front end has none in dB.
+
+        They are among those that there would be otherwise, so that no tone is missed for their being few.
+
+        Parameters
+        ----------
+        window : np.ndarray [shape=(65536,), dtype=float32]
+            A whole one.
+        end : int
+            Position of its end in the stream, in samples.
+
+        Returns
+        -------
+        np.ndarray [shape=(n, 129), dtype=float32]
+            In dB, the newest last; at most those of 36 frames' time.
+        """
+        first = end - _BAND_FRAMES * HOP_LENGTH
+        self._sparse = [(at, frame) for at, frame in self._sparse if first < at < end]
+        self._sparse.append((end, newest_frames(window, HOP_LENGTH)[0]))
+        return np.array([frame for _, frame in self._sparse])
 
     def update(self, audio: Array, bands: Array | None, end: int) -> bool:
         """Judge a window.

@@ -128,6 +128,7 @@ class Line:
         """
         assert self._converter is not None
         converter, to_ours = self._converter, SAMPLE_RATE / self._rate
+        self._recognizer.with_frames = "spectrum" in self.wanted
         if anew or lost * to_ours > WINDOW:
             converter.clear()
             yield self._hop(self._recognizer.lose(round(lost * to_ours)), None, None)
@@ -202,7 +203,7 @@ class Line:
 
     def _hop(self, result: Result, seconds: float | None, delivered: float | None) -> Hop:
         """Say what a hop brought."""
-        is_wanted = len(result.frames) > 0 and "spectrum" in self.wanted
+        is_wanted = len(result.frames) > 0 and "spectrum" in self.wanted  # as it was not when the hop began, perhaps
         return Hop(
             label=translation.label(result.estimate, self._recognizer.told),
             change=None if result.transition is None else translation.change(result.transition),

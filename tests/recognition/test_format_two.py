@@ -26,10 +26,10 @@ INFO: dict[str, Any] = json.loads(tiny.INTEGER.with_suffix(".json").read_text())
 EIGHT, LABELS = tuple(INFO["lineup"]), tuple(INFO["labels"])
 
 
-@pytest.fixture(scope="module")
-def tiny_classifier() -> Classifier:
-    """The tiny model that has its own line-up, tags and embedding."""
-    return Classifier.load(tiny.INTEGER)
+@pytest.fixture(scope="module", params=[tiny.INTEGER, tiny.REAL], ids=["mel-129, int8", "mel-128, float32"])
+def tiny_classifier(request: pytest.FixtureRequest) -> Classifier:
+    """A tiny model that has its own line-up, tags and embedding."""
+    return Classifier.load(request.param)
 
 
 @pytest.fixture(scope="module")
@@ -66,9 +66,16 @@ def test_a_bundle_may_bring_its_own_smoothing(tmp_path: Path) -> None:
     [
         ({"labels": [*LABELS[:-1], LABELS[0]]}, r"expected different ones"),
         ({"labels": [*LABELS[:-1], "unknown"]}, r"labels have unknown"),
-        ({"features": None}, r"front end is None; this version has mel-129"),
-        ({"features": INFO["features"] | {"front_end": "mel-1"}}, r"front end is 'mel-1'; this version has mel-129"),
+        ({"features": None}, r"front end is None; this version has mel-129, mel-128"),
+        (
+            {"features": INFO["features"] | {"front_end": "mel-1"}},
+            r"front end is 'mel-1'; this version has mel-129, mel-128",
+        ),
         ({"features": INFO["features"] | {"n_mels": 128}}, r"feature n_mels is 128; the front end computes 129"),
+        (
+            {"features": INFO["features"] | {"front_end": "mel-128"}},
+            r"resampled_rate is None; .* computes 32000",
+        ),
         ({"features": INFO["features"] | {"extra": None}}, r"feature extra is None; the front end computes None"),
         ({"outputs": None}, r"outputs are None; expected instruments, and tags"),
         ({"outputs": {"tags": "a"}}, r"expected instruments, and tags"),
@@ -130,13 +137,13 @@ def test_what_is_outside_the_lineup_is_unknown(tiny_classifier: Classifier, drum
     assert labels == [{None}, {"drums"}, {"drums"}]
     for some, result in zip(few, every, strict=True):
         outside = sum(result.estimate.raw[name] for name in LABELS if name not in EIGHT)
-        assert 1 - sum(some.estimate.raw.values()) == pytest.approx(outside)
+        assert 1 - sum(some.estimate.raw.values()) == pytest.approx(outside, abs=1e-9)
         assert sum(result.estimate.raw.values()) == pytest.approx(1)
         if some.estimate.state == "unknown":
             assert some.estimate.confidence == pytest.approx(1 - sum(some.estimate.probabilities.values()))
 
 
-def test_a_name_needs_what_is_known(tmp_path: Path, tiny_classifier: Classifier, drums: Array) -> None:
+def test_a_name_needs_what_is_known(tmp_path: Path, drums: Array) -> None:
     """While the line-up's probabilities sum to less than the model's `known`, nobody is named, whatever a threshold."""
     low = {"temperature": 1.0, "threshold": 0.0, "known": 0.5}
     strict, lax = (
@@ -165,7 +172,7 @@ def test_all_are_all_in_format_1(classifier: Classifier) -> None:
 
 def test_names_that_are_none_are_told(tiny_classifier: Classifier) -> None:
     """What the model does not know is named in one line, with what there is or what is near it."""
-    with pytest.raises(ConfigError, match=r"name 'kazoo'; model tiny-129 knows clarinet, .*viola.*, noise$"):
+    with pytest.raises(ConfigError, match=r"name 'kazoo'; model tiny-12. knows clarinet, .*viola.*, noise$"):
         Recognizer(tiny_classifier, lineup=["violin", "kazoo"])
     reading = read({"instruments": "xylophone,violas,all,violin,violin"}, {})
     kazoo, violas = check.strangers(reading, tiny_classifier.bundle)
@@ -208,3 +215,43 @@ def test_messages_tell_of_who_may_be_named(tiny_classifier: Classifier, drums: A
         assert set(label.probabilities) == set(label.raw) == set(told)
         assert sum(label.probabilities.values()) == pytest.approx(sum(estimate.probabilities.values()))
         assert len(encode(label)) < 100 + 60 * len(told)
+
+
+def test_a_model_at_32_khz_hears_the_same_stream(demo: Array) -> None:
+    """Blocks do not matter to its results, nor whether they have frames for a display; a tone is unknown to it, too."""
+    classifier = Classifier.load(tiny.REAL)
+    excerpt = demo[8 * SAMPLE_RATE : 13 * SAMPLE_RATE]
+    whole = list(Recognizer(classifier).feed(excerpt))
+    recognizer = Recognizer(classifier)
+    recognizer.with_frames = False
+    parts = [result for block in np.array_split(excerpt, 97) for result in recognizer.feed(block)]
+    assert [result.estimate for result in parts] == [result.estimate for result in whole]
+    counts = [len(result.frames) for result in whole]
+    assert counts == [0] * counts.count(0) + [125] + [11] * (len(counts) - counts.count(0) - 1)
+    assert all(result.frames.size == 0 for result in parts)
+    hum = np.sin(2 * np.pi * 100 * np.arange(5 * SAMPLE_RATE) / SAMPLE_RATE).astype(np.float32)
+    assert {(it.estimate.state, it.inference) for it in heard(classifier, hum)} == {("unknown", None)}
+
+
+def test_another_front_end_goes_on_in_the_same_stream(classifier: Classifier, demo: Array) -> None:
+    """When a model of the other front end takes over, it names from its first hop on, and no frame is told twice."""
+    other = Classifier.load(tiny.REAL)
+    for first, second in ((classifier, other), (other, classifier)):
+        recognizer = Recognizer(first)
+        before = list(recognizer.feed(demo[: 5 * SAMPLE_RATE]))
+        recognizer.replace(Recognizer(second))
+        after = list(recognizer.feed(demo[5 * SAMPLE_RATE : 7 * SAMPLE_RATE]))
+        assert [len(result.frames) for result in (*before[-3:], *after)] == [11] * (3 + len(after))
+        assert [result.estimate.seq for result in (*before, *after)] == list(range(len(before) + len(after)))
+        assert {result.estimate.label for result in after} == {"piano"}
+        alone = [result.estimate.raw for result in Recognizer(second).feed(demo[: 7 * SAMPLE_RATE])]
+        for mine, its in zip([result.estimate.raw for result in after], alone[len(before) :], strict=True):
+            assert mine == pytest.approx(its, abs=1e-6)
+
+
+def test_outputs_that_are_no_numbers_are_unknown() -> None:
+    """Where a model of real numbers puts out none, nothing is probable, and there is no embedding."""
+    inference = Classifier.load(tiny.REAL).infer(np.full((128, 292), np.nan, np.float32))
+    assert not inference.probabilities.any()
+    assert inference.embedding is None
+    assert max(inference.tags.values()) < 1e-9

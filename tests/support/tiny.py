@@ -10,6 +10,8 @@ from typing import Final
 FOLDER: Final = Path(__file__).parents[1] / "recognition" / "models"
 INTEGER: Final = FOLDER / "tiny-129.tflite"
 """Full-integer int8, with the front end of format 1."""
+REAL: Final = FOLDER / "tiny-128.tflite"
+"""float32, with the front end at 32 kHz."""
 
 
 def copied(folder: Path, model: Path = INTEGER, **changes: object) -> Path:

@@ -17,7 +17,7 @@ from typing import Any, Final
 import numpy as np
 
 from stream.bench.demo_audio import demo_audio
-from stream.recognition.front_end import MEL_129, FrontEndKind
+from stream.recognition.front_end import FrontEndKind, find
 from stream.recognition.mel import SAMPLE_RATE, WINDOW
 
 FOLDER: Final = Path(__file__).parents[1] / "recognition" / "models"
@@ -155,4 +155,5 @@ def _convert(
 
 
 if __name__ == "__main__":
-    write("tiny-129", MEL_129, quantized=True)
+    write("tiny-129", find("mel-129"), quantized=True)
+    write("tiny-128", find("mel-128"), quantized=False)
