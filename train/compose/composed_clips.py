@@ -113,7 +113,7 @@ class ComposedClips:
     @property
     def name(self) -> str:
         """What the data set is called in reports."""
-        return f"clips composed of {self.data}"
+        return f"clips composed of {self.data.resolve().name}"
 
     @functools.cached_property
     def labels(self) -> tuple[str, ...]:

@@ -100,6 +100,7 @@ def write_bundle(
             "seed": provenance.seed,
             "settings": dict(provenance.settings),
             "data_digest": provenance.digest,
+            **({"pack_digest": provenance.pack_digest} if provenance.pack_digest else {}),
         },
         "metrics": dict(metrics),
         "command": provenance.command,

@@ -7,10 +7,11 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from train.compose.pack import Recording, read_pack, split_by_source
+from train.compose.pack import Recording, fingerprint, read_pack, split_by_source
 from train.datasets.clips import SPLITS, Clip, Dataset
 from train.datasets.corpus import Corpora
 from train.evaluation.real_clips import original_pack
+from train.export.public_paths import settings_without_folders, without_folders
 from train.fitting.training_run import TrainingRun
 
 
@@ -32,6 +33,8 @@ class Provenance:
     """What the training clips were composed of; empty where they were cut from recordings."""
     held_out: Collection[tuple[str, str]] = ()
     """Instruments and sources that no composed training clip contains."""
+    pack_digest: str = ""
+    """Of the recordings that clips were composed of: their rows and sizes. Empty where they were not."""
 
     def counts(self) -> dict[str, dict[str, dict[str, int]]]:
         """Clips and recordings of each split and label."""
@@ -74,14 +77,15 @@ def provenance_of(run: TrainingRun, dataset: Dataset, corpora: Corpora) -> Prove
     return Provenance(
         dataset=dataset.name
         if source == run.data.path
-        else f"clips composed of {source} and of notes rendered from sound fonts",
+        else f"clips composed of {source.resolve().name} and of notes rendered from sound fonts",
         digest=corpora["training"].digest,
         clips=[clip for corpus in corpora.values() for clip in corpus.clips],
         seed=run.data.seed,
-        command=run.command,
-        settings=recorded_settings(run),
+        command=without_folders(run.command),
+        settings=settings_without_folders(recorded_settings(run)),
         ingredients=rows.get("training", ()),
         held_out={(row.instrument, row.source) for side in ("validation", "test") for row in rows.get(side, ())},
+        pack_digest=fingerprint(source, read_pack(source)) if composed else "",
     )
 
 

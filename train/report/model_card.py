@@ -9,10 +9,11 @@ from typing import Final
 
 from stream.recognition.bundle import UNKNOWN, Bundle
 from train.evaluation.agreement import Agreement
-from train.evaluation.clip_result import ClipResult, clip_table, of_which, percent
-from train.evaluation.programme_result import DELAY_EXPLAINED, ProgrammeResult, duration, programme_summary
-from train.evaluation.rejection import ACCEPTED, Rejection
+from train.evaluation.clip_result import ClipResult, clip_table
+from train.evaluation.programme_result import ProgrammeResult
+from train.evaluation.rejection import Rejection
 from train.export.provenance import Provenance
+from train.report.card_sections import agreement_text, glance, rejection_section, stream_section, weakest_labels
 
 _CARD: Final = """# {name}
 
@@ -33,7 +34,7 @@ Made by `{command}`.
 {findings}{sections}
 ## What it was learned from
 
-{dataset}, {clips} training clips, seed {seed}. {text}
+{dataset}, {clips} training clips, seed {seed}.{pack} {text}
 
 | split | label | clips | recordings |
 | --- | --- | ---: | ---: |
@@ -130,15 +131,15 @@ def model_card(
         ),
         fitting=f"\n\n{text.fitting}" if text.fitting else "",
         command=provenance.command,
-        glance=_glance(results, floats, rejections, programme_results),
+        glance=glance(results, floats, rejections, programme_results),
         figures="\n\n".join([*map(clip_table, results), *remarks]) or "It has not been measured.",
-        agreement=_agreement(agreement),
-        findings=_findings(results[0]) if results else "",
+        agreement=agreement_text(agreement),
+        findings=weakest_labels(results[0]) if results else "",
         sections="".join(
             f"\n{section.strip()}\n"
             for section in (
-                _rejected(rejections),
-                _followed(programme_results),
+                rejection_section(rejections),
+                stream_section(programme_results),
                 _headed("What it gets wrong, and why", text.notes),
                 _headed("What each ingredient brings", _demoted(text.ablation)),
             )
@@ -147,6 +148,7 @@ def model_card(
         dataset=provenance.dataset,
         clips=sum(clip.split == "training" for clip in provenance.clips),
         seed=provenance.seed,
+        pack=f" The digest of the pack's table and sizes is `{provenance.pack_digest}`." * bool(provenance.pack_digest),
         text=text.clips,
         splits="\n".join(
             f"| {split} | {_cell(label)} | {count['clips']} | {count['recordings']} |"
@@ -162,84 +164,6 @@ def model_card(
         held_out=f"\nHeld out (instrument: source): {held_out}.\n" if held_out else "",
         again=_again(provenance),
     )
-
-
-def _glance(
-    results: Sequence[ClipResult],
-    floats: Sequence[ClipResult],
-    rejections: Sequence[Rejection],
-    programme_results: Sequence[ProgrammeResult],
-) -> str:
-    """Put what a model is chosen by into one table."""
-    averages = {result.name: result.average for result in floats}
-    rows = []
-    for result in results:
-        rows.append(
-            (
-                f"{result.name}: class average",
-                f"{percent(result.average)} ({result.right} of {result.solos} clips){of_which(result)}",
-            )
-        )
-        rows.append(
-            (
-                f"{result.name}: class average of what is named",
-                f"{percent(result.named_average)} ({result.named_right} of {result.solos} clips)",
-            )
-        )
-        known = [(merit.recall or 0.0, number) for number, merit in enumerate(result.classes) if merit.clips]
-        if known:
-            merit = result.classes[min(known)[1]]
-            worst = f"{result.instruments[min(known)[1]]}, {percent(merit.recall)} ({merit.right} of {merit.clips})"
-            rows.append((f"{result.name}: worst class", worst))
-        rows.append((f"{result.name}: expected calibration error", percent(result.calibration_error)))
-        float_average = averages.get(f"{result.name}, float network")
-        if float_average is not None and result.average is not None:
-            points = 100 * (result.average - float_average)
-            rows.append((f"{result.name}: int8 less float, class average", f"{points:+.2f} points"))
-    rows += [
-        (f"{row.clips}: unknown rejected by {row.rule}", _share(row.rejected, row.unknown))
-        for row in rejections
-        if row.unknown
-    ]
-    for timing in programme_results:
-        median, most = (duration(timing.delay(portion)) for portion in (0.5, 0.9))
-        rows.append((f"{timing.name}: delay, median and 90 %", f"{median} and {most}"))
-        if timing.steady.flicker is not None:
-            rows.append((f"{timing.name}: changes per minute of a steady solo", f"{timing.steady.flicker:.2f}"))
-    lines = ["| figure | measured |", "| --- | ---: |", *(f"| {what} | {figure} |" for what, figure in rows)]
-    return "\n".join(lines) + "\n\n" if rows else ""
-
-
-def _rejected(rejections: Sequence[Rejection]) -> str:
-    """Tell what passes as an instrument."""
-    if not rejections:
-        return ""
-    lines = [
-        "### What is none of them",
-        "",
-        f"One threshold for the most probable instrument, chosen so that {100 * ACCEPTED:g} % of the instruments' "
-        "clips are accepted of those that the shipped thresholds were chosen on, and the shipped ones, one for each:",
-        "",
-        "| clips | rule | instruments accepted | unknown rejected |",
-        "| --- | --- | ---: | ---: |",
-    ]
-    lines += [
-        f"| {row.clips} | {row.rule} | {_share(row.accepted, row.solos)} | {_share(row.rejected, row.unknown)} |"
-        for row in rejections
-    ]
-    return "\n".join(lines)
-
-
-def _share(part: int, whole: int) -> str:
-    return f"{percent(part / whole)} ({part} of {whole})" if whole else "-"
-
-
-def _followed(programme_results: Sequence[ProgrammeResult]) -> str:
-    """Tell how the model follows who plays."""
-    if not programme_results:
-        return ""
-    told = "Programmes of one player after another, heard hop by hop as the service hears a stage."
-    return f"## In the stream\n\n{told} {DELAY_EXPLAINED}\n\n{programme_summary(programme_results)}"
 
 
 def _headed(heading: str, text: str) -> str:
@@ -267,35 +191,6 @@ def _purpose(bundle: Bundle) -> str:
     what = f"Recognizes which of {len(instruments)} solo instruments ({', '.join(instruments)}) is in front"
     none = ", or that none of them is," if UNKNOWN in bundle.labels else ","
     return f"{what}{none} in 2.972 s of mono audio at 22 050 Hz."
-
-
-def _agreement(agreement: Agreement | None) -> str:
-    if agreement is None:
-        return "How far the int8 model agrees with the float one was not measured."
-    return (
-        f"Through the service's recognizer the int8 model and the float one agree on {agreement.equal} of "
-        f"{agreement.clips} clips ({100 * agreement.share:.1f} %); their probabilities are "
-        f"{agreement.mean_difference:.4f} apart on average, {agreement.largest_difference:.3f} at most."
-    )
-
-
-def _findings(result: ClipResult) -> str:
-    """Name the weakest labels and what they are taken for."""
-    rows = [(merit.right / merit.clips, number, merit) for number, merit in enumerate(result.classes) if merit.clips]
-    if not rows:
-        return ""
-    lines = [f"Weakest on {result.name}:", ""]
-    for recall, number, merit in sorted(rows, key=lambda row: row[:2])[:3]:
-        taken = sorted(
-            ((int(count), other) for other, count in enumerate(result.matrix[number]) if other != number and count),
-            reverse=True,
-        )[:2]
-        for_others = ", ".join(f"{result.instruments[other]} ({count})" for count, other in taken)
-        lines.append(
-            f"- {result.instruments[number]}: {merit.right} of {merit.clips} right ({percent(recall)})"
-            + (f", else taken for {for_others}" if taken else "")
-        )
-    return "\n".join(lines) + "\n"
 
 
 def _cell(text: str) -> str:

@@ -154,7 +154,7 @@ def test_card_has_findings_and_ablation(made: Path) -> None:
 
 
 def test_rendered_pack_names_the_original(made: Path, data: Path, cache: Path) -> None:
-    """A run with --render composes of CACHE/pack; run.json, settings and card name the original, heard with --real."""
+    """A run with --render composes of CACHE/pack; card and json name the original without its folder."""
     run = TrainingRun.load(made / "toy")
     assert run.data.path == cache / "pack"
     assert "--render" in run.command.split()
@@ -163,9 +163,13 @@ def test_rendered_pack_names_the_original(made: Path, data: Path, cache: Path) -
     assert original_pack(data) == data
     assert open_real_clips(run.data.path).clips == open_real_clips(data.resolve()).clips
     training = bundles.load(made / "toy.json").info["training"]
-    assert training["settings"]["data"]["rendered_from"] == str(data.resolve())
-    assert training["data_set"] == f"clips composed of {data.resolve()} and of notes rendered from sound fonts"
+    assert training["settings"]["data"]["rendered_from"] == data.name
+    assert training["data_set"] == f"clips composed of {data.name} and of notes rendered from sound fonts"
     card = (made / "toy.md").read_text()
+    assert f"`{training['pack_digest']}`" in card
+    for text in (card, (made / "toy.json").read_text()):
+        assert str(data.parent) not in text
+        assert str(cache) not in text
     assert training["data_set"] in card
     assert "rendered from free sound fonts with FluidSynth" in card
 
