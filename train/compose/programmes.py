@@ -45,6 +45,8 @@ class Programme:
     """Mono at 22 050 Hz, within [-1, 1]."""
     truth: tuple[Interval, ...]
     """From the beginning to the end without gaps or overlaps; neighbours have different labels."""
+    sounds: tuple[Interval, ...] = ()
+    """The same stretches by what really sounds, where that is told more closely than as `unknown`."""
 
 
 class Programmes(Protocol):

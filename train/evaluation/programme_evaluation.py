@@ -53,15 +53,15 @@ def score_programmes(
     -------
     ProgrammeResult
     """
-    pairs = [(_truth(prediction), _told(prediction)) for prediction in programmes]
+    pairs = [(true_stretches(prediction), told_stretches(prediction)) for prediction in programmes]
     overlaps = list(itertools.chain.from_iterable(_overlaps(*pair) for pair in pairs))
     return ProgrammeResult(
         name=name,
         programmes=len(programmes),
         seconds=sum(seconds for _, _, seconds in overlaps),
-        delays=tuple(sorted(itertools.chain.from_iterable(_delays(*pair) for pair in pairs))),
+        delays=tuple(sorted(itertools.chain.from_iterable(naming_delays(*pair) for pair in pairs))),
         told=sum(len(told) - 1 for _, told in pairs),
-        beyond=sum(_beyond(*pair) for pair in pairs),
+        beyond=sum(changes_beyond(*pair) for pair in pairs),
         nobody=sum(seconds for true, _, seconds in overlaps if true == NO_INSTRUMENT),
         false=sum(_false(*pair) for pair in pairs),
         named=sum(seconds for true, label, seconds in overlaps if true == NO_INSTRUMENT != label),
@@ -74,7 +74,7 @@ def score_programmes(
     )
 
 
-def _truth(prediction: ProgrammePredictions) -> list[Interval]:
+def true_stretches(prediction: ProgrammePredictions) -> list[Interval]:
     """Merge what is true from the first hop on."""
     start = float(prediction.times[0])
     stretches = [
@@ -85,7 +85,7 @@ def _truth(prediction: ProgrammePredictions) -> list[Interval]:
     return _merged(stretches)
 
 
-def _told(prediction: ProgrammePredictions) -> list[Interval]:
+def told_stretches(prediction: ProgrammePredictions) -> list[Interval]:
     """Stretches that were told: a label holds from the hop that tells it to the next one."""
     ends = [*prediction.times[1:].tolist(), prediction.truth[-1].end]
     hops = zip(prediction.times.tolist(), ends, prediction.names, strict=True)
@@ -97,7 +97,7 @@ def _merged(stretches: list[Interval]) -> list[Interval]:
     return [Interval(run[0].start, run[-1].end, run[0].label) for run in runs]
 
 
-def _delays(truth: list[Interval], told: list[Interval]) -> list[float]:
+def naming_delays(truth: list[Interval], told: list[Interval]) -> list[float]:
     """How late each instrument but one that plays from the beginning is named; infinity where it is missed."""
     delays = []
     for true in truth[1:]:
@@ -108,12 +108,12 @@ def _delays(truth: list[Interval], told: list[Interval]) -> list[float]:
     return delays
 
 
-def _beyond(truth: list[Interval], told: list[Interval]) -> int:
+def changes_beyond(truth: list[Interval], told: list[Interval]) -> int:
     """Count changes that are not the first to the true label of a stretch."""
     arrived: set[int] = set()
     beyond = 0
     for stretch in told[1:]:
-        at = _at(truth, stretch.start)
+        at = stretch_at(truth, stretch.start)
         if truth[at].label == stretch.label and at not in arrived:
             arrived.add(at)
         else:
@@ -125,13 +125,13 @@ def _false(truth: list[Interval], told: list[Interval]) -> int:
     """Count changes to an instrument while nobody is in front, but for the one that just was: that is late."""
     false = 0
     for stretch in told[1:]:
-        at = _at(truth, stretch.start)
+        at = stretch_at(truth, stretch.start)
         late = at > 0 and truth[at - 1].label == stretch.label
         false += stretch.label != NO_INSTRUMENT == truth[at].label and not late
     return false
 
 
-def _at(truth: list[Interval], time: float) -> int:
+def stretch_at(truth: list[Interval], time: float) -> int:
     """Which stretch a time is in."""
     return next(number for number, true in enumerate(truth) if time < true.end)
 
@@ -163,7 +163,7 @@ def _steady(solos: Sequence[ProgrammePredictions]) -> SteadySolos:
     changes = 0
     seconds = right = 0.0
     for prediction in solos:
-        told = _told(prediction)
+        told = told_stretches(prediction)
         while told and told[0].label == NO_INSTRUMENT:  # to wait for the first name is no flicker
             del told[0]
         changes += max(0, len(told) - 1)
@@ -177,9 +177,9 @@ def _calibration_error(programmes: Sequence[ProgrammePredictions]) -> float:
     confidence = np.concatenate([prediction.confidences for prediction in programmes])
     right = np.array(
         [
-            truth[_at(truth, min(time, truth[-1].end - 1e-9))].label == name
+            truth[stretch_at(truth, min(time, truth[-1].end - 1e-9))].label == name
             for prediction in programmes
-            for truth in [_truth(prediction)]
+            for truth in [true_stretches(prediction)]
             for time, name in zip(prediction.times.tolist(), prediction.names, strict=True)
         ]
     )

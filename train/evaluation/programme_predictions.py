@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
@@ -39,6 +39,8 @@ class ProgrammePredictions:
     """What was told: an instrument, or `NO_INSTRUMENT`."""
     confidences: npt.NDArray[np.float64]
     """Of that; 1 in silence [shape=(n,)]."""
+    sounds: tuple[Interval, ...] = ()
+    """What really sounds, where the programme tells it more closely than its truth."""
 
 
 def predict_programmes(
@@ -79,6 +81,26 @@ def predict_programmes(
     return ordered[:count], ordered[count:]
 
 
+def predict_rows(
+    bundle: Bundle, programmes: Programmes, numbers: Sequence[int], processes: int = 1, *, solos: bool = False
+) -> Iterator[tuple[int, ProgrammePredictions]]:
+    """Let the service's recognizer hear some programmes, or minutes of one player, and yield each when it has.
+
+    Parameters
+    ----------
+    numbers : sequence of int
+        Which.
+    solos : bool
+        Whether to hear one player a minute long.
+    bundle, programmes, processes
+        As for `predict_programmes`, and so are the errors.
+    """
+    jobs: list[Job] = [(bundle, _SOLO if solos else "programme", number) for number in numbers]
+    with WorkerPool(programmes, processes) as pool:
+        for (_, number), heard in pool.run(_predict, jobs):
+            yield number, heard
+
+
 def predict_programme(bundle: Bundle, programme: Programme) -> ProgrammePredictions:
     """Let the service's recognizer hear a programme.
 
@@ -99,6 +121,7 @@ def predict_programme(bundle: Bundle, programme: Programme) -> ProgrammePredicti
         silent,
         tuple(label.label or NO_INSTRUMENT for label in told),
         np.where(silent, 1.0, confidences),
+        programme.sounds,
     )
 
 
@@ -132,9 +155,7 @@ def smooth_again(
         average, named = smoother.update(raw, float(elapsed))
         names.append(NO_INSTRUMENT if named is None else instruments[named])
         confidences.append(1 - float(average.sum()) if named is None else float(average[named]))
-    return ProgrammePredictions(
-        prediction.truth, prediction.times, prediction.raw, prediction.silent, tuple(names), np.array(confidences)
-    )
+    return replace(prediction, names=tuple(names), confidences=np.array(confidences))
 
 
 def _predict(programmes: Programmes, job: Job) -> tuple[tuple[str, int], ProgrammePredictions]:

@@ -72,13 +72,24 @@ def test_command_looks_at_real_clips_when_told_to(
             rows.append([path, label, str(number)])
     with (pack / "validation.csv").open("w", newline="") as file:
         csv.writer(file).writerows(rows)
-    assert run([*command, "--real"]) == 0
+    assert run([*command, "--real", "--rows", "1"]) == 0
     out = capsys.readouterr().out
-    assert "| figure | composed | real |" in out
+    assert "| figure | composed | real clips in a row | held-out recordings in a row |" in out
+    assert "| right 2 s after a change on |" in out
     assert "were looked at once" in out
     assert (cache / "validation-looks.log").read_text() == "published\n"
-    real = json.loads((tmp_path / "figures.json").read_text())["real"]
+    figures = json.loads((tmp_path / "figures.json").read_text())
+    real = figures["real clips in a row"]
     assert (real["programmes"], real["onsets"], real["steady"]["solos"]) == (3, 6, 2)
+    assert figures["rows"]["real clips in a row"]["players"] == 6
+    held_out = figures["rows"]["held-out recordings in a row"]
+    assert held_out["rows"] == 1
+    assert held_out["players"] >= 5
+    assert run([*command, "--no-programmes", "--real", "held-out", "--rows", "1"]) == 0
+    again = json.loads((tmp_path / "figures.json").read_text())
+    assert list(again) == ["held-out recordings in a row", "rows"]
+    assert again["rows"]["held-out recordings in a row"] == held_out
+    assert len((cache / "validation-looks.log").read_text().splitlines()) == 1  # no look this time
 
 
 @pytest.mark.slow
@@ -92,10 +103,12 @@ def test_command_prints_what_smoothing_costs(
     assert sum("(today)" in row for row in rows) == 1
     assert len(json.loads((tmp_path / "figures.json").read_text())) == len(GRID)
     assert run([*command, "--tune", "--real"]) == 1
-    assert "--tune and --real exclude each other" in capsys.readouterr().err
+    assert "nothing is chosen on the validation clips: --tune --real held-out" in capsys.readouterr().err
 
 
 def test_command_needs_programmes(command: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     """A number of programmes below one is refused in one line."""
     assert run([*command, "--programmes", "0"]) == 1
     assert capsys.readouterr().err == "soloist train: --programmes is 0; expected 1 or more\n"
+    assert run([*command, "--no-programmes"]) == 1
+    assert capsys.readouterr().err == "soloist train: --no-programmes leaves nothing to hear without --real\n"
