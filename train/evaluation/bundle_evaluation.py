@@ -25,7 +25,7 @@ from train.evaluation.clip_result import ClipResult, score_clips
 from train.evaluation.network_logits import network_logits
 from train.evaluation.programme_result import ProgrammeResult
 from train.evaluation.real_clips import describe_looks, log_look
-from train.evaluation.rejection import Rejection, acceptance_threshold, count_rejections
+from train.evaluation.rejection import Rejection, acceptance_thresholds, count_rejections
 
 log = logging.getLogger(__name__)
 
@@ -142,7 +142,7 @@ def evaluate_bundle(
         tuple(skipped for predicted in predictions for skipped in predicted.skipped),
     )
     agreement = measure_agreement(everything, clips, np.concatenate(probabilities), dataset.labels)
-    threshold = acceptance_threshold(bundle, accepting or predictions[-1])
+    thresholds = acceptance_thresholds(bundle, accepting or predictions[-1])
     judged = list(zip(results, predictions, strict=True))
     programme_results = _evaluate_composed(data, bundle, extra, processes) if extra else []
     real, looks = None, 0
@@ -161,9 +161,9 @@ def evaluate_bundle(
             )
         )
     rejected: list[Rejection] = []
-    if threshold is not None and any(result.named_classes[-1].clips for result in results):
+    if thresholds and any(result.named_classes[-1].clips for result in results):
         for result, predicted in judged:
-            rejected += count_rejections(result.name, bundle, predicted, threshold)
+            rejected += count_rejections(result.name, bundle, predicted, thresholds)
     return BundleEvaluation(
         tuple(results),
         tuple(predictions),

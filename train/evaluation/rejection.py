@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -14,6 +15,12 @@ from train.evaluation.clip_predictions import ClipPredictions
 
 ACCEPTED: Final = 0.9
 """Share of the instruments' clips that a threshold for all of them is to accept, at least."""
+
+MOST_PROBABLE: Final = "the most probable instrument"
+LINEUP: Final = "all of the line-up together"
+"""What one threshold can be for: the largest probability of the line-up, or its sum, which is 1 - p(none of them)."""
+
+_OWN: Final = "the thresholds of the bundle"
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +38,9 @@ class Rejection:
     """Clips of everything else."""
     rejected: int
     """Those of them that do not pass."""
+    rejected_at_accepted: int | None = None
+    """Those of them that would not pass if the rule's threshold were chosen on these very clips, so that 9 in 10 of the
+    instruments' pass; None for a rule without one threshold, or without such clips."""
 
     def figures(self) -> dict[str, Any]:
         """Plain numbers, as json takes them."""
@@ -41,33 +51,37 @@ class Rejection:
             "accepted": self.accepted,
             "unknown_clips": self.unknown,
             "rejected": self.rejected,
+            "rejected_at_90_accepted": self.rejected_at_accepted,
         }
 
 
-def acceptance_threshold(bundle: Bundle, predictions: ClipPredictions, share: float = ACCEPTED) -> float | None:
-    """Choose one threshold for the most probable instrument, whichever it is.
+def acceptance_thresholds(
+    bundle: Bundle, predictions: ClipPredictions, share: float = ACCEPTED
+) -> dict[str, float] | None:
+    """Choose one threshold for the most probable instrument, and one for the line-up's sum.
 
     Parameters
     ----------
     bundle : Bundle
     predictions : ClipPredictions
-        Clips to choose it on.
+        Clips to choose them on.
     share : float
         Of the instruments' clips, to be accepted at least.
 
     Returns
     -------
-    float or None
-        The highest one; None without any clip of an instrument.
+    dict or None
+        The highest ones, by `MOST_PROBABLE` and `LINEUP`; None without any clip of an instrument.
     """
-    best, solo = _bests(bundle, predictions)
-    ascending = np.sort(best[solo])
-    return float(ascending[int((1 - share) * len(ascending) + 1e-9)]) if len(ascending) else None
+    scores, solo = _scores(bundle, predictions)
+    if not solo.any():
+        return None
+    return {rule: _threshold(score[solo], share) for rule, score in scores.items()}
 
 
 def count_rejections(
-    name: str, bundle: Bundle, predictions: ClipPredictions, threshold: float
-) -> tuple[Rejection, Rejection]:
+    name: str, bundle: Bundle, predictions: ClipPredictions, thresholds: Mapping[str, float]
+) -> list[Rejection]:
     """Count what passes one threshold for all, and what passes the bundle's own, one for each instrument.
 
     Parameters
@@ -77,25 +91,45 @@ def count_rejections(
     bundle : Bundle
     predictions : ClipPredictions
         The clips; silent ones are left out.
-    threshold : float
-        That of `acceptance_threshold`.
+    thresholds : mapping of str to float
+        Those of `acceptance_thresholds`.
+
+    Returns
+    -------
+    list of Rejection
+        One for each threshold, and last the bundle's own rule.
     """
-    best, solo = _bests(bundle, predictions)
-    names = Calibration(bundle.temperature, bundle.thresholds).names(predictions.probabilities[~predictions.silent])
-    rules = {
-        f"one threshold, {threshold:.3f}": best >= threshold,
-        "the thresholds of the bundle": names < len(bundle.instruments),
-    }
+    scores, solo = _scores(bundle, predictions)
     solos, unknown = int(solo.sum()), int((~solo).sum())
-    one, own = (
-        Rejection(name, rule, solos, int(passing[solo].sum()), unknown, int((~passing[~solo]).sum()))
-        for rule, passing in rules.items()
-    )
-    return one, own
+    counted = []
+    for rule, threshold in thresholds.items():
+        passing = scores[rule] >= threshold
+        here = scores[rule] < _threshold(scores[rule][solo], ACCEPTED) if solos else None
+        counted.append(
+            Rejection(
+                name,
+                f"one threshold for {rule}, {threshold:.3f}",
+                solos,
+                int(passing[solo].sum()),
+                unknown,
+                int((~passing[~solo]).sum()),
+                None if here is None else int(here[~solo].sum()),
+            )
+        )
+    names = Calibration(bundle.temperature, bundle.thresholds).names(predictions.probabilities[~predictions.silent])
+    passing = names < len(bundle.instruments)
+    return [*counted, Rejection(name, _OWN, solos, int(passing[solo].sum()), unknown, int((~passing[~solo]).sum()))]
 
 
-def _bests(bundle: Bundle, predictions: ClipPredictions) -> tuple[Floats, npt.NDArray[np.bool_]]:
-    """Probability of the most probable instrument of the clips that were judged, and which are of an instrument."""
+def _threshold(scores: Floats, share: float) -> float:
+    """Find the highest threshold that a share of scores reaches."""
+    ascending = np.sort(scores)
+    return float(ascending[int((1 - share) * len(ascending) + 1e-9)])
+
+
+def _scores(bundle: Bundle, predictions: ClipPredictions) -> tuple[dict[str, Floats], npt.NDArray[np.bool_]]:
+    """Scores of the clips that were judged, and which are of an instrument."""
     judged = np.flatnonzero(~predictions.silent)
-    best = predictions.probabilities[judged, : len(bundle.instruments)].max(axis=1)
-    return best, np.array([predictions.clips[at].label in bundle.instruments for at in judged], bool)
+    lineup = predictions.probabilities[judged, : len(bundle.instruments)]
+    solo = np.array([predictions.clips[at].label in bundle.instruments for at in judged], bool)
+    return {MOST_PROBABLE: lineup.max(axis=1), LINEUP: lineup.sum(axis=1)}, solo

@@ -63,16 +63,17 @@ def rejection_section(rejections: Sequence[Rejection]) -> str:
     lines = [
         "### What is none of them",
         "",
-        f"One threshold for the most probable instrument, chosen so that {100 * ACCEPTED:g} % of the instruments' "
-        "clips are accepted of those that the shipped thresholds were chosen on, and the shipped ones, one for each:",
+        f"One threshold for the most probable instrument, or for all of the line-up together, chosen so that "
+        f"{100 * ACCEPTED:g} % of the instruments' clips are accepted of those that the shipped thresholds were chosen "
+        "on, and the shipped ones, one for each. The last column is of thresholds chosen on the very clips instead:",
         "",
-        "| clips | rule | instruments accepted | unknown rejected |",
-        "| --- | --- | ---: | ---: |",
+        "| clips | rule | instruments accepted | unknown rejected | rejected, by a threshold of these clips |",
+        "| --- | --- | ---: | ---: | ---: |",
     ]
-    lines += [
-        f"| {row.clips} | {row.rule} | {_share(row.accepted, row.solos)} | {_share(row.rejected, row.unknown)} |"
-        for row in rejections
-    ]
+    for row in rejections:
+        here = "" if row.rejected_at_accepted is None else _share(row.rejected_at_accepted, row.unknown)
+        accepted, rejected = _share(row.accepted, row.solos), _share(row.rejected, row.unknown)
+        lines.append(f"| {row.clips} | {row.rule} | {accepted} | {rejected} | {here} |")
     return "\n".join(lines)
 
 
