@@ -74,19 +74,20 @@ def _tune(bundle: Bundle, arguments: argparse.Namespace) -> list[dict[str, Any]]
         from train.compose.real_rows import RealRows
         from train.evaluation import row_tradeoff, smoothing_tradeoff
         from train.evaluation.heard_rows import hear_rows
+        from train.evaluation.lineups import lineup_of
         from train.evaluation.programme_predictions import predict_programmes
         from train.evaluation.real_clips import original_pack
     if arguments.real:
         pack = original_pack(arguments.data)
         held_out, trained_on = (
             hear_rows(
-                bundle, RealRows(pack, side, bundle.instruments), arguments.rows, arguments.processes, arguments.cache
+                bundle, RealRows(pack, side, lineup_of(bundle)), arguments.rows, arguments.processes, arguments.cache
             )
             for side in ("held out", "trained on")
         )
         tuned = row_tradeoff.tune_on_rows(bundle, held_out, trained_on)
         print_now(row_tradeoff.tradeoff_table(bundle, tuned))
-        print_now(f'\n"smoothing": {json.dumps(asdict(tuned[0].smoothing))}')
+        print_now(f'\n"smoothing": {json.dumps(asdict(tuned[0].smoothing))}, "known": {tuned[0].known:g}')
         return [choice.figures() for choice in tuned]
     composed = ComposedProgrammes(arguments.data, arguments.cache, arguments.seed)
     counts = arguments.programmes, arguments.solos

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 import numpy as np
 
-from train.evaluation.clip_metrics import ClassMetrics, Floats, Ints, class_metrics, confusion_counts
+from train.evaluation.clip_metrics import ClassMetrics, Ints, class_metrics, confusion_counts
 from train.evaluation.clip_predictions import ClipPredictions
 from train.evaluation.clip_result import percent
 
@@ -25,7 +25,8 @@ class ClassResult:
     recordings: tuple[int, ...]
     """Of each class: sources, or songs' recordings, that its clips are of."""
     matrix: Ints
-    """Labels (rows) by the most probable label (columns)."""
+    """Labels (rows) by the most probable label (columns); the last column is of clips that no model judged, such as
+    steady tones [shape=(labels, labels + 1)]."""
     strange: int
     """Clips of what is none of the labels; they are in no figure."""
 
@@ -55,7 +56,7 @@ class ClassResult:
                     "recordings": recordings,
                     "right": merit.right,
                     "chosen": merit.chosen,
-                    "taken_for": {self.labels[other]: count for count, other in self.taken_for(number)},
+                    "taken_for": dict(self.taken_for(number)),
                 }
                 for number, (label, merit, recordings) in enumerate(
                     zip(self.labels, self.classes, self.recordings, strict=True)
@@ -65,11 +66,11 @@ class ClassResult:
             "without_clips": list(self.absent),
         }
 
-    def taken_for(self, number: int) -> list[tuple[int, int]]:
-        """List what a class is taken for: counts and labels' numbers, the most frequent first."""
-        row = self.matrix[number]
-        order = sorted(range(len(row)), key=lambda other: (-row[other], other))
-        return [(int(row[other]), other) for other in order if other != number and row[other]]
+    def taken_for(self, number: int) -> list[tuple[str, int]]:
+        """List what a class is taken for, with counts, the most frequent first."""
+        taken = zip((*self.labels, "nothing"), self.matrix[number].tolist(), strict=True)
+        others = [(label, count) for label, count in taken if count and label != self.labels[number]]
+        return sorted(others, key=lambda other: -other[1])
 
 
 def score_classes(name: str, predictions: ClipPredictions) -> ClassResult:
@@ -90,17 +91,18 @@ def score_classes(name: str, predictions: ClipPredictions) -> ClassResult:
     judged = np.flatnonzero(~predictions.silent).tolist()
     known = [at for at in judged if predictions.clips[at].label in numbers]
     targets = np.array([numbers[predictions.clips[at].label] for at in known], np.int64)
-    chosen = _chosen(predictions.probabilities[known])
+    probabilities = predictions.probabilities[known]
+    size = len(predictions.labels)
+    chosen = np.where(probabilities.any(axis=1), probabilities.argmax(axis=1), size).astype(np.int64)
     recordings: list[set[str]] = [set() for _ in predictions.labels]
     for at in known:
         recordings[numbers[predictions.clips[at].label]].add(predictions.clips[at].recording)
-    size = len(predictions.labels)
     return ClassResult(
         name,
         predictions.labels,
-        class_metrics(targets, chosen, size),
+        class_metrics(targets, chosen, size + 1)[:size],
         tuple(map(len, recordings)),
-        confusion_counts(targets, chosen, size),
+        confusion_counts(targets, chosen, size + 1)[:size],
         len(judged) - len(known),
     )
 
@@ -132,17 +134,13 @@ def class_table(result: ClassResult, lineup: Sequence[str] = ()) -> str:
     ]
     for number, (label, merit) in enumerate(zip(result.labels, result.classes, strict=True)):
         if merit.clips:
-            taken = ", ".join(f"{result.labels[other]} {count}" for count, other in result.taken_for(number)[:_TOLD])
+            taken = ", ".join(f"{other} {count}" for other, count in result.taken_for(number)[:_TOLD])
             recall = f"{percent(merit.recall)} ({merit.right})"
             lines.append(
                 f"| {label} | {merit.clips} | {result.recordings[number]} | {recall} | {percent(merit.precision)} "
                 f"| {taken or '-'} |"
             )
     return "\n".join(lines)
-
-
-def _chosen(probabilities: Floats) -> Ints:
-    return np.asarray(probabilities.argmax(axis=1), np.int64)
 
 
 def _mean(values: Sequence[float | None]) -> float | None:

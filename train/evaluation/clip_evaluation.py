@@ -9,9 +9,9 @@ import numpy as np
 
 from stream.recognition.bundle import UNKNOWN, Bundle
 from train.datasets.clips import Clip, Dataset
-from train.evaluation.clip_metrics import Calibration
 from train.evaluation.clip_predictions import ClipPredictions, predict_clips
 from train.evaluation.clip_result import ClipResult, score_clips
+from train.evaluation.lineups import lineup_of, rule_of
 
 
 def evaluate_clips(
@@ -38,14 +38,15 @@ def evaluate_clips(
 
 
 def score_predictions(name: str, bundle: Bundle, predictions: ClipPredictions) -> ClipResult:
-    """Score what the service said of clips, its silent and unreadable ones aside."""
+    """Score what the service said of clips, its silent and unreadable ones aside, as the names of its line-up."""
     judged = np.flatnonzero(~predictions.silent)
+    lineup = lineup_of(bundle)
     return score_clips(
         name,
-        bundle.instruments,
+        lineup,
         [predictions.clips[at].label for at in judged],
-        predictions.probabilities[judged],
-        Calibration(bundle.temperature, bundle.thresholds),
+        predictions.within(lineup).probabilities[judged],
+        rule_of(bundle),
         silent=int(predictions.silent.sum()),
         skipped=len(predictions.skipped),
     )

@@ -62,6 +62,8 @@ class Calibration:
     temperature: float
     thresholds: tuple[float, ...]
     """One for each instrument."""
+    known: float = 0.0
+    """What the probabilities of the instruments must sum to for one of them to be named."""
 
     def names(self, probabilities: Floats) -> Ints:
         """Name clips by their probabilities.
@@ -79,7 +81,8 @@ class Calibration:
         """
         instruments = probabilities[:, : len(self.thresholds)]
         in_front = instruments.max(axis=1, keepdims=True) - instruments <= Smoothing().lead
-        passing = np.where(in_front & (instruments >= np.array(self.thresholds)), instruments, -1.0)
+        enough = instruments.sum(axis=1, keepdims=True) >= self.known - 1e-9
+        passing = np.where(enough & in_front & (instruments >= np.array(self.thresholds)), instruments, -1.0)
         return np.where(passing.max(axis=1) < 0, len(self.thresholds), passing.argmax(axis=1))
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
@@ -31,7 +31,7 @@ class ClipPredictions:
     """Clips that the service heard."""
 
     labels: tuple[str, ...]
-    """The instruments in the bundle's order, and `unknown` last where the model has it."""
+    """All that the bundle can name, in its order, and `unknown` last where it is one of its outputs."""
     clips: tuple[Clip, ...]
     probabilities: Probabilities
     """Calibrated, before smoothing [shape=(n, labels)]; zeros for a silent clip."""
@@ -39,6 +39,14 @@ class ClipPredictions:
     """Which clips the recognizer calls silence, so that no model judged them [shape=(n,)]."""
     skipped: tuple[Skipped, ...]
     """Clips that could not be read."""
+
+    def within(self, lineup: Sequence[str]) -> ClipPredictions:
+        """Leave the labels of a line-up, and put all others together as `unknown`."""
+        if self.labels in (tuple(lineup), (*lineup, UNKNOWN)):
+            return self
+        probable = self.probabilities[:, [self.labels.index(label) for label in lineup]]
+        unknown = np.where(self.silent, 0.0, np.maximum(0.0, 1 - probable.sum(axis=1)))
+        return replace(self, labels=(*lineup, UNKNOWN), probabilities=np.column_stack([probable, unknown]))
 
 
 def predict_clips(
@@ -122,7 +130,10 @@ class WindowRecognizer:
             Whether the recognizer calls the window silence.
         """
         (result,) = Recognizer(self._classifier, hop=WINDOW / SAMPLE_RATE).feed(audio)
-        raw = list(result.estimate.raw.values())
+        # All that the model tells, whatever its line-up; what no model judged, such as a steady tone, is all zeros.
+        raw = (
+            list(result.estimate.raw.values()) if result.inference is None else result.inference.probabilities.tolist()
+        )
         silent = result.estimate.state == "silence"
         if self._unknown:
             raw.append(0.0 if silent else max(0.0, 1.0 - sum(raw)))

@@ -47,7 +47,7 @@ def evaluate_demo(bundle: Bundle) -> list[DemoSegment]:
     """
     segments = json.loads((resources.files("stream") / "demo.json").read_text(encoding="utf-8"))["segments"]
     told = [result.estimate for result in Recognizer(Classifier(bundle)).feed(demo_audio())]
-    rule = Calibration(bundle.temperature, bundle.thresholds)
+    rule = Calibration(bundle.temperature, bundle.thresholds, bundle.known)
     stretches = []
     for segment in segments:
         start, end, label = segment["start"], segment["end"], segment["label"]

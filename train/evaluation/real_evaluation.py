@@ -9,6 +9,7 @@ from stream.recognition.bundle import Bundle
 from train.compose.clip_programmes import ClipProgrammes
 from train.compose.real_rows import RealRows
 from train.evaluation.heard_rows import hear_rows
+from train.evaluation.lineups import lineup_of
 from train.evaluation.programme_evaluation import score_programmes
 from train.evaluation.programme_predictions import predict_programmes
 from train.evaluation.programme_result import ProgrammeResult
@@ -59,7 +60,7 @@ def evaluate_held_out(
     rows : int
         How many.
     """
-    made = RealRows(original_pack(data), named=bundle.instruments)
+    made = RealRows(original_pack(data), named=lineup_of(bundle))
     heard = hear_rows(bundle, made, rows, processes, cache)
     name = "held-out recordings in a row"
     players = [player for players in made.players.values() for player in players]

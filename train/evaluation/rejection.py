@@ -10,8 +10,9 @@ import numpy as np
 import numpy.typing as npt
 
 from stream.recognition.bundle import Bundle
-from train.evaluation.clip_metrics import Calibration, Floats
+from train.evaluation.clip_metrics import Floats
 from train.evaluation.clip_predictions import ClipPredictions
+from train.evaluation.lineups import lineup_of, rule_of
 
 ACCEPTED: Final = 0.9
 """Share of the instruments' clips that a threshold for all of them is to accept, at least."""
@@ -102,13 +103,13 @@ def count_rejections(
     scores, solo = _scores(bundle, predictions)
     solos, unknown = int(solo.sum()), int((~solo).sum())
     counted = []
-    for rule, threshold in thresholds.items():
-        passing = scores[rule] >= threshold
-        here = scores[rule] < _threshold(scores[rule][solo], ACCEPTED) if solos else None
+    for what, threshold in thresholds.items():
+        passing = scores[what] >= threshold
+        here = scores[what] < _threshold(scores[what][solo], ACCEPTED) if solos else None
         counted.append(
             Rejection(
                 name,
-                f"one threshold for {rule}, {threshold:.3f}",
+                f"one threshold for {what}, {threshold:.3f}",
                 solos,
                 int(passing[solo].sum()),
                 unknown,
@@ -116,8 +117,9 @@ def count_rejections(
                 None if here is None else int(here[~solo].sum()),
             )
         )
-    names = Calibration(bundle.temperature, bundle.thresholds).names(predictions.probabilities[~predictions.silent])
-    passing = names < len(bundle.instruments)
+    rule = rule_of(bundle)
+    names = rule.names(predictions.within(lineup_of(bundle)).probabilities[~predictions.silent])
+    passing = names < len(rule.thresholds)
     return [*counted, Rejection(name, _OWN, solos, int(passing[solo].sum()), unknown, int((~passing[~solo]).sum()))]
 
 
@@ -130,6 +132,7 @@ def _threshold(scores: Floats, share: float) -> float:
 def _scores(bundle: Bundle, predictions: ClipPredictions) -> tuple[dict[str, Floats], npt.NDArray[np.bool_]]:
     """Scores of the clips that were judged, and which are of an instrument."""
     judged = np.flatnonzero(~predictions.silent)
-    lineup = predictions.probabilities[judged, : len(bundle.instruments)]
-    solo = np.array([predictions.clips[at].label in bundle.instruments for at in judged], bool)
-    return {MOST_PROBABLE: lineup.max(axis=1), LINEUP: lineup.sum(axis=1)}, solo
+    names = lineup_of(bundle)
+    probable = predictions.within(names).probabilities[judged, : len(names)]
+    solo = np.array([predictions.clips[at].label in names for at in judged], bool)
+    return {MOST_PROBABLE: probable.max(axis=1), LINEUP: probable.sum(axis=1)}, solo

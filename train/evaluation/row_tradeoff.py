@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import itertools
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
 from typing import Any, Final
 
 from stream.recognition.bundle import Bundle
@@ -14,13 +13,17 @@ from train.evaluation.programme_result import duration, number, per_minute, shar
 from train.evaluation.row_evaluation import score_rows
 from train.evaluation.row_result import SETTLED, RowResult
 
-GRID: Final = tuple(
-    itertools.starmap(
-        Smoothing,
-        itertools.product((0.1, 0.2, 0.35, 0.6, 0.9), (0.05, 0.1, 0.2, 0.3), (0.1, 0.3, 0.5), (0.4, 0.6, 0.8, 1.0)),
-    )
-)
-"""Settings to try."""
+GRID: Final[dict[str, tuple[float, ...]]] = {
+    "time_constant": (0.1, 0.2, 0.35, 0.6, 0.9, 1.3),
+    "lead": (0.05, 0.1, 0.15, 0.2, 0.3),
+    "release": (0.0, 0.1, 0.3, 0.5, 0.7),
+    "floor": (0.4, 0.6, 0.8, 1.0),
+    "known": (0.0, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8),
+    "known_floor": (0.5, 0.7, 0.85, 1.0),
+}
+"""Values to try: of the smoothing, and of what the line-up must sum to."""
+
+_ROUNDS: Final = 3  # times that every setting is tried in turn, from the best of all before
 
 WRONG: Final = 0.12
 LATE: Final = 4.0
@@ -39,6 +42,8 @@ class RowChoice:
     """One way of smoothing, and what comes of it on rows of held-out recordings and of those trained on."""
 
     smoothing: Smoothing
+    known: float
+    """What the line-up must sum to for one of it to be named."""
     held_out: RowResult
     trained_on: RowResult
 
@@ -51,6 +56,7 @@ class RowChoice:
         """Plain numbers, as json takes them."""
         return {
             "smoothing": asdict(self.smoothing),
+            "known": self.known,
             "cost": round(self.cost, 4),
             "held_out": self.held_out.figures(),
             "trained_on": self.trained_on.figures(),
@@ -61,48 +67,64 @@ def tune_on_rows(
     bundle: Bundle,
     held_out: Sequence[ProgrammePredictions],
     trained_on: Sequence[ProgrammePredictions],
-    grid: Sequence[Smoothing] = GRID,
+    grid: Mapping[str, Sequence[float]] = GRID,
 ) -> list[RowChoice]:
-    """Smooth what was heard in every way of a grid, and in today's.
+    """Try one setting after the other, from today's on, each from what has cost least so far.
 
     Parameters
     ----------
     bundle : Bundle
-        Whose instruments and thresholds they are.
+        Whose instruments and thresholds they are, and whose smoothing is today's.
     held_out, trained_on : sequence of ProgrammePredictions
         What `train.evaluation.heard_rows.hear_rows` returned of rows of either side.
-    grid : sequence of Smoothing
+    grid : mapping of str to sequence of float
+        Values to try, by the settings' names.
 
     Returns
     -------
     list of RowChoice
-        The one that costs least on the held-out rows first.
+        All that were tried, the one that costs least on the held-out rows first.
     """
-    choices = []
-    for smoothing in dict.fromkeys((*grid, _todays(bundle))):
-        smoother = Smoother(bundle.thresholds, smoothing)
-        results = [
-            score_rows(name, [smooth_again(row, bundle.instruments, smoother) for row in rows])
-            for name, rows in (("held out", held_out), ("trained on", trained_on))
-        ]
-        choices.append(RowChoice(smoothing, *results))
-    return sorted(choices, key=lambda choice: choice.cost)
+    tried: dict[tuple[Smoothing, float], RowChoice] = {}
+
+    def cost(smoothing: Smoothing, known: float) -> float:
+        if (smoothing, known) not in tried:
+            smoother = Smoother(bundle.thresholds, smoothing, known)
+            results = [
+                score_rows(name, [smooth_again(row, bundle.instruments, smoother) for row in rows])
+                for name, rows in (("held out", held_out), ("trained on", trained_on))
+            ]
+            tried[smoothing, known] = RowChoice(smoothing, known, *results)
+        return tried[smoothing, known].cost
+
+    best = bundle.smoothing, bundle.known
+    for _ in range(_ROUNDS):
+        before = best
+        for name, values in grid.items():
+            changed = [
+                (best[0], value) if name == "known" else (replace(best[0], **{name: value}), best[1])
+                for value in values
+            ]
+            best = min((best, *changed), key=lambda choice: cost(*choice))
+        if best == before:
+            break
+    return sorted(tried.values(), key=lambda choice: choice.cost)
 
 
 def tradeoff_table(bundle: Bundle, choices: Sequence[RowChoice], shown: int = _SHOWN) -> str:
     """Markdown of the choices that cost least, and of today's, with the figures of the other rows in brackets."""
-    today = _todays(bundle)
-    names = list(asdict(today))
+    today = bundle.smoothing, bundle.known
     heads = [
-        *(name.replace("_", " ") for name in names),
+        *(name.replace("_", " ") for name in (*asdict(bundle.smoothing), "known")),
         *(f"right {SETTLED:g} s on", "90 % of players", "never named", "changes a minute", "false a minute"),
         *("none with a name", "cost"),
     ]
     lines = ["| " + " | ".join(heads) + " |", "|" + " ---: |" * len(heads)]
     for at, choice in enumerate(choices):
-        if at < shown or choice.smoothing == today:
-            cells = [f"{value:g}" for value in asdict(choice.smoothing).values()]
-            cells[0] += " (today)" * (choice.smoothing == today)
+        now = (choice.smoothing, choice.known) == today
+        if at < shown or now:
+            cells = [f"{value:g}" for value in (*asdict(choice.smoothing).values(), choice.known)]
+            cells[0] += " (today)" * now
             held_out, trained_on = _cells(choice.held_out), _cells(choice.trained_on)
             cells += [f"{one} ({other})" for one, other in zip(held_out, trained_on, strict=True)]
             lines.append("| " + " | ".join([*cells, f"{choice.cost:.2f}"]) + " |")
@@ -129,8 +151,3 @@ def _cost(result: RowResult) -> float:
         + (per_minute(result.changes, result.seconds) or 0.0) / CHANGES
         + (per_minute(result.false, result.none) or 0.0) / FALSE
     )
-
-
-def _todays(bundle: Bundle) -> Smoothing:
-    """Return the smoothing that a bundle has today."""
-    return Smoothing()
