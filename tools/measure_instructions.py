@@ -72,7 +72,7 @@ def work(part: str, times: int) -> None:
     from stream.protocol.encoding import encode
     from stream.recognition import bundle
     from stream.recognition.classifier import Classifier
-    from stream.recognition.mel import WINDOW, StreamingMel
+    from stream.recognition.mel import WINDOW
     from stream.recognition.recognizer import Recognizer
     from stream.recognition.settings import MODEL
     from stream.recognition.smoothing import Smoother
@@ -90,7 +90,7 @@ def work(part: str, times: int) -> None:
         for end in range(WINDOW, WINDOW + times * HOP, HOP):
             yield audio[end - WINDOW : end], end
 
-    mel = StreamingMel()
+    mel = classifier.bundle.front_end.make()
     if part == "resample":
         converter = Converter(44100, 2)
         block = np.ascontiguousarray(np.stack([audio[: 2 * HOP]] * 2, axis=1))
@@ -104,7 +104,7 @@ def work(part: str, times: int) -> None:
         for _ in range(times):
             classifier(features)
     elif part == "smooth":
-        smoother = Smoother(classifier.bundle.thresholds)
+        smoother = Smoother(classifier.bundle.thresholds, classifier.bundle.smoothing, classifier.bundle.known)
         raw = classifier(mel.features(audio[:WINDOW], WINDOW))
         for _ in range(times):
             smoother.update(raw, HOP / 22050)

@@ -18,11 +18,12 @@ import numpy.typing as npt
 from stream.bench.demo_audio import demo_audio
 from stream.errors import RuntimeMissingError
 from stream.recognition import bundle
-from stream.recognition.interpreter import Int8Array, Interpreter
-from stream.recognition.mel import WINDOW, Array, StreamingMel, stack
+from stream.recognition.bundle import Bundle
+from stream.recognition.interpreter import Interpreter, TensorArray
+from stream.recognition.mel import WINDOW, Array, stack
 from stream.system.stderr import quiet_stderr
 
-Kernels = Callable[[Int8Array], Int8Array]
+Kernels = Callable[[TensorArray], TensorArray]
 
 WINDOWS: Final = 100
 """Of music, and of noise."""
@@ -48,22 +49,28 @@ def noise() -> list[Array]:
     return windows
 
 
-def reference_kernels(model: bytes) -> Kernels:
+def kernels_of(model: Bundle, interpreter: Interpreter) -> Kernels:
+    """Return what runs a model for its labels' output alone."""
+    place = 0 if model.outputs is None else [it.name for it in interpreter.outputs].index(model.outputs.instruments)
+    return lambda values: interpreter.run(values)[place]
+
+
+def reference_kernels(model: Bundle) -> Kernels:
     """Run a model with LiteRT's reference kernels, which no setting of the service offers."""
     module = importlib.import_module("ai_edge_litert.interpreter")
     with quiet_stderr():
         interpreter = module.Interpreter(
-            model_content=model, experimental_op_resolver_type=module.OpResolverType.BUILTIN_REF
+            model_content=model.model, experimental_op_resolver_type=module.OpResolverType.BUILTIN_REF
         )
         interpreter.allocate_tensors()
-    source, sink = (
-        details[0]["index"] for details in (interpreter.get_input_details(), interpreter.get_output_details())
-    )
+    source = interpreter.get_input_details()[0]["index"]
+    sinks = {details["name"]: details["index"] for details in interpreter.get_output_details()}
+    sink = next(iter(sinks.values())) if model.outputs is None else sinks[model.outputs.instruments]
 
-    def run(values: Int8Array) -> Int8Array:
+    def run(values: TensorArray) -> TensorArray:
         interpreter.set_tensor(source, values)
         interpreter.invoke()
-        return np.asarray(interpreter.get_tensor(sink), np.int8)
+        return np.array(interpreter.get_tensor(sink))
 
     return run
 
@@ -77,16 +84,18 @@ def main() -> None:
     write("| --- | --- | --- | ---: | ---: | ---: | ---: |\n")
     for name in bundle.shipped_names():
         model = bundle.load(name)
-        kernels: dict[str, Kernels] = {"LiteRT, XNNPACK": Interpreter(model.model, runtime="litert")}
-        kernels["LiteRT, its own"] = Interpreter(model.model, runtime="litert", delegates=False)
+        fast = Interpreter(model.model, runtime="litert")
+        kernels: dict[str, Kernels] = {"LiteRT, XNNPACK": kernels_of(model, fast)}
+        kernels["LiteRT, its own"] = kernels_of(model, Interpreter(model.model, runtime="litert", delegates=False))
         try:
-            kernels["tflite-runtime"] = Interpreter(model.model, runtime="tflite")
+            kernels["tflite-runtime"] = kernels_of(model, Interpreter(model.model, runtime="tflite"))
         except RuntimeMissingError as error:
             sys.stderr.write(f"{error}\n")
-        quantize = Interpreter(model.model, runtime="litert").input.quantize
-        exact = reference_kernels(model.model)
+        quantize = fast.input.quantize
+        exact = reference_kernels(model)
         for sound, windows in sounds.items():
-            inputs = [quantize(stack(StreamingMel().features(window, WINDOW), model.channels)) for window in windows]
+            features = [model.front_end.make().features(window, WINDOW) for window in windows]
+            inputs = [quantize(it if len(model.channels) == 1 else stack(it, model.channels)) for it in features]
             expected = outputs(exact, inputs)
             for what, run in kernels.items():
                 given = outputs(run, inputs)
@@ -99,7 +108,7 @@ def main() -> None:
                 sys.stdout.flush()
 
 
-def outputs(run: Kernels, inputs: list[Int8Array]) -> npt.NDArray[np.int64]:
+def outputs(run: Kernels, inputs: list[TensorArray]) -> npt.NDArray[np.int64]:
     """Integers for all inputs [shape=(n, labels)]."""
     return np.array([run(values)[0] for values in inputs], np.int64)
 

@@ -173,24 +173,27 @@ def probe(given: str, made: str) -> None:
 
     from stream.recognition import bundle
     from stream.recognition.classifier import Classifier
+    from stream.recognition.front_end import FrontEnd
     from stream.recognition.mel import WINDOW, StreamingMel
 
     data = np.load(given)
     audio = data["audio"]
-    mel = StreamingMel()
     ends = range(WINDOW, len(audio), STEP * 11 * 512)
-    features = np.stack([mel.features(audio[end - WINDOW : end], end) for end in ends])
-    found: dict[str, Any] = {"features": features}
+
+    def features_of(front_end: FrontEnd) -> np.ndarray:
+        return np.stack([front_end.features(audio[end - WINDOW : end], end) for end in ends])
+
+    found: dict[str, Any] = {"features": features_of(StreamingMel())}
     for model in MODELS:
         for kernels, delegates in (("XNNPACK", True), ("no delegate", False)):
             classifier = Classifier(bundle.load(model), delegates=delegates)
-            made_here = np.stack([classifier.quantize(it) for it in features])
+            made_here = np.stack([classifier.quantize(it) for it in features_of(classifier.bundle.front_end.make())])
             inputs = data.get(model, made_here)
             began = time.perf_counter()
-            outputs = np.concatenate([classifier.interpreter(it) for it in inputs])
+            outputs = np.concatenate([classifier.run(it)["instruments"] for it in inputs])
             found[f"{model}, {kernels}, ms"] = 1000 * (time.perf_counter() - began) / len(inputs)
             found[f"{model}, {kernels}"] = outputs
-            logits = classifier.interpreter.output.dequantize(outputs) / classifier.bundle.temperature
+            logits = classifier.tensors["instruments"].dequantize(outputs) / classifier.bundle.temperature
             likelihoods = np.exp(logits - logits.max(axis=1, keepdims=True))
             found[f"{model}, {kernels}, p"] = likelihoods / likelihoods.sum(axis=1, keepdims=True)
         found[model] = made_here
@@ -203,7 +206,8 @@ def probe(given: str, made: str) -> None:
         for it in inputs[:: len(inputs) // REFERENCES]:
             plain.set_tensor(plain.get_input_details()[0]["index"], it)
             plain.invoke()
-            reference.append(plain.get_tensor(plain.get_output_details()[0]["index"]))
+            named = {it["name"]: it["index"] for it in plain.get_output_details()}
+            reference.append(plain.get_tensor(named[classifier.tensors["instruments"].name]))
         found[f"{model}, reference kernels"] = np.concatenate(reference)
     np.savez(made, **found)
 

@@ -45,7 +45,11 @@ def add_settings(parser: argparse.ArgumentParser) -> None:
 def add_recognition(parser: argparse.ArgumentParser) -> None:
     """Add what decides about labels, for live audio and files alike."""
     add = parser.add_argument
-    add("--instruments", metavar="A,B", help="tonight's line-up: name only these instruments")
+    add(
+        "--instruments",
+        metavar="A,B",
+        help="tonight's line-up: name only these instruments, or all that the model knows",
+    )
     add("--hop", metavar="S", help="seconds from one estimate to the next (0.255)")
     add("--gate", metavar="DBFS", help="level below which the input counts as silent (-70)")
     add("--model", metavar="NAME|PATH", help="a model that comes with Soloist, or a .tflite beside its .json")

@@ -128,6 +128,17 @@ class Classifier:
         channels = self.bundle.channels
         return self.interpreter.input.quantize(features if len(channels) == 1 else stack(features, channels))
 
+    def run(self, values: TensorArray) -> dict[str, TensorArray]:
+        """Run the model on what its input holds.
+
+        Returns
+        -------
+        dict of str to np.ndarray [shape=(1, n), dtype=int8 or float32]
+            What its outputs hold: `instruments`, and `tags` and `embedding` where there are.
+        """
+        held = self.interpreter.run(values)
+        return {name: held[place] for name, place in self._places.items()}
+
     def infer(self, features: Array) -> Inference:
         """Run the model on one window.
 
@@ -136,8 +147,7 @@ class Classifier:
         features : np.ndarray [shape=(n_bands, n_frames), dtype=float32]
             As the bundle's front end makes them.
         """
-        held = self.interpreter.run(self.quantize(features))
-        outputs = {name: held[place] for name, place in self._places.items()}
+        outputs = self.run(self.quantize(features))
         logits = self.tensors["instruments"].dequantize(outputs["instruments"][0]) / self.bundle.temperature
         if not np.isfinite(logits).all():  # which only a model of real numbers can put out
             return Inference(np.zeros(len(self._instrument_outputs)), self, outputs)

@@ -30,7 +30,7 @@ class RecognitionSettings:
     """
 
     instruments: tuple[str, ...] | None = None
-    """Tonight's line-up: only these are named; all that the model knows without it."""
+    """Tonight's line-up: only these are named, or ``all`` that the model knows; without it, its own line-up."""
     hop: Annotated[float, Range(0.02, 2.97)] = HOP
     """From one estimate to the next, in seconds."""
     gate: Annotated[float, Range(-120, 0)] = GATE

@@ -91,6 +91,17 @@ def test_settings_say_how_much_a_change_takes() -> None:
     assert changed[0.05, 0.3] is None
 
 
+def test_a_name_goes_with_what_is_known() -> None:
+    """While all that may be named sum to less than what is known, nobody is named; what is shown may be held longer."""
+    estimates = [np.array(pair) for pair in [(0.7, 0.1)] + [(0.5, 0.05)] * 40]
+    last = {}
+    for floor in (1.0, 0.8):
+        smoother = Smoother((0.4, 0.4), Smoothing(known_floor=floor), known=0.6)
+        last[floor] = [smoother.update(estimate, HOP)[1] for estimate in estimates][-1]
+    assert last == {1.0: None, 0.8: 0}
+    assert Smoother((0.4, 0.4), known=0.6).update(estimates[-1], HOP)[1] is None
+
+
 def test_each_instrument_has_its_own_threshold() -> None:
     """An instrument below its own threshold is not named, though it is the most probable one."""
     assert named([(0.5, 0.35)], thresholds=(0.6, 0.25)) == [1]
@@ -132,18 +143,21 @@ THRESHOLD = st.one_of(st.floats(0, 1), st.just(0.4))
 @given(
     st.lists(st.tuples(ESTIMATE, st.integers(1, 6), st.floats(0.02, 3)), max_size=25),
     st.tuples(THRESHOLD, THRESHOLD, THRESHOLD),
+    st.floats(0, 1) | st.just(0.0),
 )
 def test_whatever_is_heard_a_name_is_probable_enough(
-    parts: list[tuple[list[float], int, float]], thresholds: tuple[float, float, float]
+    parts: list[tuple[list[float], int, float]], thresholds: tuple[float, float, float], known: float
 ) -> None:
-    """In any sequence, whatever the thresholds and hops, nobody is named below the floor or behind a clear leader."""
-    smoother = Smoother(thresholds)
+    """In any sequence, nobody is named below the floor, behind a clear leader, or while too little is known."""
+    smoother = Smoother(thresholds, USUAL, known)
     for weights, count, elapsed in parts:
         raw = np.array(weights[:3]) / max(1.0, sum(weights))
         for _ in range(count):
             average, index = smoother.update(raw, elapsed)
             check(average.tolist(), index, thresholds)
-            if index is None:
+            if index is not None:
+                assert average.sum() >= known - 1e-6
+            elif average.sum() >= known:
                 clear = [p for p, needed in zip(average, thresholds, strict=True) if p >= needed and p == max(average)]
                 assert not clear  # who is the most probable and passes is named
 

@@ -27,11 +27,13 @@ from stream.recognition.bundle import Bundle
 from stream.recognition.classifier import Classifier
 from stream.recognition.flatbuffer import Table
 from tests.service.test_reload import gapless, is_hello, names, reload, told
+from tests.support import tiny
 from tests.support.damage import MORE, damaged
 from tests.support.processes import serving
 from tests.support.serving import check
 
 SMALL = bundle.load("small")
+TINY = bundle.load(tiny.INTEGER)
 
 texts = st.text(max_size=30) | st.sampled_from(
     ["", "unknown", "violin", "../../etc/passwd", "\ud800", "a\nb", "x" * 999]
@@ -50,13 +52,15 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("untrusted")
 
 
-def write(folder: Path, model: bytes, info: dict[str, Any] | bytes | None = None) -> Path:
-    """A bundle whose json has the right digest of its .tflite; the path of the latter."""
+def write(
+    folder: Path, model: bytes, info: dict[str, Any] | bytes | None = None, sound: dict[str, Any] = SMALL.info
+) -> Path:
+    """A bundle that is sound but for some keys of its json, with the right digest: the path of its .tflite."""
     path = folder / "mine.tflite"
     path.write_bytes(model)
     if not isinstance(info, bytes):
         digest = hashlib.sha256(model).hexdigest()
-        info = json.dumps(SMALL.info | {"sha256": digest} | (info or {})).encode()
+        info = json.dumps(sound | {"sha256": digest} | (info or {})).encode()
     path.with_suffix(".json").write_bytes(info)
     return path
 
@@ -74,27 +78,38 @@ def refusal(path: Path) -> str | None:
     return None
 
 
-@settings(max_examples=100 * MORE)
-@given(key=st.sampled_from([*SMALL.info, "extra"]), value=anything)
-def test_any_value_under_any_key(folder: Path, key: str, value: object) -> None:
-    """Whatever a key holds, the bundle is loaded, or refused in one short line that can be printed."""
-    path = write(folder, SMALL.model, {key: value})
+@settings(max_examples=90 * MORE)
+@given(sound=st.sampled_from([SMALL, TINY, TINY]), data=st.data(), value=anything)
+def test_any_value_under_any_key(folder: Path, sound: Bundle, data: st.DataObject, value: object) -> None:
+    """Whatever a key holds, in either format, the bundle is loaded, or refused in one short line for people."""
+    key = data.draw(st.sampled_from([*sound.info, "extra"]))
+    path = write(folder, sound.model, {key: value}, sound.info)
     if refusal(path) is None:
-        assert bundle.load(path).model == SMALL.model
+        assert bundle.load(path).model == sound.model
 
 
-@settings(max_examples=60 * MORE)
+@settings(max_examples=70 * MORE)
 @given(
-    key=st.sampled_from(["temperature", "threshold"]),
-    value=anything | st.dictionaries(st.sampled_from([*SMALL.instruments, "kazoo"]), anything),
+    place=st.sampled_from(
+        [("calibration", key) for key in ("temperature", "threshold", "known")]
+        + [("outputs", key) for key in ("instruments", "tags", "embedding", "mood")]
+        + [("smoothing", key) for key in ("time_constant", "floor", "known_floor", "speed")]
+        + [("features", key) for key in ("front_end", "n_mels", "extra")]
+    ),
+    value=anything | st.dictionaries(st.sampled_from([*TINY.instruments, "kazoo"]), anything),
 )
-def test_any_calibration(folder: Path, key: str, value: object) -> None:
-    """No temperature and no threshold gets through that is no number within its bounds."""
-    path = write(folder, SMALL.model, {"calibration": SMALL.info["calibration"] | {key: value}})
+def test_any_value_in_any_part(folder: Path, place: tuple[str, str], value: object) -> None:
+    """No number gets through that is not within its bounds, and no name that is none."""
+    part, key = place
+    path = write(folder, TINY.model, {part: TINY.info.get(part, {}) | {key: value}}, TINY.info)
     if refusal(path) is None:
         loaded = bundle.load(path)
         assert 0.01 <= loaded.temperature <= 100
-        assert all(0 <= threshold <= 1 for threshold in loaded.thresholds)
+        assert all(0 <= number <= 1 for number in (loaded.known, *loaded.thresholds))
+        assert 0.01 <= loaded.smoothing.time_constant <= 10
+        assert 0 <= loaded.smoothing.floor <= 1
+        assert loaded.outputs is not None
+        assert all(name.isprintable() for _, name in loaded.outputs.named())
 
 
 @settings(max_examples=60 * MORE)
@@ -213,17 +228,19 @@ def test_shipped_models_would_pass(name: str) -> None:
     """The shipped models claim nothing that is refused, though cut off anywhere they would be."""
     model = bundle.load(name).model
     tflite_file.check_structure(model)
+    for content in (TINY.model, tiny.REAL.read_bytes()):
+        tflite_file.check_structure(content)
     for length in range(0, len(model), len(model) // 50):
         with pytest.raises(ModelError):
             tflite_file.check_structure(model[:length])
 
 
 class Surgeon:
-    """Changes numbers in a copy of the small model, where they lie."""
+    """Changes numbers in a copy of the small model, or of another, where they lie."""
 
-    def __init__(self) -> None:
-        self.model = bytearray(SMALL.model)
-        self.root = Table.root(SMALL.model)
+    def __init__(self, model: bytes = SMALL.model) -> None:
+        self.model = bytearray(model)
+        self.root = Table.root(model)
         self.graph = self.root.tables(2)[0]
         self.tensors, self.operators = self.graph.tables(0), self.graph.tables(3)
 
@@ -318,6 +335,32 @@ def test_structural_damage_is_refused(kind: str) -> None:
     """Each claim that cannot be, or that no classifier makes, is refused with its reason, before an interpreter."""
     damage, said = DAMAGE[kind]
     patient = Surgeon()
+    damage(patient)
+    with pytest.raises(ModelError, match=said):
+        tflite_file.check_structure(bytes(patient.model))
+
+
+OUTPUTS: dict[str, tuple[Callable[[Surgeon], None], str]] = {
+    "none": (lambda it: it.length(it.graph, 2, 0), "has 0 outputs; expected at most 8 different ones"),
+    "too many": (lambda it: it.length(it.graph, 2, 9), "expected at most 8 different ones|points outside itself"),
+    "twice": (
+        lambda it: it.element(it.graph, 2, 1, it.graph.integers(2)[0]),
+        "has 3 outputs; expected at most 8 different ones",
+    ),
+    "nowhere": (lambda it: it.element(it.graph, 2, 2, 9999), "its outputs are no tensors"),
+    "the input": (lambda it: it.element(it.graph, 2, 1, it.graph.integers(1)[0]), "nothing makes its output"),
+    "a constant": (
+        lambda it: it.element(it.graph, 2, 1, it.operator(DENSE).integers(1)[1]),
+        "nothing makes its output",
+    ),
+}
+
+
+@pytest.mark.parametrize("kind", OUTPUTS)
+def test_damage_to_several_outputs_is_refused(kind: str) -> None:
+    """Each of several outputs has to be made by the model, and be another one."""
+    damage, said = OUTPUTS[kind]
+    patient = Surgeon(TINY.model)
     damage(patient)
     with pytest.raises(ModelError, match=said):
         tflite_file.check_structure(bytes(patient.model))

@@ -12,9 +12,10 @@ import librosa
 import numpy as np
 
 from stream.bench.demo_audio import demo_audio
-from stream.recognition import bundle
+from stream.recognition import bundle, mel_128
 from stream.recognition.classifier import Classifier
-from stream.recognition.mel import N_MELS, SAMPLE_RATE, WINDOW, Array, StreamingMel
+from stream.recognition.front_end import MEL_129
+from stream.recognition.mel import N_MELS, SAMPLE_RATE, WINDOW, Array
 from stream.recognition.settings import HOP
 from stream.recognition.smoothing import Smoother
 
@@ -37,6 +38,35 @@ def librosa_features(window: Array) -> Array:
     return features
 
 
+def librosa_features_128(window: Array) -> Array:
+    """Features of a window as EfficientAT's networks hear them: those of `stream.recognition.mel_128`, nearly.
+
+    Parameters
+    ----------
+    window : np.ndarray [shape=(65536,), dtype=float32]
+
+    Returns
+    -------
+    np.ndarray [shape=(128, 292), dtype=float32]
+    """
+    loud = window * np.float32(mel_128.PEAK / max(float(np.abs(window).max()), mel_128.QUIETEST))
+    audio = librosa.resample(loud, orig_sr=SAMPLE_RATE, target_sr=mel_128.RATE, res_type="soxr_hq")
+    mel = librosa.feature.melspectrogram(
+        y=audio[1:] - np.float32(0.97) * audio[:-1],
+        sr=mel_128.RATE,
+        n_fft=mel_128.N_FFT,
+        win_length=mel_128.FRAME_LENGTH,
+        hop_length=mel_128.HOP_LENGTH,
+        n_mels=mel_128.N_MELS,
+        fmax=mel_128.F_MAX,
+        htk=True,
+        norm=None,
+        center=False,
+    )
+    features: Array = ((np.log(mel[:, -mel_128.FRAMES :] + 1e-5) + 4.5) / 5).astype(np.float32)
+    return features
+
+
 def compare(model: str) -> dict[str, float]:
     """Time both ways over the demo, pass by pass in turn, so that a busy machine slows both.
 
@@ -49,11 +79,12 @@ def compare(model: str) -> dict[str, float]:
     step = round(HOP * SAMPLE_RATE)
     ends = range(WINDOW, len(audio), step)
     classifier = Classifier(bundle.load(model))
-    mel = StreamingMel()
+    mel = classifier.bundle.front_end.make()
+    usual = librosa_features if classifier.bundle.front_end == MEL_129 else librosa_features_128
     times: dict[str, list[float]] = {}
 
     def run(name: str, features: Callable[[Array, int], Array]) -> None:
-        smoother = Smoother(classifier.bundle.thresholds)
+        smoother = Smoother(classifier.bundle.thresholds, classifier.bundle.smoothing, classifier.bundle.known)
         mel.reset()
         for end in ends:
             window = audio[end - WINDOW : end]
@@ -65,7 +96,7 @@ def compare(model: str) -> dict[str, float]:
             times.setdefault(f"{name}_hop_ms", []).append(1000 * (time.perf_counter() - started))
 
     for _ in range(_PASSES):
-        run("librosa", lambda window, _: librosa_features(window))
+        run("librosa", lambda window, _: usual(window))
         run("ours", mel.features)
     return {name: median(values) for name, values in times.items()}
 

@@ -73,7 +73,7 @@ def compare_smoothings(
     """
     choices = []
     for smoothing in grid:
-        smoother = Smoother(bundle.thresholds, smoothing)
+        smoother = Smoother(bundle.thresholds, smoothing, bundle.known)
         heard, still = (
             [smooth_again(prediction, bundle.instruments, smoother) for prediction in predictions]
             for predictions in (programmes, solos)
