@@ -8,6 +8,13 @@ const [PEN, CUT, ROUND] = [2, 1.25, 0.7];
 /** How far the edge reaches beyond the drawing, in units. It is seen where the page sets --glyph-edge. */
 const EDGE = 0.8;
 
+/** The letters that stand for an instrument without a picture, and the disc out of which they are cut. */
+const LETTERS = { "font-family": "system-ui, sans-serif", "font-size": 16, "font-weight": 700, "text-anchor": "middle" };
+/** From here on letters are as wide as they are high: of these one fits into the disc. */
+const WIDE = "\u2e80";
+/** @type {import("./drawings.js").Drawing} */
+const DISC = { solid: "M16 1A15 15 0 1 1 16 31A15 15 0 1 1 16 1Z" };
+
 /** The tile on which the glyph stands in a tab, whose own colour is not known. */
 const TILE = { fill: "#14171c", radius: 7, inset: 2 };
 
@@ -20,13 +27,15 @@ let masks = 0;
 /**
  * Draw a glyph in the current colour. It is decoration: words beside it say the same.
  *
- * @param {string} name An instrument as the model names it, or a state; a note stands for instruments without a glyph.
+ * @param {string} name An instrument as the model names it, or a state. Instruments without a picture have their initials.
  * @returns {SVGElement}
  */
 export function glyph(name) {
-  const { solid, line, cut, over, pen = PEN, turn = 0 } = INSTRUMENTS.get(name) ?? STATES.get(name) ?? NOTE;
+  const drawing = INSTRUMENTS.get(name) ?? STATES.get(name);
+  const letters = drawing === undefined ? initials(name) : "";
+  const { solid, line, cut, over, pen = PEN, turn = 0 } = drawing ?? (letters ? DISC : NOTE);
   const svg = node("svg", { viewBox: "-1 -1 34 34", class: "glyph", "aria-hidden": "true", "data-glyph": name });
-  const mask = cut === undefined && over === undefined ? null : `glyph-mask-${(masks += 1)}`;
+  const mask = cut || over || letters ? `glyph-mask-${(masks += 1)}` : null;
   for (const edge of [2 * EDGE, 0]) {
     const layer = node("g", { ...ROUNDED, fill: "none", stroke: "currentColor", transform: `rotate(${turn} 16 16)` });
     if (edge) layer.style.color = "var(--glyph-edge, transparent)";
@@ -43,6 +52,7 @@ export function glyph(name) {
     stencil.append(path("M-16 -16H48V48H-16Z", { fill: "#fff", stroke: "none" }));
     if (cut) stencil.append(path(cut, { stroke: "#000", "stroke-width": CUT, ...ROUNDED }));
     if (over) stencil.append(path(over, { stroke: "#000", "stroke-width": pen + 2 * CUT, ...ROUNDED }));
+    if (letters) stencil.append(written(letters));
     svg.append(stencil);
   }
   return svg;
@@ -62,6 +72,22 @@ export function glyphSource(name, ink) {
   for (const key of ["width", "height"]) drawn.setAttribute(key, String(32 - 2 * inset));
   svg.append(node("rect", { width: 32, height: 32, rx: radius, fill }), drawn);
   return `data:image/svg+xml,${encodeURIComponent(new XMLSerializer().serializeToString(svg))}`;
+}
+
+/** The first letters of its words, or the first two of its only one. @param {string} name */
+function initials(name) {
+  const [first, second] = name.match(/[\p{L}\p{N}]+/gu) ?? [];
+  if (first === undefined) return "";
+  if (second !== undefined) return [first, second].map((word) => Array.from(word)[0].toUpperCase()).join("");
+  const [one, two = ""] = Array.from(first);
+  return one > WIDE ? one : one.toUpperCase() + two.toLowerCase();
+}
+
+/** @param {string} letters */
+function written(letters) {
+  const text = node("text", { ...LETTERS, x: 16, y: 21.6 });
+  text.textContent = letters;
+  return text;
 }
 
 /**
