@@ -1,5 +1,7 @@
 /** How long each instrument was in front: the sums of what the downloads list. */
 
+import { areMany } from "./places.js";
+
 /**
  * @typedef {import("./session.js").Heard} Heard
  * @typedef {import("./session.js").Span} Span
@@ -12,7 +14,7 @@
  * @property {number} longest The longest of them, in seconds.
  *
  * @typedef {object} Summary
- * @property {Line[]} lines Of each instrument, in the model's order, then of what is none.
+ * @property {Line[]} lines Of each instrument, in the model's order, then of what is none. Of many, those that were heard.
  * @property {number} seconds Heard in all.
  * @property {number} lost Without input or service.
  * @property {number} outages
@@ -52,7 +54,7 @@ export function summarize({ span, segments, marks, outages }, labels, now) {
   }
   const all = [...lines.values()];
   return {
-    lines: all,
+    lines: areMany(labels) ? all.filter(({ instrument, times }) => !instrument || times > 0) : all,
     seconds: all.reduce((sum, { seconds }) => sum + seconds, 0),
     lost: covered(outages, span.end ?? now),
     outages: outages.length,

@@ -37,7 +37,7 @@ MINUS = "\N{MINUS SIGN}"
 SHOWN = """() => ({
     kind: document.querySelector('#now').dataset.kind,
     name: document.querySelector('.now-name').textContent,
-    rows: [...document.querySelectorAll('.row')].map((row) => [
+    rows: [...document.querySelectorAll('.rows .row')].map((row) => [
         row.dataset.instrument,
         row.querySelector('.row-value').textContent,
         row.querySelector('.bar-fill').style.transform,
@@ -244,7 +244,8 @@ async def labels_of(service: Service) -> AsyncIterator[Callable[[dict[str, Any]]
                         news.notify_all()
 
         def match(shown: dict[str, Any]) -> dict[str, Any] | None:
-            return next((label for label in reversed(seen) if _rows(label) == shown["rows"]), None)
+            names = [name for name, *_ in shown["rows"]]
+            return next((label for label in reversed(seen) if _rows(label, names) == shown["rows"]), None)
 
         async def find(shown: dict[str, Any]) -> dict[str, Any]:
             async with asyncio.timeout(PATIENCE), news:
@@ -258,11 +259,12 @@ async def labels_of(service: Service) -> AsyncIterator[Callable[[dict[str, Any]]
             listener.cancel()
 
 
-def _rows(label: dict[str, Any]) -> list[list[str]]:
-    """Tell what the rows of instruments have to show for a label."""
+def _rows(label: dict[str, Any], names: list[str]) -> list[list[str]]:
+    """Tell what the rows of some instruments have to show for a label."""
     return [
         [name, f"{int(100 * p + 0.5)}\u202f%", f"{p:.4f}", f"{label['raw'][name]:.4f}"]
-        for name, p in label["probabilities"].items()
+        for name in names
+        if (p := label["probabilities"].get(name)) is not None
     ]
 
 

@@ -17,7 +17,9 @@ import { bin, binLength } from "../bins.js";
  * @property {number} height
  * @property {Band} flags Of the marks.
  * @property {ReadonlyMap<string, Band>} lanes One for each instrument.
+ * @property {Band} [others] For instruments that have no lane.
  * @property {Band} none For what is no instrument.
+ * @property {readonly Band[]} grounds All lanes but the last, with those that are free.
  */
 
 /** What has no confidence is still so high. Of the lane's height. */
@@ -64,10 +66,10 @@ export class Geometry {
   box(happening) {
     if (happening.kind === "bin") return this.#binBox(happening);
     const { kind, start, end, state, label, confidence } = happening;
-    const { lanes, none, flags } = this.layout;
+    const { none, flags } = this.layout;
     const left = this.x(start);
     const width = Math.max(this.x(end) - left, kind === "outage" || kind === "gap" ? TEXTURED : THINNEST);
-    const lane = kind === "guess" || state === "instrument" ? lanes.get(label ?? "") : undefined;
+    const lane = kind === "guess" || state === "instrument" ? this.#lane(label) : undefined;
     if (lane !== undefined) {
       const height = Math.round(lane.height * (LOWEST + (1 - LOWEST) * Math.min(1, Math.max(0, confidence))));
       return { left, width, top: lane.top + lane.height - height, height };
@@ -77,13 +79,18 @@ export class Geometry {
     return { left, width, top, height: this.bottom - top };
   }
 
+  /** Where an instrument is drawn, if there is a place for it. @param {string | null} label */
+  #lane(label) {
+    return this.layout.lanes.get(label ?? "") ?? (label === null ? undefined : this.layout.others);
+  }
+
   /** The higher, the more of the time it fills; a pixel stays free between two of them. @param {Bin} bin */
   #binBox({ of, start, end, label, share }) {
-    const { lanes, none, flags } = this.layout;
+    const { none, flags } = this.layout;
     const left = this.x(start);
     const width = Math.max(this.x(end) - left - 1, 1);
     if (of === "mark") return { left, width, ...flags };
-    const lane = lanes.get(label ?? "") ?? none;
+    const lane = this.#lane(label) ?? none;
     const height = Math.round(lane.height * (LOWEST_BIN + (1 - LOWEST_BIN) * share));
     return { left, width, top: lane.top + lane.height - height, height };
   }
@@ -144,12 +151,13 @@ export class Geometry {
       }
       return best;
     };
-    const lane = [...this.layout.lanes].find(([, { top, height }]) => y >= top && y < top + height)?.[0];
+    const { lanes, others } = this.layout;
+    const lane = [...lanes.values(), ...(others ? [others] : [])].find(({ top, height }) => y >= top && y < top + height);
     const mark = nearest([...marks, ...bins.filter(({ of }) => of === "mark")], NEAR_MARK);
     if (mark !== null && lane === undefined) return mark;
     const binned = bins.filter(({ of }) => of !== "mark").sort((a, b) => b.share - a.share);
-    const inLane = lane === undefined ? [] : [...segments, ...binned, ...guesses].filter(({ label }) => label === lane);
+    const inLane = lane && [...segments, ...binned, ...guesses].filter(({ label }) => this.#lane(label) === lane);
     const heard = [...segments, ...binned.filter(({ of }) => of === "segment")];
-    return nearest(inLane, NEAR) ?? mark ?? nearest(outages, 0) ?? nearest(heard, NEAR);
+    return nearest(inLane ?? [], NEAR) ?? mark ?? nearest(outages, 0) ?? nearest(heard, NEAR);
   }
 }

@@ -1,11 +1,15 @@
 /** What the keys do, and what bars and colours mean. */
 
+import { byFamily } from "../families.js";
+import { glyph } from "../glyphs.js";
 import { colour } from "../palette.js";
+import { areMany } from "../places.js";
 import { title } from "../words.js";
 
 export class Help {
   #dialog;
   #colours;
+  #many;
   /** @type {string[]} */
   #labels = [];
 
@@ -17,6 +21,7 @@ export class Help {
   constructor(element, button, keys) {
     this.#dialog = /** @type {HTMLDialogElement} */ (element);
     this.#colours = /** @type {HTMLElement} */ (element.querySelector(".help-colours"));
+    this.#many = /** @type {HTMLElement} */ (element.querySelector(".help-many"));
     button.addEventListener("click", () => this.open());
     // On what lies around it; the dialog itself is covered by its parts.
     element.addEventListener("click", (event) => {
@@ -39,7 +44,9 @@ export class Help {
   show(labels) {
     if (labels.join("\n") === this.#labels.join("\n")) return;
     this.#labels = labels;
-    this.#colours.replaceChildren(...labels.map(swatch));
+    this.#many.hidden = !areMany(labels);
+    const ordered = areMany(labels) ? byFamily(labels).flatMap(([, members]) => members) : labels;
+    this.#colours.replaceChildren(...ordered.map(swatch));
   }
 }
 
@@ -47,6 +54,6 @@ export class Help {
 function swatch(label) {
   const item = document.createElement("li");
   item.style.setProperty("--ink", colour(label));
-  item.textContent = title(label);
+  item.append(glyph(label), title(label));
   return item;
 }

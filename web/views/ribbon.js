@@ -2,7 +2,7 @@
 
 import { colour } from "../palette.js";
 import { ticks } from "../timescale.js";
-import { wallClock } from "../words.js";
+import { title, wallClock } from "../words.js";
 import { paintFlags } from "./flags.js";
 import { Geometry } from "./geometry.js";
 import { weave } from "./textures.js";
@@ -37,7 +37,7 @@ export class Ribbon {
   #pen;
   #ratio = 1;
   /** @type {Layout} */
-  #layout = { width: 1, height: 1, flags: { top: 0, height: 0 }, lanes: new Map(), none: { top: 0, height: 0 } };
+  #layout = { width: 1, height: 1, flags: { top: 0, height: 0 }, lanes: new Map(), none: { top: 0, height: 0 }, grounds: [] };
   /** @type {Ink | null} */
   #ink = null;
   /** @type {Record<string, CanvasPattern>} */
@@ -93,7 +93,7 @@ export class Ribbon {
     pen.textBaseline = "middle";
     this.#paintGround(ink);
     for (const outage of outages) this.#paintOutage(outage, ink);
-    for (const bin of bins) this.#paintBin(bin, ink);
+    for (const bin of layered(bins)) this.#paintBin(bin, ink);
     for (const guess of guesses) this.#paintGuess(guess, ink);
     for (const segment of segments) this.#paintSegment(segment, ink);
     paintFlags(pen, ink, this.geometry, [...marks, ...bins.filter(({ of }) => of === "mark")]);
@@ -106,7 +106,7 @@ export class Ribbon {
     const { from, to, top, bottom, layout } = this.geometry;
     pen.fillStyle = ink.track;
     pen.globalAlpha = 0.5;
-    for (const lane of layout.lanes.values()) pen.fillRect(0, lane.top, layout.width, lane.height);
+    for (const lane of layout.grounds) pen.fillRect(0, lane.top, layout.width, lane.height);
     pen.globalAlpha = 1;
     const { step, times } = ticks(from, to, layout.width / TICK_ROOM);
     const middle = (bottom + 4 + layout.height) / 2 + 1;
@@ -131,6 +131,7 @@ export class Ribbon {
       pen.fillStyle = colour(label ?? "");
       pen.fillRect(left, top, width, height);
       this.#paintEdge(box, ink.edge);
+      if (!this.#layout.lanes.has(label ?? "")) this.#write(title(label ?? ""), box, ink.text, ink);
     } else {
       // A flat line is what silence looks like.
       pen.fillStyle = state === "silence" ? ink.neutral : (this.#patterns[state] ?? this.#patterns.unknown);
@@ -221,15 +222,20 @@ export class Ribbon {
    */
   #write(text, box, shade, ink) {
     const { start, length } = this.geometry.visible(box);
-    if (length < WORD_ROOM) return;
     const pen = this.#pen;
+    const { width } = pen.measureText(text);
+    if (length < Math.max(WORD_ROOM, width + 12)) return;
     const middle = box.top + box.height / 2;
     pen.fillStyle = ink.panel;
-    pen.fillRect(start + 3, middle - 8, pen.measureText(text).width + 6, 16);
+    pen.fillRect(start + 3, middle - 8, width + 6, 16);
     pen.fillStyle = shade;
     pen.fillText(text, start + 6, middle + 1);
   }
 }
+
+/** Guesses first, what is low in front of what is high: those of several instruments may share a lane. @param {readonly Bin[]} bins */
+const layered = (bins) =>
+  [...bins].sort((a, b) => Number(a.of !== "guess") - Number(b.of !== "guess") || b.share - a.share);
 
 /**
  * Read the colours of the theme.

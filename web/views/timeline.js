@@ -106,7 +106,8 @@ export class Timeline {
     const { chronicle, labels, lineup, live, heard, paused = false } = past;
     const before = this.#past;
     this.#past = past;
-    if (this.#lanes.show(labels, lineup)) this.#measure();
+    const isNew = !paused || labels !== before?.labels || lineup !== before.lineup; // while it is paused nothing moves
+    if (isNew && this.#lanes.show(labels, lineup, chronicle)) this.#measure();
     if (paused && this.#period.end === null) {
       this.#period.end = this.#present();
       this.#held = true;
