@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import select
-import stat
 import time
 from collections.abc import Callable
 from typing import Final
@@ -103,15 +102,6 @@ def open_pipe_file(path: str) -> AudioFile:
         more = "" if pyav.is_installed() else f"; {pyav.advice()}"
         raise SourceError(f"{path}: Format not recognised{more}")
     return file
-
-
-def is_pipe(path: str) -> bool:
-    """Whether a path is that of a pipe, or ``-``: what comes through it can be read once, and onwards."""
-    try:
-        mode = os.stat(path).st_mode if path != "-" else stat.S_IFIFO
-    except (OSError, ValueError):
-        return False
-    return stat.S_ISFIFO(mode) or stat.S_ISSOCK(mode)
 
 
 def _samples(data: bytes, pcm: PcmFormat) -> Array:

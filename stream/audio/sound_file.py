@@ -14,10 +14,9 @@ from stream.audio import libsndfile, pyav
 from stream.audio.audio_file import FIRST_SECONDS, AudioFile, Part, reading_error_text
 from stream.audio.file_kind import HEAD_BYTES, file_kind
 from stream.audio.paced_reader import PacedReader, Remarks
-from stream.audio.raw_pcm import is_pipe, open_pipe_file
-from stream.audio.rescue import RescuedPart
 from stream.errors import SourceError
 from stream.recognition.mel import Array
+from stream.system.files import is_pipe
 
 _FFMPEGS_OWN: Final = ("aac", "asf", "caf", "matroska", "mp4")
 """Formats of which libsndfile only says that it does not know them."""
@@ -78,6 +77,8 @@ def open_sound_file(path: str | Path, loop: bool = False) -> AudioFile:
     path = Path(path)
     try:
         if is_pipe(str(path)):
+            from stream.audio.raw_pcm import open_pipe_file  # only here: most files are none
+
             return open_pipe_file(str(path))
         if not path.is_file():
             raise SourceError(f"{path}: {'not a file' if path.exists() else 'no such file'}")
@@ -100,6 +101,8 @@ def _parts(path: Path) -> Generator[Part]:
         return
     with contextlib.closing(parts):
         if first.format == "FLAC" and first.frames and pyav.is_installed():
+            from stream.audio.rescue import RescuedPart  # only here, as few files need it
+
             yield RescuedPart(first, path, first.frames)
         else:
             yield first

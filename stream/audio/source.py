@@ -6,14 +6,10 @@ import sys
 from typing import Protocol
 
 from stream.audio.block_queue import BlockQueue
-from stream.audio.devices import find_device
-from stream.audio.microphone import Microphone
 from stream.audio.pcm import PcmFormat
-from stream.audio.raw_pcm import is_pipe, open_pcm_source
 from stream.audio.settings import AudioSettings
-from stream.audio.sound_file import open_demo_source, open_file_source
-from stream.audio.sound_server import ServerMicrophone, find_server_input
 from stream.errors import SourceError
+from stream.system.files import is_pipe
 
 
 class Source(Protocol):
@@ -52,21 +48,34 @@ def open_source(settings: AudioSettings, last: str | None = None, strict: bool =
     SourceError
         When a file or standard input cannot be read.
     """
+    # Each kind of source has modules and libraries of its own, which start-up and memory need not bear for the others.
     match settings.input:
         case "mic":
+            from stream.audio.devices import find_device
+            from stream.audio.microphone import Microphone
+            from stream.audio.sound_server import ServerMicrophone, find_server_input
+
             name = find_device(settings.device, last, strict).name
             if (found := find_server_input(name, settings.channel)) is not None:
                 return ServerMicrophone(name, found)
             return Microphone(settings.device, settings.channel, last, strict)
         case "demo":
+            from stream.audio.sound_file import open_demo_source
+
             return open_demo_source()
         case "-":
             if sys.stdin is None:
                 raise SourceError("standard input is closed")
+            from stream.audio.raw_pcm import open_pcm_source
+
             return open_pcm_source(sys.stdin.fileno(), PcmFormat.parse(settings.pcm))
         case path if is_pipe(path):
             if settings.loop:
                 raise SourceError(f"{path}: is a pipe, which cannot be repeated")
+            from stream.audio.raw_pcm import open_pcm_source
+
             return open_pcm_source(path, PcmFormat.parse(settings.pcm))
         case path:
+            from stream.audio.sound_file import open_file_source
+
             return open_file_source(path, settings.loop)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib
-import importlib.metadata
 import math
 import threading
 from dataclasses import dataclass
@@ -112,7 +111,7 @@ class Interpreter:
 
     def __init__(self, model: bytes, *, runtime: Runtime = "auto", threads: int = 1, delegates: bool = True) -> None:
         module, package = _import_runtime(runtime)
-        self.runtime = f"{package} {importlib.metadata.version(package)}"
+        self._package = package
         resolver = module.OpResolverType
 
         def load() -> Any:
@@ -149,6 +148,13 @@ class Interpreter:
         )
         """Why inference is slower than it could be, in one line; None when it is not."""
         self._input_index, self._output_indices = inputs[0]["index"], [it["index"] for it in outputs]
+
+    @property
+    def runtime(self) -> str:
+        """Name and version of the package."""
+        from importlib.metadata import version  # only here, for it takes as long as an inference
+
+        return f"{self._package} {version(self._package)}"
 
     @property
     def output(self) -> Tensor:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import logging
-import statistics
 import time
 from collections import deque
 from collections.abc import Sequence
 from typing import Final
+
+import numpy as np
 
 from stream import __version__
 from stream.protocol.messages import Outage, Status
@@ -108,7 +109,7 @@ class Health:
             overflows=overflows,
             dropped_hops=self._skipped_hops,
             clients=clients,
-            hop_ms=1000 * statistics.median(self._hop_seconds) if self._hop_seconds else 0.0,
+            hop_ms=1000 * float(np.median(self._hop_seconds)) if self._hop_seconds else 0.0,
             uptime=time.monotonic() - self._started,
             message=self._message or next(iter(warnings), None),
             warnings=warnings,

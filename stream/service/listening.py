@@ -8,7 +8,6 @@ from collections.abc import Callable, Collection
 from stream.audio.block_queue import Block
 from stream.audio.capture import Capture
 from stream.audio.converter import check_channel
-from stream.audio.raw_pcm import is_pipe
 from stream.audio.settings import AudioSettings
 from stream.audio.source import Source
 from stream.errors import SourceLostError
@@ -29,6 +28,7 @@ from stream.service.events import (
 from stream.service.line import Line
 from stream.service.timeline import Timeline
 from stream.system import clock
+from stream.system.files import is_pipe
 from stream.system.names import in_one_form
 
 

@@ -12,7 +12,6 @@ from typing import Final
 
 from stream.audio.converter import check_channel
 from stream.audio.pcm import PcmFormat
-from stream.audio.raw_pcm import is_pipe
 from stream.audio.settings import AudioSettings
 from stream.audio.sound_file import demo_path, open_sound_file
 from stream.errors import ConfigError, ModelError, RuntimeMissingError, SourceError
@@ -26,6 +25,7 @@ from stream.settings.exposure import exposures
 from stream.settings.reading import Reading
 from stream.settings.settings import declared, names
 from stream.system.fields import written
+from stream.system.files import is_pipe
 
 _DEFAULTS: Final = AudioSettings()
 _EFFECT: Final = {"mic": {"device", "wait"}, "demo": set[str](), "-": {"pcm"}, "file": {"loop"}}

@@ -34,3 +34,12 @@ def read_regular_file(path: str | Path, max_bytes: int) -> bytes:
 def _open_without_waiting(path: str, flags: int) -> int:
     # Opening a pipe would wait for somebody who writes into it.
     return os.open(path, flags | os.O_NONBLOCK)
+
+
+def is_pipe(path: str) -> bool:
+    """Whether a path is that of a pipe, or ``-``: what comes through it can be read once, and onwards."""
+    try:
+        mode = os.stat(path).st_mode if path != "-" else stat.S_IFIFO
+    except (OSError, ValueError):
+        return False
+    return stat.S_ISFIFO(mode) or stat.S_ISSOCK(mode)
