@@ -13,6 +13,7 @@ from train.cli import (
     examples,
     export,
     fit,
+    music,
     programmes,
     render,
     report,
@@ -32,6 +33,7 @@ ACTIONS: Final = (
     render,
     programmes,
     download,
+    music,
     check,
 )
 """Modules with `add_parser` and `run`, in the order of the help."""
