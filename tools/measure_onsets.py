@@ -54,9 +54,14 @@ def _say(line: str) -> None:
 
 def _onsets(data: ComposedClips | StageClips, label: str, each: int) -> Counts:
     clips: list[Clip] = [clip for clip in data.clips if clip.label == label][:each]
-    return np.array(
-        [len(librosa.onset.onset_detect(y=data.audio(clip), sr=SAMPLE_RATE, units="frames")) for clip in clips]
-    )
+    return np.array([_count(data.audio(clip)) for clip in clips])
+
+
+def _count(audio: npt.NDArray[np.float32]) -> int:
+    """Count where the loudness of all bands, down to 45 dB below the loudest, rises by 2 dB more than around it."""
+    power = librosa.feature.melspectrogram(y=audio, sr=SAMPLE_RATE)
+    rise = librosa.onset.onset_strength(S=librosa.power_to_db(power, ref=np.max, top_db=45))
+    return len(librosa.onset.onset_detect(onset_envelope=rise, sr=SAMPLE_RATE, normalize=False, delta=2.0))
 
 
 def _cell(onsets: Counts) -> str:
