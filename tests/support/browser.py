@@ -27,6 +27,8 @@ if TYPE_CHECKING:
     from playwright.async_api import Browser, BrowserContext, ConsoleMessage, Page, WebSocketRoute
 
 CHROMIUM = "/usr/bin/chromium"
+HEADLESS = "/usr/bin/chromium-headless-shell"
+"""Chromium without windows: the same engine, which opens a page in a third of the processor time."""
 FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
          "--disable-component-update", "--disable-sync"]  # fmt: skip
 HOP = 0.25
@@ -148,10 +150,11 @@ async def window(*flags: str) -> AsyncIterator[BrowserContext]:
 async def browser() -> AsyncIterator[Browser]:
     """Chromium."""
     playwright = pytest.importorskip("playwright.async_api", reason="playwright is not installed")
-    if not os.access(CHROMIUM, os.X_OK):
-        pytest.skip(f"{CHROMIUM} is not installed")
+    path = next((path for path in (HEADLESS, CHROMIUM) if os.access(path, os.X_OK)), None)
+    if path is None:
+        pytest.skip(f"neither {HEADLESS} nor {CHROMIUM} is installed")
     async with playwright.async_playwright() as driver:
-        browser = await driver.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+        browser = await driver.chromium.launch(executable_path=path, args=FLAGS)
         yield browser
         await browser.close()
 

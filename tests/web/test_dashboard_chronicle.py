@@ -2,21 +2,30 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import AsyncIterator
+from typing import TYPE_CHECKING, Any
 
 import pytest
 import pytest_asyncio
 
-from tests.support.browser import OpenTab
-from tests.support.serving import Stage
+from tests.support.browser import Tab
+from tests.support.serving import staged
+
+if TYPE_CHECKING:
+    from playwright.async_api import Browser
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 
-@pytest_asyncio.fixture(loop_scope="module")
-async def page(open_tab: OpenTab, stage: Stage) -> Any:
-    """The dashboard, for its modules."""
-    return (await open_tab(f"http://{stage.address}/")).page
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def page(browser: Browser) -> AsyncIterator[Any]:
+    """A page of the server's, for the dashboard's modules; each story has a chronicle of its own."""
+    async with staged() as stage:
+        tab = Tab(await browser.new_page())
+        await tab.page.goto(f"http://{stage.address}/healthz")
+        yield tab.page
+        await tab.page.close()
+    assert tab.complaints == []
 
 
 async def chronicled(page: Any, story: str) -> Any:
