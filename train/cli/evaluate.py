@@ -34,7 +34,9 @@ def add_parser(actions: Actions[argparse.ArgumentParser]) -> argparse.ArgumentPa
     add("--no-clips", action="store_true", help="compose no clips of a pack")
     add("--held-out", action="store_true", help="also windows of a pack's held-out recordings: every class, rejection")
     add("--embedding", action="store_true", help="also whether its embedding tells unheard instruments apart")
-    add("--beside", action="append", default=[], metavar="MODEL", help="other models on the same windows")
+    add(
+        "--beside", action="append", default=[], metavar="MODEL", help="other models on the same windows, or renderings"
+    )
     add("--yamnet", type=Path, metavar="FILE", help="YAMNet's .tflite on the same windows")
     add("--pretrained", type=Path, metavar="FILE", help="a pretrained network's .npz on them, by its own tags")
     add("--json", type=Path, metavar="FILE", help="write the figures there")
@@ -71,7 +73,7 @@ def run(arguments: argparse.Namespace) -> None:
             print_now(clip_table(result))
             print_now(describe_looks(looks))
             record["validation"] = result.figures()
-        if arguments.held_out or peers:
+        if arguments.held_out or (peers and not arguments.embedding):
             record |= _held_out(bundle, original_pack(data.path), arguments)
         if arguments.embedding:
             record["embedding"] = _embedding(bundle, arguments)

@@ -48,7 +48,7 @@ def pretrained_embedding(path: Path) -> tuple[str, Embed]:
     model = build_pretrained(path)
 
     def embed(window: Array) -> Array:
-        pooled = model(window_features(window)[None, ..., None], training=False)["pooled"]
+        pooled = model.predict_on_batch(window_features(window)[None, ..., None])["pooled"]
         return np.asarray(pooled, np.float32).reshape(-1)
 
     return "pretrained", embed

@@ -132,7 +132,7 @@ def pretrained(path: Path) -> Peer:
     rows = _rows(read_classes(path.with_name(CLASS_FILE)), str(path))
 
     def scores(window: Array) -> Scores:
-        logits = np.asarray(model(window_features(window)[None, ..., None], training=False)["logits"], np.float64)[0]
+        logits = np.asarray(model.predict_on_batch(window_features(window)[None, ..., None])["logits"], np.float64)[0]
         return _best(1 / (1 + np.exp(-logits)), rows)
 
     return scores
