@@ -38,6 +38,7 @@ _BLOWN: Final = {
     **{"clarinet": 0.25, "flute": 0.25, "oboe": 0.25, "bassoon": 0.2, "bass clarinet": 0.2, "accordion": 0.2},
 }
 _EVEN: Final = {"clarinet": 0.3, "bass clarinet": 0.15}  # shares of clips with even partials
+_DARK: Final = 0.4  # share of low chords that are dark
 _ACTIVE: Final = 0.2  # least share of a clip in which the soloist is heard
 _TRIES: Final = 20
 _DUO: Final = tuple(label for label in ALL_LABELS if label not in {"band", "crowd", "drums", "noise", "percussion"})
@@ -190,6 +191,8 @@ class StageComposer:
             sound = play_source(self._decoded, numbers, rng)
         if driven or (plan.label == "distorted electric guitar" and rng.random() < 0.3):
             sound = effects.amplifier(sound, rng)
+        if plan.manner == "chord" and rng.random() < _DARK:
+            sound = effects.darken(sound, rng)
         if rng.random() < _BLOWN.get(plan.label, 0.0) and plan.manner != "held":
             sound = effects.blow_harder(sound, rng)
         if rng.random() < _EVEN.get(plan.label, 0.0):
