@@ -103,7 +103,7 @@ class StageClips:
     @property
     def name(self) -> str:
         """What the data set is called in reports."""
-        return f"stage clips composed of {self.data}"
+        return f"stage clips composed of {self.data.resolve().name}"
 
     @property
     def labels(self) -> tuple[str, ...]:
