@@ -181,6 +181,7 @@ def unpack(archive: Path, folder: Path, package: str, version: str) -> list[Musi
     """
     shutil.rmtree(folder / package, ignore_errors=True)
     copyright_file = ""
+    installed: dict[str, PurePosixPath] = {}
     with (
         subprocess.Popen(["dpkg-deb", "--fsys-tarfile", str(archive)], stdout=subprocess.PIPE) as unpacking,
         tarfile.open(fileobj=unpacking.stdout, mode="r|") as content,
@@ -193,13 +194,14 @@ def unpack(archive: Path, folder: Path, package: str, version: str) -> list[Musi
             if path.name == "copyright" and path.parent.name == package:
                 copyright_file = file.read().decode("utf-8", "replace")
             elif path.suffix.lower() in _ENDINGS:
-                _copy(file, folder / package, path)
+                installed[_copy(file, folder / package, path)] = path
             elif path.suffix.lower() in _ARCHIVES:
                 with zipfile.ZipFile(io.BytesIO(file.read())) as inner:
                     for name in inner.namelist():
                         if PurePosixPath(name).suffix.lower() in _ENDINGS:
                             with inner.open(name) as packed:
-                                _copy(packed, folder / package, PurePosixPath(name))
+                                inside = path.parent / name
+                                installed[_copy(packed, folder / package, inside)] = inside
     licences = _licences(copyright_file)
     rows = []
     for out in sorted((folder / package).glob("*")):
@@ -207,7 +209,7 @@ def unpack(archive: Path, folder: Path, package: str, version: str) -> list[Musi
         if seconds < _SHORTEST:
             out.unlink()
             continue
-        licence = _licence_of(out.name, licences)
+        licence = _licence_of(installed[out.name], licences)
         rows.append(MusicFile(f"{package}/{out.name}", package, version, round(seconds, 1), licence))
     if copyright_file:
         (folder / "licences").mkdir(exist_ok=True)
@@ -215,11 +217,13 @@ def unpack(archive: Path, folder: Path, package: str, version: str) -> list[Musi
     return rows
 
 
-def _copy(file: IO[bytes], folder: Path, path: PurePosixPath) -> None:
-    """Write what was packed as `path` into a folder, under its last three names."""
+def _copy(file: IO[bytes], folder: Path, path: PurePosixPath) -> str:
+    """Write what was packed as `path` into a folder, under its last three names, and return what it is called there."""
     folder.mkdir(exist_ok=True)
-    with (folder / "_".join(path.parts[-3:])).open("wb") as copy:
+    name = "_".join(path.parts[-3:])
+    with (folder / name).open("wb") as copy:
         shutil.copyfileobj(file, copy)
+    return name
 
 
 def _seconds(path: Path) -> float:
@@ -247,13 +251,17 @@ def _licences(text: str) -> list[tuple[str, str]]:
     return found
 
 
-def _licence_of(name: str, licences: list[tuple[str, str]]) -> str:
-    """Licence of a file that was installed under a name: that of the longest pattern that fits."""
-    fitting = [
-        (len(pattern), licence)
-        for pattern, licence in licences
-        if fnmatch.fnmatch(name, f"*{PurePosixPath(pattern).name}") or pattern == "*"
-    ]
+def _fits(path: PurePosixPath, pattern: str) -> bool:
+    """Whether a pattern of the source may mean an installed file, of which only the last folders are the same."""
+    parts = pattern.split("/")
+    least = 2 if parts[-1].startswith("*") else 1
+    tails = ("/".join(parts[-count:]) for count in range(least, len(parts) + 1))
+    return pattern == "*" or any(fnmatch.fnmatch(f"/{path}", f"*/{tail}") for tail in tails)
+
+
+def _licence_of(path: PurePosixPath, licences: list[tuple[str, str]]) -> str:
+    """Licence of an installed file: that of the longest pattern that fits."""
+    fitting = [(len(pattern), licence) for pattern, licence in licences if _fits(path, pattern)]
     return max(fitting)[1] if fitting else "; ".join(sorted({licence for _, licence in licences})) or "see licences/"
 
 

@@ -28,6 +28,9 @@ Files: music/slow.ogg
  music/other-*.ogg
 Copyright: 2002 Somebody Else
 License: CC-BY-SA-3.0
+
+Files: share/sounds/*
+License: GFDL-1.3
 """
 
 
@@ -54,7 +57,7 @@ def test_a_packages_music_is_unpacked(tmp_path: Path) -> None:
 
     rows = unpack(tmp_path / "toy.deb", out, "toy-music", "1-2")
     assert rows == [
-        MusicFile("toy-music/music_other-one.ogg", "toy-music", "1-2", 21.0, "CC-BY-SA-3.0"),
+        MusicFile("toy-music/music_music_other-one.ogg", "toy-music", "1-2", 21.0, "CC-BY-SA-3.0"),
         MusicFile("toy-music/toy_music_fast.flac", "toy-music", "1-2", 21.0, "GPL-2+"),
         MusicFile("toy-music/toy_music_slow.ogg", "toy-music", "1-2", 21.0, "CC-BY-SA-3.0"),
     ]
