@@ -90,6 +90,29 @@ def write_bundle(
             "temperature": rule.temperature,
             "threshold": dict(zip(instruments, rule.thresholds, strict=True)),
         },
+    }
+    return write_files(out, name, content, description | origin(content, provenance, metrics))
+
+
+def write_files(out: Path, name: str, content: bytes, description: Mapping[str, Any]) -> Bundle:
+    """Write a model and what its json says of it, and load both as the service does.
+
+    Raises
+    ------
+    SourceError
+        When the folder cannot be written.
+    ModelError
+        When the service refuses what was written.
+    """
+    text = json.dumps(description, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
+    write_atomically(out / f"{name}.tflite", content)
+    write_atomically(out / f"{name}.json", text.encode())
+    return load(out / f"{name}.json")
+
+
+def origin(content: bytes, provenance: Provenance, metrics: Mapping[str, Any]) -> dict[str, Any]:
+    """Say in a bundle's json which file it describes, what it was learned from, how good it is, and what made it."""
+    return {
         "sha256": hashlib.sha256(content).hexdigest(),
         "training": {
             "data_set": provenance.dataset,
@@ -111,10 +134,6 @@ def write_bundle(
             "soloist": __version__,
         },
     }
-    text = json.dumps(description, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
-    write_atomically(out / f"{name}.tflite", content)
-    write_atomically(out / f"{name}.json", text.encode())
-    return load(out / f"{name}.json")
 
 
 def _held_out(provenance: Provenance) -> dict[str, list[str]]:

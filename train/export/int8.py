@@ -71,7 +71,7 @@ def convert_to_int8(model: keras.Model, representative: Features, channels: Sequ
         # The converter's, about itself, and about statistics that full-integer models take from their clips.
         warnings.simplefilter("ignore", DeprecationWarning)
         warnings.filterwarnings("ignore", "Statistics for quantized inputs were expected", UserWarning)
-        output = _Range(*_output_range(logits))(network(single))
+        output = OutputRange(*output_range(logits))(network(single))
         keras.Model(single, output, name="single").export(folder, verbose=False)
         converter = tf.lite.TFLiteConverter.from_saved_model(folder)
         converter.optimizations = [tf.lite.Optimize.DEFAULT]
@@ -82,7 +82,7 @@ def convert_to_int8(model: keras.Model, representative: Features, channels: Sequ
         return bytes(converter.convert())
 
 
-class _Range(keras.layers.Layer):  # type: ignore[misc]  # Keras ships no types
+class OutputRange(keras.layers.Layer):  # type: ignore[misc]  # Keras ships no types
     """Tells the converter which range a tensor has; no operation of it is left in the .tflite file."""
 
     def __init__(self, low: float, high: float) -> None:
@@ -90,10 +90,11 @@ class _Range(keras.layers.Layer):  # type: ignore[misc]  # Keras ships no types
         self._low, self._high = low, high
 
     def call(self, values: tf.Tensor) -> tf.Tensor:
+        """Give the tensor its range."""
         return tf.quantization.fake_quant_with_min_max_args(values, self._low, self._high)
 
 
-def _output_range(logits: Logits) -> tuple[float, float]:
+def output_range(logits: Logits) -> tuple[float, float]:
     """Lower and upper end between which 256 steps change the probabilities least."""
     exact = softmax(logits, 1.0)
     lows = np.minimum(np.quantile(logits, _LOW), 0)

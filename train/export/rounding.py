@@ -40,7 +40,7 @@ def round_weights(model: keras.Model, inputs: Values) -> keras.Model:
     Parameters
     ----------
     model : keras.Model
-        Sequential or functional.
+        Sequential or functional, with one output or a dict of them.
     inputs : np.ndarray [shape=(n, ...), dtype=float32]
         What the statistics of the layers' inputs are measured on.
 
@@ -82,7 +82,8 @@ def _copy(model: keras.Model) -> keras.Model:
 
     copy = keras.models.clone_model(model, clone_function=numbered)
     copy.set_weights(model.get_weights())
-    return keras.Model(copy.inputs[0], copy.outputs[0], name="network")
+    several = isinstance(copy.output, dict)
+    return keras.Model(copy.inputs[0], copy.output if several else copy.outputs[0], name="network")
 
 
 def _layers(model: keras.Model) -> list[Any]:

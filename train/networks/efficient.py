@@ -45,12 +45,14 @@ class Efficient:
 
     name: str
     stem: int
-    """Filters of the first convolution, 3 x 3, stride 2, hard-swish."""
+    """Filters of the first convolution, 3 x 3, stride 2."""
     blocks: tuple[Block, ...]
     last: int
     """Channels of the last convolution, 1 x 1, whose mean over the map the heads get."""
     hidden: int
     """Units between that mean and the tags, hard-swish; 0 for none."""
+    hard_swish: bool = True
+    """Hard-swish in place of ReLU after the first and the last convolution."""
 
 
 MN04: Final = Efficient(
@@ -77,6 +79,26 @@ MN04: Final = Efficient(
     512,
 )
 """The published network of width 0.4."""
+
+NARROW: Final = Efficient(
+    "narrow",
+    16,
+    (
+        Block(16, 12, 3, 2),
+        Block(36, 12, 3, 1),
+        Block(36, 16, 5, 2),
+        Block(48, 16, 3, 1),
+        Block(64, 24, 3, 2),
+        Block(96, 24, 5, 1),
+        Block(96, 32, 5, 2),
+        Block(104, 32, 5, 1),
+    ),
+    96,
+    0,
+    hard_swish=False,
+)
+"""For a Pi Zero: a third of the multiply-adds and a tenth of the weights; ReLU alone, and no squeeze-and-excitation,
+for int8 kernels take both at a price."""
 
 
 def build_efficient(
@@ -156,10 +178,10 @@ def trunk(features: Tensor, network: Efficient = MN04, momentum: float = 0.99, d
         The pooled channels.
     """
     x = _convolved(features, "stem", network.stem, 3, 2, momentum)
-    x = _activated(x, "stem", hard_swish=True)
+    x = _activated(x, "stem", network.hard_swish)
     for number, block in enumerate(network.blocks, 1):
         x = _inverted_residual(x, f"block{number}", block, momentum, drop_path * number / len(network.blocks))
-    x = _activated(_convolved(x, "last", network.last, 1, 1, momentum), "last", hard_swish=True)
+    x = _activated(_convolved(x, "last", network.last, 1, 1, momentum), "last", network.hard_swish)
     return keras.layers.GlobalAveragePooling2D(name="pooled")(x)
 
 
