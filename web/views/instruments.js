@@ -149,7 +149,7 @@ class InstrumentRow extends Row {
   /** @param {string} name @param {boolean} inLineup */
   constructor(name, inLineup) {
     const label = document.createElement("span");
-    super(document.createElement("li"), name, label);
+    super(part("li", "row"), name, label);
     this.element.dataset.instrument = name;
     this.element.dataset.lineup = String(inLineup);
     this.element.style.setProperty("--ink", colour(name));

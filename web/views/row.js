@@ -16,13 +16,12 @@ export class Row {
   #value = part("span", "row-value");
 
   /**
-   * @param {HTMLElement} element Is made a row.
+   * @param {HTMLElement} element Gets what a row consists of.
    * @param {string} picture As glyphs.js names it.
    * @param {HTMLElement} name What says whose row it is.
    */
   constructor(element, picture, name) {
     this.element = element;
-    element.classList.add("row");
     name.classList.add("row-name");
     this.#bar.setAttribute("role", "meter");
     this.#bar.setAttribute("aria-valuemin", "0");
