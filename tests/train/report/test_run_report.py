@@ -29,7 +29,8 @@ from train.evaluation.clip_result import score_clips
 from train.report import figures, run_report
 from train.report.sections import MistakeExample
 
-CHROMIUM = Path("/usr/bin/chromium")
+BROWSERS = [Path("/usr/bin/chromium-headless-shell"), Path("/usr/bin/chromium")]
+CHROMIUM = next((path for path in BROWSERS if path.exists()), BROWSERS[-1])
 FLAGS = ["--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking",
          "--disable-component-update", "--disable-sync"]  # fmt: skip
 
