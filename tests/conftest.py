@@ -7,6 +7,8 @@ import itertools
 import json
 import os
 import re
+import shutil
+import tempfile
 from collections import defaultdict
 from collections.abc import Iterator
 from importlib import resources
@@ -103,6 +105,19 @@ def state(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         patch.delenv("STATE_DIRECTORY", raising=False)
         patch.setenv("XDG_STATE_HOME", str(folder))
         yield folder
+
+
+@pytest.fixture(scope="session", autouse=True)
+def temporary_folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """A place for what programs leave in the folder of temporary files, such as Chromium and PulseAudio; it goes."""
+    tmp_path_factory.getbasetemp()  # that of the tests stays where it is
+    folder = tempfile.mkdtemp(prefix="soloist-t-")  # short: the path of a socket has 107 characters
+    Path(folder).chmod(0o711)  # some tests are other users
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("TMPDIR", folder)
+        patch.setattr(tempfile, "tempdir", folder)
+        yield
+    shutil.rmtree(folder, ignore_errors=True)
 
 
 @pytest.fixture(scope="session", autouse=True)

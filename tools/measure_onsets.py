@@ -58,10 +58,10 @@ def _onsets(data: ComposedClips | StageClips, label: str, each: int) -> Counts:
 
 
 def _count(audio: npt.NDArray[np.float32]) -> int:
-    """Count where the loudness of all bands, down to 45 dB below the loudest, rises by 2 dB more than around it."""
+    """Count where bands, down to 45 dB below the loudest, rise by 0.5 dB more, in their mean, than around it."""
     power = librosa.feature.melspectrogram(y=audio, sr=SAMPLE_RATE)
     rise = librosa.onset.onset_strength(S=librosa.power_to_db(power, ref=np.max, top_db=45))
-    return len(librosa.onset.onset_detect(onset_envelope=rise, sr=SAMPLE_RATE, normalize=False, delta=2.0))
+    return len(librosa.onset.onset_detect(onset_envelope=rise, sr=SAMPLE_RATE, normalize=False, delta=0.5))
 
 
 def _cell(onsets: Counts) -> str:

@@ -11,9 +11,10 @@ with triangular mel bands whose peaks are 1, and the gain that brings the window
 padded: a window's features are its newest 292 frames that lie within it. Frames are tied to positions in the stream,
 two to each 441 samples at 22 050 Hz, so that wherever windows end, each frame is computed once.
 
-Resampling is a low-pass filter of 221 samples at 22 050 Hz, evaluated where the samples at 32 kHz lie (640 to 441), and
-takes the pre-emphasis along. It was fitted to the impulse response of soxr's high quality, with which the pretrained
-network's check was made: flat to 10 kHz, -6 dB at 10.55 kHz and nothing from 11 kHz on.
+Resampling is one low-pass filter of 201 samples at 22 050 Hz, which takes the pre-emphasis along. It was fitted to the
+impulse response of soxr's high quality, with which the pretrained network's check was made: flat to 10 kHz, -6 dB at
+10.55 kHz and nothing from 11 kHz on. As nothing is left above, the frames are computed at 24 kHz, with three quarters
+of the samples and the same bins, 31.25 Hz apart. That changes what is heard between 10 and 11 kHz by about 0.001.
 """
 
 from __future__ import annotations
@@ -71,22 +72,26 @@ PARAMETERS: Final[dict[str, int | float | str]] = {
 _PRE_EMPHASIS: Final = 0.97
 _FLOOR: Final = 1e-5
 
-# Kaiser's window, fitted to soxr 0.1.3 at its high quality: the transition ends where the input's spectrum does.
-_CUTOFF: Final = 0.9568379  # of half the sample rate
-_BETA: Final = 16.06345843
-_REACH: Final = 110.4618  # samples at 22 050 Hz to either side
+# Kaiser's window, fitted to soxr's high quality: the transition ends where the input's spectrum does.
+_CUTOFF: Final = 0.9568  # of half the sample rate
+_BETA: Final = 13.19
+_REACH: Final = 100  # samples at 22 050 Hz to either side
 
-_UP: Final = 640  # samples at 32 kHz in a block, which has two frames
-_DOWN: Final = 441  # the same at 22 050 Hz
-_GROUPS: Final = 20  # parts of a block, each of which is one product of its stretch of audio with a matrix
-_STEP: Final = _DOWN // _GROUPS  # samples from one stretch to the next; 0.95 short of what it would be for the last one
-_BEFORE: Final = FRAME_LENGTH / 2 * _DOWN / _UP + _REACH  # samples that a frame sees before its middle, and after it
-_FIRST: Final = -int(_BEFORE)  # first sample that a block sees, from where its first frame is centred
-_SEEN: Final = int(_DOWN - _BEFORE + 2 * _REACH) - (_GROUPS - 1) * _STEP - _FIRST + 1  # samples in a stretch
-_LATEST: Final = int(_BEFORE) + 2  # from a frame's middle to the sample after the last one that it sees
-_CHUNK: Final = 32  # frames computed at a time, an even number: what they take stays in the processor's cache
-_BINS: Final = SAMPLE_RATE * N_FFT // (2 * RATE) + 2  # bins of the spectrum that hear anything
-_CAPACITY: Final = 4 * FRAMES
+_RATE: Final = 24_000  # at which frames are computed, in Hz
+_UP: Final = 160  # samples at 24 kHz in a block
+_DOWN: Final = 147  # the same at 22 050 Hz
+_FRAME_LENGTH: Final = FRAME_LENGTH * _RATE // RATE
+_HOP_LENGTH: Final = HOP_LENGTH * _RATE // RATE
+_N_FFT: Final = N_FFT * _RATE // RATE
+_BINS: Final = SAMPLE_RATE * N_FFT // (2 * RATE) + 2  # of the spectrum that hear anything
+_BEFORE: Final = FRAME_LENGTH / 2 * SAMPLE_RATE / RATE  # from a frame's first sample to its middle, at 22 050 Hz
+_AHEAD: Final = SAMPLE_RATE / RATE  # of the sample that pre-emphasis looks ahead to
+_GROUPS: Final = 5  # parts of a block, each of which is one product of its stretch of audio with a matrix
+_STEP: Final = _DOWN // _GROUPS  # samples from one stretch to the next; 0.4 short of what it would be
+_FIRST: Final = -int(_BEFORE + _REACH)  # first sample that a block sees, from the middle of a frame that begins there
+_SEEN: Final = int(_DOWN - _BEFORE + _AHEAD + _REACH) - (_GROUPS - 1) * _STEP - _FIRST + 1  # samples in a stretch
+_LATEST: Final = int(_BEFORE + _AHEAD + _REACH) + 2  # from a frame's middle to the sample after those that it sees
+_CHUNK: Final = 32  # frames computed at a time: what they take stays in the processor's cache
 
 
 def mel_edges() -> npt.NDArray[np.float64]:
@@ -105,12 +110,11 @@ class StreamingMel128:
 
     def __init__(self) -> None:
         self._tables = _tables()
-        self._power = np.zeros((N_MELS, _CAPACITY), np.float32)
-        self._logs = np.zeros((N_MELS, _CAPACITY), np.float32)  # features of the same frames, at `_gain`
-        self._frames = np.zeros((_CHUNK, N_FFT))
-        self._head = 0  # column after the newest frame
-        self._newest: int | None = None  # number of that frame in the stream
+        self._tapered = np.zeros((_CHUNK, _N_FFT))
+        self._power = np.zeros((N_MELS, FRAMES), np.float32)
+        self._features = self._power  # of these frames, with `_gain`
         self._gain = 0.0
+        self._newest: int | None = None  # number of the newest frame in the stream
         self._window: Array = np.zeros(0, np.float32)
         self._end: int | None = None
         self._moved: int | None = None
@@ -136,30 +140,25 @@ class StreamingMel128:
         np.ndarray [shape=(128, 292), dtype=float32]
             Mel bands by frames, oldest first; -1.4 where there is nothing.
         """
-        newest = 2 * (end - _LATEST) // _DOWN
+        newest = (end - _LATEST) * 2 // 441  # two to each 441 samples
         moved = FRAMES if self._newest is None else newest - self._newest
         fresh = moved if 0 <= moved < FRAMES else FRAMES
         self._moved = None if self._end is None else end - self._end
         self._window, self._newest, self._end = window, newest, end
-        self._make_room(fresh)
-        origin = end - WINDOW
-        number = newest - fresh + 1
-        while number <= newest:
-            count = min(_CHUNK - number % 2, newest - number + 1)
-            power = self._mel_power(window, origin, number, count)
-            self._power[:, self._head : self._head + count] = power.T
-            self._head += count
-            number += count
+        power = [self._power[:, fresh:]]
+        for number in range(newest - fresh + 1, newest + 1, _CHUNK):
+            count = min(_CHUNK, newest - number + 1)
+            power.append(self._mel_power(window, end - WINDOW, number, count).T)
+        self._power = np.concatenate(power, axis=1)
         gain = PEAK / max(float(window.max()), -float(window.min()), QUIETEST)
-        start = self._head - (fresh if gain == self._gain else FRAMES)
-        self._gain = gain
-        logs = self._logs[:, start : self._head]
-        np.multiply(self._power[:, start : self._head], np.float32(gain * gain), out=logs)
-        logs += np.float32(_FLOOR)
-        np.log(logs, out=logs)
-        logs += np.float32(4.5)
-        logs *= np.float32(0.2)
-        return self._logs[:, self._head - FRAMES : self._head].copy()
+        if gain == self._gain:
+            new = _scaled(self._power[:, FRAMES - fresh :], gain)
+            self._features = np.concatenate([self._features[:, fresh:], new], axis=1)
+        else:
+            self._features = _scaled(self._power, gain)
+            self._gain = gain
+        self._features.flags.writeable = False  # it is used again
+        return self._features
 
     def newest(self) -> Array:
         """Frames that the last call of `features` added, for a display. They are computed now.
@@ -177,23 +176,12 @@ class StreamingMel128:
         """All frames of the newest window that `newest` gives after a start [shape=(125, 129), dtype=float32]."""
         return newest_frames(self._window, None)
 
-    def _make_room(self, fresh: int) -> None:
-        """Have room for new frames after those that are kept."""
-        if self._head + fresh <= _CAPACITY:
-            return
-        kept = FRAMES - fresh
-        for columns in (self._power, self._logs):
-            columns[:, :kept] = columns[:, self._head - kept : self._head]
-        self._head = kept
-
     def _mel_power(self, window: Array, origin: int, number: int, count: int) -> Array:
         """Mel power [shape=(count, 128)] of frames from `number` on, in a window whose first sample is `origin`."""
         tables = self._tables
-        block = number // 2
-        skipped = number % 2 * HOP_LENGTH
-        blocks = -(-(skipped + (count - 1) * HOP_LENGTH + FRAME_LENGTH) // _UP)
-        start = block * _DOWN + _FIRST - origin
-        audio = _stretch(window, start, (blocks - 1) * _DOWN + (_GROUPS - 1) * _STEP + _SEEN)
+        block, skipped = divmod(number * _HOP_LENGTH, _UP)
+        blocks = -(-(skipped + (count - 1) * _HOP_LENGTH + _FRAME_LENGTH) // _UP)
+        audio = _stretch(window, block * _DOWN + _FIRST - origin, (blocks - 1) * _DOWN + (_GROUPS - 1) * _STEP + _SEEN)
         item = audio.itemsize
         stretches = np.lib.stride_tricks.as_strided(
             audio, (_GROUPS, blocks, _SEEN), (_STEP * item, _DOWN * item, item), writeable=False
@@ -201,14 +189,14 @@ class StreamingMel128:
         resampled = np.empty((blocks, _GROUPS, _UP // _GROUPS), np.float32)
         np.matmul(stretches, tables.resampling, out=resampled.transpose(1, 0, 2))
         split = np.lib.stride_tricks.as_strided(
-            resampled.reshape(-1)[skipped:], (count, FRAME_LENGTH), (HOP_LENGTH * item, item), writeable=False
+            resampled.reshape(-1)[skipped:], (count, _FRAME_LENGTH), (_HOP_LENGTH * item, item), writeable=False
         )
-        frames = self._frames[:count]
-        np.multiply(split, tables.taper, out=frames[:, :FRAME_LENGTH])
-        spectrum = np.fft.rfft(frames)[:, :_BINS]
-        square = np.square(spectrum.real)
-        power = np.empty(square.shape, np.float32)
-        np.add(square, np.square(spectrum.imag), out=power, casting="same_kind")
+        tapered = self._tapered[:count]
+        np.multiply(split, tables.taper, out=tapered[:, :_FRAME_LENGTH])
+        # The transform in double precision, since numpy's in single precision is the slower one.
+        square = np.fft.rfft(tapered)[:, :_BINS].astype(np.complex64).view(np.float32)
+        np.square(square, out=square)
+        power = square[:, ::2] + square[:, 1::2]
         mel = np.zeros((count, N_MELS), np.float32)
         for bands, bins, weights in tables.mel:
             np.matmul(power[:, bins], weights, out=mel[:, bands])
@@ -245,10 +233,12 @@ class _Tables(NamedTuple):
 
 @functools.cache
 def _tables() -> _Tables:
-    outputs = np.arange(_UP).reshape(_GROUPS, 1, -1) * (_DOWN / _UP) - FRAME_LENGTH / 2 * _DOWN / _UP
+    outputs = np.arange(_UP).reshape(_GROUPS, 1, -1) * (_DOWN / _UP) - _BEFORE
     inputs = _FIRST + _STEP * np.arange(_GROUPS)[:, None, None] + np.arange(_SEEN)[:, None]
     distance = outputs - inputs
-    resampling = _low_pass(distance + _DOWN / _UP) - _PRE_EMPHASIS * _low_pass(distance)
+    resampling = _low_pass(distance + _AHEAD) - _PRE_EMPHASIS * _low_pass(distance)
+    turns = np.arange(_FRAME_LENGTH) * (RATE / _RATE / (FRAME_LENGTH - 1))
+    taper = (RATE / _RATE) * (0.5 - 0.5 * np.cos(2 * np.pi * turns))
     mels, corners = _mels(np.arange(_BINS, dtype=float) * (RATE / N_FFT)), _mels(mel_edges())
     rising = (mels - corners[:-2, None]) / np.diff(corners)[:-1, None]
     falling = (corners[2:, None] - mels) / np.diff(corners)[1:, None]
@@ -259,7 +249,17 @@ def _tables() -> _Tables:
         seen = np.flatnonzero(weights[bands].any(axis=0))
         bins = slice(seen[0], seen[-1] + 1)
         blocks.append((bands, bins, np.ascontiguousarray(weights[bands, bins].T)))
-    return _Tables(resampling.astype(np.float32), np.hanning(FRAME_LENGTH).astype(np.float32), blocks)
+    return _Tables(resampling.astype(np.float32), taper.astype(np.float32), blocks)
+
+
+def _scaled(power: Array, gain: float) -> Array:
+    """Features of mel power [shape=(128, n)] with a gain."""
+    features = power * np.float32(gain * gain)
+    features += np.float32(_FLOOR)
+    np.log(features, out=features)
+    features *= np.float32(0.2)
+    features += np.float32(0.9)
+    return features
 
 
 def _low_pass(distance: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:

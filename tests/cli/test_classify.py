@@ -22,6 +22,7 @@ from stream.recognition.results import Stretch
 from stream.service.offline import FileTimeline, Total, classify
 from stream.session_log import file_formats
 from stream.session_log.reader import Record
+from tests.support import tiny
 
 EVENING = (
     Stretch(0.0, 12.5, "instrument", "violin", 0.9),
@@ -123,6 +124,19 @@ def test_the_command_writes_what_was_asked_for(
     assert command_line.execute(["classify", str(two_solos), "--format", form]) == 0
     head = csv_head() if form == "csv" else ""
     assert capfdbinary.readouterr().out.decode() == head + expected(classify(two_solos, classifier))
+
+
+def test_all_that_a_model_knows_may_be_named(tmp_path: Path, demo: Array, capsys: pytest.CaptureFixture[str]) -> None:
+    """What is outside a model's own line-up is unknown, and has its name where the command asks for all, or for it."""
+    path = tmp_path / "drums.wav"
+    soundfile.write(path, demo[41 * 22_050 : 45 * 22_050], 22_050)
+    labels = []
+    for chosen in ([], ["--instruments", "all"], ["--instruments", "drums,piano"]):
+        assert command_line.execute(["classify", str(path), "--json", "--model", str(tiny.INTEGER), *chosen]) == 0
+        labels.append(json.loads(capsys.readouterr().out)["label"])
+    assert labels == ["unknown", "drums", "drums"]
+    with pytest.raises(ConfigError, match='names "drum", which model tiny-129 does not know; did you mean drums'):
+        command_line.execute(["classify", str(path), "--model", str(tiny.INTEGER), "--instruments", "drum"])
 
 
 def test_labels_of_several_files_are_refused(two_solos: Path) -> None:

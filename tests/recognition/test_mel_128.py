@@ -15,7 +15,7 @@ from stream.recognition.mel_128 import FRAMES, N_MELS, StreamingMel128, mel_edge
 
 soxr = pytest.importorskip("soxr", reason="parity is measured against soxr's resampling: the test extra")
 
-TOLERANCE = 1e-3  # of a feature: 0.02 dB
+TOLERANCE = 2e-3  # of a feature: 0.04 dB
 
 
 def features_of(resampled: npt.NDArray[np.float64], peak: float) -> npt.NDArray[np.float64]:
@@ -38,7 +38,7 @@ def reference(audio: Array, end: int) -> npt.NDArray[np.float64]:
     peak = np.abs(audio[end - WINDOW : end]).max()
     heard = audio[: end + 2_000].astype(np.float64)
     whole = features_of(soxr.resample(heard, SAMPLE_RATE, 32_000, quality="HQ"), peak)
-    newest = 2 * (end - 388) // 441  # the last frame that the resampling filter reaches
+    newest = 2 * (end - 378) // 441  # the last frame that the resampling filter reaches
     return whole[:, newest - 2 - 291 : newest - 1]
 
 

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+import json
 import os
 import signal
 import socket
 import sys
 import time
 from asyncio.subprocess import PIPE
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -22,9 +25,12 @@ from stream.client import Client
 from stream.protocol.messages import Change, Hello, Label, Level, Segment, Spectrum, Status
 from stream.recognition.classifier import Classifier, Inference
 from stream.recognition.mel import SAMPLE_RATE, WINDOW, Array
+from stream.recognition.settings import RecognitionSettings
 from stream.server.settings import ServerSettings
 from stream.service.service import Service
+from stream.session_log.settings import SessionLogSettings
 from stream.settings.settings import Settings
+from tests.support import tiny
 from tests.support.processes import serving
 from tests.support.serving import PATIENCE, check
 
@@ -262,3 +268,37 @@ async def test_events_of_a_real_stream_agree(demo: Array, tmp_path: Path) -> Non
     assert [(change.state, change.label) for change in changes] == shown[-len(changes) :]
     assert [(s.state, s.label) for s in segments] == shown[-len(segments) :]
     assert segments[-1].end == pytest.approx(8, abs=0.01)
+
+
+async def test_a_model_that_knows_more_than_it_names() -> None:
+    """Clients learn all that it knows and what it names, may ask for either, and hear more when all is named."""
+    settings = Settings(
+        AudioSettings(input="demo"),
+        RecognitionSettings(model=str(tiny.INTEGER)),
+        ServerSettings(port=0),
+        SessionLogSettings("off"),
+    )
+    service = Service(settings)
+    async with asyncio.timeout(PATIENCE), asyncio.TaskGroup() as tasks:
+        listening = asyncio.get_running_loop().create_future()
+        running = tasks.create_task(service.run(listening.set_result))
+        address = (await listening).removeprefix("http://").strip("/")
+        async with connect(f"ws://{address}/ws") as client:
+            await client.send(json.dumps({"type": "subscribe", "instruments": ["cello"]}))
+            await client.send(json.dumps({"type": "subscribe"}))
+
+            async def told(kind: str) -> dict[str, Any]:
+                while True:
+                    message = check(await client.recv())
+                    assert message["type"] != "error", message
+                    if message["type"] == kind:
+                        return message
+
+            hello = await told("hello")
+            assert (len(hello["labels"]), hello["lineup"]) == (31, list(service.recognizer.lineup))
+            assert list((await told("label"))["probabilities"]) == hello["lineup"] != hello["labels"]
+            await service.reload(replace(settings, recognition=replace(settings.recognition, instruments=("all",))))
+            assert (await told("hello"))["lineup"] == hello["labels"]
+            while list((await told("label"))["probabilities"]) != hello["labels"]:
+                pass
+        running.cancel()

@@ -117,6 +117,7 @@ async def serving(
         finally:
             if process.returncode is None:
                 process.kill()
+                await process.wait()
             if reading is not None:
                 await reading
             state.cleanup()

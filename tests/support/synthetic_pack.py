@@ -15,6 +15,15 @@ from train.datasets.labels import INSTRUMENTS
 
 SECONDS = 1.5
 
+SONGS = (
+    # instrument, context, sure, source, recording
+    ("violin", "song", "unsure", "0ad", "0ad:Tavern_in_the_Mist"),  # a tagger's guess
+    ("male singer", "song", "fair", "ultrastar_cc", "joshua_morin:On_the_run"),
+    ("synth", "alone", "sure", "everythingisfree", "ev3:7.Francium"),
+    ("accordion", "alone", "unsure", "gcompris", "gcompris:accordion"),
+)
+"""Rows of a table of songs: a guess, what is trained on, and two recordings that are held out."""
+
 
 def write_pack(data: Path, *, three_way: bool = False) -> None:
     """Write a data folder in which every instrument is a chord in a band of its own, and the others are clicks.
@@ -46,6 +55,18 @@ def write_pack(data: Path, *, three_way: bool = False) -> None:
         writer = csv.writer(file)
         writer.writerow(["path", "instrument", "source", "original", "midi", "seconds", "licence"])
         writer.writerows(rows)
+
+
+def write_songs(data: Path) -> None:
+    """Write `SONGS`, chirping tones of 9 s, and their table beside a pack."""
+    columns = ("path", "instrument", "context", "sure", "source", "recording", "original", "seconds", "licence")
+    with (data / "songs.csv").open("w", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(columns)
+        for number, (instrument, context, sure, source, recording) in enumerate(SONGS):
+            path = f"songs/{number}.flac"
+            write_sound(data / path, np.tile(0.3 * tone(200.0 + 90 * number), 6))
+            writer.writerow([path, instrument, context, sure, source, recording, "", 9.0, "CC0"])
 
 
 def tone(hertz: float) -> npt.NDArray[np.float64]:

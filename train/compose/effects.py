@@ -89,6 +89,11 @@ def blow_harder(sound: Array, rng: Rng) -> Array:
     return _apply(brighter, sound)
 
 
+def darken(sound: Array, rng: Rng) -> Array:
+    """Turn the tone control of a guitar down, or stand behind its loudspeaker; as for `amplifier`."""
+    return _apply([pedalboard.LowpassFilter(rng.uniform(700, 2500)) for _ in range(2)], sound)
+
+
 def even_partials(sound: Array, rng: Rng) -> Array:
     """Add even partials, as a reed has them in its upper register and when it is blown hard; as for `amplifier`."""
     sound = level(sound, 0.2)

@@ -49,7 +49,8 @@ _BRASS: Final = ((0.05, _DETACHED), (0.08, _STRAIGHT), (0.05, replace(_SLOW, swe
 
 PLAIN_LINES: Final[dict[str, tuple[tuple[float, PlainLine], ...]]] = {
     "clarinet": ((0.12, _DETACHED), (0.1, _HIGH), (0.1, _SLOW)),
-    "violin": _BOWED,
+    # Its real players are recorded in phrases, which are not to be crowded out by single notes.
+    "violin": ((0.08, _LOW), (0.04, _DOUBLE), (0.04, _SWELLS), (0.04, _PLUCKED)),
     "viola": _BOWED,
     "cello": _BOWED,
     "string section": ((0.1, _SLOW), (0.08, _SWELLS), (0.05, _PLUCKED)),

@@ -9,6 +9,7 @@ from typing import Final
 
 from stream.errors import ConfigError, SourceError
 from train.compose.pack import Recording
+from train.datasets.game_music import read_music
 from train.datasets.soft_targets import Shares
 
 HELD_OUT_SONGS: Final = frozenset(
@@ -74,6 +75,7 @@ _SEVERAL: Final[dict[str, Shares]] = {
     "saxophone": (("other saxophone", 0.5), ("tenor saxophone", 0.5)),
     "synth bass": (("bass", 0.5), ("synthesizer", 0.5)),
 }
+_FRETS_ON_FIRE: Final = "fretsonfire-songs-"
 _NOTHING: Final = frozenset({"banjo", "harmonica", "harp", "tuba"})
 
 # What may sound in a song without being told of.
@@ -139,6 +141,28 @@ def read_songs(data: Path) -> list[Song]:
     if strange := next((row["path"] for row in rows if not row["path"].startswith("songs/")), None):
         raise ConfigError(f"{table} names {strange}, which is outside songs/")
     return [_song(row) for row in rows if row["instrument"] not in _NOTHING]
+
+
+def read_backing_tracks(music: Path) -> list[Song]:
+    """Read the songs of Frets on Fire, without their guitars, of a folder that `soloist train music` has filled.
+
+    Each is a real band for some minutes; `songs.csv` has short pieces of the same songs with their guitars.
+
+    Raises
+    ------
+    ConfigError
+        If there is no manifest.
+    """
+    tracks = []
+    for file in read_music(music):
+        band, _, name = file.package.removeprefix(_FRETS_ON_FIRE).partition("-")
+        title = Path(file.path).stem.removeprefix(f"{band}_").removesuffix("_song").replace(" ", "_")
+        if file.package.startswith(_FRETS_ON_FIRE) and not name and Path(file.path).stem.endswith("_song"):
+            path = str(music.resolve() / file.path)
+            row = Recording(path, "none", file.package, None, file.seconds, file.licence)
+            doubtful = (*_BAND, "distorted electric guitar")
+            tracks.append(Song(row, f"fof_{band}:{title}", "song", (("band", 1.0),), doubtful, 0.6))
+    return tracks
 
 
 def _song(row: dict[str, str]) -> Song:

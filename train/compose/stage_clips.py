@@ -81,6 +81,8 @@ class StageClips:
     """Whether training clips are composed of held-out sources and songs, too, so that other clips measure nothing."""
     guesses: bool = False
     """Whether windows whose labels are no more than a tagger's guesses are among them, with little weight."""
+    music: Path | None = None
+    """Folder of `soloist train music`: with the backing tracks in it, far more real bands are behind."""
     shares: Mapping[str, float] = field(default_factory=lambda: dict(SHARES))
     """How often each label is in front, relative to the others."""
 
@@ -101,7 +103,7 @@ class StageClips:
     @property
     def name(self) -> str:
         """What the data set is called in reports."""
-        return f"stage clips composed of {self.data}"
+        return f"stage clips composed of {self.data.resolve().name}"
 
     @property
     def labels(self) -> tuple[str, ...]:
@@ -167,7 +169,7 @@ class StageClips:
 
     def _composer(self, side: Split) -> StageComposer:
         if side not in self._composers:
-            recipe = StageRecipe(self.data, self.cache, side, self.seed, self.all_sources, self.guesses)
+            recipe = StageRecipe(self.data, self.cache, side, self.seed, self.all_sources, self.guesses, self.music)
             self._composers[side] = StageComposer(recipe, self.shares)
         return self._composers[side]
 

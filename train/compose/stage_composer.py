@@ -24,7 +24,7 @@ from train.compose.phrases import play_source
 from train.compose.plain_lines import held_chord, plain_line
 from train.compose.players import Player, Players
 from train.compose.recording_chain import RecordingChain
-from train.compose.songs import read_songs
+from train.compose.songs import read_backing_tracks, read_songs
 from train.compose.stage_plans import BAND, SHARES, StagePlan, draw_plan
 from train.datasets.clips import SPLITS, Split
 from train.datasets.labels import ALL_LABELS, INSTRUMENTS
@@ -38,9 +38,12 @@ _BLOWN: Final = {
     **{"clarinet": 0.25, "flute": 0.25, "oboe": 0.25, "bassoon": 0.2, "bass clarinet": 0.2, "accordion": 0.2},
 }
 _EVEN: Final = {"clarinet": 0.3, "bass clarinet": 0.15}  # shares of clips with even partials
+_DARK: Final = 0.4  # share of low chords that are dark
 _ACTIVE: Final = 0.2  # least share of a clip in which the soloist is heard
 _TRIES: Final = 20
 _DUO: Final = tuple(label for label in ALL_LABELS if label not in {"band", "crowd", "drums", "noise", "percussion"})
+_BAND_ALONE: Final = 0.7  # share of a player in a band that is the band's, without a soloist
+_BAND_BEHIND: Final = 0.5
 _LOUDER: Final = 3.0  # dB by which who is in front is taken to be louder: it is who people listen to
 
 
@@ -59,6 +62,8 @@ class StageRecipe:
     """Whether training clips are composed of held-out sources and songs, too."""
     guesses: bool = False
     """Whether to cut windows out of songs whose labels are no more than a tagger's guesses."""
+    music: Path | None = None
+    """Folder of `soloist train music`, whose backing tracks are bands to put soloists before, too."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +103,7 @@ class StageComposer:
     def __init__(self, recipe: StageRecipe, shares: Mapping[str, float] = SHARES) -> None:
         self.recipe = recipe
         pack, rooms, songs = read_pack(recipe.data), read_rooms(recipe.data), read_songs(recipe.data)
+        songs += read_backing_tracks(recipe.music) if recipe.music else []
         played = pack + [song.row for song in songs]
         self._decoded = DecodedRecordings(recipe.data, played + rooms, recipe.cache)
         self._chain = RecordingChain(
@@ -185,6 +191,8 @@ class StageComposer:
             sound = play_source(self._decoded, numbers, rng)
         if driven or (plan.label == "distorted electric guitar" and rng.random() < 0.3):
             sound = effects.amplifier(sound, rng)
+        if plan.manner == "chord" and rng.random() < _DARK:
+            sound = effects.darken(sound, rng)
         if rng.random() < _BLOWN.get(plan.label, 0.0) and plan.manner != "held":
             sound = effects.blow_harder(sound, rng)
         if rng.random() < _EVEN.get(plan.label, 0.0):
@@ -233,16 +241,17 @@ class StageComposer:
         weights = np.array([BAND.count(part) for part in parts])
         count = min(len(parts), int(rng.integers(2, 5)))
         chosen = rng.choice(len(parts), count, replace=False, p=weights / weights.sum())
-        return [self._accompanist(parts[part], rng, rng.uniform(-10, 0)) for part in chosen]
+        share = _BAND_ALONE if front == "band" else _BAND_BEHIND
+        return [self._accompanist(parts[part], rng, rng.uniform(-10, 0), share) for part in chosen]
 
-    def _accompanist(self, label: str, rng: Rng, decibels: float = 0.0) -> _Sound:
+    def _accompanist(self, label: str, rng: Rng, decibels: float = 0.0, band: float = 0.0) -> _Sound:
         player = self._players.draw(label, rng, lambda one: not one.in_context)
         assert player is not None, label
         plan = StagePlan(label, player, "song" if player.song else "phrase", "alone")
         sound = level(self._chain.place(self._perform(plan, player, rng), rng), 10 ** (decibels / 20))
         shares: Shares = player.shares
-        if label in BAND:
-            shares = (*((name, share / 2) for name, share in shares), ("band", 0.5))
+        if band:
+            shares = (*((name, share * (1 - band)) for name, share in shares), ("band", band))
         return _Sound(sound, shares, player.doubtful)
 
     def _recorded(self, plan: StagePlan, sound: Array, rng: Rng) -> Array:

@@ -97,9 +97,9 @@ def _render(instrument: str, font: str, file: Path) -> Array:
             place = int(np.argmin(np.abs(np.array(keys) - key))) + int(rng.integers(-3, 4))
             key = float(keys[min(max(place, 0), len(keys) - 1)])
             length = beat * float(rng.choice([1, 1, 2]))
-            track.note(
-                at, min(at + length * float(rng.uniform(0.7, 1.0)), SECONDS), int(key), float(rng.uniform(60, 115))
-            )
+            if at + length > SECONDS:  # a note that is never released sounds for ever, and FluidSynth with it
+                break
+            track.note(at, at + length * float(rng.uniform(0.7, 1.0)), int(key), float(rng.uniform(60, 115)))
             at += length
         at += float(rng.uniform(0, 0.4))
     sound = soxr.resample(render_tracks([track], SECONDS, file), RATE, SAMPLE_RATE, "HQ").astype(np.float32)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -12,6 +12,7 @@ import numpy.typing as npt
 from stream.recognition.bundle import Bundle
 from train.evaluation.clip_metrics import Floats
 from train.evaluation.clip_predictions import ClipPredictions
+from train.evaluation.clip_result import percent
 from train.evaluation.lineups import lineup_of, rule_of
 
 ACCEPTED: Final = 0.9
@@ -77,7 +78,7 @@ def acceptance_thresholds(
     scores, solo = _scores(bundle, predictions)
     if not solo.any():
         return None
-    return {rule: _threshold(score[solo], share) for rule, score in scores.items()}
+    return {rule: score_threshold(score[solo], share) for rule, score in scores.items()}
 
 
 def count_rejections(
@@ -105,7 +106,7 @@ def count_rejections(
     counted = []
     for what, threshold in thresholds.items():
         passing = scores[what] >= threshold
-        here = scores[what] < _threshold(scores[what][solo], ACCEPTED) if solos else None
+        here = scores[what] < score_threshold(scores[what][solo]) if solos else None
         counted.append(
             Rejection(
                 name,
@@ -123,10 +124,28 @@ def count_rejections(
     return [*counted, Rejection(name, _OWN, solos, int(passing[solo].sum()), unknown, int((~passing[~solo]).sum()))]
 
 
-def _threshold(scores: Floats, share: float) -> float:
-    """Find the highest threshold that a share of scores reaches."""
+def score_threshold(scores: Floats, share: float = ACCEPTED) -> float:
+    """Find the highest threshold that a share of scores [shape=(n,)], of one at least, reaches."""
     ascending = np.sort(scores)
     return float(ascending[int((1 - share) * len(ascending) + 1e-9)])
+
+
+def rejection_table(rejections: Sequence[Rejection]) -> str:
+    """Markdown, a row for each rule and set of clips."""
+    lines = [
+        "| clips | rule | instruments accepted | unknown rejected | rejected, by a threshold of these clips |",
+        "| --- | --- | ---: | ---: | ---: |",
+    ]
+    for row in rejections:
+        here = "" if row.rejected_at_accepted is None else share_of(row.rejected_at_accepted, row.unknown)
+        accepted, rejected = share_of(row.accepted, row.solos), share_of(row.rejected, row.unknown)
+        lines.append(f"| {row.clips} | {row.rule} | {accepted} | {rejected} | {here} |")
+    return "\n".join(lines)
+
+
+def share_of(part: int, whole: int) -> str:
+    """Write a share as per cent, with its counts; a dash for a share of nothing."""
+    return f"{percent(part / whole)} ({part} of {whole})" if whole else "-"
 
 
 def _scores(bundle: Bundle, predictions: ClipPredictions) -> tuple[dict[str, Floats], npt.NDArray[np.bool_]]:

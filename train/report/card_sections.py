@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from train.evaluation.agreement import Agreement
 from train.evaluation.clip_result import ClipResult, of_which, percent
 from train.evaluation.programme_result import DELAY_EXPLAINED, ProgrammeResult, duration, programme_summary
-from train.evaluation.rejection import ACCEPTED, Rejection
+from train.evaluation.rejection import ACCEPTED, Rejection, rejection_table, share_of
 
 
 def glance(
@@ -43,7 +43,7 @@ def glance(
             points = 100 * (result.average - float_average)
             rows.append((f"{result.name}: int8 less float, class average", f"{points:+.2f} points"))
     rows += [
-        (f"{row.clips}: unknown rejected by {row.rule}", _share(row.rejected, row.unknown))
+        (f"{row.clips}: unknown rejected by {row.rule}", share_of(row.rejected, row.unknown))
         for row in rejections
         if row.unknown
     ]
@@ -60,25 +60,12 @@ def rejection_section(rejections: Sequence[Rejection]) -> str:
     """Tell what passes as an instrument."""
     if not rejections:
         return ""
-    lines = [
-        "### What is none of them",
-        "",
+    told = (
         f"One threshold for the most probable instrument, or for all of the line-up together, chosen so that "
         f"{100 * ACCEPTED:g} % of the instruments' clips are accepted of those that the shipped thresholds were chosen "
-        "on, and the shipped ones, one for each. The last column is of thresholds chosen on the very clips instead:",
-        "",
-        "| clips | rule | instruments accepted | unknown rejected | rejected, by a threshold of these clips |",
-        "| --- | --- | ---: | ---: | ---: |",
-    ]
-    for row in rejections:
-        here = "" if row.rejected_at_accepted is None else _share(row.rejected_at_accepted, row.unknown)
-        accepted, rejected = _share(row.accepted, row.solos), _share(row.rejected, row.unknown)
-        lines.append(f"| {row.clips} | {row.rule} | {accepted} | {rejected} | {here} |")
-    return "\n".join(lines)
-
-
-def _share(part: int, whole: int) -> str:
-    return f"{percent(part / whole)} ({part} of {whole})" if whole else "-"
+        "on, and the shipped ones, one for each. The last column is of thresholds chosen on the very clips instead:"
+    )
+    return f"### What is none of them\n\n{told}\n\n{rejection_table(rejections)}"
 
 
 def stream_section(programme_results: Sequence[ProgrammeResult]) -> str:

@@ -8,8 +8,10 @@ from dataclasses import dataclass
 from typing import Final
 
 from stream.recognition.bundle import UNKNOWN, Bundle
+from stream.recognition.front_end import MEL_129
 from train.evaluation.agreement import Agreement
 from train.evaluation.clip_result import ClipResult, clip_table
+from train.evaluation.lineups import lineup_of
 from train.evaluation.programme_result import ProgrammeResult
 from train.evaluation.rejection import Rejection
 from train.export.provenance import Provenance
@@ -19,9 +21,9 @@ _CARD: Final = """# {name}
 
 {purpose}
 
-The network: {network}, {parameters} weights, full-integer int8, {size} bytes. Its input: {channels}. Its outputs are
+The network: {network}, {parameters} weights, {form}, {size} bytes. Its input: {channels}. Its outputs are
 logits; softmax(logits / {temperature}) are calibrated probabilities, and an instrument is named from its threshold on:
-{thresholds}.{fitting}
+{thresholds}.{known}{fitting}
 
 Made by `{command}`.
 
@@ -75,11 +77,13 @@ def model_card(
     *,
     network: str,
     parameters: int,
+    form: str = "full-integer int8",
     agreement: Agreement | None = None,
     remarks: Sequence[str] = (),
     floats: Sequence[ClipResult] = (),
     rejections: Sequence[Rejection] = (),
     programme_results: Sequence[ProgrammeResult] = (),
+    sections: Sequence[str] = (),
     text: CardText = CardText(),
 ) -> str:
     """Write a model card.
@@ -96,6 +100,8 @@ def model_card(
         The architecture in words.
     parameters : int
         Weights of the network.
+    form : str
+        What numbers it computes with.
     agreement : Agreement, optional
         How far the int8 model agrees with the float one.
     remarks : sequence of str
@@ -106,6 +112,8 @@ def model_card(
         What passes as an instrument, by rule.
     programme_results : sequence of ProgrammeResult
         How it does on continuous programmes.
+    sections : sequence of str
+        What else was measured, each with its heading; see `train.report.measured_sections`.
     text : CardText
         What else there is to tell.
 
@@ -116,19 +124,20 @@ def model_card(
     """
     sources = provenance.sources()
     unit = "files" if provenance.ingredients else "clips"
-    channels = bundle.info.get("channels", ["mel"])
     held_out = "; ".join(f"{instrument}: {source}" for instrument, source in sorted(provenance.held_out))
     return _CARD.format(
         name=bundle.name,
         purpose=_purpose(bundle),
         network=network,
         parameters=parameters,
+        form=form,
         size=len(bundle.model),
-        channels="the dB mel spectrogram" + "".join(f", {channel}" for channel in channels if channel != "mel"),
+        channels=_input(bundle),
         temperature=bundle.temperature,
         thresholds=", ".join(
             f"{label} {least:g}" for label, least in zip(bundle.instruments, bundle.thresholds, strict=True)
         ),
+        known=_known(bundle),
         fitting=f"\n\n{text.fitting}" if text.fitting else "",
         command=provenance.command,
         glance=glance(results, floats, rejections, programme_results),
@@ -140,6 +149,7 @@ def model_card(
             for section in (
                 rejection_section(rejections),
                 stream_section(programme_results),
+                *sections,
                 _headed("What it gets wrong, and why", text.notes),
                 _headed("What each ingredient brings", _demoted(text.ablation)),
             )
@@ -187,10 +197,28 @@ def _again(provenance: Provenance) -> str:
 
 
 def _purpose(bundle: Bundle) -> str:
-    instruments = bundle.instruments
-    what = f"Recognizes which of {len(instruments)} solo instruments ({', '.join(instruments)}) is in front"
-    none = ", or that none of them is," if UNKNOWN in bundle.labels else ","
-    return f"{what}{none} in 2.972 s of mono audio at 22 050 Hz."
+    lineup = lineup_of(bundle)
+    others = [label for label in bundle.instruments if label not in lineup]
+    what = f"Recognizes which of {len(lineup)} solo instruments ({', '.join(lineup)}) is in front"
+    none = ", or that none of them is," if UNKNOWN in bundle.labels or others else ","
+    told = f"{what}{none} in 2.972 s of mono audio at 22 050 Hz."
+    if others:
+        told += f" Beyond these it knows {', '.join(others)}, which `soloist run --instruments all` names, too."
+    outputs = [name for name in ("tags", "embedding") if bundle.outputs and getattr(bundle.outputs, name)]
+    return told + (f" It has the further outputs {' and '.join(outputs)}." if outputs else "")
+
+
+def _input(bundle: Bundle) -> str:
+    name = bundle.front_end.name
+    if name != MEL_129.name:
+        return f"the log mel spectrogram of the front end {name}"
+    return "the dB mel spectrogram" + "".join(f", {channel}" for channel in bundle.channels if channel != "mel")
+
+
+def _known(bundle: Bundle) -> str:
+    if not bundle.known:
+        return ""
+    return f" The probabilities of the line-up must sum to {bundle.known:g} for any of it to be named."
 
 
 def _cell(text: str) -> str:

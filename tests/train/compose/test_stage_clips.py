@@ -18,7 +18,7 @@ from train.compose import disturbances
 from train.compose.held_notes import sustain
 from train.compose.pack import read_pack
 from train.compose.players import STAGE_HELD_OUT_SOURCES, Players, is_held_out, label_of
-from train.compose.songs import HELD_OUT_SONGS, read_songs
+from train.compose.songs import HELD_OUT_SONGS, read_backing_tracks, read_songs
 from train.compose.stage_clips import StageClips
 from train.compose.stage_plans import Manner, Scene
 from train.datasets.labels import ALL_LABELS, INSTRUMENTS
@@ -116,6 +116,27 @@ def test_nothing_held_out_is_trained_on(stage_clips: StageClips, stage_pack: Pat
         player = Players(read_pack(stage_pack), songs, side).draw_bed(rng)
         assert player is not None
         assert player.source == bed
+
+
+def test_backing_tracks_are_bands_to_play_before(stage_pack: Path, pack_cache: Path, tmp_path: Path) -> None:
+    """Songs without their guitars are beds, on the side of the pieces that the table of songs has of them."""
+    package = "fretsonfire-songs-muldjord"
+    rows = ["path,package,version,seconds,licence"]
+    for title in ("chaos god", "mutilated mime"):
+        for part in ("song", "guitar"):
+            path = f"{package}/muldjord_{title}_{part}.ogg"
+            write_sound(tmp_path / path, np.tile(tone(200), 15) / 2)
+            rows.append(f"{path},{package},1,22.5,CC0")
+    (tmp_path / "music.csv").write_text("\n".join(rows) + "\n")
+    tracks = read_backing_tracks(tmp_path)
+    assert [track.recording for track in tracks] == ["fof_muldjord:chaos_god", "fof_muldjord:mutilated_mime"]
+    rng = np.random.default_rng(0)
+    for held_out, track in enumerate(tracks):
+        player = Players([], tracks, bool(held_out)).draw_bed(rng)
+        assert player is not None
+        assert player.source == track.recording
+    dataset = StageClips(stage_pack, pack_cache, training=1, validation=0, music=tmp_path, shares={"band": 1.0})
+    assert dataset.compose(dataset.clips[0]).target.shares[ALL_LABELS.index("band")] > 0.65
 
 
 def test_settings_that_cannot_be_are_told(stage_pack: Path, tmp_path: Path) -> None:

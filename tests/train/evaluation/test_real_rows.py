@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import itertools
 import math
 from collections import Counter
@@ -19,7 +18,7 @@ pytest.importorskip("tqdm", reason="needs the train extra")
 from stream.errors import ConfigError
 from stream.recognition.bundle import UNKNOWN, Bundle
 from stream.recognition.mel import SAMPLE_RATE
-from tests.support.synthetic_pack import tone, write_pack, write_sound
+from tests.support.synthetic_pack import write_pack, write_songs
 from train.compose.programmes import SILENCE, Interval
 from train.compose.real_recordings import RENDERED, RealPlayer, Take, real_players
 from train.compose.real_rows import RealRows
@@ -30,28 +29,13 @@ from train.evaluation.programme_predictions import NO_INSTRUMENT, ProgrammePredi
 from train.evaluation.row_evaluation import score_rows
 from train.evaluation.row_result import detail_table, row_table
 
-SONGS = (
-    # instrument, context, sure, source, recording
-    ("violin", "song", "unsure", "0ad", "0ad:Tavern_in_the_Mist"),  # a tagger's guess
-    ("male singer", "song", "fair", "ultrastar_cc", "joshua_morin:On_the_run"),
-    ("synth", "alone", "sure", "everythingisfree", "ev3:7.Francium"),
-    ("accordion", "alone", "unsure", "gcompris", "gcompris:accordion"),
-)
-
 
 @pytest.fixture(scope="module")
 def pack(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A pack of chords, clicks and songs."""
     folder = tmp_path_factory.mktemp("pack")
     write_pack(folder)
-    columns = ("path", "instrument", "context", "sure", "source", "recording", "original", "seconds", "licence")
-    with (folder / "songs.csv").open("w", newline="") as file:
-        writer = csv.writer(file)
-        writer.writerow(columns)
-        for number, (instrument, context, sure, source, recording) in enumerate(SONGS):
-            path = f"songs/{number}.flac"
-            write_sound(folder / path, np.tile(0.3 * tone(200.0 + 90 * number), 6))
-            writer.writerow([path, instrument, context, sure, source, recording, "", 9.0, "CC0"])
+    write_songs(folder)
     return folder
 
 
