@@ -87,7 +87,7 @@ async def test_pause_holds_the_view_and_nothing_else(open_tab: OpenTab, publishe
     assert not await page.is_visible("#link")
     publisher.play("flute", 0.8)
     await titled(page, "Flute")
-    rows = "() => [...document.querySelectorAll('.row-value')].map((value) => value.textContent)"
+    rows = "() => [...document.querySelectorAll('.rows .row-value')].map((value) => value.textContent)"
     held = await page.evaluate(rows)
     assert await page.inner_text(".now-name") == "Violin"
     publisher.play("piano", 0.7)
