@@ -10,6 +10,7 @@ from train.evaluation.class_table import ClassResult, class_table
 from train.evaluation.clip_result import percent
 from train.evaluation.embedding_trial import AMONG, LEARNED, EmbeddingResult, embedding_table
 from train.evaluation.peers import PeerResult, peer_table
+from train.evaluation.real_measurements import RealMeasurements
 from train.evaluation.row_result import ROWS_EXPLAINED, RowResult, detail_table, row_table
 
 
@@ -36,6 +37,17 @@ class ModelForm:
     def figures(self) -> dict[str, Any]:
         """Plain numbers, as json takes them."""
         return asdict(self)
+
+
+def real_sections(real: RealMeasurements, lineup: Sequence[str], forms: Sequence[ModelForm] = ()) -> list[str]:
+    """Lay out all sections of what was measured on real recordings, for `train.report.model_card.model_card`."""
+    return [
+        classes_section([real.classes], lineup),
+        rows_section(real.rows, real.remarks),
+        embedding_section(real.embeddings),
+        peers_section(real.windows.name, real.peers),
+        forms_section(forms),
+    ]
 
 
 def classes_section(results: Sequence[ClassResult], lineup: Sequence[str]) -> str:

@@ -19,6 +19,8 @@ from tests.support.tensorflow_warnings import ignore_tensorflow_warnings
 from tests.support.tiny_models import EIGHT, FOLDER, LABELS
 from train.__main__ import main
 from train.evaluation.embeddings import bundle_embedding
+from train.evaluation.real_measurements import measure_on_real
+from train.report.measured_sections import real_sections
 
 pytestmark = [ignore_tensorflow_warnings, pytest.mark.slow]
 
@@ -51,6 +53,24 @@ def test_every_class_is_measured_on_held_out_recordings(tmp_path: Path, capsys: 
     assert "| published |" in out
     assert main([*command[:2], "--data", str(tmp_path), "--held-out"]) == 1
     assert "is no pack: --no-clips, --held-out, --embedding and other models need one" in capsys.readouterr().err
+
+
+def test_all_that_is_real_is_measured_at_once(tmp_path: Path) -> None:
+    """One call has windows, classes, rejection, rows and peers, for the json and for the card's sections."""
+    write_pack(tmp_path / "pack")
+    write_songs(tmp_path / "pack")
+    bundle = bundles.load(str(FOLDER / "tiny-129.json"))
+    peer = {"guess": lambda window: np.full(len(EIGHT), float(np.abs(window).max()))}
+    real = measure_on_real(bundle, tmp_path / "pack", tmp_path / "cache", rows=1, beside=[bundle], peers=peer)
+    assert [found.name for found in real.peers] == ["tiny-129", "tiny-129", "guess"]
+    assert real.peers[0] == real.peers[1]
+    assert [row.rows for row in real.rows] == [1]
+    figures = json.loads(json.dumps(real.figures(), allow_nan=False))
+    assert figures["rows"]["held-out recordings in a row"]["players"] == real.rows[0].players
+    text = "\n".join(real_sections(real, EIGHT))
+    for heading in ("## Every class", "## Real recordings in a row", "## Beside others"):
+        assert heading in text
+    assert "## Instruments that it never heard" not in text
 
 
 def test_embedding_is_the_bundles_own_or_made_of_its_names() -> None:
