@@ -2,44 +2,26 @@
 
 from __future__ import annotations
 
-import zipfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import soxr
 
-from stream.errors import ConfigError
-from stream.recognition.mel import SAMPLE_RATE
 from stream.recognition.mel_128 import window_features
 from train.datasets.clips import Array, Clip, Dataset
-from train.datasets.labels import INSTRUMENTS
+from train.datasets.labels import ALL_LABELS, INSTRUMENTS
 from train.evaluation.clip_metrics import class_average
 from train.evaluation.clip_predictions import ClipPredictions
 from train.evaluation.clip_result import percent
 from train.evaluation.rejection import LINEUP, MOST_PROBABLE, score_threshold
+from train.evaluation.zero_shot import Yamnet, zero_shot_probabilities
 
 Scores = npt.NDArray[np.float64]
 Peer = Callable[[Array], Scores]
-"""From a window [shape=(65536,), dtype=float32] to a score of each of the eight."""
-
-AUDIOSET: Final = {
-    "clarinet": ("Clarinet",),
-    "distorted electric guitar": ("Electric guitar", "Distortion"),
-    "female singer": ("Female singing",),
-    "flute": ("Flute",),
-    "piano": ("Piano", "Electric piano"),
-    "tenor saxophone": ("Saxophone",),
-    "trumpet": ("Trumpet",),
-    "violin": ("Violin, fiddle",),
-}
-"""Classes of AudioSet that stand for each of the eight: the largest score counts."""
-
-_YAMNET_RATE: Final = 16_000
-_YAMNET_HOP: Final = 7_800  # samples, half of its window
+"""From a window [shape=(65536,), dtype=float32] to a share of each of all labels."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,46 +53,8 @@ class PeerResult:
 
 
 def yamnet(path: Path) -> Peer:
-    """Load YAMNet in its TFLite form, with the names of its classes inside or beside it.
-
-    Parameters
-    ----------
-    path : Path
-        The .tflite file: of waveforms at 16 kHz, to scores of 521 classes. Their names are read from a file that is
-        packed into it, or from `yamnet_class_map.csv` or `yamnet_label_list.txt` beside it.
-
-    Raises
-    ------
-    ConfigError
-        When names are missing, or the file is no such network.
-    """
-    from ai_edge_litert.interpreter import Interpreter  # not before: only who has the file needs it
-
-    try:
-        interpreter = Interpreter(str(path))
-        interpreter.allocate_tensors()
-    except (ValueError, RuntimeError, OSError) as error:
-        raise ConfigError(f"{path} is no TFLite model: {error}") from error
-    names = _yamnet_names(path)
-    taken, given = interpreter.get_input_details()[0], interpreter.get_output_details()[0]
-    length = int(taken["shape"][-1])
-    if int(given["shape"][-1]) != len(names) or length < _YAMNET_RATE // 4:
-        raise ConfigError(
-            f"{path} takes {taken['shape'].tolist()} and gives {given['shape'].tolist()} for {len(names)} names; "
-            "expected YAMNet: 15600 samples to 521 scores"
-        )
-    rows = _rows(names, str(path))
-
-    def scores(window: Array) -> Scores:
-        sound = np.asarray(soxr.resample(window, SAMPLE_RATE, _YAMNET_RATE, "HQ"), np.float32)
-        found = []
-        for start in range(0, len(sound) - length + 1, _YAMNET_HOP):
-            interpreter.set_tensor(taken["index"], sound[start : start + length].reshape(taken["shape"]))
-            interpreter.invoke()
-            found.append(interpreter.get_tensor(given["index"]).reshape(-1, len(names)).mean(axis=0))
-        return _best(np.mean(found, axis=0), rows)
-
-    return scores
+    """Load YAMNet's .tflite as a peer; see `train.evaluation.zero_shot.Yamnet`."""
+    return Yamnet(path).probabilities
 
 
 def pretrained(path: Path) -> Peer:
@@ -129,19 +73,19 @@ def pretrained(path: Path) -> Peer:
     from train.networks.efficient_weights import CLASS_FILE, build_pretrained, read_classes
 
     model = build_pretrained(path)
-    rows = _rows(read_classes(path.with_name(CLASS_FILE)), str(path))
+    classes = read_classes(path.with_name(CLASS_FILE))
 
     def scores(window: Array) -> Scores:
-        logits = np.asarray(model.predict_on_batch(window_features(window)[None, ..., None])["logits"], np.float64)[0]
-        return _best(1 / (1 + np.exp(-logits)), rows)
+        logits = model.predict_on_batch(window_features(window)[None, ..., None])["logits"]
+        return np.asarray(zero_shot_probabilities(logits, classes)[0], np.float64)
 
     return scores
 
 
 def hear_with(peer: Peer, dataset: Dataset, clips: Sequence[Clip]) -> ClipPredictions:
-    """Let a peer hear clips; its scores stand for probabilities, though they sum to nothing in particular."""
-    rows = np.array([peer(dataset.audio(clip)) for clip in clips], np.float64).reshape(len(clips), len(INSTRUMENTS))
-    return ClipPredictions(INSTRUMENTS, tuple(clips), rows, np.zeros(len(clips), bool), ())
+    """Let a peer hear clips; its shares of all labels stand for probabilities."""
+    rows = np.array([peer(dataset.audio(clip)) for clip in clips], np.float64).reshape(len(clips), len(ALL_LABELS))
+    return ClipPredictions(ALL_LABELS, tuple(clips), rows, np.zeros(len(clips), bool), ())
 
 
 def score_peer(name: str, predictions: ClipPredictions, lineup: Sequence[str] = INSTRUMENTS) -> PeerResult:
@@ -191,36 +135,3 @@ def peer_table(what: str, results: Sequence[PeerResult]) -> str:
         average = f"{percent(result.average)} ({result.right} of {result.solos})"
         lines.append(f"| {result.name} | {average} | {result.worst or '-'} | {shares[0]} | {shares[1]} |")
     return "\n".join(lines)
-
-
-def _rows(names: Sequence[str], where: str) -> list[list[int]]:
-    """Find the classes of each of the eight; names of AudioSet that a network lacks are passed over."""
-    rows = [[names.index(name) for name in AUDIOSET[label] if name in names] for label in INSTRUMENTS]
-    if missing := [label for label, found in zip(INSTRUMENTS, rows, strict=True) if not found]:
-        raise ConfigError(f"{where} has no class of AudioSet for {', '.join(missing)}")
-    return rows
-
-
-def _best(scores: npt.NDArray[np.floating], rows: Sequence[Sequence[int]]) -> Scores:
-    return np.array([max(float(scores[at]) for at in found) for found in rows])
-
-
-def _yamnet_names(path: Path) -> list[str]:
-    """Read the names of YAMNet's classes."""
-    if zipfile.is_zipfile(path):
-        with zipfile.ZipFile(path) as packed:
-            for entry in packed.namelist():
-                if entry.endswith(".txt"):
-                    return packed.read(entry).decode("utf-8").splitlines()
-    beside = path.with_name("yamnet_label_list.txt")
-    if beside.exists():
-        return beside.read_text("utf-8").splitlines()
-    table = path.with_name("yamnet_class_map.csv")
-    if table.exists():
-        import csv
-
-        with table.open(newline="", encoding="utf-8") as file:
-            return [row["display_name"] for row in csv.DictReader(file)]
-    raise ConfigError(
-        f"{path} has no names of its classes inside; put yamnet_class_map.csv or yamnet_label_list.txt beside it"
-    )

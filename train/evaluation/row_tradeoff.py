@@ -121,7 +121,7 @@ def tradeoff_table(bundle: Bundle, choices: Sequence[RowChoice], shown: int = _S
         *("none with a name", "cost"),
     ]
     lines = ["| " + " | ".join(heads) + " |", "|" + " ---: |" * len(heads)]
-    told = set()
+    told: set[tuple[RowResult, RowResult]] = set()
     for choice in choices:
         now = (choice.smoothing, choice.known) == today
         alike = choice.held_out, choice.trained_on

@@ -60,7 +60,7 @@ def test_all_that_is_real_is_measured_at_once(tmp_path: Path) -> None:
     write_pack(tmp_path / "pack")
     write_songs(tmp_path / "pack")
     bundle = bundles.load(str(FOLDER / "tiny-129.json"))
-    peer = {"guess": lambda window: np.full(len(EIGHT), float(np.abs(window).max()))}
+    peer = {"guess": lambda window: np.full(len(LABELS), float(np.abs(window).max()))}
     real = measure_on_real(bundle, tmp_path / "pack", tmp_path / "cache", rows=1, beside=[bundle], peers=peer)
     assert [found.name for found in real.peers] == ["tiny-129", "tiny-129", "guess"]
     assert real.peers[0] == real.peers[1]
