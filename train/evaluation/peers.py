@@ -54,7 +54,8 @@ class PeerResult:
 
 def yamnet(path: Path) -> Peer:
     """Load YAMNet's .tflite as a peer; see `train.evaluation.zero_shot.Yamnet`."""
-    return Yamnet(path).probabilities
+    network = Yamnet(path)
+    return lambda window: np.asarray(network.probabilities(window), np.float64)
 
 
 def pretrained(path: Path) -> Peer:
