@@ -92,6 +92,7 @@ async def test_pause_holds_the_view_and_nothing_else(open_tab: OpenTab, publishe
     assert await page.inner_text(".now-name") == "Violin"
     publisher.play("piano", 0.7)
     await titled(page, "Piano")
+    publisher.hop()  # or it has no length yet when it is downloaded
     assert await page.inner_text(".now-name") == "Violin"
     assert await page.evaluate(rows) == held
     assert held[-1] == "90\u202f%"
