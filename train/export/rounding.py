@@ -82,7 +82,7 @@ def _copy(model: keras.Model) -> keras.Model:
 
     copy = keras.models.clone_model(model, clone_function=numbered)
     copy.set_weights(model.get_weights())
-    several = isinstance(copy.output, dict)
+    several = not isinstance(copy, keras.Sequential) and isinstance(copy.output, dict)
     return keras.Model(copy.inputs[0], copy.output if several else copy.outputs[0], name="network")
 
 
