@@ -13,6 +13,7 @@ from train.cli import (
     examples,
     export,
     fit,
+    further,
     music,
     programmes,
     render,
@@ -23,6 +24,7 @@ from train.cli import (
 
 ACTIONS: Final = (
     fit,
+    further,
     evaluate,
     export,
     report,

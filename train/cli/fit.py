@@ -27,6 +27,7 @@ from train.cli.options import (
     comma_separated,
     data_arguments,
     input_channels,
+    rendered_pack,
     require_share,
     running_arguments,
 )
@@ -34,7 +35,6 @@ from train.fitting.augmentation import AUGMENTATIONS
 from train.fitting.schedule import Schedule, fit_batch_size
 
 if TYPE_CHECKING:
-    from train.data_settings import DataSettings
     from train.fitting.pretrained import Pretrained
     from train.fitting.training_run import TrainingRun
 
@@ -84,7 +84,12 @@ def run(arguments: argparse.Namespace) -> None:
     if arguments.refit:
         refit.with_all_sources(training, arguments.refit)  # what cannot be is not to be told hours later
     if arguments.render:
-        training = replace(training, data=replace(training.data, path=_render_pack(training.data, arguments.cache)))
+        training = replace(
+            training,
+            data=replace(
+                training.data, path=rendered_pack(training.data.path, training.data.kind == "composed", arguments.cache)
+            ),
+        )
     dataset = open_known(training.data, extra, arguments.cache)
     dataset, corpora = extract_corpora(dataset, arguments)
     if not arguments.batch and not arguments.settings:
@@ -234,19 +239,3 @@ def _without(names: str | None) -> tuple[str, ...]:
     if unknown := [name for name in without if name not in AUGMENTATIONS]:
         raise ConfigError(f"no augmentation {unknown[0]!r}; there are {', '.join(AUGMENTATIONS)}")
     return without
-
-
-def _render_pack(data: DataSettings, cache: Path) -> Path:
-    """Make the pack with rendered notes, or find it made."""
-    from train.compose import rendered_notes, sound_fonts  # not before: --help need not wait for their libraries
-    from train.evaluation.real_clips import original_pack
-
-    if data.kind != "composed":
-        raise ConfigError(f"--render needs a pack, a folder with training.csv; {data.path} is none")
-    out = cache.resolve() / "pack"
-    if (out / "training.csv").exists() and original_pack(out) != data.path.resolve():
-        raise ConfigError(f"{out} was rendered for {original_pack(out)}: name another --cache, or delete it")
-    for rendered in rendered_notes.render_pack(data.path, out, sound_fonts.find_fonts(())):
-        log.info("%s", rendered)
-    log.info("clips are composed of %s", out)
-    return out

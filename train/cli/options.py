@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import logging
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,6 +15,8 @@ from train.datasets.labels import TASKS
 
 if TYPE_CHECKING:
     from train.data_settings import DataSettings
+
+log = logging.getLogger(__name__)
 
 Actions = argparse._SubParsersAction  # what `ArgumentParser.add_subparsers` returns has no public name
 
@@ -91,6 +94,28 @@ def input_channels(names: str) -> tuple[str, ...]:
 def comma_separated(names: str | None) -> tuple[str, ...]:
     """Read names between commas, those with commas in double quotes; none where nothing was given."""
     return split_names(names) if names else ()
+
+
+def rendered_pack(data: Path, is_pack: bool, cache: Path, *, beyond: bool = False) -> Path:
+    """Make the pack with rendered notes of a pack, or find it made; `beyond` renders for more than the eight.
+
+    Raises
+    ------
+    ConfigError
+        When the data is no pack, or the cache has that of another one.
+    """
+    from train.compose import rendered_notes, sound_fonts  # not before: --help need not wait for their libraries
+    from train.evaluation.real_clips import original_pack
+
+    if not is_pack:
+        raise ConfigError(f"--render needs a pack, a folder with training.csv; {data} is none")
+    out = cache.resolve() / ("pack-beyond" if beyond else "pack")
+    if (out / "training.csv").exists() and original_pack(out) != data.resolve():
+        raise ConfigError(f"{out} was rendered for {original_pack(out)}: name another --cache, or delete it")
+    for rendered in rendered_notes.render_pack(data, out, sound_fonts.find_fonts((), beyond=beyond)):
+        log.info("%s", rendered)
+    log.info("clips are composed of %s", out)
+    return out
 
 
 def at_least(arguments: argparse.Namespace, least: int, *names: str) -> None:

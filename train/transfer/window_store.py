@@ -7,6 +7,7 @@ import hashlib
 import json
 import logging
 import sys
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final, Protocol
@@ -76,8 +77,8 @@ class WindowStore:
     """Windows as a network sees them."""
 
     labels: tuple[str, ...]
-    features: Features
-    """shape=(n, 128, 292), a map of a file: see `stored` and `restored`."""
+    features: Features | _Rows
+    """shape=(n, 128, 292), maps of files: see `stored` and `restored`."""
     targets: Array
     """shape=(n, labels)"""
     weights: Array
@@ -94,6 +95,38 @@ class WindowStore:
     def read(self, rows: npt.ArrayLike) -> Array:
         """Features of some windows [shape=(k, 128, 292), dtype=float32]."""
         return restored(self.features[np.asarray(rows)])
+
+
+def joined(*stores: WindowStore) -> WindowStore:
+    """Put stores of the same labels one after the other; nothing is copied from disk."""
+    first = stores[0]
+    return WindowStore(
+        first.labels,
+        _Rows([store.features for store in stores]),
+        np.concatenate([store.targets for store in stores]),
+        np.concatenate([store.weights for store in stores]),
+        np.concatenate([store.certain for store in stores]),
+        tuple(player for store in stores for player in store.players),
+        " + ".join(store.digest for store in stores),
+    )
+
+
+class _Rows:
+    """Rows of several arrays, as if they were one."""
+
+    def __init__(self, arrays: Sequence[Features | _Rows]) -> None:
+        self._arrays = arrays
+        self._starts = np.concatenate([[0], np.cumsum([len(array) for array in arrays])])
+
+    def __len__(self) -> int:
+        return int(self._starts[-1])
+
+    def __getitem__(self, rows: npt.NDArray[np.integer[Any]]) -> Features:
+        found = np.empty((len(rows), mel_128.N_MELS, mel_128.FRAMES), np.uint8)
+        for number, array in enumerate(self._arrays):
+            here = (rows >= self._starts[number]) & (rows < self._starts[number + 1])
+            found[here] = array[rows[here] - self._starts[number]]
+        return found
 
 
 def stored(features: Array) -> Features:

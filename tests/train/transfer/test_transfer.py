@@ -23,7 +23,7 @@ from train.transfer.further_training import HEADS, FurtherSchedule, FurtherTrain
 from train.transfer.objectives import embedding_loss, instrument_loss, smoothed, tag_loss
 from train.transfer.weight_average import average_with, measure_normalization, pooled, refit_heads
 from train.transfer.window_augmentation import DB, augment
-from train.transfer.window_store import LOWEST, STEP, Window, WindowStore, open_store, restored, stored
+from train.transfer.window_store import LOWEST, STEP, Window, WindowStore, joined, open_store, restored, stored
 
 pytestmark = ignore_tensorflow_warnings
 
@@ -92,6 +92,14 @@ def test_windows_are_computed_once_and_a_longer_collection_goes_on(tmp_path: Pat
     assert np.array_equal(longer.targets[:3], np.eye(3))
     assert longer.features[0].any()
     assert longer.features[4].any()
+
+
+def test_stores_are_joined(store: WindowStore) -> None:
+    """Rows are those of the one, then those of the other, in whatever order they are asked for."""
+    both = joined(store, joined(store, store))
+    assert len(both) == 72
+    assert np.array_equal(both.features[np.array([50, 2, 25])], store.features[[2, 2, 1]])
+    assert both.players == 3 * store.players
 
 
 def test_stored_features_are_within_half_a_step() -> None:
