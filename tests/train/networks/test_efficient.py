@@ -12,7 +12,7 @@ pytest.importorskip("tensorflow", reason="needs the train extra")
 import keras
 
 from stream.errors import ConfigError
-from train.networks.efficient import build_efficient
+from train.networks.efficient import NARROW, build_efficient
 from train.networks.efficient_weights import build_pretrained, load_pretrained, read_classes, read_weights
 from train.networks.tags import TAGS
 
@@ -58,6 +58,13 @@ def test_heads_have_the_sizes_that_were_asked_for(model: keras.Model) -> None:
     assert shapes == {"instruments": (31,), "tags": (len(TAGS),), "embedding": (96,)}
     assert len(set(TAGS)) == len(TAGS)
     assert list(build_efficient(9, 0, 0, frames=None).output) == ["instruments"]
+
+
+def test_narrow_network_is_small_enough_for_a_pi_zero() -> None:
+    """All heads and batch normalization included, it has no more than 60 000 weights."""
+    narrow = build_efficient(31, len(TAGS), network=NARROW)
+    assert narrow.count_params() <= 60_000
+    assert narrow.get_layer("stem").output.shape[1:] == (64, 73, 16)
 
 
 def test_weights_of_another_network_are_refused_by_name(tmp_path: Path, model: keras.Model) -> None:
