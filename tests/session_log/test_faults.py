@@ -27,6 +27,7 @@ from stream.session_log.session_log import SessionLog
 from stream.session_log.store import MIN_BYTES, LogStore
 from stream.session_log.writer import MAX_BACKLOG
 from tests.support.log_writing import UTC, Warnings, hello, label, mark, marks
+from tests.support.waiting import PATIENCE
 
 ROOT = Path(__file__).parents[2]
 KILLS = int(os.environ.get("SOLOIST_TEST_KILLS", "8"))
@@ -149,6 +150,9 @@ def test_what_waits_for_the_disk_is_bounded_and_what_is_lost_is_counted(disk: Pa
     assert "it is read-only: mount the disk for writing" in told
     for number in range(MAX_BACKLOG + 100):
         session_log.add(Mark(float(number), str(number)))
+    deadline = time.monotonic() + PATIENCE
+    while session_log.missed != 100 and time.monotonic() < deadline:  # the writer may be trying with some of them
+        time.sleep(0.01)
     assert session_log.missed == 100
     subprocess.run(["mount", "-o", "remount,rw", disk], check=True)
     assert "is written again" in warnings.next()
