@@ -72,11 +72,12 @@ def measure_normalization(model: keras.Model, store: WindowStore, seed: int) -> 
         Draws the windows.
     """
     rng = np.random.default_rng(seed)
-    rows = rng.permutation(len(store))[: _MEASURED - _MEASURED % _BATCH]
+    rows = rng.permutation(len(store))[:_MEASURED]
+    batch = min(_BATCH, len(rows))
     layers = [layer for layer in model.layers if isinstance(layer, BatchNormalization)]
     momenta = [layer.momentum for layer in layers]
-    for number, start in enumerate(range(0, len(rows) - _BATCH + 1, _BATCH)):
-        chosen = np.sort(rows[start : start + _BATCH])
+    for number, start in enumerate(range(0, len(rows) - batch + 1, batch)):
+        chosen = np.sort(rows[start : start + batch])
         features = augment(store.read(chosen), store.targets[chosen], store.certain[chosen], rng).features
         for layer in layers:
             layer.momentum = number / (number + 1)  # the mean of all batches so far
