@@ -29,7 +29,7 @@ def test_paths_outside_the_working_folder_become_names(command: str, told: str) 
 def test_settings_lose_folders_however_deep() -> None:
     """Texts in mappings and lists are treated alike, and all else stays as it is."""
     settings = {
-        "data": {"path": "/work/cache/pack", "cap": None, "labels": ["flute", "/a/b"]},
+        "data": {"path": "/srv/cache/pack", "cap": None, "labels": ["flute", "/a/b"]},
         "start": "../m/lead.json",
     }
     assert settings_without_folders(settings) == {
