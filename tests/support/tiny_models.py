@@ -19,44 +19,9 @@ import numpy as np
 from stream.bench.demo_audio import demo_audio
 from stream.recognition.front_end import FrontEndKind, find
 from stream.recognition.mel import SAMPLE_RATE, WINDOW
+from train.datasets.labels import ALL_LABELS, INSTRUMENTS
 
 FOLDER: Final = Path(__file__).parents[1] / "recognition" / "models"
-EIGHT: Final = (
-    "clarinet",
-    "distorted electric guitar",
-    "female singer",
-    "flute",
-    "piano",
-    "tenor saxophone",
-    "trumpet",
-    "violin",
-)
-MORE: Final = (
-    "accordion",
-    "acoustic guitar",
-    "bass",
-    "bass clarinet",
-    "bassoon",
-    "cello",
-    "clean electric guitar",
-    "drums",
-    "french horn",
-    "male singer",
-    "mandolin",
-    "oboe",
-    "organ",
-    "other saxophone",
-    "percussion",
-    "string section",
-    "synthesizer",
-    "trombone",
-    "viola",
-    "speech",
-    "crowd",
-    "band",
-    "noise",
-)
-LABELS: Final = (*EIGHT, *MORE)
 TAGS: Final = ("Jazz", "Rock music", "Classical music", "Sad music")
 PLAYS: Final = {"unknown": "drums", "tenor saxophone": "other saxophone"}
 """What the models call what the demo's score calls otherwise."""
@@ -73,12 +38,12 @@ def write(name: str, kind: FrontEndKind, quantized: bool) -> None:
         "format": 2,
         "name": name,
         "task": "the demo, by heart",
-        "labels": LABELS,
+        "labels": ALL_LABELS,
         "features": {"front_end": kind.name, **kind.parameters},
         "outputs": outputs,
         "tags": TAGS,
-        "lineup": EIGHT,
-        "calibration": {"temperature": 1.0, "threshold": dict.fromkeys(LABELS, 0.4), "known": 0.5},
+        "lineup": INSTRUMENTS,
+        "calibration": {"temperature": 1.0, "threshold": dict.fromkeys(ALL_LABELS, 0.4), "known": 0.5},
         "sha256": hashlib.sha256(content).hexdigest(),
         "training": {"data_set": "the demo", "command": "python -m tests.support.tiny_models"},
     }
@@ -94,12 +59,12 @@ def _windows(kind: FrontEndKind) -> tuple[np.ndarray, np.ndarray]:
     found, targets = [], []
     for part in score:
         label = PLAYS.get(part["label"], part["label"])
-        if label not in LABELS:
+        if label not in ALL_LABELS:
             continue
         first, last = (round(part[side] * SAMPLE_RATE) for side in ("start", "end"))
         for end in range(max(WINDOW, first + WINDOW // 2), last + 1, 2048):
             found.append(kind.make().features(audio[end - WINDOW : end], end))
-            targets.append(LABELS.index(label))
+            targets.append(ALL_LABELS.index(label))
     return np.array(found), np.array(targets)
 
 
@@ -115,7 +80,7 @@ def _weights(features: np.ndarray, targets: np.ndarray, kind: FrontEndKind) -> d
     means = tiles.mean(axis=(2, 4)).reshape(len(features), -1)
     centre, spread = means.mean(axis=0), means.std()
     seen = (means - centre) / spread
-    heard = np.eye(len(LABELS))[targets]
+    heard = np.eye(len(ALL_LABELS))[targets]
     rng = np.random.default_rng(0)
     gram = seen.T @ seen + 0.01 * len(seen) * np.eye(seen.shape[1])
     fitted = np.linalg.solve(gram, seen.T @ (heard - heard.mean(axis=0)))

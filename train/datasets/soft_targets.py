@@ -54,7 +54,7 @@ def target(
         How far the labels are to be believed, 0 to 1.
     """
     loudness = np.array([decibels for _, decibels in parts])
-    heard = np.clip(1 - (loudness.max() - loudness) / _UNHEARD, 0, 1) ** _STEEP
+    heard = relative_share(loudness.max() - loudness)
     heard /= heard.sum()
     if soloist and heard[0] < _LEAST:
         heard[1:] *= (1 - _LEAST) / heard[1:].sum()
@@ -65,6 +65,11 @@ def target(
             shares[ALL_LABELS.index(label)] += share * factor
     certain = np.isin(ALL_LABELS, list(doubtful), invert=True) | (shares > 0)
     return Target(shares, certain, weight)
+
+
+def relative_share(below: npt.ArrayLike) -> npt.NDArray[np.float64]:
+    """Share of what is so many dB below the loudest part, relative to that part's: 1 at 0 dB, 0 from 20 dB on."""
+    return np.asarray(np.clip(1 - np.asarray(below) / _UNHEARD, 0, 1) ** _STEEP)
 
 
 def loudness(sound: Array) -> float:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -12,32 +12,19 @@ from ai_edge_litert.interpreter import Interpreter
 from stream.errors import ConfigError
 from stream.recognition.bundle import Bundle
 from stream.recognition.front_end import find
-from stream.recognition.smoothing import Smoothing
 from stream.system.stderr import quiet_stderr
 from train.datasets.labels import ALL_LABELS, INSTRUMENTS
 from train.export.bundle_files import origin, write_files
 from train.export.provenance import Provenance
 from train.export.several_outputs import OUTPUTS
-
-
-@dataclass(frozen=True, slots=True)
-class Rule:
-    """How logits become names: softmax(logits / temperature) over all labels."""
-
-    temperature: float
-    thresholds: Mapping[str, float]
-    """Probability that a name needs, for every label."""
-    known: float
-    """What the line-up's probabilities must sum to for one of it to be named."""
-    smoothing: Smoothing | None = None
-    """How much it takes to change the label; None for what is usual."""
+from train.transfer.acceptance import Acceptance
 
 
 def write_format_two(
     out: Path,
     name: str,
     content: bytes,
-    rule: Rule,
+    rule: Acceptance,
     provenance: Provenance,
     metrics: Mapping[str, Any],
     *,
@@ -58,7 +45,7 @@ def write_format_two(
         The model's name.
     content : bytes
         The .tflite file, whose output tensors are named as `train.export.several_outputs.convert` does.
-    rule : Rule
+    rule : Acceptance
         How outputs become names.
     provenance : Provenance
         What it was learned from.

@@ -19,13 +19,13 @@ from train.atomic_file import write_atomically
 from train.compose.stage_clips import StageClips
 from train.datasets.labels import ALL_LABELS, INSTRUMENTS
 from train.evaluation.clip_metrics import class_average
-from train.export.format_two import Rule, write_format_two
+from train.export.format_two import write_format_two
 from train.export.provenance import Provenance
 from train.export.several_outputs import Form, convert
 from train.networks.efficient import build_efficient
 from train.networks.efficient_weights import load_pretrained
 from train.networks.tags import TAGS
-from train.transfer.acceptance import choose_acceptance
+from train.transfer.acceptance import Acceptance, choose_acceptance
 from train.transfer.further_training import FurtherSchedule, FurtherTraining
 from train.transfer.stage_windows import StageWindows
 from train.transfer.teacher import outputs, read_classes, teach
@@ -195,12 +195,11 @@ def run_tflite(content: bytes, store: WindowStore) -> Array:
     return np.array(rows, np.float32)
 
 
-def make_rule(logits: Array, held_out: WindowStore, real: Sequence[bool]) -> Rule:
+def make_rule(logits: Array, held_out: WindowStore, real: Sequence[bool]) -> Acceptance:
     """Choose how the outputs of the model that ships become names."""
-    chosen = choose_acceptance(
+    return choose_acceptance(
         logits, held_out.targets, held_out.weights, np.array(real, np.bool_), held_out.labels, INSTRUMENTS
     )
-    return Rule(chosen.temperature, chosen.thresholds, chosen.known)
 
 
 def write_model(
@@ -208,7 +207,7 @@ def write_model(
     out: Path,
     name: str,
     content: bytes,
-    rule: Rule,
+    rule: Acceptance,
     provenance: Provenance,
     metrics: dict[str, Any],
 ) -> Bundle:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from stream.errors import ConfigError
+from stream.recognition.smoothing import Smoothing
 from train.evaluation.clip_metrics import softmax
 
 Array = npt.NDArray[np.floating]
@@ -26,14 +27,15 @@ _UNTRIED: Final = 0.4
 
 @dataclass(frozen=True, slots=True)
 class Acceptance:
-    """How logits become names."""
+    """How logits become names: softmax(logits / temperature) over all labels."""
 
     temperature: float
-    """What logits are divided by."""
-    thresholds: dict[str, float]
-    """Least probability of each label."""
+    thresholds: Mapping[str, float]
+    """Probability that a name needs, for every label."""
     known: float
-    """Least sum of the line-up's probabilities."""
+    """What the line-up's probabilities must sum to for one of it to be named."""
+    smoothing: Smoothing | None = None
+    """How much it takes to change the label; None for what is usual."""
 
 
 def choose_acceptance(

@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from stream.recognition.mel_128 import FRAMES, N_MELS
+from train.datasets.soft_targets import relative_share
 from train.transfer.window_store import LOWEST
 
 Array = npt.NDArray[np.float32]
@@ -27,8 +28,6 @@ _PITCH: Final = 2  # most bands up or down
 _BAND: Final = 14  # widest frequency mask, in bands
 _SPAN: Final = 48  # widest time mask, in frames
 _NEWEST: Final = (60, 220)  # frames of the newer player at a handover
-_UNHEARD: Final = 20.0  # as `train.datasets.soft_targets` shares loudness
-_STEEP: Final = 2.4
 
 
 class Batch(NamedTuple):
@@ -76,7 +75,7 @@ def augment(
         # Powers add up: ln(e^5a + e^5b) / 5.
         features[row] = np.logaddexp(5 * features[row], 5 * (quieter - DB * np.float32(below))) / 5
         if targets[row].any() and targets[partner].any():
-            softer = (1 - below / _UNHEARD) ** _STEEP
+            softer = float(relative_share(below))
             targets[row] = (targets[row] + np.float32(softer) * targets[partner]) / np.float32(1 + softer)
             certain[row] &= certain[partner] | (targets[row] > 0)
             certain[row] |= targets[row] > 0

@@ -16,8 +16,9 @@ from stream.recognition import bundle as bundles
 from stream.recognition.mel import WINDOW
 from tests.support.synthetic_pack import write_pack, write_songs
 from tests.support.tensorflow_warnings import ignore_tensorflow_warnings
-from tests.support.tiny_models import EIGHT, FOLDER, LABELS
+from tests.support.tiny_models import FOLDER
 from train.__main__ import main
+from train.datasets.labels import ALL_LABELS, INSTRUMENTS
 from train.evaluation.embeddings import bundle_embedding
 from train.evaluation.real_measurements import measure_on_real
 from train.report.measured_sections import real_sections
@@ -40,9 +41,9 @@ def test_every_class_is_measured_on_held_out_recordings(tmp_path: Path, capsys: 
         *("held-out recordings", "held-out recordings, all classes", "held-out recordings, rejection", "peers"),
     ]
     assert len(figures["held-out recordings"]["per_class"]) >= 4
-    assert set(figures["held-out recordings"]["per_class"]) <= set(EIGHT)
+    assert set(figures["held-out recordings"]["per_class"]) <= set(INSTRUMENTS)
     classes = figures["held-out recordings, all classes"]
-    assert {"synthesizer", "accordion"} <= set(classes["classes"]) <= set(LABELS)
+    assert {"synthesizer", "accordion"} <= set(classes["classes"]) <= set(ALL_LABELS)
     assert classes["classes"]["accordion"]["clips"] == 3
     assert "cello" in classes["without_clips"]
     for what in ("the most probable instrument", "all of the line-up together", "the thresholds of the bundle"):
@@ -60,14 +61,14 @@ def test_all_that_is_real_is_measured_at_once(tmp_path: Path) -> None:
     write_pack(tmp_path / "pack")
     write_songs(tmp_path / "pack")
     bundle = bundles.load(str(FOLDER / "tiny-129.json"))
-    peer = {"guess": lambda window: np.full(len(LABELS), float(np.abs(window).max()))}
+    peer = {"guess": lambda window: np.full(len(ALL_LABELS), float(np.abs(window).max()))}
     real = measure_on_real(bundle, tmp_path / "pack", tmp_path / "cache", rows=1, beside=[bundle], peers=peer)
     assert [found.name for found in real.peers] == ["tiny-129", "tiny-129", "guess"]
     assert real.peers[0] == real.peers[1]
     assert [row.rows for row in real.rows] == [1]
     figures = json.loads(json.dumps(real.figures(), allow_nan=False))
     assert figures["rows"]["held-out recordings in a row"]["players"] == real.rows[0].players
-    text = "\n".join(real_sections(real, EIGHT))
+    text = "\n".join(real_sections(real, INSTRUMENTS))
     for heading in ("## Every class", "## Real recordings in a row", "## Beside others"):
         assert heading in text
     assert "## Instruments that it never heard" not in text
@@ -79,7 +80,7 @@ def test_embedding_is_the_bundles_own_or_made_of_its_names() -> None:
     one, other = (rng.normal(size=WINDOW).astype(np.float32) * 0.1 * np.hanning(WINDOW) ** power for power in (0, 8))
     for model, name, length in (
         (str(FOLDER / "tiny-128.json"), "tiny-128", 64),
-        ("published", "published, by its names", len(EIGHT) + 1),
+        ("published", "published, by its names", len(INSTRUMENTS) + 1),
     ):
         told, embed = bundle_embedding(bundles.load(model))
         assert told == name

@@ -17,10 +17,11 @@ from stream.recognition.classifier import Classifier
 from tests.support.tensorflow_warnings import ignore_tensorflow_warnings
 from train.datasets.labels import ALL_LABELS, INSTRUMENTS
 from train.export.folding import fold
-from train.export.format_two import Rule, output_names, write_format_two
+from train.export.format_two import output_names, write_format_two
 from train.export.provenance import Provenance
 from train.export.several_outputs import convert
 from train.networks.efficient import Block, Efficient, build_efficient
+from train.transfer.acceptance import Acceptance
 
 # One process for all: the network is converted once.
 pytestmark = [ignore_tensorflow_warnings, pytest.mark.xdist_group("several outputs")]
@@ -28,7 +29,7 @@ pytestmark = [ignore_tensorflow_warnings, pytest.mark.xdist_group("several outpu
 TINY = Efficient("tiny", 4, (Block(4, 4, 3, 1), Block(8, 8, 3, 2, 4), Block(12, 8, 5, 1, 4, hard_swish=True)), 16, 8)
 """With all that folding has to know: a skip around hard-swish, squeeze-and-excitation, a hidden layer."""
 TAGS = ("Jazz", "Sad music")
-RULE = Rule(1.2, dict.fromkeys(ALL_LABELS, 0.4), 0.5)
+RULE = Acceptance(1.2, dict.fromkeys(ALL_LABELS, 0.4), 0.5)
 
 
 @pytest.fixture(scope="module")
@@ -111,7 +112,7 @@ def test_bundle_of_several_outputs_is_served(
 def test_bundles_that_lack_something_are_not_written(int8: bytes, tmp_path: Path) -> None:
     """A label without a threshold, and an output whose tags have no names, are told before anything is written."""
     provenance = Provenance("tones", "", (), 0, "")
-    few = Rule(1.0, dict.fromkeys(ALL_LABELS[1:], 0.4), 0.5)
+    few = Acceptance(1.0, dict.fromkeys(ALL_LABELS[1:], 0.4), 0.5)
     with pytest.raises(ConfigError, match=f"differ by {ALL_LABELS[0]}"):
         write_format_two(tmp_path, "x", int8, few, provenance, {}, tags=TAGS)
     with pytest.raises(ConfigError, match="0 tags are named"):
