@@ -23,11 +23,12 @@ FEW: Final = 8
 MORE: Final = 40
 MORE_OF_LITTLE: Final = 1000
 HOP: Final = 11 * 512
-MODELS: Final = ("lead", "small", "published")
+MODELS: Final = ("lead", "residual", "small", "published")
 PARTS: Final = {
     "resample": "one hop of 44 100 Hz stereo to 22 050 Hz mono",
     "features": "mel frames that the hop adds, and dB of the window",
     "lead": "quantize, inference and probabilities, model lead",
+    "residual": "the same, model residual",
     "small": "the same, model small",
     "published": "the same, model published",
     "smooth": "average and hysteresis",

@@ -30,7 +30,7 @@ from pathlib import Path
 from typing import IO, Any, Final
 
 CHECKOUT: Final = Path(__file__).parents[1]
-MODELS: Final = ("lead", "small", "published")
+MODELS: Final = ("lead", "residual", "small", "published")
 STEP: Final = 4  # hops from one window to the next that is compared
 REFERENCES: Final = 5  # windows that the slow reference kernels hear
 QEMU: Final = Path("/usr/lib/binfmt.d/qemu-aarch64.conf")

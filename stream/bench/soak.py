@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 from typing import Final
 
+import numpy as np
+
 from stream.bench.demo_audio import demo_audio
 from stream.bench.figures import Figures
 from stream.bench.processes import resident_mb
@@ -42,9 +44,9 @@ def soak(hours: float, model: str | None = None) -> Figures:
     classifier = Classifier(bundle.load(model or MODEL))
     recognizer = Recognizer(classifier)
     audio = demo_audio()
-    # Whole hops, so that every round has the same windows.
-    hop = round(recognizer.hop * SAMPLE_RATE)
-    audio = audio[: len(audio) // hop * hop]
+    # Whole hops, so that every round has the same windows, and whole steps of the frames of mel-128.
+    hop = math.lcm(round(recognizer.hop * SAMPLE_RATE), 441)
+    audio = np.pad(audio, (0, -len(audio) % hop))
     rounds = max(_LEAST_ROUNDS, round(hours * 3600 * SAMPLE_RATE / len(audio)))
     fresh = Recognizer(classifier)
     _labels(fresh, audio)

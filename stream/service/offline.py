@@ -137,13 +137,13 @@ def _timeline(
         label, confidence = "silence", 0.0
     elif passes:
         label, confidence = recognizer.instruments[best], float(mean[best])
-    probabilities = dict(zip(recognizer.instruments, mean.tolist(), strict=True))
+    means = dict(zip(recognizer.instruments, mean.tolist(), strict=True))
     return FileTimeline(
         file=str(path),
         seconds=seconds,
         label=label,
         confidence=confidence,
-        probabilities=probabilities,
+        probabilities={name: means[name] for name in recognizer.told},
         segments=_whole(segments, seconds),
         clipped=bool(np.any((converter.peaks >= FULL_SCALE) & (converter.peaks <= OVER))),
         over=max(0.0, 20 * math.log10(peak)) if (peak := float(converter.peaks.max())) > OVER else 0.0,

@@ -17,11 +17,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soundfile
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from stream.audio import pyav
 from stream.audio.converter import Converter
+from stream.audio.file_kind import file_kind
 from stream.audio.meter import LevelMeter
 from stream.audio.pcm import PcmFormat
 from stream.audio.raw_pcm import open_pcm_source
@@ -255,7 +256,8 @@ def read_through_pipe(data: bytes, pcm: PcmFormat) -> list[np.ndarray]:
     channels=st.sampled_from([1, 2, 3, 32, 256]),
 )
 def test_any_raw_audio(data: bytes, form: str, rate: int, channels: int) -> None:
-    """Whole frames are heard, whatever they hold; a rest that is none is left out."""
+    """Whole frames are heard, whatever they hold but the first bytes of a file; a rest that is none is left out."""
+    assume(file_kind(data) is None)
     pcm = PcmFormat.parse(f"{form}:{rate}:{channels}")
     blocks = read_through_pipe(data, pcm)
     size = np.dtype(pcm.dtype).itemsize * channels

@@ -164,8 +164,9 @@ def test_the_lineup_is_chosen(tiny_classifier: Classifier, told: list[str] | Non
     assert Recognizer(tiny_classifier, lineup=told).lineup == lineup
 
 
-def test_all_are_all_in_format_1(classifier: Classifier) -> None:
+def test_all_are_all_in_format_1() -> None:
     """A model of format 1 names all that it knows anyway."""
+    classifier = Classifier.load("residual")
     lineups = [Recognizer(classifier, lineup=lineup).lineup for lineup in (None, ["all"])]
     assert lineups == [classifier.bundle.instruments] * 2
 
@@ -198,9 +199,9 @@ def test_an_embedding_and_tags_are_there_for_who_asks(tiny_classifier: Classifie
     assert silent.inference is None
 
 
-def test_a_model_without_them_has_neither(classifier: Classifier, demo: Array) -> None:
+def test_a_model_without_them_has_neither(demo: Array) -> None:
     """A model of format 1 has no embedding and no tags."""
-    inference = heard(classifier, demo[: 4 * SAMPLE_RATE])[0].inference
+    inference = heard(Classifier.load("residual"), demo[: 4 * SAMPLE_RATE])[0].inference
     assert inference is not None
     assert inference.embedding is None
     assert inference.tags == {}

@@ -44,7 +44,7 @@ log = logging.getLogger(__name__)
 _NETWORKS = "lead, lead-average, lead-frequency, lead-separable, small"
 _ROWS = "0a, 0a-tanh, 1, 2, 2-tanh, 2-mixed, 2B, 3, 3-5x5"
 
-_START = "lead"  # of recordings of one's own
+_START = "residual"  # of recordings of one's own
 _EPOCHS = Schedule().epochs
 _TUNING_EPOCHS = 30  # a network that has learned already needs fewer, and smaller steps
 _TUNING_RATE = 1e-3
@@ -138,7 +138,7 @@ def _fitting_arguments() -> argparse.ArgumentParser:
         "--start",
         metavar="MODEL",
         help="begin with the weights of a shipped model, or of a .json of yours; none: with fresh ones "
-        "(default: lead for recordings of your own, where no network is named; else none)",
+        "(default: residual for recordings of your own, where no network is named; else none)",
     )
     add("--channels", help="input channels: mel, or mel,delta (default: those of --start, else mel)")
     add("--settings", type=Path, metavar="best.json", help="what a search chose, instead of all flags of this kind")

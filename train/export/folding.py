@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from train.networks.efficient import HardSwish
+from train.networks.pass_through import PassThrough
 
 Values = npt.NDArray[np.float64]
 
@@ -29,13 +30,6 @@ class ScaledHardSwish(keras.layers.Layer):  # type: ignore[misc]  # Keras ships 
     def call(self, inputs: Any) -> Any:
         """Bend the inputs, which may have any shape."""
         return inputs * keras.ops.relu6(inputs + 3.0)
-
-
-class _PassThrough(keras.layers.Layer):  # type: ignore[misc]  # Keras ships no types
-    """Where there was a layer that the exported network does without; `keras.layers.Identity` takes no mask."""
-
-    def call(self, inputs: Any, training: bool | None = None, mask: Any = None) -> Any:
-        return inputs
 
 
 def fold(model: keras.Model) -> keras.Model:
@@ -71,7 +65,7 @@ def fold(model: keras.Model) -> keras.Model:
 
 def _clone(layer: keras.Layer) -> keras.Layer:
     if isinstance(layer, keras.layers.BatchNormalization | keras.layers.Dropout):
-        return _PassThrough(name=layer.name)
+        return PassThrough(name=layer.name)
     if isinstance(layer, HardSwish):
         return ScaledHardSwish(name=layer.name)
     if isinstance(layer, keras.layers.Dense) and len(layer.input.shape) == 4:

@@ -1,34 +1,31 @@
-"""From a pretrained network to a model that ships: trained further on stage clips, averaged, chosen, quantised."""
+"""A network trained on stage clips: a pretrained one further, and averaged with what it was, or a small one anew."""
 
 from __future__ import annotations
 
+import hashlib
 import json
 import logging
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Literal, NamedTuple
 
 import keras
 import numpy as np
 import numpy.typing as npt
 
-from stream.recognition.bundle import Bundle
-from stream.recognition.interpreter import Interpreter
+from stream.errors import ConfigError
+from stream.recognition.bundle import Bundle, load
 from train.atomic_file import write_atomically
 from train.compose.stage_clips import StageClips
 from train.datasets.labels import ALL_LABELS, INSTRUMENTS
-from train.evaluation.clip_metrics import class_average
-from train.export.format_two import write_format_two
-from train.export.provenance import Provenance
-from train.export.several_outputs import Form, convert
-from train.networks.efficient import build_efficient
+from train.evaluation.clip_metrics import class_average, softmax
+from train.networks.efficient import MN04, NARROW, build_efficient
 from train.networks.efficient_weights import load_pretrained
-from train.networks.tags import TAGS
-from train.transfer.acceptance import Acceptance, choose_acceptance
-from train.transfer.further_training import FurtherSchedule, FurtherTraining
+from train.transfer.further_training import FurtherSchedule, FurtherTraining, can_go_on, settings_of
 from train.transfer.stage_windows import StageWindows
 from train.transfer.teacher import outputs, read_classes, teach
+from train.transfer.tflite_logits import run_tflite
 from train.transfer.unlabelled_music import UnlabelledMusic
 from train.transfer.weight_average import average_with, measure_normalization, pooled, refit_heads
 from train.transfer.window_store import WindowStore, joined, open_store
@@ -37,9 +34,13 @@ log = logging.getLogger(__name__)
 
 Array = npt.NDArray[np.float32]
 
+_FITTED: Final = 8_000  # windows, each as it is and augmented, that the head for instruments is fitted on
+_LATER: Final = 0.75  # share of the weights that went on with all sources
+_INT8_RATE: Final = 1e-4
+_CHOSEN: Final = "chosen.npz"
 _HEADS: Final = ("instruments", "embedding")  # that began at random
-_REPRESENTATIVE: Final = 300  # windows that the ranges of the int8 model are measured on
-_LEARNED_FROM: Final = "EfficientAT mn04_as, Florian Schmid, MIT licence, github.com/fschmid56/EfficientAT"
+_NETWORKS: Final = {network.name: network for network in (MN04, NARROW)}
+_UNLABELLED: Final = 0.5  # weight of what a teacher says where nothing else is known
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +51,12 @@ class FurtherRecipe:
     data: Path
     """The pack, with songs if it has any."""
     pretrained: Path
-    """The .npz file of its weights; the names of its classes lie beside it."""
+    """The .npz file of its weights; the names of its classes lie beside it. It says of all windows which tags to keep,
+    and `mn04` begins with it."""
+    network: str = "mn04"
+    """Or `narrow`, which begins at random."""
+    teacher: str = ""
+    """A bundle of the same labels, by name or path, whose opinion of each window is half of what is learned."""
     clips: int = 16_000
     validation_clips: int = 2_400
     music: Path | None = None
@@ -62,7 +68,11 @@ class FurtherRecipe:
     shares: tuple[float, ...] = (1.0, 0.75, 0.5)
     """Of the weights that were trained further, in the means with the pretrained ones that are tried."""
     all_epochs: int = 0
-    """Epochs to go on for with all sources, at half the rates, once thresholds are chosen without some of them."""
+    """Epochs to go on for with all sources, once thresholds are chosen without some of them."""
+    all_clips: int = 12_000
+    """Clips of all sources to compose for that, beside the others."""
+    int8_epochs: int = 1
+    """Epochs at last with all rounded that the int8 model rounds."""
     command: str = ""
 
     def record(self) -> dict[str, Any]:
@@ -71,6 +81,7 @@ class FurtherRecipe:
             "data": self.data.name,
             "pretrained": self.pretrained.name,
             "music": self.music.name if self.music else None,
+            "teacher": Path(self.teacher).name,
         }
         settings.pop("command")
         return settings
@@ -88,145 +99,212 @@ class Trained:
     scores: dict[str, float]
 
 
+class Lessons(NamedTuple):
+    """Windows to learn from."""
+
+    store: WindowStore
+    tags: npt.NDArray[np.float16]
+    """shape=(n, classes), what the untouched network says of them, before the sigmoid"""
+
+
 def train_further(
     recipe: FurtherRecipe, folder: Path, cache: Path, processes: int
-) -> tuple[Trained, WindowStore, StageWindows]:
+) -> tuple[Trained, Lessons, WindowStore, StageWindows]:
     """Train a network further, and choose the mean with what it was that does best on held-out windows.
 
     Returns
     -------
     trained : Trained
-    store : WindowStore
-        The held-out windows.
+    lessons : Lessons
+        What it learned from.
+    held_out : WindowStore
+        Windows that it did not learn from.
     windows : StageWindows
-        What they are of.
+        What these are of.
     """
     clips = StageClips(recipe.data, cache, recipe.clips, recipe.validation_clips, recipe.seed, music=recipe.music)
     store = _training_store(recipe, clips, cache, processes)
+    said = teach(recipe.pretrained, store, cache)
+    if recipe.teacher:
+        store = taught(store, recipe.teacher)
     windows = StageWindows(clips, "validation")
     held_out = open_store(windows, cache, processes=processes)
     classes = read_classes(recipe.pretrained)
     keras.utils.set_random_seed(recipe.schedule.seed)
-    model = build_efficient(len(ALL_LABELS), len(classes))
-    load_pretrained(model, recipe.pretrained, classes, classes)
+    model = build_efficient(len(ALL_LABELS), len(classes), network=_NETWORKS[recipe.network])
+    begun = recipe.network == MN04.name
+    if begun:
+        load_pretrained(model, recipe.pretrained, classes, classes)
     start = [np.asarray(variable) for variable in model.variables]
-    training = FurtherTraining(model, store, teach(recipe.pretrained, store, cache), recipe.schedule)
+    chosen, key = folder / _CHOSEN, stage_key(recipe, "chosen", store.digest, held_out.digest)
+    if (found_before := _read_chosen(chosen, key)) is not None:
+        weights, share, scores = found_before
+        _assign(model, weights)
+        return Trained(model, start, share, scores), Lessons(store, said), held_out, windows
+    begun_with = stage_key(recipe, "start")
+    if begun and not can_go_on(folder, settings_of(store, recipe.schedule, begun_with)):
+        # The head before the trunk: gradients of a head that begins at random would pull apart what the trunk has
+        # learned (Kumar et al., 2022, Fine-Tuning can Distort Pretrained Features).
+        _fit_head(model, store, recipe.seed)
+        scores = held_out_scores(_logits(model, held_out), held_out, windows.real)
+        log.info("the head alone: %s", {name: round(value, 4) for name, value in scores.items()})
+    training = FurtherTraining(model, store, said, recipe.schedule, begun_with)
     training.run(
         folder, progress=True, look=lambda network: held_out_scores(_logits(network, held_out), held_out, windows.real)
     )
     write_atomically(folder / "history.json", (json.dumps(training.history, indent=1) + "\n").encode())
     end = [np.asarray(variable) for variable in model.variables]
     found: list[tuple[float, float, list[Array], dict[str, float]]] = []
-    for share in recipe.shares:
+    for share in recipe.shares if begun else (1.0,):
         _assign(model, end)
         if share < 1:
             average_with(model, start, share, _HEADS)
-            measure_normalization(model, store, recipe.seed)
-        refit_heads(model, pooled(model, store, passes=1, seed=recipe.seed), seed=recipe.seed)
+            if not recipe.schedule.frozen:
+                measure_normalization(model, store, recipe.seed)
+        _fit_head(model, store, recipe.seed)
         scores = held_out_scores(_logits(model, held_out), held_out, windows.real)
         log.info("share %g: %s", share, {name: round(value, 4) for name, value in scores.items()})
         found.append((_merit(scores), share, [np.asarray(variable) for variable in model.variables], scores))
     _, share, weights, scores = max(found, key=lambda one: one[0])
     _assign(model, weights)
-    return Trained(model, start, share, scores), held_out, windows
+    _write_chosen(chosen, key, weights, share, scores)
+    return Trained(model, start, share, scores), Lessons(store, said), held_out, windows
 
 
-def go_on_with_all(recipe: FurtherRecipe, trained: Trained, folder: Path, cache: Path, processes: int) -> None:
-    """Let a network go on with the sources, too, that it was measured on, and take the mean of before and after."""
-    clips = StageClips(recipe.data, cache, recipe.clips, 0, recipe.seed + 1, all_sources=True, music=recipe.music)
-    store = _training_store(recipe, clips, cache, processes)
-    schedule = replace(
-        recipe.schedule,
-        epochs=recipe.all_epochs,
-        rate=recipe.schedule.rate / 2,
-        head_rate=recipe.schedule.head_rate / 2,
-    )
+def _write_chosen(path: Path, key: str, weights: Sequence[Array], share: float, scores: dict[str, float]) -> None:
+    """Keep the mean that was chosen, for a run that was stopped after that."""
+    about = {"of": key, "share": share, "scores": scores}
+    part = path.with_name(f".{path.name}.part.npz")
+    values: dict[str, Any] = {f"v{number}": value for number, value in enumerate(weights)}
+    np.savez(part, about=np.array(json.dumps(about)), **values)
+    part.replace(path)
+
+
+def _read_chosen(path: Path, key: str) -> tuple[list[Array], float, dict[str, float]] | None:
+    if not path.exists():
+        return None
+    with np.load(path) as saved:
+        about = json.loads(str(saved["about"]))
+        if about["of"] != key:
+            return None
+        return [saved[f"v{number}"] for number in range(len(saved.files) - 1)], about["share"], about["scores"]
+
+
+def stage_key(recipe: FurtherRecipe, stage: Literal["start", "chosen", "all"], *digests: str) -> str:
+    """Digest all that the weights at a stage of the way depend on."""
+    pretrained = hashlib.sha256(recipe.pretrained.read_bytes()).hexdigest()
+    parts: list[Any] = [stage, recipe.network, pretrained, *digests]
+    if stage != "start":
+        parts += [asdict(recipe.schedule), recipe.shares]
+    if stage == "all":
+        parts.append(recipe.all_epochs)
+    return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:16]
+
+
+def go_on_with_all(
+    recipe: FurtherRecipe, trained: Trained, lessons: Lessons, folder: Path, cache: Path, processes: int
+) -> Lessons:
+    """Let a network go on with the sources, too, that it was measured on, and take a mean of before and after.
+
+    Parameters
+    ----------
+    recipe : FurtherRecipe
+    trained : Trained
+        Its model is changed.
+    lessons : Lessons
+        What it learned from: clips of all sources are added.
+    folder, cache : Path
+    processes : int
+
+    Returns
+    -------
+    Lessons
+        With what was added.
+    """
+    more = StageClips(recipe.data, cache, recipe.all_clips, 0, recipe.seed + 1, all_sources=True, music=recipe.music)
+    added = open_store(StageWindows(more, "training"), cache, processes=processes)
+    said = np.concatenate([lessons.tags, teach(recipe.pretrained, added, cache)])
+    store = joined(lessons.store, taught(added, recipe.teacher) if recipe.teacher else added)
+    schedule = replace(recipe.schedule, epochs=recipe.all_epochs)
     before = [np.asarray(variable) for variable in trained.model.variables]
-    FurtherTraining(trained.model, store, teach(recipe.pretrained, store, cache), schedule).run(folder, progress=True)
-    average_with(trained.model, before, 0.5, ())
-    measure_normalization(trained.model, store, recipe.seed)
-    refit_heads(trained.model, pooled(trained.model, store, passes=1, seed=recipe.seed), seed=recipe.seed)
+    begun_with = stage_key(recipe, "chosen", lessons.store.digest)
+    FurtherTraining(trained.model, store, said, schedule, begun_with).run(folder, progress=True)
+    average_with(trained.model, before, _LATER, ())
+    if not schedule.frozen:
+        measure_normalization(trained.model, store, recipe.seed)
+    _fit_head(trained.model, store, recipe.seed)
+    return Lessons(store, said)
+
+
+def learn_steps(recipe: FurtherRecipe, trained: Trained, lessons: Lessons, folder: Path) -> None:
+    """Let a network learn to do with what the int8 model rounds.
+
+    Parameters
+    ----------
+    recipe : FurtherRecipe
+    trained : Trained
+        Its model is changed.
+    lessons : Lessons
+    folder : Path
+    """
+    schedule = replace(
+        recipe.schedule, epochs=recipe.int8_epochs, rate=_INT8_RATE, head_rate=_INT8_RATE, quantised=True
+    )
+    begun_with = stage_key(recipe, "all", lessons.store.digest)
+    FurtherTraining(trained.model, *lessons, schedule, begun_with).run(folder, progress=True)
+
+
+def _fit_head(model: keras.Model, store: WindowStore, seed: int) -> None:
+    refit_heads(model, pooled(model, store, passes=1, most=_FITTED, seed=seed), seed=seed)
 
 
 def _training_store(recipe: FurtherRecipe, clips: StageClips, cache: Path, processes: int) -> WindowStore:
     """Windows to learn from: composed ones, and music without labels where there is any."""
-    composed = open_store(StageWindows(clips, "training"), cache, processes=processes)
-    if recipe.music is None:
-        return composed
-    music = UnlabelledMusic(recipe.music, recipe.music_windows, recipe.seed)
-    return joined(composed, open_store(music, cache, processes=processes))
+    store = open_store(StageWindows(clips, "training"), cache, processes=processes)
+    if recipe.music is not None:
+        music = UnlabelledMusic(recipe.music, recipe.music_windows, recipe.seed)
+        store = joined(store, open_store(music, cache, processes=processes))
+    return store
 
 
-def shipped_network(model: keras.Model, classes: Sequence[str]) -> keras.Model:
-    """Take the network that ships out of one that was trained: of all classes' tags, those of music.
+def load_teacher(name: str, labels: Sequence[str] = ALL_LABELS) -> Bundle:
+    """Load a bundle that is to teach: of these labels, with the front end of the windows.
+
+    Raises
+    ------
+    ConfigError
+        When it has other ones.
+    """
+    bundle = load(name)
+    if bundle.labels != tuple(labels) or bundle.front_end.name != "mel-128":
+        raise ConfigError(f"{bundle.origin} has other labels or another front end: it cannot teach these")
+    return bundle
+
+
+def taught(store: WindowStore, teacher: str) -> WindowStore:
+    """Make a bundle's opinion of windows half of what there is to learn of them, and all where nothing is known.
 
     Parameters
     ----------
-    model : keras.Model
-        Whose output tags has all classes.
-    classes : sequence of str
-        Their names.
+    store : WindowStore
+    teacher : str
+        Name or path of a bundle of the same labels, which hears the same features.
+
+    Raises
+    ------
+    ConfigError
+        When it is of other labels.
     """
-    small = build_efficient(len(ALL_LABELS), len(TAGS), int(model.output["embedding"].shape[-1]))
-    rows = [list(classes).index(tag) for tag in TAGS]
-    for layer in small.layers:
-        values = [np.asarray(variable) for variable in model.get_layer(layer.name).variables] if layer.variables else []
-        if layer.name == "tags":
-            values = [value[..., rows] for value in values]
-        for variable, value in zip(layer.variables, values, strict=bool(values)):
-            variable.assign(value)
-    return small
-
-
-def quantise(model: keras.Model, store: WindowStore, seed: int, form: Form = "int8") -> bytes:
-    """Make the .tflite of a network, with the ranges of windows drawn from a store."""
-    rows = np.sort(np.random.default_rng(seed).permutation(len(store))[:_REPRESENTATIVE])
-    return convert(model, store.read(rows), form)
-
-
-def run_tflite(content: bytes, store: WindowStore) -> Array:
-    """Logits of the instruments, as the service's interpreter computes them [shape=(n, labels)]."""
-    interpreter = Interpreter(content)
-    place = [tensor.name for tensor in interpreter.outputs].index("instruments")
-    rows = []
-    for row in range(len(store)):
-        held = interpreter.run(interpreter.input.quantize(store.read([row])[0]))
-        rows.append(interpreter.outputs[place].dequantize(held[place])[0])
-    return np.array(rows, np.float32)
-
-
-def make_rule(logits: Array, held_out: WindowStore, real: Sequence[bool]) -> Acceptance:
-    """Choose how the outputs of the model that ships become names."""
-    return choose_acceptance(
-        logits, held_out.targets, held_out.weights, np.array(real, np.bool_), held_out.labels, INSTRUMENTS
-    )
-
-
-def write_model(
-    recipe: FurtherRecipe,
-    out: Path,
-    name: str,
-    content: bytes,
-    rule: Acceptance,
-    provenance: Provenance,
-    metrics: dict[str, Any],
-) -> Bundle:
-    """Write the bundle of a model, with the notice of what it learned from."""
-    return write_format_two(
-        *(out, name, content, rule, provenance, metrics), tags=TAGS, more={"learned_from": _LEARNED_FROM}
-    )
-
-
-def provenance_of_stage(recipe: FurtherRecipe, windows: StageWindows) -> Provenance:
-    """Say what a model was learned from."""
-    clips = windows.clips
-    return Provenance(
-        dataset="stage clips composed of the pack and its songs",
-        digest=clips.digest,
-        clips=clips.clips,
-        seed=recipe.seed,
-        command=recipe.command,
-        settings=recipe.record(),
+    bundle = load_teacher(teacher, store.labels)
+    name = bundle.outputs.instruments if bundle.outputs else None
+    said = softmax(run_tflite(bundle.model, store, name), bundle.temperature).astype(np.float32)
+    known: npt.NDArray[np.bool_] = store.targets.sum(axis=1) > 0
+    return replace(
+        store,
+        targets=np.where(known[:, None], (store.targets + said) / 2, said),
+        weights=np.where(known, store.weights, np.float32(_UNLABELLED)),
+        certain=np.ones_like(store.certain),
+        digest=f"{store.digest} taught by {hashlib.sha256(bundle.model).hexdigest()[:16]}",
     )
 
 
@@ -253,6 +331,8 @@ def held_out_scores(logits: Array, store: WindowStore, real: Sequence[bool]) -> 
 def _merit(scores: dict[str, float]) -> float:
     """Weigh the scores that a mean of weights is chosen by: the eight twice, what is none of them, and all labels."""
     weights = {"eight": 2.0, "all": 1.0, "rejected": 1.0}
+    if not scores:
+        return 0.0
     return float(np.average(list(scores.values()), weights=[weights[name.split("_")[1]] for name in scores]))
 
 

@@ -49,11 +49,15 @@ Made by `{command}`.
 ## How to train it again
 
 ```sh
-{again}
+{command_again}
 ```
 
-This makes bundle, card and report. Made again from the checkpoint of the run, without training: `soloist train export`.
+{again}
 """
+_EXPORTED: Final = (
+    "This makes bundle, card and report. Made again from the checkpoint of the run, without training: `soloist train "
+    "export`."
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +88,7 @@ def model_card(
     rejections: Sequence[Rejection] = (),
     programme_results: Sequence[ProgrammeResult] = (),
     sections: Sequence[str] = (),
+    again: str = _EXPORTED,
     text: CardText = CardText(),
 ) -> str:
     """Write a model card.
@@ -114,6 +119,8 @@ def model_card(
         How it does on continuous programmes.
     sections : sequence of str
         What else was measured, each with its heading; see `train.report.measured_sections`.
+    again : str
+        What the command makes, and how to go on.
     text : CardText
         What else there is to tell.
 
@@ -172,7 +179,8 @@ def model_card(
             for row in sources
         ),
         held_out=f"\nHeld out (instrument: source): {held_out}.\n" if held_out else "",
-        again=_again(provenance),
+        command_again=_again(provenance),
+        again=again,
     )
 
 

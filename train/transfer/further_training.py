@@ -16,7 +16,9 @@ import numpy.typing as npt
 import tensorflow as tf
 from tqdm import tqdm
 
+from stream.errors import ConfigError
 from stream.recognition.mel_128 import FRAMES, N_MELS
+from train.networks.frozen_statistics import frozen_statistics, measure_ranges
 from train.transfer.objectives import embedding_loss, instrument_loss, smoothed, tag_loss
 from train.transfer.window_augmentation import augment
 from train.transfer.window_store import WindowStore
@@ -27,6 +29,7 @@ Array = npt.NDArray[np.float32]
 
 CHECKPOINT: Final = "further.npz"
 """Name of a run's checkpoint."""
+_MEASURED: Final = 512  # windows that the ranges of the int8 steps are measured on
 HEADS: Final = ("instruments", "tags", "embedding")
 """Layers that begin at random, or are no part of the trunk: they learn faster."""
 
@@ -56,6 +59,24 @@ class FurtherSchedule:
     handovers: float = 0.1
     """Share of windows whose beginning is another's."""
     seed: int = 0
+    frozen: bool = True
+    """Whether batch normalization keeps the statistics that it has, which trains twice as fast."""
+    quantised: bool = False
+    """Whether the network learns with all that the int8 model rounds rounded to its steps; statistics are kept then."""
+
+
+def settings_of(store: WindowStore, schedule: FurtherSchedule, begun_with: str) -> dict[str, Any]:
+    """Give all that a run depends on, as json takes it; parameters as for `FurtherTraining`."""
+    return {**asdict(schedule), "store": store.digest, "begun_with": begun_with}
+
+
+def can_go_on(folder: Path, settings: dict[str, Any]) -> bool:
+    """Whether a folder has a run of these settings that was stopped, or is done."""
+    path = folder / CHECKPOINT
+    if not path.exists():
+        return False
+    with np.load(path) as saved:
+        return bool(json.loads(str(saved["about"]))["settings"] == settings)
 
 
 class FurtherTraining:
@@ -70,13 +91,30 @@ class FurtherTraining:
     teacher : np.ndarray [shape=(n, tags)]
         What the untouched network says of their tags, before the sigmoid.
     schedule : FurtherSchedule
+    begun_with : str
+        What the network's weights are before: a run that was stopped goes on only where they were the same.
+
+    Raises
+    ------
+    ConfigError
+        When there are fewer windows than a batch has.
     """
 
     def __init__(
-        self, model: keras.Model, store: WindowStore, teacher: npt.NDArray[np.floating[Any]], schedule: FurtherSchedule
+        self,
+        model: keras.Model,
+        store: WindowStore,
+        teacher: npt.NDArray[np.floating[Any]],
+        schedule: FurtherSchedule,
+        begun_with: str = "",
     ) -> None:
+        if len(store) < schedule.batch:
+            raise ConfigError(
+                f"there are {len(store)} windows to learn from; expected a batch, {schedule.batch}, or more"
+            )
         keras.utils.set_random_seed(schedule.seed)
         self.model, self._store, self._teacher, self.schedule = model, store, teacher, schedule
+        self._begun_with = begun_with
         names = sorted({player for player in store.players if player})
         numbers = {name: number for number, name in enumerate(names)}
         self._players = np.array([numbers.get(player, -1) for player in store.players], np.int32)
@@ -170,11 +208,17 @@ class FurtherTraining:
         steps = self._steps * self.schedule.epochs
         warm_up = max(1, steps // 10)
         return keras.optimizers.schedules.CosineDecay(
-            top / 20, steps - warm_up, warmup_target=top, warmup_steps=warm_up
+            top / 20, max(1, steps - warm_up), warmup_target=top, warmup_steps=warm_up
         )
 
     def _compiled(self) -> Any:
-        model, schedule = self.model, self.schedule
+        schedule = self.schedule
+        network = self.model
+        if schedule.quantised:
+            rows = np.sort(np.random.default_rng(schedule.seed).permutation(len(self._store))[:_MEASURED])
+            network = frozen_statistics(self.model, measure_ranges(self.model, self._store.read(rows)[..., None]))
+        elif schedule.frozen:
+            network = frozen_statistics(self.model)
 
         @tf.function(input_signature=self._signature, autograph=False)  # type: ignore[untyped-decorator]
         def step(
@@ -187,7 +231,7 @@ class FurtherTraining:
             players: tf.Tensor,
         ) -> tuple[tf.Tensor, ...]:
             with tf.GradientTape() as tape:
-                outputs = model(features, training=True)
+                outputs = network(features, training=True)
                 losses = (
                     instrument_loss(
                         smoothed(targets, certain, schedule.smoothing), outputs["instruments"], weights, certain
@@ -221,21 +265,19 @@ class FurtherTraining:
         values: dict[str, Any] = {
             f"v{number}": np.asarray(variable) for number, variable in enumerate(self._variables())
         }
-        about = json.dumps({"settings": self._settings(), "history": self.history})
+        settings = settings_of(self._store, self.schedule, self._begun_with)
+        about = json.dumps({"settings": settings, "history": self.history})
         np.savez(part, about=np.array(about), **values)
         part.replace(path)
-
-    def _settings(self) -> dict[str, Any]:
-        return {**asdict(self.schedule), "store": self._store.digest}
 
     def _resume(self, path: Path) -> None:
         if not path.exists():
             return
+        if not can_go_on(path.parent, settings_of(self._store, self.schedule, self._begun_with)):
+            log.warning("%s is of another schedule, of other windows or weights: beginning anew", path)
+            return
         with np.load(path) as saved:
             about = json.loads(str(saved["about"]))
-            if about["settings"] != self._settings():
-                log.warning("%s is of another schedule or of other windows: beginning anew", path)
-                return
             for number, variable in enumerate(self._variables()):
                 variable.assign(saved[f"v{number}"])
         self.history = about["history"]

@@ -29,7 +29,7 @@ def instrument_loss(targets: tf.Tensor, logits: tf.Tensor, weights: tf.Tensor, c
 def smoothed(targets: tf.Tensor, certain: tf.Tensor, amount: float) -> tf.Tensor:
     """Give some of each target's share to all labels that it tells of; a target of zeros stays one."""
     told = tf.cast(certain, targets.dtype)
-    even = told / tf.reduce_sum(told, axis=1, keepdims=True)
+    even = tf.math.divide_no_nan(told, tf.reduce_sum(told, axis=1, keepdims=True))
     return tf.reduce_sum(targets, axis=1, keepdims=True) * amount * even + (1 - amount) * targets
 
 

@@ -86,8 +86,10 @@ def measure_normalization(model: keras.Model, store: WindowStore, seed: int) -> 
         layer.momentum = momentum
 
 
-def pooled(model: keras.Model, store: WindowStore, *, passes: int = 0, seed: int = 0) -> HeadInputs:
-    """Compute what the heads get of all windows, as they are and augmented some times.
+def pooled(
+    model: keras.Model, store: WindowStore, *, passes: int = 0, most: int | None = None, seed: int = 0
+) -> HeadInputs:
+    """Compute what the heads get of windows, as they are and augmented some times.
 
     Parameters
     ----------
@@ -96,24 +98,28 @@ def pooled(model: keras.Model, store: WindowStore, *, passes: int = 0, seed: int
     store : WindowStore
     passes : int
         How many times augmented besides.
+    most : int, optional
+        How many windows are drawn of a store that has more.
     seed : int
-        Of the augmentations.
+        Of the augmentations, and of what is drawn.
 
     Returns
     -------
     HeadInputs
         Of (passes + 1) * n windows.
     """
-    probe = tf.function(keras.Model(model.inputs[0], model.get_layer("pooled").output), reduce_retracing=True)
+    network = keras.Model(model.inputs[0], model.get_layer("pooled").output)
+    probe: Any = tf.function(lambda features: network(features, training=False), reduce_retracing=True)
+    chosen = np.sort(np.random.default_rng(seed).permutation(len(store))[:most])
     parts: list[HeadInputs] = []
     for number in range(passes + 1):
-        for start in range(0, len(store), _BATCH):
-            rows = np.arange(start, min(start + _BATCH, len(store)))
+        for start in range(0, len(chosen), _BATCH):
+            rows = chosen[start : start + _BATCH]
             features, targets, certain = store.read(rows), store.targets[rows], store.certain[rows]
             if number:
                 rng = np.random.default_rng([seed, number, start])
                 features, targets, certain, _ = augment(features, targets, certain, rng)
-            values = np.asarray(probe(features[..., None], training=False))
+            values = np.asarray(probe(tf.constant(features[..., None])))
             parts.append(HeadInputs(values, targets, certain, store.weights[rows]))
     return HeadInputs(*(np.concatenate(arrays) for arrays in zip(*parts, strict=True)))
 

@@ -19,8 +19,8 @@ from train.networks.architectures import NETWORKS, network_from_record
 pytestmark = ignore_tensorflow_warnings
 
 
-@pytest.mark.parametrize("name", ["lead", "small", "published"])
-def test_recorded_commands_and_settings_are_still_understood(name: str) -> None:
+@pytest.mark.parametrize(("name", "network"), [("residual", "lead"), ("small", "small"), ("published", "published")])
+def test_recorded_commands_and_settings_are_still_understood(name: str, network: str) -> None:
     """The command that a shipped model records is one of today's, and its settings are those of a run."""
     info = load(name).info
     program, laboratory, *words = shlex.split(info["command"])
@@ -31,8 +31,21 @@ def test_recorded_commands_and_settings_are_still_understood(name: str) -> None:
     if settings:
         data = {key: value for key, value in settings["data"].items() if key != "rendered_from"}
         assert DataSettings.recall(data).record() == data
-        assert network_from_record(settings["variant"]) == NETWORKS[name]
+        assert network_from_record(settings["variant"]) == NETWORKS[network]
         schedule = Schedule(**settings["schedule"])
         # A model that went on with all sources records how it went on.
         assert schedule.epochs == (arguments.refit or arguments.epochs)
         assert schedule.handovers == arguments.handovers
+
+
+def test_the_command_of_the_network_trained_further_is_still_understood() -> None:
+    """What the default model records is a command of today, with the settings that its run had."""
+    info = load("lead").info
+    program, laboratory, *words = shlex.split(info["command"])
+    assert (program, laboratory) == ("soloist", "train")
+    arguments = build_parser().parse_args(words)
+    assert (arguments.action, arguments.name) == ("further", "lead")
+    settings = info["training"]["settings"]
+    asked = [arguments.network, arguments.clips, arguments.all_epochs, arguments.int8_epochs, arguments.epochs]
+    recorded = [settings[key] for key in ("network", "clips", "all_epochs", "int8_epochs")]
+    assert asked == [*recorded, settings["schedule"]["epochs"]]

@@ -79,7 +79,7 @@ def render(root: Path) -> None:
 
 
 async def test_three_of_the_demos_players_are_learned_and_served(tmp_path: Path) -> None:
-    """From recordings, by lead's weights, to a bundle that the service runs, and that hears the three in the demo."""
+    """From recordings, by the weights of `residual`, to a bundle that the service runs, and that hears the three."""
     data, out = tmp_path / "tunes", tmp_path / "models"
     await asyncio.to_thread(render, data)
     process = await asyncio.create_subprocess_exec(
@@ -90,8 +90,8 @@ async def test_three_of_the_demos_players_are_learned_and_served(tmp_path: Path)
     )
     said = (await process.communicate())[1].decode()
     assert process.returncode == 0, said
-    assert "starting from the weights of lead" in said
-    assert "began with the weights of `lead`" in (out / "three.md").read_text()
+    assert "starting from the weights of residual" in said
+    assert "began with the weights of `residual`" in (out / "three.md").read_text()
     bundle = load(out / "three.json")
     assert bundle.labels == tuple(RANGES)
     assert bundle.info["metrics"]["test clips"]["class_average"] > 0.8
