@@ -17,7 +17,7 @@ GRID: Final[dict[str, tuple[float, ...]]] = {
     "time_constant": (0.1, 0.2, 0.35, 0.6, 0.9, 1.3),
     "lead": (0.05, 0.1, 0.15, 0.2, 0.3),
     "release": (0.0, 0.1, 0.3, 0.5, 0.7),
-    "floor": (0.4, 0.6, 0.8, 1.0),
+    "floor": (0.6, 0.8, 1.0),  # less would show a name that next to nothing speaks for
     "known": (0.0, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8),
     "known_floor": (0.5, 0.7, 0.85, 1.0),
 }

@@ -29,7 +29,7 @@ def predictions(bundle: bundles.Bundle, best: list[float], second: list[float], 
 
 def test_thresholds_accept_nine_in_ten() -> None:
     """They are the highest that 9 of 10 clips of instruments reach; counts are as by hand, silence aside."""
-    bundle = bundles.load()
+    bundle = bundles.load("residual")
     best = [0.9, 0.8, 0.7, 0.6, 0.5, 0.55, 0.85, 0.75, 0.45, 0.3, 0.5, 0.2, 0.0]
     second = [0.1, 0.1, 0.1, 0.3, 0.4, 0.4, 0.1, 0.2, 0.45, 0.3, 0.05, 0.2, 0.0]
     heard = predictions(bundle, best, second, 10)
@@ -46,7 +46,7 @@ def test_thresholds_accept_nine_in_ten() -> None:
 
 def test_threshold_of_other_clips_is_told_apart_from_that_of_these() -> None:
     """With a threshold from elsewhere, the last count is still that of a threshold chosen on these clips."""
-    bundle = bundles.load()
+    bundle = bundles.load("residual")
     heard = predictions(bundle, [0.9, 0.8, 0.7, 0.1], [0.0] * 4, 2)
     one, together, _ = count_rejections("three", bundle, heard, {MOST_PROBABLE: 0.5, LINEUP: 0.95})
     assert (one.accepted, one.rejected, one.rejected_at_accepted) == (2, 0, 1)
@@ -55,4 +55,5 @@ def test_threshold_of_other_clips_is_told_apart_from_that_of_these() -> None:
 
 def test_no_threshold_without_instruments() -> None:
     """Where no clip is of an instrument there is nothing to accept."""
-    assert acceptance_thresholds(bundles.load(), predictions(bundles.load(), [0.5, 0.2, 0.0], [0.0] * 3, 0)) is None
+    bundle = bundles.load("residual")
+    assert acceptance_thresholds(bundle, predictions(bundle, [0.5, 0.2, 0.0], [0.0] * 3, 0)) is None
