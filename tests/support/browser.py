@@ -127,6 +127,8 @@ async def window(*flags: str) -> AsyncIterator[BrowserContext]:
     """Chromium as its users have it: a tab hides the others, and those are slowed down. Playwright keeps all awake."""
     from playwright.async_api import async_playwright
 
+    if not os.access(CHROMIUM, os.X_OK):
+        pytest.skip(f"{CHROMIUM} is not installed")
     with tempfile.TemporaryDirectory(prefix="soloist-chromium-", ignore_cleanup_errors=True) as folder:
         process = await asyncio.create_subprocess_exec(
             CHROMIUM, *FLAGS, *flags, "--headless", "--remote-debugging-port=0", f"--user-data-dir={folder}",
