@@ -56,6 +56,23 @@ BESIDE: Final = "residual"
 _REPRESENTATIVE: Final = 600  # windows that the ranges of the int8 model are measured on
 _TURNS: Final = 200  # inferences that a form is timed by
 _LEARNED_FROM: Final = "EfficientAT mn04_as, Florian Schmid, MIT licence, github.com/fschmid56/EfficientAT"
+_NOTICE: Final = """## Notice of what it began with
+
+EfficientAT (github.com/fschmid56/EfficientAT), MIT License, Copyright (c) 2022 Florian Schmid
+
+Permission is hereby granted, free of charge, to any person obtaining a copy of this software and associated
+documentation files (the "Software"), to deal in the Software without restriction, including without limitation
+the rights to use, copy, modify, merge, publish, distribute, sublicense, and/or sell copies of the Software, and
+to permit persons to whom the Software is furnished to do so, subject to the following conditions:
+
+The above copyright notice and this permission notice shall be included in all copies or substantial portions of
+the Software.
+
+THE SOFTWARE IS PROVIDED "AS IS", WITHOUT WARRANTY OF ANY KIND, EXPRESS OR IMPLIED, INCLUDING BUT NOT LIMITED TO
+THE WARRANTIES OF MERCHANTABILITY, FITNESS FOR A PARTICULAR PURPOSE AND NONINFRINGEMENT. IN NO EVENT SHALL THE
+AUTHORS OR COPYRIGHT HOLDERS BE LIABLE FOR ANY CLAIM, DAMAGES OR OTHER LIABILITY, WHETHER IN AN ACTION OF
+CONTRACT, TORT OR OTHERWISE, ARISING FROM, OUT OF OR IN CONNECTION WITH THE SOFTWARE OR THE USE OR OTHER
+DEALINGS IN THE SOFTWARE."""
 _TWIN: Final = (
     "This network went on from its twin's weights and learned from all sources. What can only be measured on "
     "recordings that were not learned from was measured with the twin, in float, whose thresholds and smoothing it "
@@ -282,6 +299,7 @@ def release(
     sections = [
         classes_section([score_classes(result.name, predicted), real.classes], lineup),
         *real_sections(real, lineup, shipped.table)[1:],
+        *([_NOTICE] if recipe.network == MN04.name else []),
     ]
     card = model_card(
         bundle,
@@ -360,22 +378,20 @@ def _fitting_text(recipe: FurtherRecipe, trained: Trained) -> str:
     )
     if recipe.network == MN04.name:
         text += (
-            f" It began with the weights of {_LEARNED_FROM}, whose notice goes with it: Copyright (c) 2022 Florian "
-            "Schmid, licensed under the MIT License. First the head for instruments was fitted alone; batch "
-            f"normalization kept its statistics; {100 * trained.share:g} % of the weights that ship are of the network "
-            "that was trained further, the rest of what it began with, and then the head was fitted again."
+            f" It began with the weights of {_LEARNED_FROM}. First the head for instruments was fitted alone; batch "
+            "normalization kept its statistics. Of the means with the weights that it began with "
+            f"({', '.join(f'{1 - share:g}' for share in recipe.shares)} of them) the one with {1 - trained.share:g} "
+            "did best on held-out windows, the head fitted again each time."
         )
     else:
         text += f" Its tags were learned from what {_LEARNED_FROM} says of the same windows."
-    if recipe.int8_epochs:
-        text += (
-            f" For the last {recipe.int8_epochs} of its epochs all that the int8 model rounds was rounded in training."
-        )
     if recipe.teacher:
         text += f" Half of each clip's target is what {Path(recipe.teacher).stem} said of it."
     if recipe.all_epochs:
         text += (
-            f" At last it went on for {recipe.all_epochs} epochs, with {recipe.all_clips} clips of all sources and "
-            "songs besides, and three quarters of the weights are of what came of that."
+            f" Then it went on with {recipe.all_clips} clips of all sources and songs besides (epochs: "
+            f"{recipe.all_epochs}), and three quarters of the weights are of what came of that."
         )
+    if recipe.int8_epochs:
+        text += f" At last all that the int8 model rounds was rounded while it learned (epochs: {recipe.int8_epochs})."
     return text

@@ -313,8 +313,8 @@ def test_the_pretrained_network_becomes_a_bundle_and_a_card(flags: list[str], tm
     assert (settings["schedule"]["frozen"], settings["schedule"]["rate"]) == (True, 3e-4)
     assert info["metrics"]["share"] in settings["shares"]
     card = (tmp_path / "toy.md").read_text()
-    assert "Copyright (c) 2022 Florian Schmid, licensed under the MIT License" in card
-    assert f"{100 * info['metrics']['share']:g} % of the weights that ship are of the network" in card
+    assert "MIT License, Copyright (c) 2022 Florian Schmid\n\nPermission is hereby granted" in card
+    assert f"the one with {1 - info['metrics']['share']:g} did best on held-out windows" in card
     assert not (tmp_path / "toy-float.json").exists()
 
 
