@@ -20,7 +20,7 @@ from train.evaluation.lineups import lineup_of
 from train.evaluation.peers import Peer, PeerResult, hear_with, score_peer
 from train.evaluation.programme_result import ProgrammeResult
 from train.evaluation.real_clips import original_pack
-from train.evaluation.real_evaluation import evaluate_held_out, evaluate_validation
+from train.evaluation.real_evaluation import evaluate_held_out
 from train.evaluation.rejection import Rejection, acceptance_thresholds, count_rejections
 from train.evaluation.row_result import RowResult
 
@@ -64,7 +64,6 @@ def measure_on_real(
     processes: int = 1,
     *,
     rows: int = ROWS,
-    look: bool = False,
     beside: Sequence[Bundle] = (),
     peers: Mapping[str, Peer] | None = None,
     embeddings: Mapping[str, Embed] | None = None,
@@ -81,8 +80,6 @@ def measure_on_real(
     processes : int
     rows : int
         Of held-out recordings.
-    look : bool
-        Whether to hear the validation clips in a row, too, which is logged.
     beside : sequence of Bundle
         Other models on the same windows.
     peers : mapping of str to callable, optional
@@ -100,17 +97,16 @@ def measure_on_real(
         scored.append(score_peer(other.name, heard, lineup_of(other)))
     for name, peer in (peers or {}).items():
         scored.append(score_peer(name, hear_with(peer, windows, windows.clips)))
-    told = [evaluate_validation(bundle, data, cache, processes)] if look else []
-    told.append(evaluate_held_out(bundle, data, cache, rows, processes))
+    timing, row, remark = evaluate_held_out(bundle, data, cache, rows, processes)
     tried = {} if embeddings is None else dict([bundle_embedding(bundle)]) | dict(embeddings)
     renderings = render_unheard(cache) if tried else []
     return RealMeasurements(
         result,
         score_classes(result.name, predicted),
         tuple(count_rejections(result.name, bundle, predicted, thresholds) if thresholds else ()),
-        tuple(timing for timing, _, _ in told),
-        tuple(row for _, row, _ in told),
-        tuple(remark for _, _, remark in told),
+        (timing,),
+        (row,),
+        (remark,),
         tuple(try_embedding(name, embed, renderings) for name, embed in tried.items()),
         tuple(scored),
     )
