@@ -66,7 +66,9 @@ class Client:
     min_confidence : float
         Only labels, changes, segments and guesses at least this sure, 0 to 1.
     max_rate : float, optional
-        Labels a second at the most.
+        Labels a second at the most, of each line.
+    lines : iterable of str, or "all", optional
+        These lines of a service that has several, each for itself; by default what the one in front hears.
     token : str, optional
         What the server requires.
     ca : str, optional
@@ -76,7 +78,7 @@ class Client:
     ------
     ConfigError
         When the URL or the file is none, or nothing could be subscribed to like this; while iterating: when the server
-        does not know one of the instruments.
+        does not know one of the instruments or lines.
     RefusedError
         While iterating: when the server does not take the token, is no Soloist, has a certificate that nobody trusts,
         or has TLS where the address is one without.
@@ -90,6 +92,7 @@ class Client:
         instruments: Iterable[str] | None = None,
         min_confidence: float = 0.0,
         max_rate: float | None = None,
+        lines: Iterable[str] | None = None,
         token: str | None = None,
         ca: str | None = None,
     ) -> None:
@@ -100,6 +103,7 @@ class Client:
             "instruments": None if instruments is None else list(instruments),
             "min_confidence": min_confidence or None,
             "max_rate": max_rate,
+            "lines": lines if lines is None or isinstance(lines, str) else list(lines),
         }
         self._subscription = Subscription({key: value for key, value in wanted.items() if value is not None})
         self._token = token_in(url) if token is None else token
@@ -237,7 +241,7 @@ class Client:
         if isinstance(message, Hello):
             if message.protocol != PROTOCOL:
                 raise RefusedError(f"{self.url} speaks protocol {message.protocol}; this client speaks {PROTOCOL}")
-            requests = self._subscription.fit(message.labels)
+            requests = self._subscription.fit(message.labels, [line.name for line in message.lines])
             stream = (message.utc, message.server)
             if stream != self._stream:
                 self._stream, self._seq = stream, -1
@@ -254,7 +258,7 @@ class Client:
     async def _deliver(self, message: Message | Disconnected) -> None:
         """Put a message before the reader; when too many events wait, the server has to wait, too."""
         async with self._changed:
-            await self._changed.wait_for(lambda: self._inbox.put(message.type, message))
+            await self._changed.wait_for(lambda: self._inbox.put(message.type, message, getattr(message, "line", None)))
             self._changed.notify_all()
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import soxr
 
@@ -25,9 +27,9 @@ class Converter:
         Rate of the blocks, in Hz.
     channels : int
         Channels of the blocks.
-    channel : int, optional
-        The one to listen to, counted from 1; without it all are averaged, unless that hides them: see
-        `stream.audio.channel_choice`.
+    channel : int or sequence of int, optional
+        The one to listen to, counted from 1, or several; without it all are averaged, and of several those, unless that
+        hides them: see `stream.audio.channel_choice`.
     gate : float
         RMS level in dBFS below which nothing is heard.
 
@@ -37,17 +39,24 @@ class Converter:
         When there is no such channel.
     """
 
-    def __init__(self, rate: int, channels: int, channel: int | None = None, gate: float = GATE) -> None:
-        check_channel(channel, channels)
-        self._picked = slice(None) if channel is None else slice(channel - 1, channel)
+    def __init__(
+        self, rate: int, channels: int, channel: int | Sequence[int] | None = None, gate: float = GATE
+    ) -> None:
+        chosen = [channel] if isinstance(channel, int) else channel
+        for one in chosen or ():
+            check_channel(one, channels)
+        self._picked: slice | list[int] = slice(None)
+        if chosen is not None:
+            self._picked = slice(chosen[0] - 1, chosen[0]) if len(chosen) == 1 else [one - 1 for one in chosen]
+        heard = channels if chosen is None else len(chosen)
         self._rate = rate
-        self._mixer = ChannelMixer(rate, channels if channel is None else 1, gate)
+        self._mixer = ChannelMixer(rate, heard, gate)
         self._resampler: soxr.ResampleStream | None = None
         self.clipped = False
         """Whether a sample was at full scale since this was last set to False."""
         self.invalid = 0
         """Samples so far that were not finite numbers, or far beyond any audio, and were taken as zeros."""
-        self._broken = np.zeros(channels if channel is None else 1, bool)
+        self._broken = np.zeros(heard, bool)
         self.clear()
 
     @property

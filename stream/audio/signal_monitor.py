@@ -42,6 +42,7 @@ _ZEROS: Final = (
 )
 _DEAD: Final = "channel {} delivers only zeros: check its cable, or choose --channel {}"
 _ALONE: Final = "{}: channel {} alone is heard; {}choose --channel {}"
+_ALONE_IN_LINE: Final = "{}: channel {} of them alone is heard; {}take the other out of the line"
 _CABLES: Final = "look for an inverted or a balanced cable, or "
 
 Flags = npt.NDArray[np.bool_]
@@ -60,11 +61,13 @@ class SignalMonitor:
         Whether it is a device, whose samples are never quite constant while it works; those of a file may be.
     channels : int
         How many are heard.
+    line : bool
+        Whether they are one line among several, whose player may rest while others play: silence is no fault then.
     """
 
-    def __init__(self, gate: float, live: bool, channels: int = 1) -> None:
+    def __init__(self, gate: float, live: bool, channels: int = 1, line: bool = False) -> None:
         self._gate, self._gate_power = gate, 10 ** (gate / 10)
-        self._live = live
+        self._live, self._line = live, line
         never = np.full(channels, -np.inf)
         self._invalid_at, self._clipped_at, self._off_centre_at = never.copy(), never.copy(), never.copy()
         self._over_at = never.copy()  # the first time: it is told once
@@ -119,10 +122,11 @@ class SignalMonitor:
                 warnings.append(_OVER.format(self._name(over)))
         if self._alone is not None:
             channel, reason = self._alone.channel, self._alone.reason
-            warnings.append(
-                _ALONE.format(reason, channel, _CABLES if self._live and "cancel" in reason else "", channel)
-            )
-        if self.zeros_warning is not None:
+            cables = _CABLES if self._live and "cancel" in reason else ""
+            warnings.append((_ALONE_IN_LINE if self._line else _ALONE).format(reason, channel, cables, channel))
+        if self._line:
+            pass  # it may rest
+        elif self.zeros_warning is not None:
             warnings.append(self.zeros_warning)
         elif self._silent >= _SILENT_CELLS:
             warnings.append(

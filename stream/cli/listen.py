@@ -32,6 +32,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--json", action="store_true", default=False, help="every message as a line of JSON")
     add("--types", type=comma_separated, metavar="A,B", help="types of messages")
     add("--instruments", type=comma_separated, metavar="A,B", help="only these instruments")
+    add("--lines", type=_lines, metavar="A,B|all", help="these lines, each for itself, instead of the one in front")
     add("--min-confidence", type=float, metavar="P", help="only when at least this sure, 0 to 1")
     add("--max-rate", type=float, metavar="N", help="at most so many labels a second")
     add("--token", metavar="TEXT", help="what the server requires (or SOLOIST_TOKEN)")
@@ -48,7 +49,7 @@ def execute(options: argparse.Namespace) -> int:
     wanted = {
         key: value
         for key, value in vars(options).items()
-        if key in ("types", "instruments", "min_confidence", "max_rate")
+        if key in ("types", "instruments", "min_confidence", "max_rate", "lines")
     }
     url = vars(options).get("url") or _own_server()
     token = _token(options, url)
@@ -56,6 +57,13 @@ def execute(options: argparse.Namespace) -> int:
     signal.signal(signal.SIGINT, signal.default_int_handler)  # for which asyncio has a better one
     asyncio.run(listen(url, wanted, token, options.json, ca))
     return 0
+
+
+def _lines(text: str) -> str | list[str]:
+    """Read names of lines, or what stands for all of them."""
+    from stream.protocol.requests import ALL_LINES
+
+    return text if text.strip() == ALL_LINES else comma_separated(text)
 
 
 async def listen(url: str, wanted: Mapping[str, Any], token: str | None, as_json: bool, ca: str | None = None) -> None:

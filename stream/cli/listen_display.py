@@ -6,7 +6,7 @@ import shutil
 from typing import TextIO
 
 from stream.client import Disconnected
-from stream.protocol.messages import Change, Error, Guess, Hello, Label, Mark, Message, Outage, Status
+from stream.protocol.messages import Change, Error, Front, Guess, Hello, Label, Mark, Message, Outage, Status
 
 _BAR = 24
 
@@ -25,6 +25,7 @@ class Display:
         self._out = out
         self._in_place = out.isatty()
         self._now = ""
+        self._lines: dict[str, str] = {}  # what each line tells, where there are lines
         self._last = ""
         self._troubles: set[str] = set()  # that were told and go on
         self._is_new = True  # whether what is heard was not told since the connection came about
@@ -33,19 +34,23 @@ class Display:
         """Tell a message."""
         match message:
             case Label():
-                self._now = _now(message)
+                self._now = self._all_lines(message) or _now(message)
                 if self._is_new and not self._in_place:  # where it is seen anyway
-                    self._happened(f"{_clock(message.time)}  {message.label or message.state}")
+                    self._happened(f"{_clock(message.time)}  {_on(message)}{message.label or message.state}")
                 self._is_new = False
             case Change():
                 self._is_new = False
-                self._happened(f"{_clock(message.time)}  {message.label or message.state}")
+                self._happened(f"{_clock(message.time)}  {_on(message)}{message.label or message.state}")
             case Hello():
                 self._happened(f"          connected to {message.server}, hearing {message.source}")
             case Mark():
                 self._happened(f"{_clock(message.time)}  * {message.text}")
             case Guess():
-                self._happened(f"{_clock(message.end)}  guess: {message.label} ({message.confidence:.0%})")
+                self._happened(
+                    f"{_clock(message.end)}  {_on(message)}guess: {message.label} ({message.confidence:.0%})"
+                )
+            case Front():
+                self._happened(f"{_clock(message.time)}  {message.line} is in front")
             case Outage(end=None):
                 self._happened(f"{_clock(message.start)}  {message.reason}")
                 self._troubles.add(message.reason)
@@ -72,6 +77,15 @@ class Display:
         self._now = ""
         self._draw()
 
+    def _all_lines(self, label: Label) -> str | None:
+        """Return what all lines tell, once more than one has told something."""
+        if label.line is None:
+            return None
+        self._lines[label.line] = label.label or label.state
+        if len(self._lines) == 1:
+            return None
+        return f"{_clock(label.time)}  " + " | ".join(f"{line}: {told}" for line, told in self._lines.items())
+
     def _happened(self, line: str) -> None:
         if line == self._last:
             return  # a try that failed like the one before
@@ -86,6 +100,11 @@ class Display:
             width = shutil.get_terminal_size().columns - 1
             self._out.write(f"\r\x1b[K{self._now[:width]}")
             self._out.flush()
+
+
+def _on(message: Label | Change | Guess) -> str:
+    """Return which line a message is about, as the beginning of what is told."""
+    return "" if message.line is None else f"{message.line}: "
 
 
 def _now(label: Label) -> str:

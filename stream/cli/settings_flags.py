@@ -17,6 +17,12 @@ def add_settings(parser: argparse.ArgumentParser) -> None:
     add("--wait", action="store_true", help="wait for an input if there is none")
     add("--channel", metavar="N", help="listen to this channel only, counted from 1")
     add(
+        "--line",
+        action="append",
+        metavar="NAME=CHANNELS[:A,B]|each",
+        help="hear channels as a line of their own, once for each: Anna=3:violin; or every channel",
+    )
+    add(
         "--pcm",
         metavar="FORM:RATE:CHANNELS",
         help="raw audio on standard input: s16le, s24le, s32le or f32le (s16le:44100:1)",
@@ -68,6 +74,6 @@ def sources(options: argparse.Namespace, **more: Any) -> tuple[dict[str, Any], M
     """
     from stream.settings.settings import names
 
-    known = names()
+    known = [*names(), "line"]
     flags = {name: value for name, value in vars(options).items() if name in known}
     return flags | more, os.environ, vars(options).get("config") or os.environ.get("SOLOIST_CONFIG")

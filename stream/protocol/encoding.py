@@ -17,6 +17,8 @@ from stream.protocol.messages import PROTOCOL, History, Message, Origin
 
 _CLASSES: Final[dict[str, type[Message]]] = {cls.type: cls for cls in typing.get_args(Message)}
 
+_ABOUT_LINES: Final = frozenset({"line", "lines"})
+"""Fields that a message of a service without lines does not have."""
 _ENCODER: Final = json.JSONEncoder(separators=(",", ":"), allow_nan=False)
 
 
@@ -85,7 +87,11 @@ def _plain(value: Any) -> Any:
         # A message within a message says what it is, too; `Heard` is none and has no type.
         plain = {"type": value.type} if hasattr(value, "type") else {}
         kind: Any = type(value)
-        return plain | {name: _plain(getattr(value, name)) for name in _names(kind)}
+        for name in _names(kind):
+            item = getattr(value, name)
+            if item or name not in _ABOUT_LINES:
+                plain[name] = _plain(item)
+        return plain
     return [_plain(item) for item in value]
 
 

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Final
 
-from stream.protocol.messages import Change, Guess, Heard, Label, Level, Message, Segment
+from stream.protocol.messages import Change, Guess, Heard, Label, Level, Message, Segment, Spectrum
 from stream.protocol.requests import TYPES, Subscribe
 
 NOTHING: Final = Heard("unknown", None)
 """What is heard, as far as a subscription is concerned, when it is something that was not asked for."""
+OF_A_LINE: Final = (Label, Change, Segment, Guess, Level, Spectrum)
+"""Messages about one line; the others are about all of a service."""
 _AT_FIRST: Final = Heard("warming", None)
 
 
@@ -27,14 +29,17 @@ class Filter:
     _shown: set[str] = field(default_factory=set)  # types whose last message to pass was a matching one
     _sent: dict[str, float] = field(default_factory=dict)  # stream time of the last message of a limited type
     _heard: Heard = _AT_FIRST  # what the last change told, where changes are made from labels
+    _lines: dict[str, Filter] = field(default_factory=dict)  # of each line for itself, where lines are wanted
 
-    def admit(self, message: Message) -> tuple[Message, ...]:
+    def admit(self, message: Message, line: str | None = None) -> tuple[Message, ...]:
         """Return what the subscribers get of this message; to be asked once for each.
 
         Parameters
         ----------
         message : Message
             Of any type.
+        line : str, optional
+            The line that it is told of. Without one it is of the line in front, or of all of the service.
 
         Returns
         -------
@@ -42,6 +47,12 @@ class Filter:
             Empty when it is held back. It is this very message unless it names what was not asked for.
         """
         wanted = self.subscription
+        if line is not None:
+            if wanted.lines is None or line not in wanted.lines:
+                return ()
+            return self._of(line).admit(message)
+        if wanted.lines is not None and isinstance(message, OF_A_LINE):
+            return ()  # which those get who ask for no lines
         match message:
             case Label():
                 return (*self._changes(message), *self._labels(message))
@@ -58,6 +69,12 @@ class Filter:
                 return () if self._too_soon(message) else (message,)
             case _:
                 return (message,)
+
+    def begin_lines(self, labels: Mapping[str, Label]) -> list[Label]:
+        """Take note of the label that the subscriber is told first of each line, and return them as it may be told."""
+        wanted = self.subscription.lines or frozenset()
+        begun = [self._of(line).begin(labels.get(line)) for line in sorted(wanted)]
+        return [label for label in begun if label is not None]
 
     def begin(self, label: Label | None) -> Label | None:
         """Take note of the label that the subscriber is told first.
@@ -87,6 +104,12 @@ class Filter:
         if self.subscription.min_confidence:
             self._heard = Heard(told.state, told.label)
         return told
+
+    def _of(self, line: str) -> Filter:
+        """Return what decides of one line: as for a service that has no other."""
+        if line not in self._lines:
+            self._lines[line] = Filter(replace(self.subscription, lines=None))
+        return self._lines[line]
 
     def matches(self, label: str | None, confidence: float = 1.0) -> bool:
         """Whether a label was asked for; none at all is part of everything, and no instrument."""

@@ -13,6 +13,17 @@ State = Literal["warming", "silence", "unknown", "instrument"]
 
 
 @dataclass(frozen=True, slots=True)
+class LineInfo:
+    """One of the lines of a service that has several."""
+
+    name: str
+    channels: Sequence[int]
+    """Those of the source that it hears the average of, counted from 1."""
+    lineup: Sequence[str]
+    """The instruments that may be named on it."""
+
+
+@dataclass(frozen=True, slots=True)
 class Hello:
     """Who speaks: the first message of a connection, sent again when the model or the source changes."""
 
@@ -39,6 +50,8 @@ class Hello:
     """Names this run of the service: with the same one, another `utc` is another time of the same stream."""
     since: float = 0.0
     """Stream time in seconds from which on it is this source, heard with this model."""
+    lines: Sequence[LineInfo] = ()
+    """What is heard one by one; left out where it is one sound, whose messages have no `line` then."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +79,8 @@ class Label:
     """Level of the hop about its mean, in dBFS, -120 for nothing."""
     peak: float
     """Largest sample of the hop, in dBFS, -120 for nothing."""
+    line: str | None = None
+    """Name of the line that this is about; left out where a service has none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +101,8 @@ class Change:
     state: State
     label: str | None
     previous: Heard
+    line: str | None = None
+    """Name of the line that this is about; left out where a service has none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +118,8 @@ class Segment:
     label: str | None
     confidence: float
     """Mean over the stretch, 0 to 1."""
+    line: str | None = None
+    """Name of the line that this is about; left out where a service has none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,6 +134,8 @@ class Guess:
     label: str
     confidence: float
     """Mean of its smoothed probability over the stretch, 0 to 1."""
+    line: str | None = None
+    """Name of the line that this is about; left out where a service has none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,6 +151,8 @@ class Level:
     """In dBFS, -120 for nothing."""
     clipped: bool
     """Whether a sample of the input, in any channel, was at full scale."""
+    line: str | None = None
+    """Name of the line that this is about; left out where a service has none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,6 +164,20 @@ class Spectrum:
     """Stream time of the window's end in seconds; the newest frame is centred 1024 samples earlier."""
     frames: Sequence[Sequence[float]]
     """Oldest first, 512 samples apart; 129 mel bands each, power in dB relative to 1."""
+    line: str | None = None
+    """Name of the line that this is about; left out where a service has none."""
+
+
+@dataclass(frozen=True, slots=True)
+class Front:
+    """Another line leads from now on; for those who subscribe to lines."""
+
+    type: ClassVar[str] = "front"
+    time: float
+    """Stream time in seconds."""
+    line: str
+    previous: str | None
+    """The one that led before; None for the first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -237,5 +274,18 @@ class Error:
 
 
 Message: TypeAlias = (
-    Hello | Label | Change | Segment | Guess | Level | Spectrum | Status | Outage | Mark | History | Pong | Error
+    Hello
+    | Label
+    | Change
+    | Segment
+    | Guess
+    | Level
+    | Spectrum
+    | Front
+    | Status
+    | Outage
+    | Mark
+    | History
+    | Pong
+    | Error
 )  # what a server sends

@@ -20,14 +20,14 @@ class Outbox(Generic[T]):
     """
 
     def __init__(self) -> None:
-        self._items: dict[str | int, T] = {}  # states by type, events by number
+        self._items: dict[str | int, T] = {}  # states by type and line, events by number
         self._events = 0
         self._count = 0
 
     def __len__(self) -> int:
         return len(self._items)
 
-    def put(self, kind: str, item: T) -> bool:
+    def put(self, kind: str, item: T, line: str | None = None) -> bool:
         """Add a message.
 
         Parameters
@@ -36,6 +36,8 @@ class Outbox(Generic[T]):
             Its type.
         item : T
             The message, in whatever form it is taken.
+        line : str, optional
+            The line that it is about: of the state of each, the newest waits.
 
         Returns
         -------
@@ -43,8 +45,9 @@ class Outbox(Generic[T]):
             False when it is an event and there are too many of them; then it is not added.
         """
         if kind in STATES:
-            self._items.pop(kind, None)
-            self._items[kind] = item
+            key = kind if line is None else f"{kind} {line}"
+            self._items.pop(key, None)
+            self._items[key] = item
             return True
         if self._events >= CAPACITY:
             return False
@@ -61,5 +64,4 @@ class Outbox(Generic[T]):
 
     def drop_states(self) -> None:
         """Forget the states, which are out of date."""
-        for kind in STATES:
-            self._items.pop(kind, None)
+        self._items = {key: item for key, item in self._items.items() if isinstance(key, int)}

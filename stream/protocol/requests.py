@@ -12,8 +12,12 @@ from typing import Any, Final, TypeAlias
 from stream.errors import ProtocolError
 from stream.system.names import in_one_form, join_names
 
-TYPES: Final = frozenset({"label", "change", "segment", "guess", "level", "spectrum", "status", "outage", "mark"})
+TYPES: Final = frozenset(
+    {"label", "change", "segment", "guess", "level", "spectrum", "front", "status", "outage", "mark"}
+)
 """What can be subscribed to."""
+ALL_LINES: Final = "all"
+"""What a client says that wants every line."""
 DEFAULT_TYPES: Final = frozenset({"label", "change", "segment", "status", "outage", "mark"})
 """What a client gets that does not subscribe."""
 MARK_LENGTH: Final = 200
@@ -41,7 +45,9 @@ class Subscribe:
     """Only these are of interest; None for all, and for silence and the unknown too."""
     min_confidence: float = 0.0
     max_rate: float | None = None
-    """Messages of type `label` and of type `level` a second at the most; None for all."""
+    """Messages of type `label` and of type `level` a second at the most, of each line; None for all."""
+    lines: frozenset[str] | None = None
+    """These lines, each for itself; None for the one in front."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +55,8 @@ class GetHistory:
     """Asks for what was heard lately."""
 
     seconds: float
+    lines: frozenset[str] | None = None
+    """On these lines, each for itself; None for the one in front."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +76,7 @@ class Ping:
 Request: TypeAlias = Auth | Subscribe | GetHistory | SetMark | Ping
 
 
-def parse(data: str | bytes, instruments: Collection[str]) -> Request:
+def parse(data: str | bytes, instruments: Collection[str], lines: Collection[str] = ()) -> Request:
     """Read what a client sent.
 
     Parameters
@@ -77,6 +85,8 @@ def parse(data: str | bytes, instruments: Collection[str]) -> Request:
         One frame.
     instruments : collection of str
         Those that may be subscribed to.
+    lines : collection of str
+        The same; empty for a service without lines, of which all lines are the one that it has.
 
     Returns
     -------
@@ -100,9 +110,9 @@ def parse(data: str | bytes, instruments: Collection[str]) -> Request:
         case "auth":
             return Auth(_text(fields, "token", 1000))
         case "subscribe":
-            return _subscribe(fields, instruments)
+            return _subscribe(fields, instruments, lines)
         case "history":
-            return GetHistory(_number(fields.get("seconds"), "seconds", 0.0, math.inf))
+            return GetHistory(_number(fields.get("seconds"), "seconds", 0.0, math.inf), _lines(fields, lines))
         case "mark":
             return SetMark(_line(fields, "text", MARK_LENGTH), _number(fields.get("ago", 0.0), "ago", 0.0, MARK_AGO))
         case "ping":
@@ -111,15 +121,26 @@ def parse(data: str | bytes, instruments: Collection[str]) -> Request:
             raise ProtocolError("unknown-type", f"type is {other[:40]!r}; expected subscribe, history, mark or ping")
 
 
-def _subscribe(fields: dict[str, Any], instruments: Collection[str]) -> Subscribe:
-    types = _names(fields, "types", TYPES)
+def _subscribe(fields: dict[str, Any], instruments: Collection[str], lines: Collection[str]) -> Subscribe:
+    types, chosen = _names(fields, "types", TYPES), _lines(fields, lines)
     rate = fields.get("max_rate")
     return Subscribe(
-        types=DEFAULT_TYPES if types is None else types,
+        types=(DEFAULT_TYPES if chosen is None else DEFAULT_TYPES | {"front"}) if types is None else types,
         instruments=_names(fields, "instruments", instruments),
         min_confidence=_number(fields.get("min_confidence", 0.0), "min_confidence", 0.0, 1.0),
         max_rate=None if rate is None else _number(rate, "max_rate", 0.001, 1000.0),
+        lines=chosen,
     )
+
+
+def _lines(fields: dict[str, Any], known: Collection[str]) -> frozenset[str] | None:
+    if fields.get("lines") == ALL_LINES:
+        return frozenset(known) or None
+    names = fields.get("lines")
+    if isinstance(names, str) or (names is not None and not known):
+        expected = f'"{ALL_LINES}" or a list of texts' if known else f'nothing, or "{ALL_LINES}": there is one line'
+        raise _bad(f"lines is {_short(names)}; expected {expected}")
+    return _names(fields, "lines", known)
 
 
 def _names(fields: dict[str, Any], key: str, known: Collection[str]) -> frozenset[str] | None:

@@ -34,7 +34,8 @@ class Subscription:
 
     def __init__(self, wanted: Mapping[str, Any]) -> None:
         self._wanted = dict(wanted)
-        self.request = self._read(wanted.get("instruments", ()))
+        named = wanted.get("lines", ())
+        self.request = self._read(wanted.get("instruments", ()), () if isinstance(named, str) else named)
         """What is asked."""
         self._filter = Filter(self.request)
         self._pongs = 0  # answers to pings that are still to come
@@ -46,8 +47,8 @@ class Subscription:
         self._pongs, self._is_told, self._answer = 1, not self._wanted, None
         return [_PING]  # a server that requires a token says so at once to who asks something without it
 
-    def fit(self, labels: Collection[str]) -> list[str]:
-        """Return what to say to a server that has told which instruments it knows.
+    def fit(self, labels: Collection[str], lines: Collection[str] = ()) -> list[str]:
+        """Return what to say to a server that has told which instruments, and which lines, it knows.
 
         Raises
         ------
@@ -60,7 +61,7 @@ class Subscription:
             if strange := [name for name in names if name not in spelled]:
                 raise ConfigError(f"instruments name {join_names(strange)}; the server knows {join_names(labels)}")
             self._wanted["instruments"] = [spelled[name] for name in names]
-        self.request = self._read(labels)
+        self.request = self._read(labels, lines)
         self._filter = Filter(self.request)
         if self._is_told:
             return []
@@ -85,9 +86,9 @@ class Subscription:
                 return None
         return self._as_asked(message)
 
-    def _read(self, known: Collection[str]) -> Subscribe:
+    def _read(self, known: Collection[str], lines: Collection[str]) -> Subscribe:
         try:
-            request = parse(json.dumps({"type": "subscribe", **self._wanted}), [*map(in_one_form, known)])
+            request = parse(json.dumps({"type": "subscribe", **self._wanted}), [*map(in_one_form, known)], lines)
         except ProtocolError as error:
             raise ConfigError(str(error)) from error
         assert isinstance(request, Subscribe)

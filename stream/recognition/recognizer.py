@@ -45,6 +45,8 @@ class Recognizer:
         without it, those that its bundle names as its line-up.
     gate : float
         RMS level in dBFS below which it is silent.
+    threshold : float, optional
+        Probability from which an instrument is named, in place of the bundle's thresholds.
 
     Raises
     ------
@@ -60,6 +62,7 @@ class Recognizer:
         hop: float = HOP,
         lineup: Collection[str] | None = None,
         gate: float = GATE,
+        threshold: float | None = None,
     ) -> None:
         classifier = classifier or Classifier.load()
         bundle = classifier.bundle
@@ -69,6 +72,8 @@ class Recognizer:
         if not LOWEST_LEVEL <= gate <= 0:
             raise ConfigError(f"gate is {gate} dBFS; expected {LOWEST_LEVEL:g} to 0 dBFS")
         self.instruments, self.thresholds, self.known = bundle.instruments, bundle.thresholds, bundle.known
+        if threshold is not None:
+            self.thresholds = (threshold,) * len(bundle.thresholds)
         self.lineup = choose_lineup(lineup, bundle)
         self.told = told_names(self.lineup, bundle)
         self.hop = frames * HOP_LENGTH / SAMPLE_RATE
@@ -79,7 +84,7 @@ class Recognizer:
         self._ring = Ring(_RING)
         self._front_end = bundle.front_end.make()
         self._tones = ToneDetector()
-        self._smoother = Smoother(bundle.thresholds, bundle.smoothing, bundle.known)
+        self._smoother = Smoother(self.thresholds, bundle.smoothing, bundle.known)
         self._guesses = GuessTracker(self.instruments)
         self._position = 0  # samples heard
         self._evaluated = self._judged = 0  # position of the last evaluated hop's end; of the last with a full window
@@ -232,18 +237,16 @@ class Recognizer:
         window = self._ring.newest(WINDOW)
         state: State = "warming"
         if self._position >= self._full:
-            features = self._front_end.features(window, self._position)
             # Judged by all that no window was judged by, so that a short clip with a quiet end is not silent.
             loudness, _ = measure_level(window[-max(self._position - self._judged, _GATE_TIME) :])
             self._judged = self._position
-            bands = None  # mel frames by which tones are looked for
-            if not self._padding:
-                has_frames = self._classifier.bundle.front_end.has_frames
-                bands = self._front_end.frames() if has_frames else self._tones.sparse_frames(window, self._position)
-            if loudness < self._gate:
+            is_silent = loudness < self._gate
+            # Of what is silent nothing is asked but what a display shows: of many lines most rest.
+            features = None if is_silent and not self.with_frames else self._front_end.features(window, self._position)
+            if is_silent or features is None:
                 state = "silence"
                 self._smoother.reset()
-            elif self._tones.update(window[: WINDOW - self._padding], bands, self._position):
+            elif self._is_tone(window):
                 state = "unknown"
                 self._smoother.reset()
             else:
@@ -256,6 +259,14 @@ class Recognizer:
         if self._joins:
             frames, self._joins = frames[-math.ceil(len(frames) * new / WINDOW) :], False
         return self._result(state, named, raw, smoothed, levels, frames, inference)
+
+    def _is_tone(self, window: Array) -> bool:
+        """Whether a window is a steady tone."""
+        bands = None  # mel frames by which tones are looked for
+        if not self._padding:
+            has_frames = self._classifier.bundle.front_end.has_frames
+            bands = self._front_end.frames() if has_frames else self._tones.sparse_frames(window, self._position)
+        return self._tones.update(window[: WINDOW - self._padding], bands, self._position)
 
     def _result(
         self,

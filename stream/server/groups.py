@@ -56,15 +56,22 @@ class SubscriberGroups(Generic[T]):
         """Whether anybody subscribes to a type of message."""
         return any(kind in group.filter.subscription.types for group in self._groups)
 
-    def receivers(self, message: Message) -> list[tuple[Message, list[T]]]:
+    @property
+    def lines_wanted(self) -> bool:
+        """Whether anybody subscribes to lines, so that messages of each are worth making."""
+        return any(group.filter.subscription.lines is not None for group in self._groups)
+
+    def receivers(self, message: Message, line: str | None = None) -> list[tuple[Message, list[T]]]:
         """Return what of a message is sent, and to whom; to be asked once for each.
+
+        With a line it is told of that; without one, of the line in front, or of all of the service.
 
         What all subscribers get alike stands there once, whatever their subscriptions are.
         """
         told: list[tuple[Message, list[T]]] = []
         as_it_is: list[T] = []
         for group in self._groups:
-            for seen in group.filter.admit(message):
+            for seen in group.filter.admit(message, line):
                 if seen is message:
                     as_it_is.extend(group.members)
                 else:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from operator import itemgetter
 from typing import Final, TypeAlias
 
@@ -27,12 +27,17 @@ class EventHistory:
     """Keeps the newest segments, guesses, marks and outages of a stream in memory.
 
     They are kept as text, for a history of thousands, encoded whenever a client asks, would keep the others waiting.
+
+    Parameters
+    ----------
+    share : float
+        Of the room that a history has, for that of one line among several.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, share: float = 1.0) -> None:
         self._texts: dict[type[Event], _BoundedTexts] = {
-            Segment: _BoundedTexts(_SEGMENTS),
-            Guess: _BoundedTexts(_GUESSES),
+            Segment: _BoundedTexts(round(share * _SEGMENTS)),
+            Guess: _BoundedTexts(round(share * _GUESSES)),
             Mark: _BoundedTexts(_MARKS),
             Outage: _BoundedTexts(_OUTAGES),
         }
@@ -72,13 +77,23 @@ class EventHistory:
         for kind, texts in self._texts.items():
             texts.recall(past[kind])
 
-    def since(self, time: float) -> Iterator[str]:
+    def since(self, time: float, lines: Sequence[EventHistory] | None = None) -> Iterator[str]:
         """Return what reaches past a stream time, and the marks from then on, as a message's text.
 
         It comes in pieces of some kilobytes, so that whoever sends it to a slow client needs no memory for the whole.
+
+        Parameters
+        ----------
+        time : float
+            In seconds.
+        lines : sequence of EventHistory, optional
+            Whose segments and guesses are told in place of its own, one line after the other.
         """
         # Whose they are is told of all: what reaches into the time may have begun long before it.
         lists = [*(texts.after(time) for texts in self._texts.values()), self._origins.after(-math.inf)]
+        for place, kind in enumerate(self._texts):
+            if lines is not None and kind in (Segment, Guess):
+                lists[place] = [text for line in lines for text in line._texts[kind].after(time)]
         piece, length = [], 0
         for part in encode_history(*lists):
             piece.append(part)

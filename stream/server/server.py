@@ -177,17 +177,33 @@ class Server:
         """Whether anybody subscribes to a type of message, so that it is worth making."""
         return self._subscribers.wants(kind)
 
-    def publish(self, message: Message) -> None:
-        """Tell everybody who subscribes to it, each as far as it was asked for."""
-        self.state.add(message)
-        for seen, receivers in self._subscribers.receivers(message):
+    @property
+    def lines_wanted(self) -> bool:
+        """Whether anybody subscribes to lines."""
+        return self._subscribers.lines_wanted
+
+    def publish(self, message: Message, line: str | None = None) -> None:
+        """Tell everybody who subscribes to it, each as far as it was asked for.
+
+        Parameters
+        ----------
+        message : Message
+        line : str, optional
+            The line that it is told of, to those who ask for lines. Without one it is told to all others: of the line
+            in front, or of all of the service.
+        """
+        if line is None:
+            self.state.add(message)
+        else:
+            self.state.add_of_line(line, message)
+        for seen, receivers in self._subscribers.receivers(message, line):
             text = encode(seen)
             frame = text_frame(text)  # the same bytes for everybody
             for subscriber in receivers:
                 if subscriber.is_idle:
                     subscriber.connection.write_frame(frame)
                 else:
-                    subscriber.put(seen.type, text)
+                    subscriber.put(seen.type, text, line)
             self._metrics.sent.labels(seen.type).inc(len(receivers))
 
     def change_access(self, access: Access, instruments: Sequence[str]) -> None:

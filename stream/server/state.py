@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 
-from stream.protocol.messages import Guess, Hello, Label, Mark, Message, Origin, Outage, Segment, Status
+from stream.protocol.messages import Front, Guess, Hello, Label, Mark, Message, Origin, Outage, Segment, Status
 from stream.server.history import Event, EventHistory
 
 
@@ -23,10 +23,17 @@ class StreamState:
         self.instruments = instruments
         self.label: Label | None = None
         """The newest one, None when there is none that still holds."""
+        self.lines: Sequence[str] = ()
+        """Those that may be subscribed to."""
+        self.line_labels: dict[str, Label] = {}
+        """The newest one of each line, where there are lines."""
         self.clock = clock
+        self.front: Front | None = None
+        """Which line is in front."""
         self._hello: Hello | None = None
         self._status: Status | None = None
         self._recent = EventHistory()
+        self._of_lines: dict[str, EventHistory] = {}
 
     def add(self, message: Message) -> None:
         """Keep a message that is published, if it is of a kind that is told again."""
@@ -38,10 +45,29 @@ class StreamState:
                 self._recent.begin(Origin(message.since, message.run, message.source, message.model))
             case Status():
                 self._status = message
+            case Front():
+                self.front = message
             case Segment() | Guess() | Mark() | Outage():
                 self._recent.add(message)
             case _:
                 pass
+
+    def add_of_line(self, line: str, message: Message) -> None:
+        """Keep a message about one of the lines, if it is of a kind that is told again."""
+        match message:
+            case Label():
+                self.line_labels[line] = message
+            case Segment() | Guess():
+                if line not in self._of_lines:
+                    self._of_lines[line] = EventHistory(share=1 / max(1, len(self.lines)))
+                self._of_lines[line].add(message)
+            case _:
+                pass
+
+    def forget_labels(self) -> None:
+        """Tell no label any more: those that there were say nothing about what is heard now."""
+        self.label = None
+        self.line_labels.clear()
 
     @property
     def greeting(self) -> list[Message]:
@@ -52,6 +78,10 @@ class StreamState:
         """Have in the history what was heard before the stream, in place of what was recalled so far."""
         self._recent.recall(events, origins)
 
-    def history(self, seconds: float) -> Iterator[str]:
-        """Return what was heard in the last seconds, as the text of a `history` message, piece by piece."""
-        return self._recent.since(self.clock() - seconds)
+    def history(self, seconds: float, lines: Collection[str] | None = None) -> Iterator[str]:
+        """Return what was heard in the last seconds, as the text of a `history` message, piece by piece.
+
+        With lines it is what was heard on each of them; without, on the one in front.
+        """
+        chosen = None if lines is None else [self._of_lines[it] for it in sorted(lines) if it in self._of_lines]
+        return self._recent.since(self.clock() - seconds, chosen)

@@ -101,9 +101,9 @@ class Subscriber:
             self.tell(message)
         self._join()
 
-    def put(self, kind: str, item: str | GetHistory) -> None:
+    def put(self, kind: str, item: str | GetHistory, line: str | None = None) -> None:
         """Let a message, or what asks for one, wait until the client has taken those before it."""
-        if self._outbox.put(kind, item):
+        if self._outbox.put(kind, item, line):
             self._waiting.set()
         elif not self._overrun.done():
             self._overrun.set_result(None)
@@ -111,7 +111,7 @@ class Subscriber:
 
     def tell(self, message: Message) -> None:
         """Send a message to this client alone, whatever its subscription."""
-        self.put(message.type, encode(message))
+        self.put(message.type, encode(message), getattr(message, "line", None))
 
     async def serve(self) -> None:
         """Listen and write until the connection ends."""
@@ -160,13 +160,15 @@ class Subscriber:
             await self._waiting.wait()
             while self._outbox:
                 item = self._outbox.pop()
-                await self.connection.send(item if isinstance(item, str) else self._state.history(item.seconds))
+                await self.connection.send(
+                    item if isinstance(item, str) else self._state.history(item.seconds, item.lines)
+                )
             self._waiting.clear()
 
     async def _read(self) -> None:
         async for data in self.connection:
             try:
-                self._answer(parse(data, self._state.instruments))
+                self._answer(parse(data, self._state.instruments, self._state.lines))
             except ProtocolError as error:
                 self.tell(Error(error.code, str(error)))
 
@@ -174,9 +176,10 @@ class Subscriber:
         match request:
             case Subscribe():
                 self.subscription = request
-                answer = self._join()
-                if answer is not None:
+                for answer in self._join():
                     self.tell(answer)
+                if self._state.front is not None and "front" in request.types:
+                    self.tell(self._state.front)
             case GetHistory():
                 if not self._histories.take():
                     raise ProtocolError("too-often", f"more requests for history than {HISTORIES[0]:g} a second")
@@ -189,17 +192,21 @@ class Subscriber:
             case Auth():
                 pass  # a client may say its token where none is required, or twice
 
-    def _join(self) -> Label | None:
+    def _join(self) -> list[Label]:
         """Get what the subscription lets through from now on, after the label, which the client is told anyway.
 
         Returns
         -------
-        Label or None
-            As this client may be told it.
+        list of Label
+            As this client may be told it; that of each line, where it wants lines.
         """
         if self._overrun.done():
-            return None
+            return []
         new = Filter(self.subscription)
-        label = new.begin(self._state.label)
+        if self.subscription.lines is not None:
+            labels = new.begin_lines(self._state.line_labels)
+        else:
+            label = new.begin(self._state.label)
+            labels = [] if label is None else [label]
         self._groups.join(self, new)
-        return label
+        return labels

@@ -11,7 +11,7 @@ from collections import deque
 from collections.abc import Callable
 from typing import Literal, NamedTuple, TypeAlias
 
-from stream.protocol.messages import Change, Guess, Hello, Label, Level, Mark, Outage, Segment, Spectrum, Status
+from stream.protocol.messages import Change, Front, Guess, Hello, Label, Level, Mark, Outage, Segment, Spectrum, Status
 
 SourceState: TypeAlias = Literal["starting", "running", "waiting", "ended"]
 """How a source is, as `status` tells it."""
@@ -80,6 +80,15 @@ class Hop(NamedTuple):
     """When its audio was handed over, on `stream.system.clock`, in seconds; None for audio that nobody delivered."""
 
 
+class OfLine(NamedTuple):
+    """What one of several lines tells, for those who take from lines; the line in front is told as if it were alone."""
+
+    line: str
+    """Its name."""
+    event: Hop | Level | Segment | Guess
+    """Its messages name the line."""
+
+
 class HopSkipped:
     """A hop was left out, because inference could not keep up with the audio."""
 
@@ -120,6 +129,8 @@ Event: TypeAlias = (
     | SignalWarned
     | AudioTaken
     | Hop
+    | OfLine
+    | Front
     | HopSkipped
     | LabelDelivered
     | RecognizerReplaced

@@ -1,39 +1,30 @@
-"""A line: what lies between a source and the messages about it.
+"""A line: what lies between the channels of a source and the messages about them.
 
-Blocks of audio go in, events come out. It holds the converter, the recognizer with its ring, features, model,
+Blocks of audio go in, messages come out. It holds the converter, the recognizer with its ring, features, model,
 smoothing and guesses, the level meter, and what is wrong with the signal. It knows nothing of devices, servers and
-logs.
+logs, nor of other lines: `stream.service.lines` has them hear one source together.
 """
 
 from __future__ import annotations
 
-import asyncio
 import time
-from collections.abc import AsyncIterator, Collection, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Collection, Iterator, Sequence
 
 import numpy as np
 
-from stream.audio.block_queue import Block
 from stream.audio.converter import Converter
 from stream.audio.meter import LevelMeter
 from stream.audio.signal_monitor import SignalMonitor
 from stream.protocol.messages import Guess, Level, Segment
-from stream.recognition.mel import SAMPLE_RATE, WINDOW, Array
+from stream.recognition.mel import Array
 from stream.recognition.recognizer import Recognizer
 from stream.recognition.results import Result
 from stream.service import translation
-from stream.service.events import AudioTaken, Hop, HopSkipped
-
-LineEvent = AudioTaken | Hop | HopSkipped | Level | Segment | Guess
-"""What a line tells."""
+from stream.service.events import Hop
 
 
 class Line:
-    """Recognizes the audio of one source after the other.
-
-    Inference is in a thread of its own, so that everything else goes on meanwhile. When it cannot keep up, hops are
-    skipped.
+    """Recognizes some of the channels of one source after the other.
 
     Parameters
     ----------
@@ -43,36 +34,50 @@ class Line:
         RMS level in dBFS below which nothing is heard.
     live : bool
         Whether the sources are devices, which are never quite still while they work.
+    name : str, optional
+        What its messages call it; without one it is the only line, and they name none.
+    channels : sequence of int
+        What it hears the average of, counted from 1; without any, what `connect` says.
+    gain : float
+        By which its audio is made louder, in dB.
     """
 
-    def __init__(self, recognizer: Recognizer, gate: float, live: bool) -> None:
+    def __init__(
+        self,
+        recognizer: Recognizer,
+        gate: float,
+        live: bool,
+        *,
+        name: str | None = None,
+        channels: Sequence[int] = (),
+        gain: float = 0.0,
+    ) -> None:
+        self.name = name
+        self.channels = tuple(channels)
+        self.recognizer = recognizer
+        """What recognizes; its instruments, line-up and hop are those of the line."""
         self.wanted: Collection[str] = ()
         """Of `level` and `spectrum`, which cost something, those that are to be told."""
-        self._recognizer = recognizer
+        self.missing: str | None = None
+        """Why it hears nothing of the source that is connected, in one line, if that is so."""
         self._live = live
         self._gate = gate
-        self._executor = ThreadPoolExecutor(1, "recognizer")
-        self._evaluating = asyncio.Lock()  # held while the recognizer must stay as it is
+        self._factor = np.float32(10 ** (gain / 20))
         self._meter = LevelMeter()
         self._converter: Converter | None = None
-        self._rate = SAMPLE_RATE
-        self._channels = self._heard_channels = 1
+        self._channels = self._heard_channels = len(self.channels) or 1
         self.examine()
-
-    @property
-    def time(self) -> float:
-        """Stream time up to which there was audio, in seconds."""
-        return self._recognizer.time
-
-    @property
-    def recognizer(self) -> Recognizer:
-        """What recognizes; its instruments, line-up and hop are those of the line."""
-        return self._recognizer
 
     @property
     def warnings(self) -> list[str]:
         """What somebody should mend about the signal, most urgent first."""
-        return self._monitor.warnings
+        if self.name is None:
+            return self._monitor.warnings
+        if self.missing is not None:
+            return [self.missing]
+        where = ", ".join(map(str, self.channels))
+        called = f"{self.name} (channel{'s' * (len(self.channels) > 1)} {where}): "
+        return [called + warning for warning in self._monitor.warnings]
 
     @property
     def still(self) -> str | None:
@@ -82,12 +87,14 @@ class Line:
     def examine(self, gate: float | None = None) -> None:
         """Look for faults in the signal that comes from now on, whatever was before; with another gate, in dBFS."""
         self._gate = self._gate if gate is None else gate
-        self._monitor = SignalMonitor(self._gate, self._live, self._heard_channels)
+        self._monitor = SignalMonitor(self._gate, self._live, self._heard_channels, line=self.name is not None)
         if self._converter is not None:
             self._converter.change_gate(self._gate)
 
     def connect(self, rate: int, channels: int, channel: int | None) -> None:
         """Take the audio of another source from now on.
+
+        A line with channels of its own that the source lacks hears silence, and says so.
 
         Parameters
         ----------
@@ -103,113 +110,92 @@ class Line:
         ConfigError
             When it has no such channel.
         """
-        self._converter = Converter(rate, channels, channel, self._gate)
-        self._rate, self._channels = rate, channels
-        heard = channels if channel is None else 1
+        self.missing = None
+        if lacking := [one for one in self.channels if one > channels]:
+            self.missing = f"{self.name}: there is no channel {lacking[0]}; the source has {channels}"
+            self._converter = Converter(rate, channels, 1, self._gate)
+        else:
+            self._converter = Converter(rate, channels, self.channels or channel, self._gate)
+        self._channels = channels
+        heard = len(self.channels) or (channels if channel is None else 1)
         if heard != self._heard_channels:
             self._heard_channels = heard
             self.examine()
 
-    async def hear(self, block: Block, lost: int, anew: bool = False) -> AsyncIterator[LineEvent]:
-        """Hear a block of the connected source, before which some frames are missing.
+    def convert(self, frames: Array) -> tuple[Array, int]:
+        """Take in a block of the connected source.
 
         Parameters
         ----------
-        block : Block
-        lost : int
-            Frames that are missing.
-        anew : bool
-            Whether nothing that was heard before is to be part of what is heard now: it was another source.
-
-        Yields
-        ------
-        LineEvent
-            In the order in which they are to be told; each as soon as it is known.
-        """
-        assert self._converter is not None
-        converter, to_ours = self._converter, SAMPLE_RATE / self._rate
-        self._recognizer.with_frames = "spectrum" in self.wanted
-        if anew or lost * to_ours > WINDOW:
-            converter.clear()
-            yield self._hop(self._recognizer.lose(round(lost * to_ours)), None, None)
-        elif lost:
-            async for event in self._recognize(converter.fill(lost), 0, round(len(block.frames) * to_ours), None):
-                yield event
-        invalid, converter.clipped = converter.invalid, False
-        samples = converter(block.frames)
-        invalid = converter.invalid - invalid
-        self._monitor.update(*converter.take_levels(), converter.alone)
-        if "level" in self.wanted:
-            for reading in self._meter.feed(samples, self._recognizer.position + len(samples), converter.clipped):
-                yield translation.level(reading)
-        async for event in self._recognize(samples, invalid, round(block.waiting * to_ours), block.delivered):
-            yield event
-
-    async def finish(self) -> AsyncIterator[LineEvent]:
-        """Hear the audio to its end, and close what is open."""
-        assert self._converter is not None
-        rest = self._converter(np.empty((0, self._channels), np.float32), last=True)
-        async for event in self._recognize(rest, 0, 0, None):
-            yield event
-        async with self._evaluating:
-            results = await asyncio.get_running_loop().run_in_executor(
-                self._executor, lambda: list(self._recognizer.finish())
-            )
-        for result in results:
-            yield self._hop(result, None, None)
-        yield translation.segment(self._recognizer.close())
-        if (guess := self._recognizer.close_guess()) is not None:
-            yield translation.guess(guess)
-
-    async def replace(self, other: Recognizer) -> Iterator[Guess]:
-        """Go on with the model, line-up, hop and gate of another recognizer, which has heard nothing.
+        frames : np.ndarray [shape=(n, channels), dtype=float32]
 
         Returns
         -------
-        iterator of Guess
-            What ends with this, if anything does.
+        samples : np.ndarray [shape=(m,), dtype=float32]
+            Mono audio at 22 050 Hz.
+        invalid : int
+            Samples that were not finite numbers, and were taken as zeros.
         """
-        async with self._evaluating:
-            guess = self._recognizer.replace(other)
-        return iter(() if guess is None else (translation.guess(guess),))
+        assert self._converter is not None
+        converter = self._converter
+        if self.missing is not None:
+            frames = np.zeros_like(frames)
+        invalid, converter.clipped = converter.invalid, False
+        samples = converter(frames)
+        self._monitor.update(*converter.take_levels(), converter.alone)
+        return self._louder(samples), converter.invalid - invalid
 
-    def close(self) -> None:
-        """End the thread."""
-        self._executor.shutdown(cancel_futures=True)
+    def fill(self, count: int) -> Array:
+        """Take in silence in place of so many frames of the source that are missing."""
+        assert self._converter is not None
+        return self._converter.fill(count)
 
-    async def _recognize(
-        self, samples: Array, invalid: int, waiting: int, delivered: float | None
-    ) -> AsyncIterator[AudioTaken | Hop | HopSkipped]:
-        """Let the recognizer hear samples; `waiting` more are known to follow at once."""
-        recognizer = self._recognizer
-        loop = asyncio.get_running_loop()
-        yield AudioTaken(len(samples) / SAMPLE_RATE, invalid, delivered)
-        hop = round(recognizer.hop * SAMPLE_RATE)
-        while True:
-            samples = recognizer.take(samples)
-            if not recognizer.due:
-                return
-            if len(samples) + waiting >= hop:
-                # The next hop is complete already: this one would only make the label older.
-                recognizer.skip()
-                yield HopSkipped()
-                continue
-            async with self._evaluating:
-                started = time.perf_counter()
-                result = await loop.run_in_executor(self._executor, recognizer.evaluate)
-                seconds = time.perf_counter() - started
-                event = self._hop(result, seconds, delivered)
-            yield event
+    def drain(self) -> Array:
+        """Return what the resampler holds at the end of the audio [shape=(m,)]."""
+        assert self._converter is not None
+        return self._louder(self._converter(np.empty((0, self._channels), np.float32), last=True))
 
-    def _hop(self, result: Result, seconds: float | None, delivered: float | None) -> Hop:
+    def levels(self, samples: Array) -> Iterator[Level]:
+        """Measure samples that the recognizer is about to take, where somebody wants to know."""
+        if "level" in self.wanted:
+            assert self._converter is not None
+            for reading in self._meter.feed(samples, self.recognizer.position + len(samples), self._converter.clipped):
+                yield translation.level(reading, self.name)
+
+    def lose(self, count: int) -> Hop:
+        """Jump over so many samples that are missing, and start over."""
+        assert self._converter is not None
+        self._converter.clear()
+        return self.told(self.recognizer.lose(count), None, None)
+
+    def evaluate(self) -> tuple[Result, float]:
+        """Evaluate the window that is due, and say how many seconds that took. It may be called in another thread."""
+        started = time.perf_counter()
+        result = self.recognizer.evaluate()
+        return result, time.perf_counter() - started
+
+    def finish(self) -> list[Result]:
+        """Evaluate what is left at the end."""
+        return list(self.recognizer.finish())
+
+    def close_stretches(self) -> Iterator[Segment | Guess]:
+        """Close what is open, after `finish`."""
+        yield translation.segment(self.recognizer.close(), self.name)
+        if (guess := self.recognizer.close_guess()) is not None:
+            yield translation.guess(guess, self.name)
+
+    def told(self, result: Result, seconds: float | None, delivered: float | None) -> Hop:
         """Say what a hop brought."""
         is_wanted = len(result.frames) > 0 and "spectrum" in self.wanted  # as it was not when the hop began, perhaps
         return Hop(
-            label=translation.label(result.estimate, self._recognizer.told),
-            change=None if result.transition is None else translation.change(result.transition),
-            segment=None if result.stretch is None else translation.segment(result.stretch),
-            guess=None if result.guess is None else translation.guess(result.guess),
-            spectrum=translation.spectrum(result) if is_wanted else None,
+            label=translation.label(result.estimate, self.recognizer.told, self.name),
+            change=None if result.transition is None else translation.change(result.transition, self.name),
+            segment=None if result.stretch is None else translation.segment(result.stretch, self.name),
+            guess=None if result.guess is None else translation.guess(result.guess, self.name),
+            spectrum=translation.spectrum(result, self.name) if is_wanted else None,
             seconds=seconds,
             delivered=delivered,
         )
+
+    def _louder(self, samples: Array) -> Array:
+        return samples if self._factor == 1 else samples * self._factor

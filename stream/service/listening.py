@@ -25,7 +25,7 @@ from stream.service.events import (
     SourceTurned,
     StreamBegun,
 )
-from stream.service.line import Line
+from stream.service.lines import Lines
 from stream.service.timeline import Timeline
 from stream.system import clock
 from stream.system.files import is_pipe
@@ -38,8 +38,8 @@ class Listening:
     Parameters
     ----------
     settings : AudioSettings
-    line : Line
-        Recognizes.
+    lines : Lines
+        They recognize.
     events : Events
         Where everything is told.
     wanted : callable
@@ -47,11 +47,11 @@ class Listening:
     """
 
     def __init__(
-        self, settings: AudioSettings, line: Line, events: Events, wanted: Callable[[], Collection[str]]
+        self, settings: AudioSettings, lines: Lines, events: Events, wanted: Callable[[], Collection[str]]
     ) -> None:
         self._channel = settings.channel
         self._knows_channels = not is_pipe(settings.input)  # what comes through one may be a file with others
-        self._line = line
+        self._lines = lines
         self._events = events
         self._wanted = wanted
         self._capture = Capture(settings, lambda: events.publish(Alive()))
@@ -86,7 +86,7 @@ class Listening:
     @property
     def time(self) -> float:
         """Stream time in seconds; it goes on while the source is away."""
-        return self._timeline.at(clock.now(), self._line.time)
+        return self._timeline.at(clock.now(), self._lines.time)
 
     @property
     def utc(self) -> float:
@@ -140,14 +140,14 @@ class Listening:
             source = self._capture.source
             assert source is not None
             if source is not connected:
-                self._line.connect(source.rate, source.channels, self._channel)
+                self._lines.connect(source.rate, source.channels, self._channel)
                 connected = source
             if block is None:
                 break
             await self._hear(block, source)
-        async for event in self._line.finish():
+        async for event in self._lines.finish():
             self._publish(event)
-        self._turn("ended", f"{self._name} has ended after {self._line.time:.1f} s")
+        self._turn("ended", f"{self._name} has ended after {self._lines.time:.1f} s")
 
     async def close(self) -> None:
         """Give the source back, if the sound system lets us do that soon."""
@@ -155,7 +155,7 @@ class Listening:
 
     async def _hear(self, block: Block, source: Source) -> None:
         """Take audio from a source that is there."""
-        timeline, line, lost = self._timeline, self._line, block.lost
+        timeline, lines, lost = self._timeline, self._lines, block.lost
         start = block.delivered - len(block.frames) / source.rate
         is_another = self._heard is not None and source is not self._heard
         is_renamed = is_another and in_one_form(source.name) != self._name
@@ -164,39 +164,39 @@ class Listening:
             self._events.publish(StreamBegun())
         elif is_another:
             # Time went on without it.
-            lost = round(timeline.missing(start, line.time) * source.rate)
+            lost = round(timeline.missing(start, lines.time) * source.rate)
         if source is not self._heard or self._state != "running":
             self._begin(source)
         missing = lost / source.rate
-        outage = timeline.bridge(line.time, missing, self._name, is_another)
+        outage = timeline.bridge(lines.time, missing, self._name, is_another)
         if outage is not None:
             self._events.publish(outage)
         if self._is_missed or outage is not None or missing > 0:
             self._is_missed = False
             self._events.publish(AudioResumed(missing, outage))
-        line.wanted = self._wanted()
-        async for event in line.hear(block, lost, is_renamed):
+        lines.want(self._wanted())
+        async for event in lines.hear(block, lost, is_renamed):
             self._publish(event)
-        if (warnings := tuple(line.warnings)) != self._warnings:
+        if (warnings := tuple(lines.warnings)) != self._warnings:
             self._warnings = warnings
             self._events.publish(SignalWarned(warnings))
         self._events.publish(Alive())
-        self._capture.note_zeros(line.still is not None)
-        timeline.compare(block.delivered, line.time, _epoch())
+        self._capture.note_zeros(lines.still is not None)
+        timeline.compare(block.delivered, lines.time, _epoch())
 
     def _begin(self, source: Source) -> None:
         """Tell that a source is heard from now on."""
         if self._heard is None or in_one_form(source.name) != self._name:
             self._find(in_one_form(source.name))
         if self._heard is None or self._timeline.outage is not None:
-            self._line.examine()
+            self._lines.examine()
         self._heard = source
         if self._state != "running":
             self._turn("running")
 
     def _lose(self, reason: str) -> None:
         """Tell that the source is away, and that what was heard last is no longer so."""
-        if (outage := self._timeline.lose(self._line.time, self._name, reason)) is not None:
+        if (outage := self._timeline.lose(self._lines.time, self._name, reason)) is not None:
             self._events.publish(outage)
         self._turn("waiting", reason)
 

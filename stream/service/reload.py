@@ -27,7 +27,9 @@ def changeable(old: Settings, new: Settings) -> tuple[Settings, list[str]]:
     if (server.certificate is None) != (old.server.certificate is None):  # the port is open, with TLS or without
         server = replace(server, certificate=old.server.certificate, key=old.server.key)
         later.append("certificate")
-    return replace(new, audio=old.audio, server=server), later
+    if new.lines != old.lines:
+        later.append("line")
+    return replace(new, audio=old.audio, server=server, lines=old.lines), later
 
 
 def changes_labels(old: RecognitionSettings, new: RecognitionSettings) -> bool:

@@ -6,14 +6,14 @@ import asyncio
 import logging
 import secrets
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
 
 from stream import __version__
 from stream.audio.capture import OPEN_TIMEOUT
-from stream.protocol.messages import PROTOCOL, Hello, Outage, Status
+from stream.protocol.messages import PROTOCOL, Hello, LineInfo, Outage, Status
 from stream.recognition import bundle
 from stream.recognition.classifier import Classifier
 from stream.recognition.mel import SAMPLE_RATE, WINDOW
@@ -27,6 +27,7 @@ from stream.service import reload, translation
 from stream.service.events import (
     Event,
     Events,
+    OfLine,
     RecognizerReplaced,
     SignalWarned,
     SourceFound,
@@ -35,9 +36,11 @@ from stream.service.events import (
 )
 from stream.service.health import Health
 from stream.service.line import Line
+from stream.service.lines import Lines
 from stream.service.listening import Listening
 from stream.service.metrics import ServiceMetrics
 from stream.service.session_logging import SessionLogging
+from stream.settings.lines import MOST, LineSettings
 from stream.settings.settings import Settings
 from stream.system import memory
 from stream.system.worker import Worker
@@ -73,14 +76,19 @@ class Service:
         """What happens, for whoever takes it."""
         classifier = _classifier(settings.recognition)
         self._bundle = classifier.bundle
+        self._line_settings: tuple[LineSettings, ...] = ()
         self._run = secrets.token_hex(8)
         self._started = time.time()
         self._since = 0.0  # stream time from which on it is this source, heard with this model
         self._worker = Worker("files")
-        recognizer = _recognizer(settings.recognition, classifier)
         live = settings.audio.input == "mic"
-        self._line = Line(recognizer, settings.recognition.gate, live)
-        self._listening = Listening(settings.audio, self._line, self.events, self._wanted)
+        self._recognizer = _recognizer(settings.recognition, classifier)
+        self._classifier = classifier
+        self._lines = Lines(
+            self._make_lines(settings.lines.lines) if settings.lines else [self._line(self._recognizer)],
+            lambda channels: self._make_lines([LineSettings(str(it), (it,)) for it in range(1, channels + 1)][:MOST]),
+        )
+        self._listening = Listening(settings.audio, self._lines, self.events, self._wanted)
         self._health = Health(self._listening.source, live)
         self._health.slow_down(classifier.interpreter.slowdown_reason)
         self._session_logging = SessionLogging()
@@ -138,7 +146,7 @@ class Service:
             # The group's one job is to end all tasks; who runs the service wants the error.
             raise group.exceptions[0] from None
         finally:
-            self._line.close()
+            self._lines.close()
             self._worker.close()
             await listening.close()
             self._session_logging.close()
@@ -161,16 +169,20 @@ class Service:
         # Not here, for a disk may not answer; the model also when its name is the same, for the file may not be.
         access, classifier = await self._worker.submit(_read, settings)
         other = _recognizer(settings.recognition, classifier)
+        others = [_recognizer(settings.recognition, classifier, it) for it in self._line_settings] or [other]
         if classifier.bundle != self._bundle or reload.changes_labels(old.recognition, settings.recognition):
-            for guess in await self._line.replace(other):
-                self.events.publish(guess)
+            for event in await self._lines.replace(others):
+                self.events.publish(event)
             self.events.publish(RecognizerReplaced())
+        self._recognizer, self._classifier = other, classifier
         if classifier.bundle.name != self._bundle.name:
-            self._since = self._line.time
+            self._since = self._lines.time
         self._bundle = classifier.bundle
         self._health.slow_down(classifier.interpreter.slowdown_reason)
         if settings.recognition.gate != old.recognition.gate:
-            self._line.examine(settings.recognition.gate)
+            gate = settings.recognition.gate
+            gates = [gate if it.gate is None else it.gate for it in self._line_settings]
+            self._lines.examine(gates or [gate])
         self.server.change_access(access, self.recognizer.instruments)  # who comes from now on sees the new certificate
         self.settings = settings
         if settings.session_log != old.session_log:
@@ -180,8 +192,8 @@ class Service:
 
     @property
     def recognizer(self) -> Recognizer:
-        """What recognizes the line."""
-        return self._line.recognizer
+        """What recognizes without lines of their own, as the settings say: model, line-up and hop."""
+        return self._recognizer if self._line_settings or self.settings.lines else self._lines.lines[0].recognizer
 
     @property
     def time(self) -> float:
@@ -196,7 +208,7 @@ class Service:
     def health(self) -> HealthReport:
         """How the service is, for `/healthz`."""
         return self._health.report(
-            self._status(), model=self._bundle.name, still=self._line.still, session_log=self._session_logging.state
+            self._status(), model=self._bundle.name, still=self._lines.still, session_log=self._session_logging.state
         )
 
     def _wanted(self) -> list[str]:
@@ -206,9 +218,10 @@ class Service:
     def _serve(self, event: Event) -> None:
         """Have the server tell its clients of an event, if it is one for them."""
         if isinstance(event, RecognizerReplaced) or (isinstance(event, Outage) and event.end is None):
-            self.server.state.label = None  # it says nothing about what is heard now
-        for message in translation.messages(event):
-            self.server.publish(message)
+            self.server.state.forget_labels()
+        line = event.line if isinstance(event, OfLine) else None
+        for message in translation.messages(event.event if isinstance(event, OfLine) else event):
+            self.server.publish(message, line)
 
     def _follow(self, event: Event) -> None:
         """Tell what follows from an event, when everybody else has taken it."""
@@ -216,7 +229,7 @@ class Service:
             case StreamBegun():
                 self._place_past()
             case SourceFound():
-                self._since = self._line.time
+                self._since = self._lines.time
                 self._place_past()
                 self._announce()
             case SourceTurned() | SignalWarned():
@@ -232,16 +245,33 @@ class Service:
             overflows=self._listening.overflows, clients=self.server.clients, log_fault=self._session_logging.fault
         )
 
+    def _make_lines(self, lines: Sequence[LineSettings]) -> list[Line]:
+        """Make lines, each with what is its own."""
+        self._line_settings = tuple(lines)
+        recognition = self.settings.recognition
+        return [self._line(_recognizer(recognition, self._classifier, it), it) for it in lines]
+
+    def _line(self, recognizer: Recognizer, line: LineSettings | None = None) -> Line:
+        gate, live = self.settings.recognition.gate, self.settings.audio.input == "mic"
+        if line is None:
+            return Line(recognizer, gate, live)
+        gate = gate if line.gate is None else line.gate
+        return Line(recognizer, gate, live, name=line.name, channels=line.channels, gain=line.gain)
+
     def _announce(self) -> None:
         """Tell who speaks."""
         recognizer = self.recognizer
+        lines = [
+            LineInfo(it.name, it.channels, it.recognizer.lineup) for it in self._lines.lines if it.name is not None
+        ]
+        self.server.state.lines = [it.name for it in lines]
         self.events.publish(
             Hello(
                 protocol=PROTOCOL,
                 server=f"soloist {__version__}",
                 model=self._bundle.name,
                 labels=recognizer.instruments,
-                lineup=recognizer.lineup,
+                lineup=_in_any(recognizer.instruments, lines) if lines else recognizer.lineup,
                 window=WINDOW / SAMPLE_RATE,
                 hop=recognizer.hop,
                 sample_rate=SAMPLE_RATE,
@@ -249,6 +279,7 @@ class Service:
                 utc=self._listening.utc,
                 run=self._run,
                 since=self._since,
+                lines=lines,
             )
         )
 
@@ -294,5 +325,15 @@ def _classifier(settings: RecognitionSettings) -> Classifier:
     return Classifier(bundle.load(settings.model), runtime=settings.runtime, threads=settings.threads)
 
 
-def _recognizer(settings: RecognitionSettings, classifier: Classifier) -> Recognizer:
-    return Recognizer(classifier, hop=settings.hop, lineup=settings.instruments, gate=settings.gate)
+def _recognizer(settings: RecognitionSettings, classifier: Classifier, line: LineSettings | None = None) -> Recognizer:
+    """Make what recognizes, with what is its own of a line."""
+    lineup, gate, threshold = settings.instruments, settings.gate, None
+    if line is not None:
+        lineup = lineup if line.instruments is None else line.instruments
+        gate, threshold = gate if line.gate is None else line.gate, line.threshold
+    return Recognizer(classifier, hop=settings.hop, lineup=lineup, gate=gate, threshold=threshold)
+
+
+def _in_any(instruments: Sequence[str], lines: Sequence[LineInfo]) -> list[str]:
+    """Return the instruments that may be named on some line."""
+    return [name for name in instruments if any(name in line.lineup for line in lines)]

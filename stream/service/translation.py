@@ -9,6 +9,7 @@ import numpy as np
 from stream.audio.meter import LevelReading
 from stream.protocol.messages import (
     Change,
+    Front,
     Guess,
     Heard,
     Hello,
@@ -25,7 +26,7 @@ from stream.recognition.results import Estimate, Result, Stretch, Transition
 from stream.service.events import Event, Hop
 
 
-def label(estimate: Estimate, told: Collection[str] | None = None) -> Label:
+def label(estimate: Estimate, told: Collection[str] | None = None, line: str | None = None) -> Label:
     """Return what is heard at the end of a hop as a message, with the probabilities of these instruments, or of all."""
     probabilities, raw = estimate.probabilities, estimate.raw
     if told is not None and len(told) < len(raw):
@@ -41,34 +42,35 @@ def label(estimate: Estimate, told: Collection[str] | None = None) -> Label:
         raw=raw,
         rms=estimate.rms,
         peak=estimate.peak,
+        line=line,
     )
 
 
-def change(transition: Transition) -> Change:
+def change(transition: Transition, line: str | None = None) -> Change:
     """Return a transition as a message."""
     now, previous = transition.now, transition.previous
-    return Change(transition.time, now.state, now.label, previous=Heard(previous.state, previous.label))
+    return Change(transition.time, now.state, now.label, Heard(previous.state, previous.label), line)
 
 
-def segment(stretch: Stretch) -> Segment:
+def segment(stretch: Stretch, line: str | None = None) -> Segment:
     """Return a stretch in which one thing was heard as a message."""
-    return Segment(stretch.start, stretch.end, stretch.state, stretch.label, stretch.confidence)
+    return Segment(stretch.start, stretch.end, stretch.state, stretch.label, stretch.confidence, line)
 
 
-def guess(stretch: Stretch) -> Guess:
+def guess(stretch: Stretch, line: str | None = None) -> Guess:
     """Return a stretch of a guess as a message."""
     assert stretch.label is not None
-    return Guess(stretch.start, stretch.end, stretch.label, stretch.confidence)
+    return Guess(stretch.start, stretch.end, stretch.label, stretch.confidence, line)
 
 
-def level(reading: LevelReading) -> Level:
+def level(reading: LevelReading, line: str | None = None) -> Level:
     """Return a reading of the level meter as a message."""
-    return Level(reading.time, reading.rms, reading.peak, reading.clipped)
+    return Level(reading.time, reading.rms, reading.peak, reading.clipped, line)
 
 
-def spectrum(result: Result) -> Spectrum:
+def spectrum(result: Result, line: str | None = None) -> Spectrum:
     """Return the mel frames that a hop added as a message, rounded to a tenth of a decibel."""
-    return Spectrum(result.estimate.time, np.round(result.frames, 1).astype(float).tolist())
+    return Spectrum(result.estimate.time, np.round(result.frames, 1).astype(float).tolist(), line)
 
 
 def messages(event: Event) -> Iterator[Message]:
@@ -78,7 +80,7 @@ def messages(event: Event) -> Iterator[Message]:
             for message in (event.segment, event.guess, event.change, event.label, event.spectrum):
                 if message is not None:
                     yield message
-        case Hello() | Status() | Level() | Segment() | Guess() | Outage() | Mark():
+        case Hello() | Status() | Level() | Segment() | Guess() | Front() | Outage() | Mark():
             yield event
         case _:
             pass

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from stream.errors import ConfigError
 from stream.settings import values
+from stream.settings.lines import LinesReading, LinesSettings
 from stream.settings.settings import Settings, declared, rooms
+
+if TYPE_CHECKING:
+    from stream.settings.toml_file import FileContent
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +27,7 @@ class Reading:
     """Where each value stands: FILE:LINE, a variable or a flag."""
     keys: dict[str, str | None] = field(default_factory=dict)
     """How each is called there, if that is a file: `server.port`, or `port` outside of its table."""
+    lines: LinesSettings = field(default_factory=LinesSettings)
     file: str | Path | None = None
     """The file that was read."""
     outdated: str | None = None
@@ -37,7 +42,7 @@ class Reading:
         for name, value in self.values.items():
             setting = declared()[name]
             told[setting.room][setting.field.name] = value
-        return Settings(**{room: declaration(**told[room]) for room, declaration in rooms().items()})
+        return Settings(**{room: declaration(**told[room]) for room, declaration in rooms().items()}, lines=self.lines)
 
     def called(self, name: str) -> str:
         """Name a setting by the place that decided it, for a message."""
@@ -124,7 +129,31 @@ def read(flags: Mapping[str, Any], variables: Mapping[str, str], file: str | Pat
         variable = f"SOLOIST_{key.upper()}"
         if variables.get(variable):
             put(key, values.from_text(variables[variable], setting.field.hint), variable)
+    reading = _with_lines(reading, flags.get("line"), variables.get("SOLOIST_LINE"), content)
     for key, value in flags.items():
+        if key == "line":
+            continue
         told = values.from_text(value, known[key].field.hint) if isinstance(value, str) else value
         put(key, list(told) if isinstance(told, tuple) else told, f"--{key.replace('_', '-')}")
     return reading
+
+
+def _with_lines(
+    reading: Reading, flags: Iterable[str] | None, variable: str | None, content: FileContent | None
+) -> Reading:
+    """Add the lines: those of the command line, of the variable (with semicolons between them), or of the file."""
+    found, place = LinesReading(), "--line"
+    if flags:
+        for text in flags:
+            found.add_short(place, text)
+    elif variable:
+        place = "SOLOIST_LINE"
+        for text in filter(None, map(str.strip, variable.split(";"))):
+            found.add_short(place, text)
+    elif content is not None:
+        for it in content.lines:
+            place = f"{reading.file}:{it.line}"
+            found.add(place, it.value)
+    lines = found.settings(place)
+    reading.problems.extend(found.problems)
+    return replace(reading, lines=lines)

@@ -12,6 +12,7 @@ from stream.audio.settings import AudioSettings
 from stream.recognition.settings import RecognitionSettings
 from stream.server.settings import ServerSettings
 from stream.session_log.settings import SessionLogSettings
+from stream.settings.lines import LinesSettings
 from stream.system.fields import Field, fields
 from stream.system.logs import LoggingSettings
 
@@ -34,6 +35,8 @@ class Settings:
     server: ServerSettings = dataclasses.field(default_factory=ServerSettings)
     session_log: SessionLogSettings = dataclasses.field(default_factory=SessionLogSettings)
     logging: LoggingSettings = dataclasses.field(default_factory=LoggingSettings)
+    lines: LinesSettings = dataclasses.field(default_factory=LinesSettings)
+    """Of a source whose channels are heard one by one; they have tables of their own, `[[line]]`."""
 
 
 class Setting(NamedTuple):
@@ -67,7 +70,7 @@ def declared() -> dict[str, Setting]:
 @functools.cache
 def rooms() -> dict[str, type]:
     """Return what declares the settings of each room, by its name."""
-    return typing.get_type_hints(Settings)
+    return {room: declaration for room, declaration in typing.get_type_hints(Settings).items() if room != "lines"}
 
 
 def names() -> list[str]:

@@ -13,6 +13,8 @@ from stream.settings.toml_lines import Statement, StatementError, parse
 from stream.system.fields import fields, short, written
 from stream.system.files import read_regular_file
 
+LINE: Final = "line"
+"""Key of the tables of lines, of which there may be several."""
 _MOST_BYTES: Final = 16_384
 
 
@@ -42,6 +44,8 @@ class FileContent:
     """Settings in their order, no two of them the same."""
     problems: list[str] = field(default_factory=list)
     """What is wrong with it, a line each."""
+    lines: list[Statement] = field(default_factory=list)
+    """The tables of `[[line]]`, as tomllib gives them, not looked at."""
     outdated: str | None = None
     """Which settings stand outside of the tables to which they belong now, in one line."""
 
@@ -86,10 +90,15 @@ def _content(path: str | Path, statements: dict[str, Statement]) -> FileContent:
     known = declared()
     entries: dict[str, Entry] = {}
     problems: list[str] = []
+    lines: list[Statement] = []
     for key, statement in statements.items():
         place = f"{path}:{statement.line}"
         is_table = isinstance(statement.value, dict)
-        if key in rooms() and is_table:
+        if key == LINE and isinstance(statement.value, list) and all(isinstance(it, dict) for it in statement.value):
+            lines = statement.tables
+        elif key == LINE:
+            problems.append(f"{place}: {key} is {written(statement.value)}; expected tables of the form [[{key}]]")
+        elif key in rooms() and is_table:
             for it in _table(path, key, statement, problems):
                 if (before := entries.get(it.setting.name)) is not None:
                     problems.append(f"{path}:{it.line}: {it.key} is set as {before.key} too, on line {before.line}")
@@ -107,7 +116,7 @@ def _content(path: str | Path, statements: dict[str, Statement]) -> FileContent:
             room = _room_of(key)
             meant = values.closest(key, known) if room is None else f"it belongs to [{room}]"
             problems.append(f"{place}: unknown setting {written(key)}; {meant}")
-    return FileContent(list(entries.values()), problems, _outdated(path, entries.values()))
+    return FileContent(list(entries.values()), problems, lines, _outdated(path, entries.values()))
 
 
 def _table(path: str | Path, room: str, table: Statement, problems: list[str]) -> list[Entry]:

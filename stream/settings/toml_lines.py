@@ -24,6 +24,8 @@ class Statement:
     """As tomllib gives it; a dict for a table."""
     lines: dict[str, int] = field(default_factory=dict)
     """The first line of each key in a table."""
+    tables: list[Statement] = field(default_factory=list)
+    """What is in a list of tables, each with its own line."""
 
 
 class StatementError(Exception):
@@ -63,10 +65,23 @@ def parse(text: str) -> dict[str, Statement]:
         raise StatementError(found.unfinished, f"a value of more than {_LONGEST} lines")
     return {
         key: Statement(
-            found.lines[key,], value, {it: found.lines[key, it] for it in value} if isinstance(value, dict) else {}
+            found.lines[key,],
+            value,
+            {it: found.lines[key, it] for it in value} if isinstance(value, dict) else {},
+            _tables(found, key, value),
         )
         for key, value in values.items()
     }
+
+
+def _tables(found: _Lines, key: str, value: Any) -> list[Statement]:
+    """Return what is in a list of tables; in one that is written without headers, all have the line of the list."""
+    if not isinstance(value, list) or not all(isinstance(it, dict) for it in value):
+        return []
+    lines = found.headers((key,))
+    if len(lines) != len(value):
+        lines = [found.lines[key,]] * len(value)
+    return [Statement(line, it) for line, it in zip(lines, value, strict=True)]
 
 
 class _Lines:
@@ -104,6 +119,10 @@ class _Lines:
             first, statement = number + 1, ""
         if statement:
             self.unfinished = first
+
+    def headers(self, path: Path) -> list[int]:
+        """Return the lines on which a table begins; there are several where it is one of a list."""
+        return [first for first, table in self._tables if table == path]
 
     def table(self, line: int) -> Path:
         """Return the table in which a line is."""

@@ -1,0 +1,248 @@
+"""The lines of a service, which hear one source together: one capture, one clock, one grid of hops."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import time
+from collections import deque
+from collections.abc import AsyncIterator, Callable, Collection, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+
+from stream.audio.block_queue import Block
+from stream.protocol.messages import Front, Guess, Level, Segment
+from stream.recognition.mel import SAMPLE_RATE, WINDOW, Array
+from stream.recognition.recognizer import Recognizer
+from stream.recognition.results import Result
+from stream.service import translation
+from stream.service.events import AudioTaken, Hop, HopSkipped, OfLine
+from stream.service.front_line import FrontLine
+from stream.service.line import Line
+
+LineEvent = AudioTaken | Hop | HopSkipped | Level | Segment | Guess | OfLine | Front
+"""What lines tell."""
+
+
+class Lines:
+    """Recognizes the lines of one source after the other.
+
+    Without names there is one line, and what it tells is told. Lines with names tell what each hears as `OfLine`, and
+    what the one in front hears as if it were the only one; its messages name it.
+
+    Inference is in threads of its own, one for each processor at the most, so that everything else goes on meanwhile.
+    When they cannot keep up, hops are skipped, of all lines alike.
+
+    Parameters
+    ----------
+    lines : sequence of Line
+        Their recognizers have heard nothing, and have the same hop.
+    for_channels : callable, optional
+        Makes the lines of a source with so many channels, once the first one is connected, where there are none yet.
+    """
+
+    def __init__(
+        self, lines: Sequence[Line], for_channels: Callable[[int], Sequence[Line]] = lambda channels: ()
+    ) -> None:
+        self._for_channels = for_channels
+        self._begin(lines)
+        self._executor = ThreadPoolExecutor(_processors() if len(lines) != 1 else 1, "recognizer")
+        self._evaluating = asyncio.Lock()  # held while the recognizers must stay as they are
+        self._rate = SAMPLE_RATE
+
+    def _begin(self, lines: Sequence[Line]) -> None:
+        self.lines = tuple(lines)
+        has_names = any(line.name is not None for line in lines)
+        self._front = FrontLine([line.name or "" for line in lines]) if has_names else None
+
+    @property
+    def time(self) -> float:
+        """Stream time up to which there was audio, in seconds."""
+        return self._any.time if self.lines else 0.0
+
+    @property
+    def warnings(self) -> list[str]:
+        """What somebody should mend about the signals, most urgent first."""
+        found = [warning for line in self.lines for warning in line.warnings]
+        return found if self._front is None or self.still is None else [self.still, *found]
+
+    @property
+    def still(self) -> str | None:
+        """What is to be said of a device that works and delivers only zeros in all lines; None where it does not."""
+        said = [line.still for line in self.lines]
+        return said[0] if said and None not in said else None
+
+    def want(self, kinds: Collection[str]) -> None:
+        """Say which of `level` and `spectrum`, which cost something, are to be told."""
+        for line in self.lines:
+            line.wanted = kinds
+
+    def examine(self, gates: Sequence[float] | None = None) -> None:
+        """Look for faults in what comes from now on, whatever was before; with another gate for each, in dBFS."""
+        for number, line in enumerate(self.lines):
+            line.examine(None if gates is None else gates[number])
+
+    def connect(self, rate: int, channels: int, channel: int | None) -> None:
+        """Take the audio of another source from now on; as for `Line.connect`."""
+        self._rate = rate
+        if not self.lines:
+            self._begin(self._for_channels(channels))
+        for line in self.lines:
+            line.connect(rate, channels, channel)
+
+    async def hear(self, block: Block, lost: int, anew: bool = False) -> AsyncIterator[LineEvent]:
+        """Hear a block of the connected source, before which some frames are missing.
+
+        Parameters
+        ----------
+        block : Block
+        lost : int
+            Frames that are missing.
+        anew : bool
+            Whether nothing that was heard before is to be part of what is heard now: it was another source.
+
+        Yields
+        ------
+        LineEvent
+            In the order in which they are to be told; each as soon as it is known.
+        """
+        to_ours = SAMPLE_RATE / self._rate
+        for line in self.lines:
+            line.recognizer.with_frames = "spectrum" in line.wanted
+        if anew or lost * to_ours > WINDOW:
+            for told in self._tell([line.lose(round(lost * to_ours)) for line in self.lines], None):
+                yield told
+        elif lost:
+            filled = [line.fill(lost) for line in self.lines]
+            async for event in self._recognize(filled, 0, round(len(block.frames) * to_ours), None):
+                yield event
+        converted = [line.convert(block.frames) for line in self.lines]
+        samples = [each for each, _ in converted]
+        for line, each in zip(self.lines, samples, strict=True):
+            for level in line.levels(each):
+                if line.name is not None:
+                    yield OfLine(line.name, level)
+                if self._leads(line):
+                    yield level
+        invalid = sum(count for _, count in converted)
+        async for event in self._recognize(samples, invalid, round(block.waiting * to_ours), block.delivered):
+            yield event
+
+    async def finish(self) -> AsyncIterator[LineEvent]:
+        """Hear the audio to its end, and close what is open."""
+        async for event in self._recognize([line.drain() for line in self.lines], 0, 0, None):
+            yield event
+        async with self._evaluating:
+            loop = asyncio.get_running_loop()
+            rests = await asyncio.gather(*(loop.run_in_executor(self._executor, line.finish) for line in self.lines))
+        for results in zip(*rests, strict=True):
+            hops = [line.told(result, None, None) for line, result in zip(self.lines, results, strict=True)]
+            for told in self._tell(hops, None):
+                yield told
+        for line in self.lines:
+            for message in line.close_stretches():
+                if line.name is not None:
+                    yield OfLine(line.name, message)
+                if self._front is None or (isinstance(message, Guess) and self._leads(line)):
+                    yield message
+                elif self._leads(line):
+                    yield self._front.close(message.end)
+
+    async def replace(self, others: Sequence[Recognizer]) -> Iterator[Guess | OfLine]:
+        """Go on with the model, line-up, hop and gate of other recognizers, which have heard nothing.
+
+        Parameters
+        ----------
+        others : sequence of Recognizer
+            One for each line.
+
+        Returns
+        -------
+        iterator of Guess and OfLine
+            What ends with this, if anything does.
+        """
+        ended: list[Guess | OfLine] = []
+        async with self._evaluating:
+            for line, other in zip(self.lines, others, strict=True):
+                guess = line.recognizer.replace(other)
+                if guess is not None:
+                    message = translation.guess(guess, line.name)
+                    if line.name is not None:
+                        ended.append(OfLine(line.name, message))
+                    if self._leads(line):
+                        ended.append(message)
+        return iter(ended)
+
+    def close(self) -> None:
+        """End the threads."""
+        self._executor.shutdown(cancel_futures=True)
+
+    @property
+    def _any(self) -> Recognizer:
+        """One of the recognizers: of the grid of hops they all say the same."""
+        return self.lines[0].recognizer
+
+    def _leads(self, line: Line) -> bool:
+        """Whether a line is in front."""
+        return self._front is None or line.name == self._front.name
+
+    async def _recognize(
+        self, samples: Sequence[Array], invalid: int, waiting: int, delivered: float | None
+    ) -> AsyncIterator[LineEvent]:
+        """Let the recognizers hear the samples of each line; `waiting` more are known to follow at once."""
+        yield AudioTaken(len(samples[0]) / SAMPLE_RATE, invalid, delivered)
+        hop = round(self._any.hop * SAMPLE_RATE)
+        while True:
+            samples = [line.recognizer.take(each) for line, each in zip(self.lines, samples, strict=True)]
+            if not self._any.due:
+                return
+            if len(samples[0]) + waiting >= hop:
+                # The next hop is complete already: this one would only make the label older.
+                for line in self.lines:
+                    line.recognizer.skip()
+                yield HopSkipped()
+                continue
+            async with self._evaluating:
+                started = time.perf_counter()
+                found = await self._evaluate()
+                seconds = time.perf_counter() - started
+                hops = [
+                    line.told(result, took, delivered) for line, (result, took) in zip(self.lines, found, strict=True)
+                ]
+                events = list(self._tell(hops, seconds))
+            for event in events:
+                yield event
+
+    async def _evaluate(self) -> list[tuple[Result, float]]:
+        """Evaluate the windows that are due, as many at once as there are threads."""
+        loop = asyncio.get_running_loop()
+        if len(self.lines) == 1:
+            return [await loop.run_in_executor(self._executor, self.lines[0].evaluate)]
+        waiting = deque(enumerate(self.lines))
+        found: dict[int, tuple[Result, float]] = {}
+
+        def work() -> None:
+            while True:
+                try:
+                    number, line = waiting.popleft()
+                except IndexError:
+                    return
+                found[number] = line.evaluate()
+
+        threads = min(len(self.lines), _processors())
+        await asyncio.gather(*(loop.run_in_executor(self._executor, work) for _ in range(threads)))
+        return [found[number] for number in range(len(self.lines))]
+
+    def _tell(self, hops: Sequence[Hop], seconds: float | None) -> Iterator[Hop | OfLine | Front]:
+        """Say what a hop of all lines brought: of each, and then of the one in front."""
+        if self._front is None:
+            yield hops[0]
+            return
+        for line, hop in zip(self.lines, hops, strict=True):
+            assert line.name is not None
+            yield OfLine(line.name, hop)
+        yield from self._front.take(hops, seconds)
+
+
+def _processors() -> int:
+    """Processors that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
