@@ -112,7 +112,7 @@ class Client:
         self._changed = asyncio.Condition()
         self._task: asyncio.Task[None] | None = None
         self._stream: tuple[float, str] | None = None  # which stream the server last told of
-        self._seq = -1  # of the last label of that stream
+        self._seqs: dict[str | None, int] = {}  # of the last label of that stream
 
     async def __aenter__(self) -> Self:
         self._task = asyncio.create_task(self._run())
@@ -244,14 +244,15 @@ class Client:
             requests = self._subscription.fit(message.labels, [line.name for line in message.lines])
             stream = (message.utc, message.server)
             if stream != self._stream:
-                self._stream, self._seq = stream, -1
+                self._stream, self._seqs = stream, {}
             for request in requests:
                 await connection.send(request)
         told = self._subscription.take(message)
         if isinstance(told, Label):
-            if told.seq <= self._seq:
+            line = told.line if self._subscription.request.lines is not None else None
+            if told.seq <= self._seqs.get(line, -1):
                 return
-            self._seq = told.seq
+            self._seqs[line] = told.seq
         if told is not None:
             await self._deliver(told)
 

@@ -52,12 +52,15 @@ class Capture:
     on_idle : callable
         Called now and then while there is no audio and that is in order; not while the sound system hangs, for from
         that only another start may help.
+    channels : int
+        How many are to be heard, where a device has as many.
     """
 
-    def __init__(self, settings: AudioSettings, on_idle: Callable[[], None] = lambda: None) -> None:
+    def __init__(self, settings: AudioSettings, on_idle: Callable[[], None] = lambda: None, channels: int = 1) -> None:
         self.source: Source | None = None
         """The open source, if any."""
         self._settings = settings
+        self._channels = channels
         self._on_idle = on_idle
         self._worker = Worker("capture")
         self._opening: asyncio.Future[Source] | None = None
@@ -158,7 +161,7 @@ class Capture:
         if self._zeros_left <= 0:
             self._zeros_left = next(self._zeros_pauses, ZEROS_REOPEN_SECONDS[-1])
             if self.source.shared:
-                self._successor.open(lambda: open_source(self._settings, self._last, False))
+                self._successor.open(lambda: open_source(self._settings, self._last, False, self._channels))
                 return
             self._release(self.source)
             self._pauses = iter((0.0, *RETRY_SECONDS))
@@ -199,7 +202,7 @@ class Capture:
         if self._has_opened:
             portaudio.restart()
         self._has_opened = True
-        return open_source(self._settings, last, strict)
+        return open_source(self._settings, last, strict, self._channels)
 
     def _release(self, source: Source) -> asyncio.Future[None]:
         self._past_overflows += source.queue.overflows

@@ -40,6 +40,8 @@ class Microphone:
         The channel that will be listened to, counted from 1; it decides how many are asked of a sound server.
     last, strict : str, optional, and bool
         The device that was heard before, see `stream.audio.devices.find_device`.
+    channels : int
+        How many are asked of a sound server, which would invent any number, if the channel asks for no more.
 
     Raises
     ------
@@ -50,14 +52,19 @@ class Microphone:
     """
 
     def __init__(
-        self, device: str | None, channel: int | None = None, last: str | None = None, strict: bool = False
+        self,
+        device: str | None,
+        channel: int | None = None,
+        last: str | None = None,
+        strict: bool = False,
+        channels: int = 1,
     ) -> None:
         found = find_device(device, last, strict)
         self.name = found.name
         self.shared = found.name in SERVERS
-        channels = found.channels
+        asked, channels = channels, found.channels
         if found.name in _SOUND_SERVERS:
-            channels = min(channels, max(channel or 1, _SOUND_SERVER_CHANNELS))
+            channels = min(channels, max(channel or 1, asked, _SOUND_SERVER_CHANNELS))
         if channel is not None and channel > channels:
             raise SourceLostError(f"input {self.name!r} has {channels} channels, and no channel {channel}")
         with quiet_stderr():

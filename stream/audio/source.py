@@ -30,7 +30,7 @@ class Source(Protocol):
         """Stop delivering and give the device or file back; harmless when done already."""
 
 
-def open_source(settings: AudioSettings, last: str | None = None, strict: bool = False) -> Source:
+def open_source(settings: AudioSettings, last: str | None = None, strict: bool = False, channels: int = 1) -> Source:
     """Open what the settings name.
 
     Parameters
@@ -40,6 +40,8 @@ def open_source(settings: AudioSettings, last: str | None = None, strict: bool =
         The device that was heard before, see `stream.audio.devices.find_device`.
     strict : bool
         Whether no other default input is to be taken.
+    channels : int
+        How many are to be heard, where a microphone has as many.
 
     Raises
     ------
@@ -58,7 +60,7 @@ def open_source(settings: AudioSettings, last: str | None = None, strict: bool =
             name = find_device(settings.device, last, strict).name
             if (found := find_server_input(name, settings.channel)) is not None:
                 return ServerMicrophone(name, found)
-            return Microphone(settings.device, settings.channel, last, strict)
+            return Microphone(settings.device, settings.channel, last, strict, channels)
         case "demo":
             from stream.audio.sound_file import open_demo_source
 

@@ -59,7 +59,7 @@ def execute(options: argparse.Namespace) -> int:
     return 0
 
 
-def _lines(text: str) -> str | list[str]:
+def _lines(text: str) -> str | tuple[str, ...]:
     """Read names of lines, or what stands for all of them."""
     from stream.protocol.requests import ALL_LINES
 

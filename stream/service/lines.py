@@ -60,6 +60,11 @@ class Lines:
         return self._any.time if self.lines else 0.0
 
     @property
+    def channels(self) -> int:
+        """How many channels a source needs for all lines."""
+        return max((one for line in self.lines for one in line.channels), default=1)
+
+    @property
     def warnings(self) -> list[str]:
         """What somebody should mend about the signals, most urgent first."""
         found = [warning for line in self.lines for warning in line.warnings]

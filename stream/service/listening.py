@@ -54,7 +54,7 @@ class Listening:
         self._lines = lines
         self._events = events
         self._wanted = wanted
-        self._capture = Capture(settings, lambda: events.publish(Alive()))
+        self._capture = Capture(settings, lambda: events.publish(Alive()), lines.channels)
         self._timeline = Timeline(clock.now(), _epoch())
         self._name = settings.device or settings.input
         self._found = False

@@ -7,7 +7,7 @@ from typing import Final
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 from stream.protocol.messages import Label, Status
-from stream.service.events import AudioTaken, Event, Hop, HopSkipped, LabelDelivered, RecognizerReplaced
+from stream.service.events import AudioTaken, Event, Hop, HopSkipped, LabelDelivered, OfLine, RecognizerReplaced
 from stream.service.session_logging import SessionLogging
 
 _SECONDS: Final = (0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0)
@@ -43,6 +43,7 @@ class ServiceMetrics:
         self._invalid = Counter("soloist_invalid_samples", "Samples that were not finite numbers.", registry=registry)
         self._source_up = Gauge("soloist_source_up", "Whether the source delivers audio.", registry=registry)
         self._rms = Gauge("soloist_rms_dbfs", "Level of the last hop.", registry=registry)
+        self._line_rms = Gauge("soloist_line_rms_dbfs", "Level of a line's last hop.", ["line"], registry=registry)
         self._probability = Gauge(
             "soloist_probability", "Smoothed probability of an instrument.", ["instrument"], registry=registry
         )
@@ -64,6 +65,8 @@ class ServiceMetrics:
                 if event.seconds is not None:
                     self._hop_seconds.observe(event.seconds)
                 self._show(event.label)
+            case OfLine(line, Hop() as hop):
+                self._line_rms.labels(line).set(hop.label.rms)
             case HopSkipped():
                 self._skipped.inc()
             case LabelDelivered():

@@ -44,6 +44,7 @@ def problems(reading: Reading) -> list[str]:
     """
     found = [
         *_model_problems(reading),
+        *_line_problems(reading),
         *_access_problems(reading),
         *_input_problems(reading),
         *_host_problems(reading),
@@ -81,6 +82,23 @@ def _model_problems(reading: Reading) -> list[str]:
     except RuntimeMissingError as error:
         found.append(_said(reading, "runtime", error))
     return found
+
+
+def _line_problems(reading: Reading) -> list[str]:
+    """See whether the model knows what lines are to name."""
+    lines = reading.lines.lines
+    if not lines:
+        return []
+    try:
+        model = bundle.load(reading.settings.recognition.model)
+    except ModelError:  # which is told by itself
+        return []
+    return [
+        f"line {written(line.name)} names {written(name)}, which model {model.name} does not know; "
+        + values.closest(name, (*model.instruments, *([ALL] if model.lineup else [])))
+        for line in lines
+        for name in unknown_names(line.instruments or (), model)
+    ]
 
 
 def _access_problems(reading: Reading) -> list[str]:
@@ -189,6 +207,7 @@ def table(reading: Reading) -> str:
         (name, setting.field.written(setting.of(settings)), reading.origins.get(name, "default"))
         for name, setting in declared().items()
     ]
+    rows += [("line", f"{written(it.name)} = {written(it.channels)}", "lines") for it in reading.lines.lines]
     widths = [max(len(row[column]) for row in rows) for column in (0, 1)]
     return "".join(f"{name:{widths[0]}}  {value:{widths[1]}}  {origin}\n" for name, value, origin in rows)
 

@@ -35,7 +35,7 @@ class FakeSoundSystem:
         self.rescans += 1
         self.free.wait()
 
-    def open(self, settings: AudioSettings, last: str | None, strict: bool) -> Device:
+    def open(self, settings: AudioSettings, last: str | None, strict: bool, channels: int) -> Device:
         """Open the device."""
         self.asked.append((last, strict))
         self.free.wait()

@@ -21,6 +21,7 @@ from stream.protocol.filter import Filter
 from stream.protocol.messages import (
     Change,
     Error,
+    Front,
     Guess,
     Heard,
     History,
@@ -55,6 +56,7 @@ MESSAGES: list[Message] = [
     label(0, None, 0.0, "warming"),
     change(3, "flute", None),
     segment(1, 3, "flute"),
+    Front(108.2, "Anna", "Ben"),
     Guess(1.0, 2.5, "flute", 0.31),
     Level(108.2, -18.0, -5.8, clipped=True),
     Spectrum(108.2, [[-90.5] * 129] * 11),
@@ -283,7 +285,7 @@ def test_documentation_gives_true_examples() -> None:
     assert len(shown) > 10
     for line in shown:
         if validator("client").is_valid(json.loads(line)):
-            parse(line, INSTRUMENTS)
+            parse(line, INSTRUMENTS, ["Anna", "Ben"])
         else:
             check(line)
             decode(line)

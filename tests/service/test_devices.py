@@ -58,7 +58,7 @@ class Socket:
     loop: asyncio.AbstractEventLoop = field(default_factory=asyncio.get_running_loop)
     opened: asyncio.Event = field(default_factory=asyncio.Event)
 
-    def open(self, settings: AudioSettings, last: str | None = None, strict: bool = False) -> Device:
+    def open(self, settings: AudioSettings, last: str | None = None, strict: bool = False, channels: int = 1) -> Device:
         """Open the device, as the service does in a thread of its own."""
         if not self.present:
             raise SourceLostError("no input device named 'stage'")
@@ -408,7 +408,8 @@ async def test_a_pipe_that_pauses_is_told(demo: Array, monkeypatch: pytest.Monke
     """When nothing comes on standard input everybody is told, and so is that something comes again."""
     reading, writing = os.pipe()
     monkeypatch.setattr(
-        "stream.audio.capture.open_source", lambda settings: open_pcm_source(reading, PcmFormat.parse("f32le:22050:1"))
+        "stream.audio.capture.open_source",
+        lambda settings, **_: open_pcm_source(reading, PcmFormat.parse("f32le:22050:1")),
     )
     service = Service(Settings(AudioSettings(input="-"), server=ServerSettings(port=0)))
     listening = asyncio.get_running_loop().create_future()

@@ -65,7 +65,8 @@ async def test_a_pause_on_standard_input_feeds_the_watchdog(monkeypatch: pytest.
     reading, writing = os.pipe()
     monkeypatch.setattr("stream.audio.capture._TICK", 0.01)
     monkeypatch.setattr(
-        "stream.audio.capture.open_source", lambda settings: open_pcm_source(reading, PcmFormat.parse(settings.pcm))
+        "stream.audio.capture.open_source",
+        lambda settings, **_: open_pcm_source(reading, PcmFormat.parse(settings.pcm)),
     )
     service = Service(Settings(AudioSettings(input="-"), server=ServerSettings(port=0)))
     alive = asyncio.Event()

@@ -26,7 +26,7 @@ def test_each_key_is_found_on_its_line() -> None:
         "device": Statement(10, "port = 3\n]\n"),
         "a": Statement(14, {"b": 1, "c": 2}, {"b": 14, "c": 15}),
         "t": Statement(16, {"wait": 1}, {"wait": 17}),
-        "u": Statement(18, [{"wait": 2}]),
+        "u": Statement(18, [{"wait": 2}], tables=[Statement(18, {"wait": 2})]),
         "v": Statement(20, {"w": {"gate": 5}}, {"w": 20}),
     }
 

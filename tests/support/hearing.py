@@ -41,9 +41,9 @@ class Subscriber:
 
 
 @contextlib.asynccontextmanager
-async def listening(address: str) -> AsyncIterator[Subscriber]:
-    """Subscribe from another process."""
-    async with program(*SOLOIST, "listen", "--json", address, stdout=PIPE, stderr=DEVNULL) as process:
+async def listening(address: str, *arguments: str) -> AsyncIterator[Subscriber]:
+    """Subscribe from another process, with these arguments of `soloist listen`."""
+    async with program(*SOLOIST, "listen", "--json", address, *arguments, stdout=PIPE, stderr=DEVNULL) as process:
         assert process.stdout is not None
         yield Subscriber(process.stdout)
         with contextlib.suppress(ProcessLookupError):  # it may have given up
