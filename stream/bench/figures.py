@@ -41,10 +41,18 @@ FIGURES: Final = {
     "realtime_factor": Figure("files", "classify: audio seconds per second", "x", "higher", 200.0),
     "soak_hours": Figure("soak", "audio through one recognizer", "h", "higher", 24.0),
     "soak_rss_growth_mb": Figure("soak", "memory that it took meanwhile", "MB", "lower", 1.0),
+    "lines": Figure("lines", "lines of one service", "", "higher", 8.0),
+    "lines_cpu_ratio": Figure("lines", "their processor time / that of as many services", "x", "lower", 0.33),
+    "lines_quiet_ratio": Figure(
+        "lines", "one in four sounding: processor time / that of one service", "x", "lower", 2.0
+    ),
+    "lines_memory_mb": Figure("lines", "memory beyond that of one service", "MB", "lower", 25.0),
+    "lines_dropped_hops": Figure("lines", "hops that were dropped", "", "lower", 0.0),
 }
 
-GROUPS: Final = tuple(dict.fromkeys(figure.group for figure in FIGURES.values() if figure.group != "soak"))
-"""What `measurements.measure` can be asked for; the soak takes hours and is asked for by itself."""
+_ALONE: Final = ("soak", "lines")
+GROUPS: Final = tuple(dict.fromkeys(figure.group for figure in FIGURES.values() if figure.group not in _ALONE))
+"""What `measurements.measure` can be asked for; what takes hours, or a number, is asked for by itself."""
 
 
 def checked_groups(groups: tuple[str, ...]) -> tuple[str, ...]:

@@ -71,14 +71,14 @@ async def start_time(model: str) -> Figures:
     """Measure the time from the start of a process to its serving, the median of five."""
     times = []
     for _ in range(_STARTS):
-        async with _serving(model) as (_, _, seconds):
+        async with serving(model) as (_, _, seconds):
             times.append(seconds)
     return {"startup_s": statistics.median(times)}
 
 
 async def memory(model: str) -> Figures:
     """Measure the memory of a service that has heard ten seconds for a subscriber."""
-    async with _serving(model) as (process, address, _), Client(address) as client:
+    async with serving(model) as (process, address, _), Client(address) as client:
         async for message in client:
             if isinstance(message, Label) and message.time > _HEARD_SECONDS:
                 break
@@ -86,14 +86,15 @@ async def memory(model: str) -> Figures:
 
 
 @contextlib.asynccontextmanager
-async def _serving(model: str) -> AsyncIterator[tuple[Process, str, float]]:
-    """Run `soloist run` with the demo: the process, its address, and the seconds until it served.
+async def serving(model: str, *arguments: str) -> AsyncIterator[tuple[Process, str, float]]:
+    """Run `soloist run` with the demo, or these arguments: the process, its address, and the seconds until it served.
 
     What it hears is no session of the user's, so it is written to a log of its own.
     """
     with TemporaryDirectory(prefix="soloist-bench-", ignore_cleanup_errors=True) as folder:
         log = str(Path(folder) / "sessions.db")
-        run = command("stream", "run", "--input", "demo", "--port", "0", "--model", model, "--session-log", log)
+        heard = arguments or ("--input", "demo")
+        run = command("stream", "run", *heard, "--port", "0", "--model", model, "--session-log", log)
         variables = environment()
         started = time.perf_counter()
         process = await asyncio.create_subprocess_exec(*run, stderr=PIPE, env=variables)

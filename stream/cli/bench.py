@@ -26,6 +26,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--soak", type=float, metavar="HOURS", help="only hear this much audio, and compare labels and memory"
     )
+    parser.add_argument("--lines", type=int, metavar="N", help="only measure what so many lines cost")
     parser.add_argument(
         "--against", metavar="COMMAND", help="compare in turn with another installation, such as /old/bin/soloist"
     )
@@ -53,6 +54,10 @@ def execute(options: argparse.Namespace) -> int:
         from stream.bench.soak import soak
 
         figures = soak(hours, model)
+    elif "lines" in told:
+        from stream.bench.lines import measure_lines
+
+        figures = measure_lines(told["lines"], model)
     else:
         from stream.bench.measurements import measure
 
@@ -67,10 +72,10 @@ def _end(number: int, frame: object) -> None:
 
 
 def _refuse_what_is_not_together(told: dict[str, Any]) -> None:
-    if "soak" in told:
-        for name in ("against", "only"):
-            if name in told:
-                raise ConfigError(f"--soak measures nothing else; it does not go with --{name}")
+    for alone in ("soak", "lines"):
+        for name in ("against", "only", "soak"):
+            if alone in told and name in told and name != alone:
+                raise ConfigError(f"--{alone} measures nothing else; it does not go with --{name}")
     if "rounds" in told and "against" not in told:
         raise ConfigError("--rounds says how often both are run; it needs --against")
 

@@ -48,6 +48,8 @@ async def test_another_program_in_the_current_folder_is_not_measured(
         ),
         (["--only", ","], '--only has ""; expected some of hop, features, handover, memory, start, fanout, files'),
         (["--only", "hop", "--soak", "1"], "--soak measures nothing else; it does not go with --only"),
+        (["--lines", "8", "--soak", "1"], "--lines measures nothing else; it does not go with --soak"),
+        (["--lines", "1"], "--lines is 1; expected 2 to 64"),
         (["--against", "soloist", "--soak", "1"], "--soak measures nothing else; it does not go with --against"),
         (["--rounds", "2"], "--rounds says how often both are run; it needs --against"),
         (["--rounds", "0", "--against", "soloist"], "--rounds is 0; expected 1 or more"),
