@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import shutil
+import sys
+from asyncio.subprocess import DEVNULL, PIPE
 from collections import defaultdict
 from pathlib import Path
 
@@ -13,7 +17,7 @@ import soxr
 
 from stream.recognition.mel import SAMPLE_RATE, Array
 from tests.support.hearing import Subscriber, listening
-from tests.support.processes import serving
+from tests.support.processes import program, serving
 from tests.support.sound_server import missing, running_sound_server
 from tests.support.waiting import PATIENCE
 
@@ -107,3 +111,63 @@ async def test_the_channels_of_an_interface_are_lines(demo: Array, tmp_path: Pat
             await server.end()
             async with asyncio.timeout(PATIENCE):
                 assert (await every.until(type="status", source="waiting"))["message"] is not None
+
+
+JACK = ("jackd", "jack_lsp", "jack_connect", "jack_disconnect")
+LACKING = [tool for tool in JACK if shutil.which(tool) is None]
+PLAYER = """
+import sys, time
+import sounddevice, soundfile
+frames, rate = soundfile.read(sys.argv[1], dtype="float32")
+device = next(i for i, it in enumerate(sounddevice.query_devices()) if it["name"] == "system")
+position = 0
+def give(out, count, when, status):
+    global position
+    for row in range(count):
+        out[row] = frames[(position + row) % len(frames)]
+    position += count
+with sounddevice.OutputStream(device=device, channels=frames.shape[1], samplerate=rate, callback=give):
+    print("playing", flush=True)
+    time.sleep(600)
+"""
+
+
+@pytest.mark.sound_server
+@pytest.mark.skipif(bool(LACKING), reason=f"needs {', '.join(LACKING)}: apt install jackd2")
+async def test_the_inputs_of_jack_are_lines(demo: Array, tmp_path: Path) -> None:
+    """With JACK's dummy driver, what another client sends to each of eight inputs is heard there."""
+    file, rate = tmp_path / "eight.wav", 48_000
+    soundfile.write(file, soxr.resample(interface(demo, 20), SAMPLE_RATE, rate), rate, subtype="FLOAT")
+    env = {**os.environ, "JACK_DEFAULT_SERVER": f"soloist-{os.getpid()}", "HOME": str(tmp_path)}
+
+    async def ports(word: str) -> list[str]:
+        async with program("jack_lsp", stdout=PIPE, stderr=DEVNULL, env=env) as listing:
+            out, _ = await listing.communicate()
+        return [port for port in out.decode().split() if word in port]
+
+    async def call(*command: str) -> int:
+        async with program(*command, stdout=DEVNULL, stderr=DEVNULL, env=env) as process:
+            return await process.wait()
+
+    driver = ["-d", "dummy", "-r", str(rate), "-p", "4096", "-C", str(CHANNELS), "-P", str(CHANNELS)]
+    quiet = {"stdout": DEVNULL, "stderr": DEVNULL, "env": env}
+    async with asyncio.timeout(PATIENCE), program("jackd", "-r", *driver, **quiet):
+        while not await ports("system:capture"):  # noqa: ASYNC110 - there is no event to wait for
+            await asyncio.sleep(0.1)
+        async with program(sys.executable, "-c", PLAYER, str(file), stdout=PIPE, stderr=DEVNULL, env=env) as player:
+            assert player.stdout is not None
+            assert b"playing" in await player.stdout.readline()
+            outputs = await ports(":out_")
+            lines = ["--line", f"Anna={PIANO}", "--line", f"Ben={SECOND}", "--line", "Cleo=1"]
+            async with (
+                serving("--device", "system", *lines, env=env) as service,
+                listening(service.address, "--lines", "all") as every,
+            ):
+                while len(inputs := await ports(":in_")) < CHANNELS:  # noqa: ASYNC110
+                    await asyncio.sleep(0.1)
+                for number, (source, target) in enumerate(zip(outputs, inputs, strict=True), 1):
+                    await call("jack_disconnect", f"system:capture_{number}", target)
+                    assert await call("jack_connect", source, target) == 0
+                told = await names_of(every, {"Anna", "Ben"})
+                assert "piano" in told["Anna"]
+                assert "Cleo" not in told
