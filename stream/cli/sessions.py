@@ -24,7 +24,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add which log it is, and what can be done with a session."""
     _add_log(parser)
     _add_utc(parser)
-    parser.set_defaults(execute=list_sessions, log=None, utc=False, id=[], begin=None, end=None)
+    parser.set_defaults(execute=list_sessions, log=None, utc=False, id=[], begin=None, end=None, line=None)
     actions = parser.add_subparsers(metavar="ACTION")
     exported = add_action(
         actions, "export", "write some to standard output, as the dashboard writes one", export_sessions
@@ -40,6 +40,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     exported.add_argument(
         "--to", type=parse_moment, metavar="TIME", dest="end", help="only what was heard until then; a date: its end"
+    )
+    exported.add_argument(
+        "--line", metavar="NAME|all", help="what was heard on a line, or on all of them, instead of the one in front"
     )
     _add_log(exported)
     _add_utc(exported)
@@ -72,7 +75,7 @@ def export_sessions(options: argparse.Namespace) -> int:
         raise LogError(f"--from {options.begin.text} is after --to {options.end.text}")
     if not options.id and begin is None and end is None:
         raise LogError("name sessions by their ID, as soloist sessions lists them, or a time with --from and --to")
-    text = sessions_as_text(_path(options), options.id, begin, end, options.format, options.utc)
+    text = sessions_as_text(_path(options), options.id, begin, end, options.format, options.utc, options.line)
     sys.stdout.buffer.write(text.encode())  # the files are UTF-8, whatever the terminal is
     sys.stdout.flush()
     return 0
@@ -122,7 +125,13 @@ def table(file: Path, utc: bool = False) -> str:
 
 
 def sessions_as_text(
-    file: Path, numbers: Sequence[int], begin: float | None, end: float | None, form: str, utc: bool = False
+    file: Path,
+    numbers: Sequence[int],
+    begin: float | None,
+    end: float | None,
+    form: str,
+    utc: bool = False,
+    line: str | None = None,
 ) -> str:
     """Write sessions as the dashboard writes one.
 
@@ -137,14 +146,18 @@ def sessions_as_text(
     form : {"json", "csv", "audacity"}
     utc : bool
         Whether times of the day are in UTC only, not in local time, too.
+    line : str, optional
+        One of several lines, or ``all`` of them; the one in front without it.
 
     Raises
     ------
     LogError
         When the log cannot be read, or has no such session, or none in the time.
     """
+    from stream.protocol.requests import ALL_LINES
     from stream.session_log import file_formats
     from stream.session_log.reader import LogReader
+    from stream.session_log.records import of_lines
 
     since, until = -math.inf if begin is None else begin, math.inf if end is None else end
     with LogReader(file) as reader:
@@ -155,6 +168,8 @@ def sessions_as_text(
         chosen, found = [], []
         for session in [known[number] for number in dict.fromkeys(numbers)] or known.values():
             records = list(reader.session_records(session, since, until))
+            if line is not None:
+                records = list(of_lines(records, None if line == ALL_LINES else line))
             if records or since <= session.end >= session.start <= until:  # an outage may last beyond what was heard
                 chosen.append(session)
                 found += records

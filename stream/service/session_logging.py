@@ -7,7 +7,7 @@ from pathlib import Path
 
 from stream.audio.settings import AudioSettings
 from stream.protocol.messages import Guess, Hello, Label, Mark, Outage, Segment
-from stream.service.events import Event, Hop
+from stream.service.events import Event, Hop, OfLine
 from stream.session_log.session_log import SessionLog
 from stream.session_log.settings import SessionLogSettings
 
@@ -74,6 +74,12 @@ class SessionLogging:
                 for message in (event.segment, event.guess, event.change, event.label):
                     if message is not None:
                         self._log.add(message)
+            case OfLine(_, Hop(segment=segment, guess=guess)):
+                for closed in (segment, guess):
+                    if closed is not None:
+                        self._log.add_of_line(closed)
+            case OfLine(_, (Segment() | Guess()) as closed):
+                self._log.add_of_line(closed)
             case Hello() | Segment() | Guess() | Outage() | Mark() | Label():
                 self._log.add(event)
             case _:

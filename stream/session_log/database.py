@@ -36,10 +36,15 @@ class _UnusableError(Exception):
     """A file that is not a session log, or none of ours."""
 
 
+FAULTS: Final = (sqlite3.Error, UnicodeDecodeError)
+"""What a damaged file raises: the second where what SQLite says of it quotes bytes that are no text."""
+
+
 def is_damage(error: Exception) -> bool:
     """Whether an error means that the file itself is unusable."""
     code = getattr(error, "sqlite_errorcode", None)
-    return isinstance(error, _UnusableError) or (code is not None and code & 0xFF not in _TRANSIENT_ERRORS)
+    is_unusable = isinstance(error, _UnusableError | UnicodeDecodeError)
+    return is_unusable or (code is not None and code & 0xFF not in _TRANSIENT_ERRORS)
 
 
 def is_transient(error: Exception) -> bool:
@@ -105,7 +110,7 @@ class DatabaseFile:
         with self.lock.alone():
             try:
                 return self._connect()
-            except (sqlite3.Error, _UnusableError) as error:
+            except (*FAULTS, _UnusableError) as error:
                 if not is_damage(error):
                     raise
                 return self._quarantine(error)
@@ -146,7 +151,7 @@ class DatabaseFile:
         """Move the write-ahead log into the file itself, for whoever copies that alone."""
         if self._connection is not None:
             # A failure is ignored, as SQLite does: nothing is lost, and the next write meets the same disk.
-            with contextlib.suppress(sqlite3.Error):
+            with contextlib.suppress(*FAULTS):
                 self._connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
 
     def close(self) -> None:
@@ -157,11 +162,11 @@ class DatabaseFile:
     def _disconnect(self) -> None:
         if self._connection is None:
             return
-        with contextlib.suppress(sqlite3.Error, OSError):
+        with contextlib.suppress(*FAULTS, OSError):
             if not self.is_open:  # SQLite would leave what is not checkpointed yet
                 self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
         self.checkpoint()  # which closing does only where nobody reads
-        with contextlib.suppress(sqlite3.Error):
+        with contextlib.suppress(*FAULTS):
             self._connection.close()
         self._connection = None
 

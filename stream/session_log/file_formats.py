@@ -98,6 +98,8 @@ def to_json(records: Sequence[Record], span: Span, session: Session | None = Non
     groups: dict[str, list[dict[str, Any]]] = {kind: [] for kind in _KINDS}
     for record in records:
         whose = {"source": record.source, "model": record.model, "run": record.run}
+        if record.line is not None:
+            whose = {"line": record.line, **whose}
         match record.kind:
             case "mark":
                 time = {"time": _rounded(record.start - span.start, 3), **clock("time", record.start)}
@@ -172,14 +174,19 @@ def to_audacity(records: Sequence[Record], span: Span) -> str:
             case "outage":
                 text = f"No input: {_outage_text(record)}"
             case "guess":
-                text = f"guess: {record.label} {_percent(_confidence(record))}"
+                text = f"{_on(record)}guess: {record.label} {_percent(_confidence(record))}"
             case _:
-                name = record.label or record.state or ""
+                name = _on(record) + (record.label or record.state or "")
                 text = f"{name} {_percent(_confidence(record))}" if _confidence(record) > 0 else name
         end = max(span.end, record.start) if end is None else end
         at = "\t".join(fixed(time - span.start, 6) for time in (record.start, end))
         lines.append(f"{at}\t{_BLANK.sub(' ', text).strip(' ')}\n")
     return "".join(lines)
+
+
+def _on(record: Record) -> str:
+    """Return the line of a record, as the beginning of what is told of it."""
+    return "" if record.line is None else f"{record.line}: "
 
 
 def _confidence(record: Record) -> float | int:

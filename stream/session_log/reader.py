@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from stream.errors import LogError
-from stream.session_log.database import MAX_FIELD_BYTES, PAGE_BYTES, NewerVersionError, newer_version
+from stream.session_log.database import FAULTS, MAX_FIELD_BYTES, PAGE_BYTES, NewerVersionError, newer_version
 from stream.session_log.records import Listening, Record, Session
 from stream.session_log.schema import APPLICATION_ID, SCHEMA_VERSION, present_old
 
@@ -53,7 +53,7 @@ class LogReader:
                     if (file := Path(f"{self._path}{ending}")).is_file():
                         shutil.copyfile(file, Path(self._copy.name) / f"log{ending}")
                 self._connection = self._open(Path(self._copy.name) / "log")
-        except (sqlite3.Error, OSError) as error:
+        except (*FAULTS, OSError) as error:
             self.__exit__()
             raise LogError(f"session log {self._path} cannot be read: {error}") from error
         except LogError:
@@ -169,7 +169,7 @@ class LogReader:
         assert self._connection is not None, "read within a `with`"
         try:
             yield from self._connection.execute(query, values)
-        except sqlite3.Error as error:
+        except FAULTS as error:
             raise LogError(f"session log {self._path} cannot be read further: {error}") from error
 
     def _open(self, path: Path) -> sqlite3.Connection:

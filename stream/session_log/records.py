@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
-from typing import cast
+from dataclasses import dataclass, replace
+from typing import Final, cast
 
 from stream.protocol.messages import Guess, Mark, Outage, Segment, State
+
+LINE_KINDS: Final = {"segment": "line segment", "guess": "line guess"}
+"""What the log calls segments and guesses of one of several lines; those of the line in front are called as usual."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,11 +67,38 @@ class Record:
     source: str | None
     """What was listened to; of an outage, what was away."""
     text: str | None
-    """Of a mark; the reason of an outage."""
+    """Of a mark; the reason of an outage; the line of a segment or guess, where there are lines."""
     run: str | None = None
     """Names the run of the service."""
     model: str | None = None
     """That of the beginning."""
+
+    @property
+    def line(self) -> str | None:
+        """The line that it is of, where there are lines."""
+        return None if self.kind in ("mark", "outage") else self.text
+
+
+def of_lines(records: Iterable[Record], line: str | None = None) -> Iterator[Record]:
+    """Take what was heard on lines in place of what was heard on the line in front.
+
+    Parameters
+    ----------
+    records : iterable of Record
+    line : str, optional
+        Only this one; all by default.
+
+    Yields
+    ------
+    Record
+        Segments and guesses of lines, under their usual names, and marks and outages.
+    """
+    usual = {of_line: kind for kind, of_line in LINE_KINDS.items()}
+    for record in records:
+        if record.kind in usual and line in (None, record.text):
+            yield replace(record, kind=usual[record.kind])
+        elif record.kind in ("mark", "outage"):
+            yield record
 
 
 def messages_before(records: Iterable[Record], utc: float) -> Iterator[Segment | Guess | Mark | Outage]:
@@ -95,7 +125,7 @@ def messages_before(records: Iterable[Record], utc: float) -> Iterator[Segment |
         elif record.kind == "mark":
             yield Mark(start, record.text or "")
         elif record.kind == "guess":
-            yield Guess(start, end, record.label or "", confidence)
+            yield Guess(start, end, record.label or "", confidence, record.line)
         elif record.kind == "segment":
             # A valid state when it was written, perhaps by a later version: clients ignore those that they do not know.
-            yield Segment(start, end, cast(State, record.state), record.label, confidence)
+            yield Segment(start, end, cast(State, record.state), record.label, confidence, record.line)

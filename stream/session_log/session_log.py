@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Final
 
 from stream.protocol.messages import Guess, Hello, Label, Mark, Message, Outage, Segment
+from stream.session_log.records import LINE_KINDS
 from stream.session_log.store import DEFAULT_MAX_BYTES, DEFAULT_MAX_DAYS, LogEntry, Progress, SessionHeader
 from stream.session_log.writer import RETRY_SECONDS, LogWriter
 
@@ -86,16 +87,23 @@ class SessionLog:
         match message:
             case Label():
                 self._add_hop(message)
-            case Segment(start, end, state, label, confidence):
-                self._put(LogEntry(self._header(start), "segment", start, end, state, label, confidence))
-            case Guess(start, end, label, confidence):
-                self._put(LogEntry(self._header(start), "guess", start, end, None, label, confidence))
+            case Segment(start, end, state, label, confidence, line):
+                self._put(LogEntry(self._header(start), "segment", start, end, state, label, confidence, text=line))
+            case Guess(start, end, label, confidence, line):
+                self._put(LogEntry(self._header(start), "guess", start, end, None, label, confidence, text=line))
             case Mark(time, text):
                 self._put(LogEntry(self._header(time), "mark", time, time, text=text))
             case Outage(start, end, source, reason):
                 self._put(LogEntry(self._header(start), "outage", start, end, source=source, text=reason))
             case _:
                 pass
+
+    def add_of_line(self, message: Segment | Guess) -> None:
+        """Add what was heard on one of several lines, which the message names, once it has ended."""
+        if self._headers:
+            header, state = self._header(message.start), message.state if isinstance(message, Segment) else None
+            heard = (message.start, message.end, state, message.label, message.confidence)
+            self._put(LogEntry(header, LINE_KINDS[message.type], *heard, text=message.line))
 
     def begin(self, hello: Hello) -> None:
         """Begin a session, or another part of it.
@@ -138,7 +146,8 @@ class SessionLog:
         segment = (label.since, label.state, label.label)
         if segment != self._segment:
             self._segment, self._confidence_sum, self._hops = segment, 0.0, 0
-            self._put(LogEntry(self._header(label.since), "segment", label.since, None, label.state, label.label))
+            header = self._header(label.since)
+            self._put(LogEntry(header, "segment", label.since, None, label.state, label.label, text=label.line))
         self._confidence_sum += label.confidence
         self._hops += 1
         mean_confidence = self._confidence_sum / self._hops

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Final
 
 from stream.errors import LogError
-from stream.session_log.database import PAGE_BYTES, WAL_PAGES, DatabaseFile, is_damage
+from stream.session_log.database import FAULTS, PAGE_BYTES, WAL_PAGES, DatabaseFile, is_damage
 
 DEFAULT_MAX_DAYS: Final = 90.0
 """Age of the oldest event, by default."""
@@ -112,7 +112,7 @@ class LogStore:
         assert self._connection is not None
         try:
             self._write(self._connection, entries, progress)
-        except sqlite3.Error as error:
+        except FAULTS as error:
             if not is_damage(error):
                 raise
             self._use(db := self.file.quarantine(error))

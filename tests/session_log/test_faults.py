@@ -16,7 +16,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from stream.errors import LogError
@@ -406,6 +406,7 @@ _damage = st.lists(
 
 @settings(max_examples=int(os.environ.get("SOLOIST_TEST_DAMAGES", "40")), deadline=None)
 @given(damage=_damage, cuts=st.tuples(st.none() | st.floats(0, 1), st.none() | st.floats(0, 1)))
+@example(damage=[("", 0.11017983658959941, b"\x80"), ("-wal", 0.0, b"\x00")], cuts=(None, None))  # in a table's SQL
 def test_no_damage_keeps_new_events_from_being_written_and_read(
     whole: Path, damage: list[tuple[str, float, bytes]], cuts: tuple[float | None, float | None]
 ) -> None:
