@@ -41,6 +41,8 @@ class ChannelFindings:
 
 LOUDEST: Final = 1e6
 """120 dB above full scale: what is louder is no audio."""
+_ABOVE_HUM: Final = 4.0
+"""Times the power of the hum, from which on a channel holds more than that."""
 
 
 class ChannelCheck:
@@ -121,7 +123,8 @@ class ChannelCheck:
         self._has_sounded |= sounding
         self._loudest = np.maximum(self._loudest, levels.powers)
         self._runs.take(samples, levels.peaks)
-        self._copies.take(samples, levels.means, sounding)
+        # Cables without a signal hum alike, which makes them no copies of each other.
+        self._copies.take(samples, levels.means, sounding & (levels.powers > _ABOVE_HUM * self._hum.powers))
         self._hum.take(samples)
 
 

@@ -10,8 +10,8 @@ import numpy.typing as npt
 from stream.audio.channel_levels import CELL_SECONDS, Values
 from stream.recognition.mel import Array
 
-COPY_SECONDS: Final = 3.0
-"""For so long both channels have to sound before they are compared."""
+COPY_SECONDS: Final = 5.0
+"""For so long both channels have to sound before they are compared: longer than hum takes to be known as such."""
 RESIDUAL: Final = 1e-3
 """What two channels may differ by at the most, as a share of the power of one: 30 dB below it.
 
@@ -81,7 +81,7 @@ class ChannelCopies:
         means : np.ndarray [shape=(channels,), dtype=float32]
             Of the samples.
         sounding : np.ndarray [shape=(channels,), dtype=bool]
-            Which channels are above the gate.
+            Which channels are above the gate, with more than hum.
         """
         chosen = np.flatnonzero(sounding)
         if len(chosen) < 2:

@@ -20,8 +20,8 @@ _PASSED: Final = 0.4
 class LowBand:
     """Lowers the rate of all channels by a whole number, cell by cell.
 
-    The filter is a sinc under a Hann window: flat within 1 dB to 0.3 of the low rate, and 40 dB down from 0.7 on, so that
-    what folds back lies above 0.3.
+    The filter is a sinc under a Hann window: 0.4 dB down at a quarter of the low rate, and at least 44 dB from 0.6 of
+    it on, so that what folds back stays above 0.4.
 
     Parameters
     ----------

@@ -1,9 +1,9 @@
 """Hum: what the mains leave in a cable, at 50 or 60 Hz and its multiples.
 
-What tells hum from a bass is that it stays at one frequency and one level. In spectra of two seconds, half a hertz apart,
-a line of the mains stands alone: the lowest notes nearest to it, G1 at 49.0 Hz and B1 at 61.7 Hz, raise its neighbours as
-much as itself. A line counts where it is 12 dB above all between 1 and 4 Hz beside it, its frequency, interpolated
-between bins, is that of the mains to 0.4 %, and both frequency and level are the same in the spectra of a second before.
+What tells hum from a bass is that it stays at one frequency and one level. In spectra of two seconds, half a hertz
+apart, a line of the mains stands alone: the notes nearest to it, G1 at 49.0 Hz and B1 at 61.7 Hz, raise its neighbours
+as much as itself. A line counts where it is 12 dB above all between 1 and 4 Hz beside it, its frequency, interpolated
+between bins, is that of the mains to 0.4 %, and both frequency and level are those of the spectrum a second before.
 """
 
 from __future__ import annotations
@@ -94,7 +94,7 @@ class MainsHum:
         peak, below, above = (spectra[rows[:, 0], peaks + offset] for offset in (0, -1, 1))
         beside = np.arange(near, far + 1)
         neighbours = spectra[rows, peaks[:, None] + np.concatenate([-beside, beside])].max(axis=1)
-        # A Hann window: of amplitudes A at the peak's bin and B at the higher one beside it, it is off by (2B - A) / (A + B).
+        # With a Hann window, of amplitudes A at the peak's bin and B beside it, it is off by (2 B - A) / (A + B) bins.
         ratio = np.sqrt(np.maximum(below, above) / np.maximum(peak, 1e-30))
         offset = np.where(above >= below, 1, -1) * (2 * ratio - 1) / (1 + ratio)
         fundamental = (peaks + offset) * self._bin / (harmonic + 1)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
@@ -33,6 +34,16 @@ class CheckReport:
         return all(line.colour == "green" for line in self.lines)
 
 
+class _Source(NamedTuple):
+    """What belongs to a source of one form."""
+
+    rate: int
+    channels: int
+    states: LineStates
+    hearing: SpotHearing
+    check: ChannelCheck
+
+
 class LineCheck:
     """Checks the audio of one source, which may be away for some time.
 
@@ -55,15 +66,15 @@ class LineCheck:
         self._classifier = classifier
         self._gate, self._hop = gate, hop
         self._lineup = tuple(dict.fromkeys(name for line in plan for name in line.instruments))
-        self._form = (0, 0)
-        self._states: LineStates | None = None
+        self._source: _Source | None = None
 
     @property
     def report(self) -> CheckReport | None:
         """How it is now; None before there was a source."""
-        if self._states is None:
+        source = self._source
+        if source is None:
             return None
-        return CheckReport(self._hearing.time, self._form[1], self._states.states, tuple(self._check.found))
+        return CheckReport(source.hearing.time, source.channels, source.states.states, tuple(source.check.found))
 
     def connect(self, rate: int, channels: int) -> None:
         """Take the audio of a source that was opened; all begins anew where it has another form than before.
@@ -74,26 +85,27 @@ class LineCheck:
             In Hz.
         channels : int
         """
-        if (rate, channels) == self._form:
-            self._hearing.lose(0.0)
+        before = self._source
+        if before is not None and (rate, channels) == (before.rate, before.channels):
+            before.hearing.lose(0.0)
             return
-        self._form = (rate, channels)
-        self._states = states = LineStates(self._plan, channels)
+        states = LineStates(self._plan, channels)
         spot_gates = [states.gate(spot, self._gate) for spot in states.spots]
-        self._hearing = SpotHearing(rate, states.spots, spot_gates, self._classifier, self._lineup, self._hop)
+        hearing = SpotHearing(rate, states.spots, spot_gates, self._classifier, self._lineup, self._hop)
         gates = np.full(channels, self._gate)
         for spot, gate in zip(states.spots, spot_gates, strict=True):
             gates[[channel - 1 for channel in spot]] = gate
-        self._check = ChannelCheck(rate, gates)
+        self._source = _Source(rate, channels, states, hearing, ChannelCheck(rate, gates))
 
     def hear(self, frames: Array, lost: int = 0, waiting: int | None = None) -> None:
         """Hear a block; for the parameters see `SpotHearing.hear`."""
-        assert self._states is not None, "connect comes first"
-        for moment in self._hearing.hear(self._check.take(frames), lost, waiting):
-            self._states.take(moment)
+        source = self._source
+        assert source is not None, "connect comes first"
+        for moment in source.hearing.hear(source.check.take(frames), lost, waiting):
+            source.states.take(moment)
 
     def finish(self) -> None:
         """Hear the end of the audio."""
-        if self._states is not None:
-            for moment in self._hearing.finish():
-                self._states.take(moment)
+        if (source := self._source) is not None:
+            for moment in source.hearing.finish():
+                source.states.take(moment)

@@ -15,10 +15,10 @@ ENOUGH_SECONDS: Final = 3.0
 _KEPT_SECONDS: Final = 20.0
 """Of the time in which an instrument was named, the newest counts: a cable that was moved is noticed."""
 _SPILL: Final = 10.0
-"""dB. What is so much quieter than another spot that shows the same is taken for what its microphone picks up of that."""
+"""dB. What is so much quieter than another spot that shows the same is taken for what a microphone picks up of that."""
 
 Colour: TypeAlias = Literal["green", "amber", "waiting", "missing"]
-"""It is heard there; it is heard elsewhere, or another one is there; nothing of this yet; the source lacks a channel."""
+"""It is heard there; heard elsewhere, or another one is there; nothing of this yet; the source lacks a channel."""
 
 
 class Elsewhere(NamedTuple):

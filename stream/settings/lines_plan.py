@@ -124,7 +124,9 @@ def _plan(path: str | Path, tables: Sequence[dict[str, Any]], places: Sequence[T
 def _faults(table: dict[str, Any]) -> dict[str, str]:
     """Say what is wrong with a line, by the key at which it is."""
     faults = {
-        key: f"unknown key {written(key)} in [[{TABLE}]]; {values.closest(key, _KEYS)}" for key in table if key not in _KEYS
+        key: f"unknown key {written(key)} in [[{TABLE}]]; {values.closest(key, _KEYS)}"
+        for key in table
+        if key not in _KEYS
     }
     faults |= {key: f"the line has no {key}; {said}" for key, said in _MISSING.items() if key not in table}
     for key, value in table.items():
