@@ -118,7 +118,7 @@ class LineStates:
             elsewhere = self._elsewhere(line)
             return LineState(line, "missing", 0.0, elsewhere, None, None, lacking)
         tally = self._tallies[line.channels].seconds
-        own = max((tally.get(name, 0.0) for name in line.instruments), default=0.0)
+        own = max(tally.get(name, 0.0) for name in line.instruments)
         others = {name: time for name, time in tally.items() if name not in self._owned[line.channels]}
         other = max(others, key=others.__getitem__, default=None)
         seconds = 0.0 if other is None else others[other]
@@ -130,6 +130,10 @@ class LineStates:
         colour: Colour = "amber" if elsewhere or instead is not None else "waiting"
         return LineState(line, colour, own, elsewhere, instead, heard)
 
+    def _own_seconds(self, spot: Channels) -> float:
+        """For how long an instrument was shown on a spot that belongs there, at the most of all."""
+        return max((self._tallies[spot].seconds.get(name, 0.0) for name in self._owned[spot]), default=0.0)
+
     def _elsewhere(self, line: LinePlan) -> tuple[Elsewhere, ...]:
         """Find the instruments of a line on spots to which they do not belong."""
         return tuple(
@@ -138,5 +142,5 @@ class LineStates:
             for spot, tally in self._tallies.items()
             if name not in self._owned[spot]
             and (seconds := tally.seconds.get(name, 0.0)) >= ENOUGH_SECONDS
-            and seconds >= max(tally.seconds.values())
+            and seconds >= self._own_seconds(spot)
         )
