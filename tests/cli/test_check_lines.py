@@ -88,7 +88,7 @@ async def test_what_is_wrong_is_told(stage: tuple[str, str]) -> None:
     """Standard error names the lines, and the status is 1."""
     status, out, err = await soloist("check-lines", stage[0], "--input", stage[1])
     assert (status, err) == (1, "soloist: not green: Anna, Ben, Dora, Emil\n")
-    assert "amber: Anna (1, violin): on 1 there is a trumpet" in out
+    assert "amber: Anna (1, violin): the violin is on 2 and 8; on 1 there is a trumpet\n" in out
     table = out[out.index("         line") :].splitlines()
     anna = "amber Anna 1 violin trumpet the violin is on 2 and 8; on 1 there is a trumpet"
     assert " ".join(table[1].split()) == anna
