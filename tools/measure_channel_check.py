@@ -1,8 +1,8 @@
 """Measure what the check of channels costs, and what it finds in recordings in which nothing is wrong.
 
 `python -m tools.measure_channel_check` prints the CPU seconds that an audio second of many channels takes, all of them
-sounding: the figure of docs/check-lines.md, with OPENBLAS_NUM_THREADS=1 as `soloist` sets it. With `--recordings FOLDER` it checks every recording below it as one channel
-and lists those of which something is told.
+sounding: the figure of docs/check-lines.md, with OPENBLAS_NUM_THREADS=1, as `soloist` sets it. With
+`--recordings FOLDER` it checks every recording below it and lists those of which something is told.
 """
 
 from __future__ import annotations
