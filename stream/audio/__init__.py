@@ -37,6 +37,10 @@ A source runs a thread of its own and puts audio into a queue for the event loop
 `converter`         `Converter`: channel, resampling, samples that are not numbers
 `meter`             `LevelMeter`, `LevelReading`: the level, twenty times a second
 `signal_monitor`    `SignalMonitor`: clipping, offset, silence, zeros
+`channel_check`     `ChannelCheck`: what is wrong with each channel, for the check of lines
+`mains_hum`         `MainsHum`: hum at 50 or 60 Hz, found in what `low_band` leaves
+`channel_copies`    `ChannelCopies`: channels that carry one signal twice
+`full_scale_runs`   `FullScaleRuns`: samples that stay at full scale
 `truncation`        `DeclaredLength`: how much of a file is missing
 ==================  =====================================================================================
 """

@@ -16,6 +16,7 @@ COMMANDS: Final = (
     "listen",
     "sessions",
     "devices",
+    "check-lines",
     "config",
     "install-service",
     "bench",

@@ -108,6 +108,7 @@ def classify(
         When an option does not fit the model or the file.
     """
     recognizer = Recognizer(classifier, hop=hop, lineup=lineup, gate=gate)
+    recognizer.with_frames = False  # which nobody asks for here
     with open_sound_file(path) as file:
         converter = Converter(file.rate, file.channels, channel, gate)
         timeline = _timeline(path, recognizer, _results(file, converter, recognizer), converter)

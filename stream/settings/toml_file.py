@@ -94,8 +94,9 @@ def _content(path: str | Path, statements: dict[str, Statement]) -> FileContent:
     for key, statement in statements.items():
         place = f"{path}:{statement.line}"
         is_table = isinstance(statement.value, dict)
-        if key == LINE and isinstance(statement.value, list) and all(isinstance(it, dict) for it in statement.value):
-            lines = statement.tables
+        if key == LINE and statement.tables:
+            tables = zip(statement.value, statement.tables, strict=True)
+            lines = [Statement(it.line, value, it.lines) for value, it in tables]
         elif key == LINE:
             problems.append(f"{place}: {key} is {written(statement.value)}; expected tables of the form [[{key}]]")
         elif key in rooms() and is_table:

@@ -24,8 +24,18 @@ class Statement:
     """As tomllib gives it; a dict for a table."""
     lines: dict[str, int] = field(default_factory=dict)
     """The first line of each key in a table."""
-    tables: list[Statement] = field(default_factory=list)
-    """What is in a list of tables, each with its own line."""
+    tables: tuple[TableLines, ...] = ()
+    """Where the tables stand of which the value is a list."""
+
+
+@dataclass(frozen=True, slots=True)
+class TableLines:
+    """Where one of several tables of the same name stands."""
+
+    line: int
+    """Its first line, counted from 1: that of its `[[name]]`."""
+    lines: dict[str, int] = field(default_factory=dict)
+    """The first line of each of its keys."""
 
 
 class StatementError(Exception):
@@ -63,25 +73,18 @@ def parse(text: str) -> dict[str, Statement]:
         raise _fault(text.split("\n"), found, error) from error
     if found.unfinished is not None:
         raise StatementError(found.unfinished, f"a value of more than {_LONGEST} lines")
-    return {
-        key: Statement(
-            found.lines[key,],
-            value,
-            {it: found.lines[key, it] for it in value} if isinstance(value, dict) else {},
-            _tables(found, key, value),
-        )
-        for key, value in values.items()
-    }
+    return {key: _statement(key, value, found) for key, value in values.items()}
 
 
-def _tables(found: _Lines, key: str, value: Any) -> list[Statement]:
-    """Return what is in a list of tables; in one that is written without headers, all have the line of the list."""
-    if not isinstance(value, list) or not all(isinstance(it, dict) for it in value):
-        return []
-    lines = found.headers((key,))
-    if len(lines) != len(value):
-        lines = [found.lines[key,]] * len(value)
-    return [Statement(line, it) for line, it in zip(lines, value, strict=True)]
+def _statement(key: str, value: Any, found: _Lines) -> Statement:
+    line = found.lines[key,]
+    if isinstance(value, dict):
+        return Statement(line, value, {it: found.lines[key, it] for it in value})
+    if not isinstance(value, list) or not value or not all(isinstance(it, dict) for it in value):
+        return Statement(line, value)
+    # Those of a list that is written as a value, [{...}, {...}], are all on its line.
+    tables = found.tables.get(key) or [TableLines(line, dict.fromkeys(it, line)) for it in value]
+    return Statement(line, value, tables=tuple(tables))
 
 
 class _Lines:
@@ -96,6 +99,8 @@ class _Lines:
     def __init__(self, text: str) -> None:
         self.lines: dict[Path, int] = {}
         """The first line of each key at the top, and of each in a table there."""
+        self.tables: dict[str, list[TableLines]] = {}
+        """Those that are declared at the top with `[[name]]`, by their names."""
         self.unfinished: int | None = None
         """Where a statement begins that never becomes whole."""
         self._tables: list[tuple[int, Path]] = [(0, ())]  # from which line on, which one
@@ -112,21 +117,35 @@ class _Lines:
                     break
                 continue
             if statement.lstrip().startswith("["):
-                self._tables.append((first, _header(values)))
+                header = _header(values)
+                self._tables.append((first, header))
                 self._note((), values, first)
+                self._note_table(header, values, first)
             else:
                 self._note(self._tables[-1][1], values, first)
+                self._note_keys(values, first)
             first, statement = number + 1, ""
         if statement:
             self.unfinished = first
 
-    def headers(self, path: Path) -> list[int]:
-        """Return the lines on which a table begins; there are several where it is one of a list."""
-        return [first for first, table in self._tables if table == path]
-
     def table(self, line: int) -> Path:
         """Return the table in which a line is."""
         return next(table for first, table in reversed(self._tables) if first <= line)
+
+    def _note_table(self, header: Path, values: dict[str, Any], line: int) -> None:
+        """Note where one of several tables of a name begins, or a table inside of the last of them."""
+        name, *deeper = header
+        if isinstance(values[name], list) and not deeper:
+            self.tables.setdefault(name, []).append(TableLines(line))
+        elif deeper and name in self.tables:
+            self.tables[name][-1].lines.setdefault(deeper[0], line)
+
+    def _note_keys(self, values: dict[str, Any], line: int) -> None:
+        """Note where keys stand that are in one of several tables of a name."""
+        header = self._tables[-1][1]
+        if len(header) == 1 and header[0] in self.tables:
+            for key in values:
+                self.tables[header[0]][-1].lines.setdefault(key, line)
 
     def _note(self, above: Path, values: dict[str, Any], line: int) -> None:
         """Note the line of the keys of a statement, so far as they are at the top or in a table there."""

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from stream.settings.toml_lines import Statement, StatementError, parse
+from stream.settings.toml_lines import Statement, StatementError, TableLines, parse
 
 
 def test_each_key_is_found_on_its_line() -> None:
@@ -26,9 +26,18 @@ def test_each_key_is_found_on_its_line() -> None:
         "device": Statement(10, "port = 3\n]\n"),
         "a": Statement(14, {"b": 1, "c": 2}, {"b": 14, "c": 15}),
         "t": Statement(16, {"wait": 1}, {"wait": 17}),
-        "u": Statement(18, [{"wait": 2}], tables=[Statement(18, {"wait": 2})]),
+        "u": Statement(18, [{"wait": 2}], tables=(TableLines(18, {"wait": 19}),)),
         "v": Statement(20, {"w": {"gate": 5}}, {"w": 20}),
     }
+
+
+def test_each_of_several_tables_of_a_name_is_found_on_its_line() -> None:
+    """So are its keys, on lines of their own, in other tables between them, or all in one value."""
+    text = "[[a]]\nx = 1\n[b]\nx = 1\n[[a]]\n[[a]] # third\ny = [\n 1]\nz.w = 2\n[a.v]\nx = 1\n[[c.d]]\nx = 1\n"
+    found = parse(text)
+    assert found["a"].tables == (TableLines(1, {"x": 2}), TableLines(5), TableLines(6, {"y": 7, "z": 9, "v": 10}))
+    assert found["b"].tables == found["c"].tables == ()
+    assert parse("\na = [{ x = 1 },\n{ y = 2 }]")["a"].tables == (TableLines(2, {"x": 2}), TableLines(2, {"y": 2}))
 
 
 def test_each_key_of_a_table_is_found_on_its_line() -> None:
