@@ -14,16 +14,13 @@ from urllib.parse import urlsplit
 from stream import __version__
 from stream.audio.capture import OPEN_TIMEOUT
 from stream.protocol.messages import PROTOCOL, Hello, Outage, Status
-from stream.recognition import bundle
-from stream.recognition.classifier import Classifier
 from stream.recognition.mel import SAMPLE_RATE, WINDOW
 from stream.recognition.recognizer import Recognizer
-from stream.recognition.settings import RecognitionSettings
 from stream.server.access import Access
 from stream.server.http import HealthReport
 from stream.server.metrics import Metrics
 from stream.server.server import Server
-from stream.service import reload, translation
+from stream.service import reload, setting_files, translation
 from stream.service.events import (
     Event,
     Events,
@@ -71,13 +68,14 @@ class Service:
         self.settings = settings
         self.events = Events()
         """What happens, for whoever takes it."""
-        classifier = _classifier(settings.recognition)
+        classifier = setting_files.load_classifier(settings.recognition)
         self._bundle = classifier.bundle
         self._run = secrets.token_hex(8)
         self._started = time.time()
         self._since = 0.0  # stream time from which on it is this source, heard with this model
         self._worker = Worker("files")
-        recognizer = _recognizer(settings.recognition, classifier)
+        self._taught = setting_files.load_taught(settings.recognition, classifier)
+        recognizer = setting_files.make_recognizer(settings.recognition, classifier, self._taught)
         live = settings.audio.input == "mic"
         self._line = Line(recognizer, settings.recognition.gate, live)
         self._listening = Listening(settings.audio, self._line, self.events, self._wanted)
@@ -159,15 +157,16 @@ class Service:
         old = self.settings
         settings, later = reload.changeable(old, settings)
         # Not here, for a disk may not answer; the model also when its name is the same, for the file may not be.
-        access, classifier = await self._worker.submit(_read, settings)
-        other = _recognizer(settings.recognition, classifier)
-        if classifier.bundle != self._bundle or reload.changes_labels(old.recognition, settings.recognition):
+        access, classifier, taught = await self._worker.submit(setting_files.read, settings)
+        other = setting_files.make_recognizer(settings.recognition, classifier, taught)
+        changed = classifier.bundle != self._bundle or taught != self._taught
+        if changed or reload.changes_labels(old.recognition, settings.recognition):
             for guess in await self._line.replace(other):
                 self.events.publish(guess)
             self.events.publish(RecognizerReplaced())
         if classifier.bundle.name != self._bundle.name:
             self._since = self._line.time
-        self._bundle = classifier.bundle
+        self._bundle, self._taught = classifier.bundle, taught
         self._health.slow_down(classifier.interpreter.slowdown_reason)
         if settings.recognition.gate != old.recognition.gate:
             self._line.examine(settings.recognition.gate)
@@ -283,16 +282,3 @@ class Service:
             self.server.recall(*self._past.messages(listening.utc, listening.source))
         elif device is not None:
             self.server.recall(*self._past.messages(listening.utc, device, part=True))
-
-
-def _read(settings: Settings) -> tuple[Access, Classifier]:
-    """Read the files that settings name."""
-    return Access.of(settings.server), _classifier(settings.recognition)
-
-
-def _classifier(settings: RecognitionSettings) -> Classifier:
-    return Classifier(bundle.load(settings.model), runtime=settings.runtime, threads=settings.threads)
-
-
-def _recognizer(settings: RecognitionSettings, classifier: Classifier) -> Recognizer:
-    return Recognizer(classifier, hop=settings.hop, lineup=settings.instruments, gate=settings.gate)
