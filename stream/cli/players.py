@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from stream.cli.argument_parser import add_action
+from stream.cli.player_report import add_folder, printable_report
 from stream.cli.settings_flags import sources
-from stream.cli.teach import add_folder, printable_report
 from stream.system.terminal import print_error, printable
 
 if TYPE_CHECKING:

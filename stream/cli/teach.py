@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Final
 
+from stream.cli.player_report import add_folder, printable_report
 from stream.cli.settings_flags import sources
 from stream.system.terminal import print_error, printable
 
 if TYPE_CHECKING:
-    from stream.players.player import TaughtPlayer
     from stream.recognition.mel import Array
 
 HELP = "teach a name from 10 to 60 seconds of playing"
@@ -33,14 +33,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--gate", metavar="DBFS", help="level below which the input counts as silent (-70)")
     add_folder(parser)
     parser.set_defaults(execute=execute)
-
-
-def add_folder(parser: argparse.ArgumentParser) -> None:
-    """Add where taught players are, and for which model."""
-    add = parser.add_argument
-    add("--players", metavar="FOLDER", help="folder of taught players (~/.local/share/soloist/players)")
-    add("--model", metavar="NAME|PATH", help="a model that comes with Soloist, or a .tflite beside its .json")
-    add("--config", metavar="FILE", help="TOML file with settings (or SOLOIST_CONFIG)")
 
 
 def execute(options: argparse.Namespace) -> int:
@@ -75,27 +67,6 @@ def execute(options: argparse.Namespace) -> int:
     sys.stdout.write(printable_report(player))
     sys.stdout.write(f"use it: soloist run --players {printable(str(path))}\n")
     return 0
-
-
-def printable_report(player: TaughtPlayer) -> str:
-    """Say in some lines what was heard, and how well it is told apart."""
-    it, name = player.reliability, printable(player.name)
-    lines = [
-        f"{name}: {player.enrolment.seconds:.1f} s heard; the model takes it for {_shares(it.taken_for)}",
-        f"  {it.recognized} of {it.held_out} windows are recognized when they are held out",
-        f"  {it.passing} of {it.strangers} windows of others are taken for it"
-        + (f", most of {_shares(it.nearest)}" if it.nearest else ""),
-    ]
-    if player.like is not None:
-        lines.append(f"  it counts as one of the model's {player.like}: others of that may be taken for it")
-    doubts = it.doubts()
-    lines += ["  told apart reliably"] if not doubts else [f"  not told apart reliably: {doubt}" for doubt in doubts]
-    return "".join(line + "\n" for line in lines)
-
-
-def _shares(shares: Mapping[str, float]) -> str:
-    """Write labels with their shares, three at the most."""
-    return ", ".join(f"{label} ({share:.0%})" for label, share in list(shares.items())[:3])
 
 
 def _blocks(files: Sequence[str], channel: int | None, gate: float) -> Iterator[Array]:

@@ -47,7 +47,7 @@ class Recognizer:
     gate : float
         RMS level in dBFS below which it is silent.
     taught : sequence of Head
-        Names besides the model's: each is a label like those, and in the line-up where none is given.
+        Names besides the model's, each a label like those.
 
     Raises
     ------
@@ -79,8 +79,7 @@ class Recognizer:
         self.hop = frames * HOP_LENGTH / SAMPLE_RATE
         self._hop = frames * HOP_LENGTH
         self._classifier = classifier
-        self._gate = gate
-        self._in_lineup = np.array([name in self.lineup for name in self.instruments])
+        self._gate, self._in_lineup = gate, np.array([name in self.lineup for name in self.instruments])
         self._ring = Ring(_RING)
         self._front_end = bundle.front_end.make()
         self._tones = ToneDetector()
@@ -249,8 +248,8 @@ class Recognizer:
                 self._smoother.reset()
             else:
                 inference = self._classifier.infer(features)
-                probable = inference.probabilities if self._taught is None else self._taught.join(inference)
-                raw = np.where(self._in_lineup, probable, 0.0)
+                joined = inference.probabilities if self._taught is None else self._taught.join(inference)
+                raw = np.where(self._in_lineup, joined, 0.0)
                 smoothed, named = self._smoother.update(raw, elapsed)
                 state = "unknown" if named is None else "instrument"
         self._evaluated = self._position
@@ -294,8 +293,7 @@ class Recognizer:
         )
         clipped = peak > 20 * np.log10(FULL_SCALE)
         result = Result(estimate, transition, stretch, guess, frames, bool(clipped), self._invalid, inference)
-        self._seq += 1
-        self._invalid = 0
+        self._seq, self._invalid = self._seq + 1, 0
         return result
 
     def _zeros(self) -> Probabilities:
