@@ -45,6 +45,10 @@ class BenchError(SoloistError):
     """A measurement that cannot be taken."""
 
 
+class TeachError(SoloistError):
+    """A name that cannot be taught, or a file of a taught name that cannot be used."""
+
+
 class ConnectionLostError(SoloistError):
     """There is no connection to the server now."""
 

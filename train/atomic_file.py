@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 from stream.errors import SourceError
+from stream.system.files import write_whole
 
 
 def write_atomically(path: Path, content: bytes) -> None:
@@ -16,13 +16,7 @@ def write_atomically(path: Path, content: bytes) -> None:
     SourceError
         When it cannot be written.
     """
-    part = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            part.write_bytes(content)
-            os.replace(part, path)
-        finally:
-            part.unlink(missing_ok=True)
+        write_whole(path, content)
     except OSError as error:
         raise SourceError(f"cannot write {path}: {error.strerror}") from error

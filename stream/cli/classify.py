@@ -36,8 +36,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def execute(options: argparse.Namespace) -> int:
     """Tell what is in audio files; those that cannot be read are told, and the others are done."""
+    from stream.players.folder import taught_heads
     from stream.recognition import bundle
     from stream.recognition.classifier import Classifier
+    from stream.recognition.taught import with_names
     from stream.service.offline import classify
     from stream.settings import check
     from stream.settings.reading import read, refuse
@@ -48,7 +50,8 @@ def execute(options: argparse.Namespace) -> int:
         raise ConfigError("--format audacity is for one file: its labels have times, but no place for a file's name")
     settings, channel = reading.settings.recognition, reading.settings.audio.channel
     classifier = Classifier(bundle.load(settings.model), runtime=settings.runtime, threads=settings.threads)
-    refuse(check.strangers(reading, classifier.bundle))
+    taught = taught_heads(settings.players, classifier.bundle, print_error)
+    refuse(check.strangers(reading, with_names(classifier.bundle, [head.name for head in taught])))
     write = _WRITERS[options.format]
     failed = 0
     if options.format == "csv":
@@ -61,6 +64,7 @@ def execute(options: argparse.Namespace) -> int:
                 hop=settings.hop,
                 lineup=settings.instruments,
                 gate=settings.gate,
+                taught=taught,
                 channel=channel,
             )
         except SoloistError as error:

@@ -13,6 +13,8 @@ from stream.cli.argument_parser import Parser
 COMMANDS: Final = (
     "run",
     "classify",
+    "teach",
+    "players",
     "listen",
     "sessions",
     "devices",

@@ -13,6 +13,7 @@ no clock, device, network or asyncio: time is samples divided by the rate.
 `sandbox`           `check_model`: a model that is not ours, tried in a process of its own
 `interpreter`       `Interpreter`: ai-edge-litert or tflite-runtime
 `classifier`        `Classifier`, `Inference`: from features to calibrated probabilities, tags and an embedding
+`taught`            `TaughtNames`: names besides the model's, on its embedding
 `lineup`            `choose_lineup`: which instruments may be named
 `ring`              `Ring`: the last seconds of audio
 `front_end`         `find`: what makes a model's features, by name

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from typing import Final
 
 import numpy as np
@@ -19,6 +19,7 @@ from stream.recognition.results import Estimate, Heard, Result, State, Stretch
 from stream.recognition.ring import Ring
 from stream.recognition.settings import GATE, HOP
 from stream.recognition.smoothing import Probabilities, Smoother
+from stream.recognition.taught import Head, TaughtNames, with_names
 from stream.recognition.tone import ToneDetector
 
 _RING: Final = 3 * SAMPLE_RATE
@@ -47,12 +48,14 @@ class Recognizer:
         RMS level in dBFS below which it is silent.
     threshold : float, optional
         Probability from which an instrument is named, in place of the bundle's thresholds.
+    taught : sequence of Head
+        Names besides the model's, each a label like those.
 
     Raises
     ------
     ConfigError
-        When the hop is not within a frame and a window, the gate not within -120 and 0 dBFS, or the line-up names what
-        the model does not know.
+        When the hop is not within a frame and a window, the gate not within -120 and 0 dBFS, the line-up names what
+        nobody knows, or what is taught does not go with the model.
     """
 
     def __init__(
@@ -63,9 +66,11 @@ class Recognizer:
         lineup: Collection[str] | None = None,
         gate: float = GATE,
         threshold: float | None = None,
+        taught: Sequence[Head] = (),
     ) -> None:
         classifier = classifier or Classifier.load()
-        bundle = classifier.bundle
+        self._taught = TaughtNames(taught, classifier) if taught else None
+        bundle = classifier.bundle if self._taught is None else with_names(classifier.bundle, self._taught.names)
         frames = round(hop * SAMPLE_RATE / HOP_LENGTH) if math.isfinite(hop) else 0
         if not 1 <= frames <= WINDOW // HOP_LENGTH:
             raise ConfigError(f"hop is {hop} s; expected {_SHORTEST_HOP:.3f} to {_LONGEST_HOP:.3f} s")
@@ -79,8 +84,7 @@ class Recognizer:
         self.hop = frames * HOP_LENGTH / SAMPLE_RATE
         self._hop = frames * HOP_LENGTH
         self._classifier = classifier
-        self._gate = gate
-        self._in_lineup = np.array([name in self.lineup for name in self.instruments])
+        self._gate, self._in_lineup = gate, np.array([name in self.lineup for name in self.instruments])
         self._ring = Ring(_RING)
         self._front_end = bundle.front_end.make()
         self._tones = ToneDetector()
@@ -112,7 +116,7 @@ class Recognizer:
         return self._position == self._due
 
     def replace(self, other: Recognizer) -> Stretch | None:
-        """Go on with the model, line-up, hop and gate of another recognizer, which has heard nothing.
+        """Go on with the model, taught names, line-up, hop and gate of another recognizer, which has heard nothing.
 
         Audio, time and sequence go on, and so does the present stretch; the smoothing starts over.
 
@@ -129,7 +133,7 @@ class Recognizer:
             self._joins = self._evaluated >= self._full
         self.hop, self._hop = other.hop, other._hop  # from the hop on that is due next
         self._classifier, self._gate, self._in_lineup = other._classifier, other._gate, other._in_lineup
-        self._smoother, self._guesses = other._smoother, other._guesses
+        self._smoother, self._guesses, self._taught = other._smoother, other._guesses, other._taught
         return guess
 
     def feed(self, samples: Array) -> Iterator[Result]:
@@ -200,10 +204,6 @@ class Recognizer:
         """End the stream: evaluate what the grid of hops has left over.
 
         Audio shorter than a window is followed by zeros; otherwise the last window ends with the last sample.
-
-        Yields
-        ------
-        Result
         """
         if self._position < self._full:
             self._padding = self._full - self._position
@@ -251,7 +251,8 @@ class Recognizer:
                 self._smoother.reset()
             else:
                 inference = self._classifier.infer(features)
-                raw = np.where(self._in_lineup, inference.probabilities, 0.0)
+                joined = inference.probabilities if self._taught is None else self._taught.join(inference)
+                raw = np.where(self._in_lineup, joined, 0.0)
                 smoothed, named = self._smoother.update(raw, elapsed)
                 state = "unknown" if named is None else "instrument"
         self._evaluated = self._position
@@ -303,8 +304,7 @@ class Recognizer:
         )
         clipped = peak > 20 * np.log10(FULL_SCALE)
         result = Result(estimate, transition, stretch, guess, frames, bool(clipped), self._invalid, inference)
-        self._seq += 1
-        self._invalid = 0
+        self._seq, self._invalid = self._seq + 1, 0
         return result
 
     def _zeros(self) -> Probabilities:

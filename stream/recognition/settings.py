@@ -37,6 +37,8 @@ class RecognitionSettings:
     """RMS level below which it is silent, in dBFS."""
     model: str = MODEL
     """Name of a shipped model, or the path of a .tflite file."""
+    players: str | None = None
+    """Folder of taught players, whose names are labels besides the model's; none without it."""
     runtime: Runtime = "auto"
     """TFLite interpreter: auto, litert or tflite."""
     threads: Annotated[int, Range(1, 64)] = 1

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
@@ -21,6 +21,7 @@ from stream.recognition.level import FULL_SCALE
 from stream.recognition.recognizer import Recognizer
 from stream.recognition.results import Result, Stretch
 from stream.recognition.settings import GATE, HOP
+from stream.recognition.taught import Head
 
 _BLOCK_SECONDS: Final = 1.0
 _BLOCK_NUMBERS: Final = 1 << 20  # at most, for a header may claim many channels at a high rate
@@ -85,6 +86,7 @@ def classify(
     hop: float = HOP,
     lineup: Collection[str] | None = None,
     gate: float = GATE,
+    taught: Sequence[Head] = (),
     channel: int | None = None,
 ) -> FileTimeline:
     """Recognize what is in a file.
@@ -95,7 +97,7 @@ def classify(
         A file in any format that the installed libraries read, of any length.
     classifier : Classifier, optional
         The shipped model that is used by default without it.
-    hop, lineup, gate
+    hop, lineup, gate, taught
         As for `stream.recognition.recognizer.Recognizer`.
     channel : int, optional
         The one to listen to, counted from 1; the average of all without it, unless that hides them.
@@ -107,7 +109,7 @@ def classify(
     ConfigError
         When an option does not fit the model or the file.
     """
-    recognizer = Recognizer(classifier, hop=hop, lineup=lineup, gate=gate)
+    recognizer = Recognizer(classifier, hop=hop, lineup=lineup, gate=gate, taught=taught)
     recognizer.with_frames = False  # which nobody asks for here
     with open_sound_file(path) as file:
         converter = Converter(file.rate, file.channels, channel, gate)

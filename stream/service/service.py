@@ -14,16 +14,13 @@ from urllib.parse import urlsplit
 from stream import __version__
 from stream.audio.capture import OPEN_TIMEOUT
 from stream.protocol.messages import PROTOCOL, Hello, LineInfo, Outage, Status
-from stream.recognition import bundle
-from stream.recognition.classifier import Classifier
 from stream.recognition.mel import SAMPLE_RATE, WINDOW
 from stream.recognition.recognizer import Recognizer
-from stream.recognition.settings import RecognitionSettings
 from stream.server.access import Access
 from stream.server.http import HealthReport
 from stream.server.metrics import Metrics
 from stream.server.server import Server
-from stream.service import reload, translation
+from stream.service import reload, setting_files, translation
 from stream.service.events import (
     Event,
     Events,
@@ -74,15 +71,16 @@ class Service:
         self.settings = settings
         self.events = Events()
         """What happens, for whoever takes it."""
-        classifier = _classifier(settings.recognition)
+        classifier = setting_files.load_classifier(settings.recognition)
         self._bundle = classifier.bundle
         self._line_settings: tuple[LineSettings, ...] = ()
         self._run = secrets.token_hex(8)
         self._started = time.time()
         self._since = 0.0  # stream time from which on it is this source, heard with this model
         self._worker = Worker("files")
+        self._taught = setting_files.load_taught(settings.recognition, classifier)
         live = settings.audio.input == "mic"
-        self._recognizer = _recognizer(settings.recognition, classifier)
+        self._recognizer = setting_files.make_recognizer(settings.recognition, classifier, self._taught)
         self._classifier = classifier
         self._lines = Lines(
             self._make_lines(settings.lines.lines) if settings.lines else [self._line(self._recognizer)],
@@ -167,17 +165,20 @@ class Service:
         old = self.settings
         settings, later = reload.changeable(old, settings)
         # Not here, for a disk may not answer; the model also when its name is the same, for the file may not be.
-        access, classifier = await self._worker.submit(_read, settings)
-        other = _recognizer(settings.recognition, classifier)
-        others = [_recognizer(settings.recognition, classifier, it) for it in self._line_settings] or [other]
-        if classifier.bundle != self._bundle or reload.changes_labels(old.recognition, settings.recognition):
-            for event in await self._lines.replace(others):
+        access, classifier, taught = await self._worker.submit(setting_files.read, settings)
+        other = setting_files.make_recognizer(settings.recognition, classifier, taught)
+        others = [
+            setting_files.make_recognizer(settings.recognition, classifier, taught, it) for it in self._line_settings
+        ]
+        changed = classifier.bundle != self._bundle or taught != self._taught
+        if changed or reload.changes_labels(old.recognition, settings.recognition):
+            for event in await self._lines.replace(others or [other]):
                 self.events.publish(event)
             self.events.publish(RecognizerReplaced())
         self._recognizer, self._classifier = other, classifier
         if classifier.bundle.name != self._bundle.name:
             self._since = self._lines.time
-        self._bundle = classifier.bundle
+        self._bundle, self._taught = classifier.bundle, taught
         self._health.slow_down(classifier.interpreter.slowdown_reason)
         if settings.recognition.gate != old.recognition.gate:
             gate = settings.recognition.gate
@@ -249,7 +250,8 @@ class Service:
         """Make lines, each with what is its own."""
         self._line_settings = tuple(lines)
         recognition = self.settings.recognition
-        return [self._line(_recognizer(recognition, self._classifier, it), it) for it in lines]
+        make = setting_files.make_recognizer
+        return [self._line(make(recognition, self._classifier, self._taught, it), it) for it in lines]
 
     def _line(self, recognizer: Recognizer, line: LineSettings | None = None) -> Line:
         gate, live = self.settings.recognition.gate, self.settings.audio.input == "mic"
@@ -314,24 +316,6 @@ class Service:
             self.server.recall(*self._past.messages(listening.utc, listening.source))
         elif device is not None:
             self.server.recall(*self._past.messages(listening.utc, device, part=True))
-
-
-def _read(settings: Settings) -> tuple[Access, Classifier]:
-    """Read the files that settings name."""
-    return Access.of(settings.server), _classifier(settings.recognition)
-
-
-def _classifier(settings: RecognitionSettings) -> Classifier:
-    return Classifier(bundle.load(settings.model), runtime=settings.runtime, threads=settings.threads)
-
-
-def _recognizer(settings: RecognitionSettings, classifier: Classifier, line: LineSettings | None = None) -> Recognizer:
-    """Make what recognizes, with what is its own of a line."""
-    lineup, gate, threshold = settings.instruments, settings.gate, None
-    if line is not None:
-        lineup = lineup if line.instruments is None else line.instruments
-        gate, threshold = gate if line.gate is None else line.gate, line.threshold
-    return Recognizer(classifier, hop=settings.hop, lineup=lineup, gate=gate, threshold=threshold)
 
 
 def _in_any(instruments: Sequence[str], lines: Sequence[LineInfo]) -> list[str]:

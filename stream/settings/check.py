@@ -14,11 +14,13 @@ from stream.audio.converter import check_channel
 from stream.audio.pcm import PcmFormat
 from stream.audio.settings import AudioSettings
 from stream.audio.sound_file import demo_path, open_sound_file
-from stream.errors import ConfigError, ModelError, RuntimeMissingError, SourceError
+from stream.errors import ConfigError, ModelError, RuntimeMissingError, SourceError, TeachError
+from stream.players.folder import taught_heads
 from stream.recognition import bundle
 from stream.recognition.bundle import Bundle
 from stream.recognition.classifier import Classifier
 from stream.recognition.lineup import ALL, unknown_names
+from stream.recognition.taught import with_names
 from stream.server.access import Access
 from stream.settings import values
 from stream.settings.exposure import exposures
@@ -75,7 +77,8 @@ def _model_problems(reading: Reading) -> list[str]:
     found = []
     try:
         model = bundle.load(settings.model)
-        found += strangers(reading, model)
+        names, faults = _taught_names(reading, model)
+        found += [*faults, *strangers(reading, with_names(model, names))]
         Classifier(model, runtime=settings.runtime, threads=settings.threads)
     except ModelError as error:
         found.append(_said(reading, "model", error))
@@ -93,12 +96,24 @@ def _line_problems(reading: Reading) -> list[str]:
         model = bundle.load(reading.settings.recognition.model)
     except ModelError:  # which is told by itself
         return []
+    model = with_names(model, _taught_names(reading, model)[0])
     return [
         f"line {written(line.name)} names {written(name)}, which model {model.name} does not know; "
         + values.closest(name, (*model.instruments, *([ALL] if model.lineup else [])))
         for line in lines
         for name in unknown_names(line.instruments or (), model)
     ]
+
+
+def _taught_names(reading: Reading, model: Bundle) -> tuple[list[str], list[str]]:
+    """Return who is taught, and what keeps all of that from being used; a single file never does."""
+    path = reading.settings.recognition.players
+    if path is not None and (model.outputs is None or model.outputs.embedding is None):
+        return [], [_said(reading, "players", f"model {model.name} has no embedding, so that nobody can be taught")]
+    try:
+        return [head.name for head in taught_heads(path, model, lambda _: None)], []
+    except TeachError as error:
+        return [], [_said(reading, "players", error)]
 
 
 def _access_problems(reading: Reading) -> list[str]:

@@ -1,4 +1,4 @@
-"""Reading files that the user names: regular ones, and no longer than they can be."""
+"""Files that the user names: read if they are regular ones and no longer than they can be, written whole or not."""
 
 from __future__ import annotations
 
@@ -34,6 +34,23 @@ def read_regular_file(path: str | Path, max_bytes: int) -> bytes:
 def _open_without_waiting(path: str, flags: int) -> int:
     # Opening a pipe would wait for somebody who writes into it.
     return os.open(path, flags | os.O_NONBLOCK)
+
+
+def write_whole(path: Path, content: bytes) -> None:
+    """Write a file whole or not at all, and the folders above it.
+
+    Raises
+    ------
+    OSError
+        When it cannot be written.
+    """
+    part = path.with_name(f".{path.name}.{os.getpid()}.part")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        part.write_bytes(content)
+        os.replace(part, path)
+    finally:
+        part.unlink(missing_ok=True)
 
 
 def is_pipe(path: str) -> bool:

@@ -7,6 +7,7 @@ from typing import Final
 
 from train.cli import (
     ablation,
+    bank,
     check,
     download,
     evaluate,
@@ -15,6 +16,7 @@ from train.cli import (
     fit,
     further,
     music,
+    players,
     programmes,
     render,
     report,
@@ -34,6 +36,8 @@ ACTIONS: Final = (
     examples,
     render,
     programmes,
+    bank,
+    players,
     download,
     music,
     check,

@@ -26,7 +26,7 @@ def test_every_action_is_listed_once_and_described(capsys: pytest.CaptureFixture
     assert ended.value.code == 0
     listed = [line.split()[0] for line in capsys.readouterr().out.splitlines() if line.startswith("    ")]
     assert [name for name in listed if name in names] == names
-    assert len(set(names)) == len(names) == 14
+    assert len(set(names)) == len(names) == 16
 
 
 @pytest.mark.parametrize("action", ACTIONS, ids=lambda action: action.__name__.rpartition(".")[2])
