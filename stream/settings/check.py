@@ -188,6 +188,8 @@ def notes(reading: Reading) -> list[str]:
         if name in _ABOUT_INPUT - _EFFECT[kind]
         if getattr(audio, name) != getattr(_DEFAULTS, name)
     ]
+    if reading.lines and audio.channel is not None:
+        found.append(f"{reading.called('channel')} has no effect beside lines, which have channels of their own")
     lineup = reading.settings.recognition.instruments or ()
     found += [f"{reading.called('instruments')} names {written(name)} twice" for name in _repeated(lineup)]
     with contextlib.suppress(ConfigError):  # which is among the problems
@@ -229,7 +231,7 @@ def table(reading: Reading) -> str:
 
 def strays(variables: Mapping[str, str]) -> list[str]:
     """Name the variables that look like settings and are none. They are no fault: Kubernetes sets such of its own."""
-    prefix, known = "SOLOIST_", [name.upper() for name in (*names(), "config", "ca")]
+    prefix, known = "SOLOIST_", [name.upper() for name in (*names(), "config", "ca", "line")]
     found = []
     for variable in sorted(variables):
         name = variable.removeprefix(prefix)

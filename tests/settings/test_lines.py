@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from stream.errors import ConfigError
+from stream.settings.check import notes, problems, strays, table
 from stream.settings.lines import LineSettings, LinesSettings, parse_line
 from stream.settings.reading import load, read
 
@@ -91,3 +92,15 @@ def test_faults_of_lines_are_told_with_their_place(tmp_path: Path) -> None:
     ]
     file.write_text("line = 3\n")
     assert read({}, {}, file).problems == [f"{file}:1: line is 3; expected tables of the form [[line]]"]
+
+
+def test_what_the_model_does_not_know_is_told_with_the_line() -> None:
+    """As for the line-up of the service; and a channel beside lines is of no use."""
+    reading = read({"line": ["Anna=3:violine"], "channel": "2", "input": "demo"}, {})
+    assert problems(reading) == [
+        'line "Anna" names "violine", which model lead does not know; did you mean violin?',
+        "--channel is 2; the source has 1",
+    ]
+    assert "--channel has no effect beside lines, which have channels of their own" in notes(reading)
+    assert strays({"SOLOIST_LINE": "Anna=3"}) == []
+    assert 'Anna" = [3]' in table(reading)
