@@ -65,7 +65,7 @@ class FurtherRecipe:
     """Windows of it without labels."""
     seed: int = 0
     schedule: FurtherSchedule = field(default_factory=FurtherSchedule)
-    shares: tuple[float, ...] = (1.0, 0.75, 0.5)
+    shares: tuple[float, ...] = (1.0, 0.75)
     """Of the weights that were trained further, in the means with the pretrained ones that are tried."""
     all_epochs: int = 0
     """Epochs to go on for with all sources, once thresholds are chosen without some of them."""
@@ -161,7 +161,7 @@ def train_further(
             average_with(model, start, share, _HEADS)
             if not recipe.schedule.frozen:
                 measure_normalization(model, store, recipe.seed)
-        _fit_head(model, store, recipe.seed)
+            _fit_head(model, store, recipe.seed)  # to the mean; where nothing is mixed, the head was trained for it
         scores = held_out_scores(_logits(model, held_out), held_out, windows.real)
         log.info("share %g: %s", share, {name: round(value, 4) for name, value in scores.items()})
         found.append((_merit(scores), share, [np.asarray(variable) for variable in model.variables], scores))
@@ -232,7 +232,6 @@ def go_on_with_all(
     average_with(trained.model, before, _LATER, ())
     if not schedule.frozen:
         measure_normalization(trained.model, store, recipe.seed)
-    _fit_head(trained.model, store, recipe.seed)
     return Lessons(store, said)
 
 

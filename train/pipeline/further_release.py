@@ -381,7 +381,7 @@ def _fitting_text(recipe: FurtherRecipe, trained: Trained) -> str:
             f" It began with the weights of {_LEARNED_FROM}. First the head for instruments was fitted alone; batch "
             "normalization kept its statistics. Of the means with the weights that it began with "
             f"({', '.join(f'{1 - share:g}' for share in recipe.shares)} of them) the one with {1 - trained.share:g} "
-            "did best on held-out windows, the head fitted again each time."
+            "did best on held-out windows; for what was mixed the head was fitted again."
         )
     else:
         text += f" Its tags were learned from what {_LEARNED_FROM} says of the same windows."

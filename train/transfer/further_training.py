@@ -40,7 +40,7 @@ class FurtherSchedule:
 
     epochs: int = 6
     batch: int = 64
-    rate: float = 3e-4
+    rate: float = 4e-4
     """Highest learning rate of the trunk, after a tenth of the steps; it falls as a cosine."""
     head_rate: float = 1e-3
     """The same of the heads."""
