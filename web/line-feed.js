@@ -16,6 +16,8 @@ const RATE = 4;
 export class LineFeed {
   lines = new Lines();
   #onChange;
+  /** The page's. @type {import("./messages.js").Hello | null} */
+  #hello = null;
   /** @type {Connection | null} */
   #connection = null;
   #histories = new Histories((request) => this.#connection?.send(request));
@@ -28,7 +30,8 @@ export class LineFeed {
 
   /** Hear the lines for as long as there are any. @param {Connection} page The page's connection. */
   follow({ phase, hello }) {
-    if (hello !== null) this.lines.hear(hello);
+    if (hello !== null && hello !== this.#hello) this.lines.hear(hello);
+    this.#hello = hello;
     const wanted = phase === "live" && this.lines.all.length > 0;
     if (wanted && this.#connection === null) {
       this.#connection = new Connection(socket(), {
