@@ -1,7 +1,8 @@
-"""``python -m tools.make_pictures`` makes the pictures in docs/: the dashboard, on a phone, a session, and the overlay.
+"""``python -m tools.make_pictures`` makes the pictures in docs/: dashboard, lines, phone, session and overlay.
 
-A service of its own plays the demo once from beginning to end, in real time, and headless Chromium shows its page. Look
-at the pictures before you commit them: what they show depends on the moment.
+A service of its own plays the demo once from beginning to end, in real time, and headless Chromium shows its page.
+Then another one plays its solos on a channel each, again and again, for the picture of lines. Look at the pictures
+before you commit them: what they show depends on the moment.
 """
 
 from __future__ import annotations
@@ -9,9 +10,17 @@ from __future__ import annotations
 import argparse
 import asyncio
 import base64
+import json
+import tempfile
+from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+import numpy as np
+import soundfile
+
+from stream.bench.demo_audio import demo_audio
+from stream.recognition.mel import SAMPLE_RATE
 from tests.support.browser import CHROMIUM, FLAGS
 from tests.support.processes import Service, serving
 
@@ -26,6 +35,10 @@ PHONES: Final = 58.0
 """When those of the phone and the overlay are taken, while an instrument is in front."""
 END: Final = 75.0
 """When the large pictures are taken; the demo lasts 79 s."""
+BAND: Final = ["Vera", "Anna", "Flo", "Gil", "Ben", "Clara", "Dan", "Spare"]
+"""Who plays the solos of the demo, in their order; nobody is on the last line."""
+HEARD: Final = 63.0
+"""When the picture of lines is taken: their strips show a minute."""
 FRAME: Final = """<style>
     body { margin: 0; display: flex; gap: 16px; padding: 8px; background: transparent; width: max-content }
     img { display: block; border: 4px solid #555; border-radius: 24px }
@@ -70,6 +83,36 @@ async def take(folder: Path) -> None:
         await browser.close()
 
 
+async def take_lines(folder: Path) -> None:
+    """Make the picture of a service with a line for each of a band."""
+    from playwright.async_api import async_playwright
+
+    with tempfile.TemporaryDirectory() as temporary:
+        path = Path(temporary) / "a desk with 8 channels.wav"
+        soundfile.write(path, band(HEARD + 20), SAMPLE_RATE)
+        lines = [it for number, name in enumerate(BAND, 1) for it in ("--line", f"{name}={number}")]
+        async with async_playwright() as driver, serving("--input", str(path), *lines) as service:
+            browser = await driver.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+            page = await open_page(browser, service, width=1280, height=646, scheme="dark")
+            await asyncio.sleep(HEARD)
+            await page.wait_for_selector("#now[data-kind=instrument]")
+            await page.screenshot(path=folder / "lines.png")
+            await browser.close()
+
+
+def band(seconds: float) -> np.ndarray:
+    """Put each solo of the demo on a channel of its own, with a rest after it, and the next one louder each time."""
+    told = json.loads((resources.files("stream") / "demo.json").read_text(encoding="utf-8"))
+    solos = [it for it in told["segments"] if it["label"] not in ("unknown", "silence")]
+    demo, channels = demo_audio(), np.zeros((round(seconds * SAMPLE_RATE), len(BAND)), np.float32)
+    for channel, solo in enumerate(solos):
+        played = demo[round(solo["start"] * SAMPLE_RATE) : round(solo["end"] * SAMPLE_RATE)]
+        step = len(played) + (2 + 2 * (channel % 4)) * SAMPLE_RATE
+        for number, start in enumerate(range(channel * SAMPLE_RATE, len(channels) - len(played), step)):
+            channels[start : start + len(played), channel] = played * (0.2 if (number + channel) % 4 else 0.9)
+    return channels
+
+
 async def open_page(
     browser: Browser, service: Service, *, width: int, height: int, scheme: str | None = None, path: str = ""
 ) -> Page:
@@ -90,4 +133,6 @@ async def join(browser: Browser, pictures: list[bytes], path: Path) -> None:
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--out", type=Path, default=DOCS, metavar="FOLDER", help="where to (default: docs/)")
-    asyncio.run(take(parser.parse_args().out))
+    out = parser.parse_args().out
+    asyncio.run(take(out))
+    asyncio.run(take_lines(out))

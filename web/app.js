@@ -5,7 +5,9 @@ import { Chronicle } from "./chronicle.js";
 import { Connection } from "./connection.js";
 import { download } from "./download.js";
 import { FullScreen } from "./fullscreen.js";
+import { Histories } from "./histories.js";
 import { Keys } from "./keys.js";
+import { LineFeed } from "./line-feed.js";
 import { Pause } from "./pause.js";
 import { Peaks } from "./peaks.js";
 import { Session } from "./session.js";
@@ -17,6 +19,7 @@ import { Health } from "./views/health.js";
 import { Help } from "./views/help.js";
 import { Instruments } from "./views/instruments.js";
 import { Level } from "./views/level.js";
+import { LinesView } from "./views/lines.js";
 import { Link } from "./views/link.js";
 import { Now } from "./views/now.js";
 import { SessionView } from "./views/session.js";
@@ -50,6 +53,7 @@ const tokenForm = new TokenForm(element("token"), {
 });
 const now = new Now(element("now"));
 const instruments = new Instruments(element("instruments"));
+const linesView = new LinesView(element("lines"), { onOpen: openLine });
 const level = new Level(element("input"), { onReset: () => peaks.reset() });
 const health = new Health(element("health"));
 const timeline = new Timeline(element("timeline"));
@@ -89,21 +93,31 @@ const keys = new Keys({
   f: () => fullScreen.toggle(),
   m: () => sessionView.note(),
   "?": () => help.open(),
-  Escape: () => fullScreen.leave(),
+  Escape: () => (fullScreen.active ? fullScreen.leave() : openLine(null)),
 });
 const help = new Help(element("help"), element("help-button"), keys);
 
-const chronicle = new Chronicle();
-const peaks = new Peaks();
+/** Of the line in front, or of the only one. */
+const ofFront = new Chronicle();
+/** Of what the page shows. */
+let chronicle = ofFront;
+let peaks = new Peaks();
+/** The name of the line that is shown instead of the one in front. @type {string | null} */
+let opened = null;
 const connection = new Connection(socket(), { token: token(), onMessage, onChange });
-let [frame, levelFrame] = [0, 0];
+const histories = new Histories((request) => connection.send(request));
+const feed = new LineFeed({ onChange: () => (linesFrame ||= requestAnimationFrame(drawLines)) });
+let [frame, levelFrame, linesFrame] = [0, 0, 0];
 
 /** @param {import("./messages.js").Message} message */
 function onMessage(message) {
   chronicle.hear(message);
+  // What is told of all lines is of the one in front, too.
+  if (chronicle !== ofFront && ["hello", "mark", "outage", "status"].includes(message.type)) ofFront.hear(message);
   switch (message.type) {
     case "hello":
-      connection.send({ type: "history", seconds: PAST });
+      if (opened !== null && !message.lines?.some(({ name }) => name === opened)) openLine(null);
+      else askHistory();
       break;
     case "mark":
       sessionView.marked({ time: (connection.hello?.utc ?? 0) + message.time, text: message.text });
@@ -120,11 +134,35 @@ function onMessage(message) {
   }
 }
 
+/** Show a line instead of the one in front. @param {string | null} name null for the one in front. */
+function openLine(name) {
+  if (name === opened) return;
+  if (pause.active) togglePause();
+  opened = name;
+  chronicle = name === null ? ofFront : new Chronicle(name);
+  if (connection.hello !== null) chronicle.hear(connection.hello);
+  peaks = new Peaks();
+  spectrogram.clear();
+  subscribe();
+  askHistory();
+  onChange();
+}
+
+function askHistory() {
+  histories.ask({ seconds: PAST, ...only() });
+}
+
+/** @returns {{lines?: string[]}} Of whom one asks. */
+function only() {
+  return opened === null ? {} : { lines: [opened] };
+}
+
 function onChange() {
+  feed.follow(connection);
   if (connection.phase !== "live") peaks.clear();
   // These two matter most when the page is hidden and no frame is drawn.
   const current = situation(connection, performance.now());
-  const shown = `${current.name} · Soloist`;
+  const shown = [current.name, ...(current.line ? [current.line] : []), "Soloist"].join(" · ");
   if (document.title !== shown) document.title = shown;
   favicon.show(current);
   announcer.show(current);
@@ -138,6 +176,7 @@ function draw() {
   const { hello, status } = connection;
   // Whatever is not current is not shown, wherever it stands.
   const label = ["warming", "silence", "unknown", "instrument"].includes(current.kind) ? connection.label : null;
+  const lineup = feed.lines.get(opened ?? "")?.lineup ?? hello?.lineup ?? hello?.labels ?? [];
   link.show(connection, label !== null);
   warning.show(status);
   tokenForm.show(connection);
@@ -147,7 +186,7 @@ function draw() {
   timeline.show({
     chronicle,
     labels: hello?.labels ?? [],
-    lineup: hello?.lineup ?? hello?.labels ?? [],
+    lineup,
     live: connection.phase === "live",
     heard: label !== null,
     paused: pause.active,
@@ -159,11 +198,19 @@ function draw() {
     labels: hello?.labels ?? [],
     phase: session.phase,
     now: until,
+    line: opened,
   });
   if (pause.active) return;
   now.show(current);
-  instruments.show({ labels: hello?.labels ?? [], lineup: hello?.lineup ?? hello?.labels ?? [], label });
+  instruments.show({ labels: hello?.labels ?? [], lineup, label });
+  drawLines();
   level.show(peaks.at(time));
+}
+
+function drawLines() {
+  linesFrame = 0;
+  element("front").hidden = opened === null;
+  if (!pause.active) linesView.show({ lines: feed.lines, opened, live: connection.phase === "live" });
 }
 
 /** It alone moves more often than labels come. */
@@ -178,7 +225,7 @@ function moment() {
 }
 
 function keep() {
-  session.keep(chronicle, moment());
+  session.keep(ofFront, moment());
 }
 
 function togglePause() {
@@ -191,12 +238,17 @@ function togglePause() {
 /** Ask for what is looked at, and no more. */
 function subscribe() {
   const looked = { level: !document.hidden && !pause.active, spectrum: spectrogram.wanted };
-  connection.subscribe([...TYPES, ...Object.entries(looked).flatMap(([type, isSeen]) => (isSeen ? [type] : []))]);
+  connection.subscribe([...TYPES, ...Object.entries(looked).flatMap(([type, isSeen]) => (isSeen ? [type] : []))], only());
 }
 
 setInterval(onChange, TICK);
 setInterval(keep, KEEP);
 for (const id of ["pause", "go-on"]) element(id).addEventListener("click", togglePause);
+element("front").addEventListener("click", () => {
+  const strip = linesView.strip(opened ?? "");
+  openLine(null);
+  strip?.focus(); // it goes away with what it leads back from
+});
 addEventListener("pagehide", keep);
 document.addEventListener("visibilitychange", keep); // phones end a page without more ado
 document.addEventListener("visibilitychange", subscribe);

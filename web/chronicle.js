@@ -21,6 +21,8 @@ const LISTS = /** @type {const} */ ({ segment: "segments", guess: "guesses", out
 const none = () => ({ segments: [], guesses: [], marks: [], outages: [] });
 
 export class Chronicle {
+  /** The line that it is of; null for the one in front, or the only one. @type {string | null} */
+  line;
   /** Unix time of the newest label; null before the first. @type {number | null} */
   now = null;
   /** Counts the changes of everything but the open stretch and guess. */
@@ -36,6 +38,11 @@ export class Chronicle {
   #heardAt = 0;
   /** What the getters gave, for as long as nothing changes. @type {Map<string, {version: number, all: any[]}>} */
   #given = new Map();
+
+  /** @param {string | null} [line] */
+  constructor(line = null) {
+    this.line = line;
+  }
 
   /**
    * @param {import("./messages.js").Message} message All that the server tells, for any of it says that it is there.

@@ -5,6 +5,10 @@ import { parse } from "./messages.js";
 /**
  * @typedef {import("./messages.js").Message} Message
  * @typedef {"connecting" | "live" | "waiting"} Phase Waiting is the time between two attempts.
+ *
+ * @typedef {object} Wishes What a subscription may say besides its types.
+ * @property {string[] | "all"} [lines] Which lines to hear, each for itself; the one in front without it.
+ * @property {number} [max_rate] Labels a second at the most, of each line.
  */
 
 /** Of the protocol that this page speaks. */
@@ -18,6 +22,9 @@ const DEAF_AFTER = 12_000;
 
 /** What a server says that lets nobody in like this. */
 const REFUSALS = ["unauthorized", "wrong-token", "too-often"];
+
+/** Messages that tell of one line, or of several together: what a subscription of before asked for is none of this one. */
+const OF_A_LINE = ["label", "change", "segment", "guess", "level", "spectrum"];
 
 /**
  * How long to wait before an attempt, in milliseconds: doubling, with jitter, so that the clients of a server that
@@ -62,8 +69,12 @@ export class Connection {
   #token;
   #onMessage;
   #onChange;
-  /** What the server is asked to tell. @type {string[]} */
-  #types = ["label"];
+  /** What the server is asked to tell. @type {{type: "subscribe", types: string[]} & Wishes} */
+  #wanted = { type: "subscribe", types: ["label"] };
+  /** Answers to come until what the server tells is of the lines that it was asked for last. */
+  #turning = 0;
+  /** The newest label meanwhile: the last one before the answer is of those lines. @type {Message | null} */
+  #next = null;
   /** @type {WebSocket | null} */
   #socket = null;
   #heardAt = 0;
@@ -91,12 +102,15 @@ export class Connection {
     const socket = new WebSocket(this.#url);
     this.#socket = socket;
     this.phase = "connecting";
+    this.#turning = 0;
+    this.#next = null;
     this.#heardAt = performance.now();
     this.#watchOver();
     socket.addEventListener("open", () => {
       if (socket !== this.#socket) return;
       if (this.#token !== null) socket.send(JSON.stringify({ type: "auth", token: this.#token }));
-      socket.send(JSON.stringify({ type: "subscribe", types: this.#types }));
+      socket.send(JSON.stringify(this.#wanted));
+      if (this.line !== null) this.#turn(); // newcomers are told of the line in front
     });
     socket.addEventListener("message", (event) => {
       if (socket === this.#socket) this.receive(event.data);
@@ -113,15 +127,40 @@ export class Connection {
     this.open();
   }
 
+  /** End it for good, or until it is opened again. */
+  close() {
+    const socket = this.#socket;
+    this.#socket = null;
+    clearTimeout(this.#retry);
+    clearTimeout(this.#watch);
+    socket?.close();
+  }
+
+  /** The only line that is heard; null for the one in front, or all. */
+  get line() {
+    const { lines } = this.#wanted;
+    return Array.isArray(lines) ? lines[0] : null;
+  }
+
   /**
    * Ask for these types of messages from now on, also after the connection was lost.
    *
    * @param {string[]} types
+   * @param {Wishes} [wishes]
    */
-  subscribe(types) {
-    if (types.join() === this.#types.join()) return;
-    this.#types = [...types];
-    this.send({ type: "subscribe", types: this.#types });
+  subscribe(types, wishes = {}) {
+    const wanted = { type: /** @type {const} */ ("subscribe"), types: [...types], ...wishes };
+    if (JSON.stringify(wanted) === JSON.stringify(this.#wanted)) return;
+    const turns = JSON.stringify(wanted.lines) !== JSON.stringify(this.#wanted.lines);
+    this.#wanted = wanted;
+    this.send(wanted);
+    if (turns) this.#turn();
+  }
+
+  /** Take nothing for that of the lines which are asked for until the server has read that they are. */
+  #turn() {
+    this.#next = null;
+    if (this.send({ type: "ping" })) this.#turning += 1;
   }
 
   /**
@@ -142,10 +181,39 @@ export class Connection {
    * @param {unknown} data
    */
   receive(data) {
-    const now = performance.now();
-    this.#heardAt = now;
+    this.#heardAt = performance.now();
     const message = parse(data);
     if (message === null) return;
+    if (message.type === "pong") this.#arrive();
+    else if (this.#isWanted(message)) this.#take(message);
+  }
+
+  /** The server has read what it was asked for last. */
+  #arrive() {
+    this.#turning = Math.max(0, this.#turning - 1);
+    if (this.#turning > 0) return;
+    const next = this.#next;
+    this.#next = null;
+    if (next !== null) {
+      this.#take(next);
+    } else if (this.line !== null && this.label?.line !== this.line) {
+      this.label = null; // nothing is known of it
+      this.#onChange();
+    }
+  }
+
+  /** Whether a message is about what was asked for. @param {Message} message */
+  #isWanted(message) {
+    if (!OF_A_LINE.includes(message.type)) return this.#turning === 0 || message.type !== "history";
+    const { line } = /** @type {{line?: string}} */ (message);
+    if (this.line !== null && line !== this.line) return false;
+    if (this.#turning > 0 && message.type === "label") this.#next = message;
+    return this.#turning === 0;
+  }
+
+  /** @param {Message} message */
+  #take(message) {
+    const now = performance.now();
     if (message.type === "hello") this.foreign = (message.protocol ?? PROTOCOL) !== PROTOCOL;
     if (this.foreign) {
       this.phase = "connecting";

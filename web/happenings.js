@@ -12,6 +12,7 @@ import { percent, title, wallClock } from "./words.js";
  * @property {string | null} label
  * @property {number} confidence From 0 to 1.
  * @property {string} text A mark's, or an outage's reason.
+ * @property {string} [line] Of a segment: on which line, where there are several.
  *
  * @typedef {object} Happenings Each in the order of time.
  * @property {Happening[]} segments
@@ -123,7 +124,8 @@ export function words(happening, guesses) {
       return [`Guess: ${label ?? ""}`, times, `${length}, ${percent(confidence)}`];
     default: {
       const sure = confidence > 0 ? `, ${percent(confidence)}` : "";
-      return [title(label ?? state), times, length + sure, ...guessed(happening, guesses)];
+      const where = happening.line === undefined || state === "silence" || state === "warming" ? [] : [`on ${happening.line}`];
+      return [title(label ?? state), ...where, times, length + sure, ...guessed(happening, guesses)];
     }
   }
 }

@@ -14,6 +14,12 @@
  * @property {string} [run] Names the run of the service: with the same one another utc is that of the same stream.
  * @property {number} [since] Stream time from which on it is this source and this model.
  * @property {number} [protocol] The version of the protocol that the server speaks.
+ * @property {LineInfo[]} [lines] What is heard one by one; only where there are several.
+ *
+ * @typedef {object} LineInfo
+ * @property {string} name As the settings have it: a text, whatever it looks like.
+ * @property {number[]} channels Counted from 1.
+ * @property {string[]} lineup The instruments that may be named on it.
  *
  * @typedef {object} Label
  * @property {"label"} type
@@ -26,6 +32,7 @@
  * @property {number} rms In dBFS.
  * @property {number} peak In dBFS.
  * @property {number} [since] Stream time at which the present state and label began; servers of before do not tell.
+ * @property {string} [line] Which line it is about, where there are several. So it is in what follows.
  *
  * @typedef {object} Change
  * @property {"change"} type
@@ -40,6 +47,7 @@
  * @property {string} state
  * @property {string | null} label
  * @property {number} confidence Mean over the stretch, from 0 to 1.
+ * @property {string} [line]
  *
  * @typedef {object} Guess A closed stretch of the most likely instrument that was not shown.
  * @property {"guess"} type
@@ -47,6 +55,7 @@
  * @property {number} end
  * @property {string} label
  * @property {number} confidence Mean over the stretch, from 0 to 1.
+ * @property {string} [line]
  *
  * @typedef {object} Mark A note that somebody set to a moment.
  * @property {"mark"} type
@@ -72,6 +81,7 @@
  * @property {"spectrum"} type
  * @property {number} time Stream time, in seconds; the newest frame is centred 1024 samples earlier.
  * @property {number[][]} frames Oldest first, 512 samples apart: the power of each mel band, in dB.
+ * @property {string} [line]
  *
  * @typedef {object} Level
  * @property {"level"} type
@@ -79,6 +89,11 @@
  * @property {number} rms In dBFS, -120 for nothing.
  * @property {number} peak In dBFS, -120 for nothing.
  * @property {boolean} clipped Whether the input was at full scale.
+ * @property {string} [line]
+ *
+ * @typedef {object} Front Which line leads from now on.
+ * @property {"front"} type
+ * @property {string} line
  *
  * @typedef {object} Status
  * @property {"status"} type
@@ -95,8 +110,11 @@
  * @property {"error"} type
  * @property {string} code
  *
- * @typedef {Hello | Label | Change | Segment | Guess | Mark | Outage | History | Spectrum | Level | Status | Failure}
- *   Message
+ * @typedef {object} Pong The answer to a ping, after all that came before it.
+ * @property {"pong"} type
+ *
+ * @typedef {Hello | Label | Change | Segment | Guess | Mark | Outage | History | Spectrum | Level | Front | Status |
+ *   Failure | Pong} Message
  */
 
 /** @param {unknown} value */
@@ -134,6 +152,7 @@ function isUsable(message) {
       return (
         areTexts(message.labels) &&
         (message.lineup === undefined || areTexts(message.lineup)) &&
+        (message.lines === undefined || (Array.isArray(message.lines) && message.lines.every(isLine))) &&
         ["undefined", "string"].includes(typeof message.run) &&
         ["undefined", "number"].includes(typeof message.since) &&
         [message.window, message.hop, message.utc].every(Number.isFinite)
@@ -164,6 +183,10 @@ function isUsable(message) {
       return Number.isFinite(message.time) && Array.isArray(message.frames) && message.frames.every(Array.isArray);
     case "level":
       return [message.time, message.rms, message.peak].every(Number.isFinite);
+    case "front":
+      return isText(message.line);
+    case "pong":
+      return true;
     case "status":
       return isText(message.source);
     case "error":
@@ -172,6 +195,9 @@ function isUsable(message) {
       return false;
   }
 }
+
+/** @param {any} value */
+const isLine = (value) => isText(value?.name) && Array.isArray(value.channels) && areTexts(value.lineup);
 
 /** @param {any} value */
 const isState = (value) => isText(value.state) && (value.state !== "instrument" || isText(value.label));

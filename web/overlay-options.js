@@ -19,6 +19,7 @@
  * @property {number} min From 0 to 1.
  * @property {number} hold In seconds.
  * @property {string[]} instruments In small letters; empty for all.
+ * @property {string} line Its name in small letters; empty for the one in front.
  * @property {boolean} help
  *
  * @typedef {object} Parameter
@@ -148,6 +149,13 @@ export const PARAMETERS = {
     without: "all",
     does: "shows only these; a name with a comma may stand in double quotes",
     read: readList,
+  },
+  line: {
+    takes: "the name of a line",
+    otherwise: "",
+    without: "the line in front",
+    does: "shows only what is heard on this line, where the service has lines",
+    read: (text) => folded(text),
   },
   help: { takes: "0, 1", otherwise: "0", does: "1 shows this list", read: readSwitch },
 };

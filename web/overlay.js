@@ -25,7 +25,12 @@ let lastAt = 0;
 /** @param {import("./messages.js").Message} message */
 function onMessage(message) {
   if (message.type !== "hello") return;
-  const { instruments } = options;
+  const { instruments, line } = options;
+  if (line !== "") {
+    const name = message.lines?.map((it) => it.name).find((it) => folded(it) === line);
+    if (name === undefined) console.info(`overlay: this service has no line ${line}`);
+    subscribe(name ?? line);
+  }
   const known = message.labels.filter((label) => hasName(instruments, label));
   const found = known.flatMap((label) => [label, ...label.split(",")].map(folded));
   const strangers = instruments.filter((name) => !found.includes(name));
@@ -63,6 +68,11 @@ function choose(now) {
   return states && (kind === "silence" || kind === "unknown") ? current : null;
 }
 
+/** @param {string} line Empty for the one in front. What a service does not know is never told. */
+function subscribe(line) {
+  connection.subscribe(["label", "status"], line === "" ? {} : { lines: [line] });
+}
+
 function explain() {
   const rows = Object.entries(PARAMETERS).map(([name, { takes, otherwise, without, does }]) => {
     const row = document.createElement("tr");
@@ -78,5 +88,5 @@ if (options.help) explain();
 setInterval(onChange, TICK);
 addEventListener("hashchange", () => connection.authenticate(token()));
 addEventListener("online", () => connection.open());
-connection.subscribe(["label", "status"]);
+subscribe(options.line);
 connection.open();

@@ -20,6 +20,7 @@ import { recall, remember } from "./storage.js";
  * @property {number | null} end null while it lasts.
  *
  * @typedef {object} Chronicle
+ * @property {string | null} line The line that it is of; null for the one in front, or the only one.
  * @property {Origin} session What the present run of the service has heard.
  * @property {Origin} everything That, and what was heard before.
  *
@@ -90,7 +91,8 @@ export class Session {
       return { ...clip(all, span.start, span.end), span };
     }
     const { start, end } = this.span;
-    return { ...clip(merge(this.#before, chronicle.everything), start, end ?? now, end !== null), span: this.span };
+    const before = chronicle.line === null ? this.#before : nothing(); // of a line nothing is kept
+    return { ...clip(merge(before, chronicle.everything), start, end ?? now, end !== null), span: this.span };
   }
 
   /**

@@ -15,6 +15,7 @@ import { NOTHING, duration, lasting, percent, title } from "./words.js";
  * @property {string | null} instrument The one in front, as the model names it.
  * @property {string} glyph What the picture shows, as glyphs.js names it.
  * @property {string} lasted For how long it has been so; empty where that is not known.
+ * @property {string} line On which line it is heard; empty where there is one line, or none is meant.
  *
  * @typedef {import("./connection.js").Connection} Connection
  * @typedef {import("./messages.js").Label} Label
@@ -53,16 +54,20 @@ export function situation(connection, now) {
     });
   }
   const lasted = forHowLong(label);
+  const opened = connection.line;
+  // Where nothing plays, none is in front.
+  const line = opened ?? (["instrument", "unknown"].includes(label.state) ? (label.line ?? "") : "");
   switch (label.state) {
     case "instrument":
       return say("instrument", {
-        eyebrow: "In front",
+        eyebrow: opened === null ? "In front" : "Heard",
         name: title(label.label ?? NOTHING),
         figure: percent(label.confidence),
         gauge: label.confidence,
         instrument: label.label,
         glyph: label.label ?? "unknown",
         lasted,
+        line,
       });
     case "unknown":
       return say("unknown", {
@@ -72,6 +77,7 @@ export function situation(connection, now) {
         figure: percent(label.confidence),
         gauge: label.confidence,
         lasted,
+        line,
       });
     case "silence":
       return say("silence", {
@@ -79,6 +85,7 @@ export function situation(connection, now) {
         name: "Silence",
         detail: "Nothing is loud enough to judge.",
         lasted,
+        line,
       });
     case "warming": {
       const whole = hello?.window ?? 3;
@@ -89,6 +96,7 @@ export function situation(connection, now) {
         detail: `The first answer needs ${whole.toFixed(1)} s of audio.`,
         figure: `${heard.toFixed(1)} s`,
         gauge: whole > 0 ? heard / whole : 0,
+        line,
       });
     }
     default: // a state of a newer protocol
@@ -163,6 +171,6 @@ function withoutAudio(source) {
  * @returns {Situation}
  */
 function say(kind, parts) {
-  const nothing = { eyebrow: "", name: "", detail: "", figure: "", gauge: null, instrument: null, lasted: "" };
+  const nothing = { eyebrow: "", name: "", detail: "", figure: "", gauge: null, instrument: null, lasted: "", line: "" };
   return { kind, glyph: kind, ...nothing, ...parts };
 }

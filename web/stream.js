@@ -1,7 +1,8 @@
 /** What one run of the service heard. Times are Unix seconds. */
 
 /**
- * @typedef {{start: number, end: number, state: string, label: string | null, confidence: number}} Stretch
+ * @typedef {{start: number, end: number, state: string, label: string | null, confidence: number, line?: string}} Stretch
+ *   With the line that it was heard on, where there are several.
  * @typedef {{start: number, end: number, label: string, confidence: number}} Guess
  * @typedef {{time: number, text: string}} Mark
  * @typedef {{start: number, end: number | null, source: string, reason: string}} Outage
@@ -92,19 +93,19 @@ export class Stream {
   }
 
   /** @param {import("./messages.js").Label} label */
-  hearLabel({ time, since, state, label, confidence, probabilities }) {
+  hearLabel({ time, since, state, label, confidence, probabilities, line }) {
     const now = this.utc + time;
     const { open } = this;
     this.begun = true;
     if (open?.end === now) return; // the answer to a subscription says again what is known
-    const goesOn = open !== null && now > open.end && open.state === state && open.label === label;
+    const goesOn = open !== null && now > open.end && open.state === state && open.label === label && open.line === line;
     const start = since === undefined ? (goesOn ? open.start : now) : this.utc + since;
     if (goesOn && Math.abs(open.start - start) < SAME) {
       this.#labels += 1;
       this.open = { ...open, end: now, confidence: open.confidence + (confidence - open.confidence) / this.#labels };
     } else {
       this.#labels = 1;
-      this.open = { start: Math.min(start, now), end: now, state, label, confidence };
+      this.open = { start: Math.min(start, now), end: now, state, label, confidence, ...on(line) };
     }
     this.#hearGuess(now, label, probabilities);
   }
@@ -164,6 +165,7 @@ export class Stream {
         state: it.state,
         label: it.label ?? null,
         confidence: it.confidence,
+        ...on(it.line),
       })),
       byStart,
     );
@@ -208,6 +210,9 @@ export class Stream {
     this.open = null;
   }
 }
+
+/** Whose a stretch is; nothing where there is one line. @param {string | undefined} line */
+const on = (line) => (line === undefined ? {} : { line });
 
 /**
  * Put in what is told, in place of what was known of the same time.

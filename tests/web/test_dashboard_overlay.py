@@ -375,7 +375,7 @@ async def test_page_of_the_docs_lists_every_parameter(open_tab: OpenTab, publish
         if re.match(r"\| `\w+` \|", line)
     ]
     assert [row for row in listed if row[0] != "help"] == rows
-    assert len(rows) == 17
+    assert len(rows) == 18
 
 
 async def test_cards_fade_unless_motion_is_not_wanted(open_tab: OpenTab, publisher: HopPublisher) -> None:

@@ -12,9 +12,10 @@ export class Announcer {
   }
 
   /** @param {Situation} situation */
-  show({ name }) {
-    if (name === this.#said) return;
-    this.#said = name;
-    this.#element.textContent = name;
+  show({ name, line }) {
+    const words = line === "" ? name : `${line}: ${name}`;
+    if (words === this.#said) return;
+    this.#said = words;
+    this.#element.textContent = words;
   }
 }

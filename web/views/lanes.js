@@ -18,6 +18,8 @@ export class Lanes {
   #labels = "";
   /** For how long each instrument was in front, in closed stretches, and what version of the chronicle says so. */
   #times = { version: -1, of: /** @type {Map<string, number>} */ (new Map()) };
+  /** @type {import("../chronicle.js").Chronicle | null} */
+  #chronicle = null;
   #shown = "";
 
   /** @param {HTMLElement} list */
@@ -52,7 +54,9 @@ export class Lanes {
    */
   #heard(chronicle) {
     const { version, open } = chronicle;
-    if (version !== this.#times.version) this.#times = { version, of: sums(chronicle.segments) };
+    const isOther = chronicle !== this.#chronicle || version !== this.#times.version;
+    this.#chronicle = chronicle;
+    if (isOther) this.#times = { version, of: sums(chronicle.segments) };
     return open === null ? this.#times.of : sums([open], this.#times.of);
   }
 

@@ -10,6 +10,7 @@ const SMALLEST = 20;
 
 export class Now {
   #element;
+  #line;
   #eyebrow;
   #glyph;
   #place;
@@ -25,6 +26,7 @@ export class Now {
     /** @param {string} selector */
     const part = (selector) => /** @type {HTMLElement} */ (element.querySelector(selector));
     this.#element = element;
+    this.#line = part(".now-line");
     this.#eyebrow = part(".now-eyebrow");
     this.#glyph = part(".now-glyph");
     this.#place = part(".now-place");
@@ -37,7 +39,7 @@ export class Now {
   }
 
   /** @param {Situation} situation */
-  show({ kind, eyebrow, name, detail, figure, gauge, instrument, lasted, glyph: drawing }) {
+  show({ kind, eyebrow, name, detail, figure, gauge, instrument, lasted, line, glyph: drawing }) {
     this.#element.dataset.kind = kind;
     this.#element.dataset.gauge = String(gauge !== null);
     this.#element.style.setProperty("--ink", instrument === null ? "" : colour(instrument));
@@ -45,6 +47,8 @@ export class Now {
       this.#drawn = drawing;
       this.#glyph.replaceChildren(glyph(drawing));
     }
+    this.#line.hidden = line === "";
+    write(this.#line, line);
     write(this.#eyebrow, eyebrow);
     write(this.#lasted, lasted);
     write(this.#detail, detail);

@@ -12,6 +12,7 @@ import { NOTHING, lasting as whole, percent, title, wallClock } from "../words.j
  * @property {string[]} labels
  * @property {string} phase Of the take: none, running or stopped.
  * @property {number} now Unix time.
+ * @property {string | null} [line] Of which line it is; null for the one in front.
  */
 
 /** So often it is counted anew, open or empty, and closed: hours have thousands of stretches. In milliseconds. */
@@ -27,6 +28,8 @@ export class SummaryView {
   #foot;
   #countedAt = -Infinity;
   #phase = "";
+  /** @type {string | null} */
+  #line = null;
   #isEmpty = true;
   /** @type {Value | null} */
   #value = null;
@@ -48,12 +51,13 @@ export class SummaryView {
 
   /** @param {Value} value */
   show(value) {
-    const { heard, labels, phase, now } = value;
+    const { heard, labels, phase, now, line = null } = value;
     this.#value = value;
     const time = performance.now();
-    const isNew = phase !== this.#phase;
+    const isNew = phase !== this.#phase || line !== this.#line;
     if (!isNew && time - this.#countedAt < (this.#element.open || this.#isEmpty ? OPEN : CLOSED)) return;
     this.#phase = phase;
+    this.#line = line;
     this.#countedAt = time;
     const summary = summarize(heard(), labels, now);
     this.#isEmpty = summary.seconds < OPEN / 1000;

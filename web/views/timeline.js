@@ -115,7 +115,7 @@ export class Timeline {
       this.#held = false;
       this.#period.end = null;
     }
-    const moved = live !== before?.live || heard !== before.heard || paused !== (before?.paused ?? false);
+    const moved = chronicle !== before?.chronicle || live !== before.live || heard !== before.heard || paused !== (before?.paused ?? false);
     if (chronicle.version !== this.#version || moved) this.#stale = true;
     this.#plan();
   }
