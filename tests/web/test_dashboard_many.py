@@ -130,6 +130,9 @@ async def test_all_of_many_are_found_by_family(open_tab: OpenTab, band: Band) ->
             assert await page.evaluate(FAULTS) == [], f"{width} x {height}"
 
     await fits()
+    await page.locator("#summary > summary").click()
+    await fits()
+    await page.locator("#summary > summary").click()
     await more.click()
     fewer = page.locator("#instruments").get_by_role("button", name="Show fewer", expanded=True)
     await fewer.wait_for()
