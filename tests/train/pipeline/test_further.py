@@ -310,7 +310,7 @@ def test_the_pretrained_network_becomes_a_bundle_and_a_card(flags: list[str], tm
     settings = info["training"]["settings"]
     assert (settings["network"], settings["teacher"]) == ("mn04", "")
     assert settings["data"] == {"path": "toys", "all_sources": False}
-    assert (settings["schedule"]["frozen"], settings["schedule"]["rate"]) == (True, 3e-4)
+    assert (settings["schedule"]["frozen"], settings["schedule"]["rate"]) == (True, 4e-4)
     assert info["metrics"]["share"] in settings["shares"]
     card = (tmp_path / "toy.md").read_text()
     assert "MIT License, Copyright (c) 2022 Florian Schmid\n\nPermission is hereby granted" in card
