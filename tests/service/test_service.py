@@ -166,7 +166,7 @@ class SlowClassifier(Classifier):
 @pytest.mark.slow
 async def test_overload_skips_hops_and_stays_current(monkeypatch: pytest.MonkeyPatch) -> None:
     """When inference cannot keep up, hops are skipped and counted, and labels stay current and clients served."""
-    monkeypatch.setattr("stream.service.service.Classifier", SlowClassifier)
+    monkeypatch.setattr("stream.service.setting_files.Classifier", SlowClassifier)
     service = Service(Settings(AudioSettings(input="demo"), server=ServerSettings(port=0)))
     ages, pongs, dropped = [], 0, 0
     async with asyncio.timeout(60), asyncio.TaskGroup() as tasks:

@@ -40,7 +40,7 @@ class StuckClassifier(Classifier):
 @pytest.mark.slow
 async def test_a_stuck_recognizer_feeds_no_watchdog(monkeypatch: pytest.MonkeyPatch) -> None:
     """Signs of life come with the audio, and end when an inference does not, though audio and clients go on."""
-    monkeypatch.setattr("stream.service.service.Classifier", StuckClassifier)
+    monkeypatch.setattr("stream.service.setting_files.Classifier", StuckClassifier)
     service = Service(Settings(AudioSettings(input="demo"), server=ServerSettings(port=0)))
     alive = asyncio.Event()
     service.events.add(lambda event: alive.set() if isinstance(event, Alive) else None)
