@@ -218,9 +218,12 @@ async def test_a_log_of_a_later_version_is_refused_in_one_line(tmp_path: Path) -
         db.execute("PRAGMA user_version = 99")
     why = "it is of a later Soloist: its version is 99, and this one knows those up to 2"
     async with serving("--input", "demo", "--session-log", str(log)) as service, asyncio.timeout(30):
+        warned = heard = False
         async with Client(service.address) as client:
             async for message in client:
-                if isinstance(message, Status) and message.warnings:
+                warned |= isinstance(message, Status) and bool(message.warnings)
+                heard |= isinstance(message, Label)  # before which the service does not count as healthy
+                if warned and heard:
                     break
         health = json.loads(await asyncio.to_thread(get, f"{service.url}healthz"))
         told = [*service.complaints]  # in the end there is what was lost
