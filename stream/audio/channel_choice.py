@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Final
 
 import numpy as np
@@ -34,15 +35,18 @@ class ChannelChoice:
     channels : int
     gate : float
         RMS level in dBFS below which nothing is heard.
+    numbers : sequence of int
+        What people call the channels; from 1 on without it.
     """
 
-    def __init__(self, channels: int, gate: float) -> None:
+    def __init__(self, channels: int, gate: float, numbers: Sequence[int] = ()) -> None:
+        self._numbers = numbers or range(1, channels + 1)
         self.gate = gate
         """May be set at any time."""
         self.alone: int | None = None
         """Which channel is heard, from 0; None for the average of all."""
         self.reason = ""
-        """Why it is heard alone, in a few words, with channels counted from 1."""
+        """Why it is heard alone, in a few words."""
         self._channels = channels
         self._hidden = 0  # cells in a row
         self._hidden_powers: Values = np.zeros(channels)  # sum over them
@@ -81,7 +85,7 @@ class ChannelChoice:
         if is_cancelled:
             swing = samples - samples.mean(axis=1)[:, None]
             other = int(np.argmin(np.einsum("ij,j->i", swing, swing[self.alone])))
-            first, second = sorted((self.alone + 1, other + 1))
+            first, second = sorted((self._numbers[self.alone], self._numbers[other]))
             self.reason = f"channels {first} and {second} cancel each other"
         else:
             self.reason = f"the average of {self._channels} channels is below {self.gate:g} dBFS"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import Final, NamedTuple
 
 import numpy as np
@@ -21,7 +22,7 @@ class Alone(NamedTuple):
     start: float
     """In seconds of audio."""
     channel: int
-    """Counted from 1."""
+    """Which of those that are averaged, counted from 1."""
     reason: str
     """In a few words."""
     end: float = math.inf
@@ -41,10 +42,12 @@ class ChannelMixer:
     channels : int
     gate : float
         RMS level in dBFS below which nothing is heard.
+    numbers : sequence of int
+        What people call the channels; from 1 on without it.
     """
 
-    def __init__(self, rate: int, channels: int, gate: float) -> None:
-        self.choice = ChannelChoice(channels, gate)
+    def __init__(self, rate: int, channels: int, gate: float, numbers: Sequence[int] = ()) -> None:
+        self.choice = ChannelChoice(channels, gate, numbers)
         self.stretches: list[Alone] = []
         """When one channel was heard alone, oldest first; the newest hundred."""
         self.levels: list[ChannelLevels] = []

@@ -50,7 +50,7 @@ class Converter:
             self._picked = slice(chosen[0] - 1, chosen[0]) if len(chosen) == 1 else [one - 1 for one in chosen]
         heard = channels if chosen is None else len(chosen)
         self._rate = rate
-        self._mixer = ChannelMixer(rate, heard, gate)
+        self._mixer = ChannelMixer(rate, heard, gate, chosen or ())
         self._resampler: soxr.ResampleStream | None = None
         self.clipped = False
         """Whether a sample was at full scale since this was last set to False."""

@@ -42,7 +42,7 @@ _ZEROS: Final = (
 )
 _DEAD: Final = "channel {} delivers only zeros: check its cable, or choose --channel {}"
 _ALONE: Final = "{}: channel {} alone is heard; {}choose --channel {}"
-_ALONE_IN_LINE: Final = "{}: channel {} of them alone is heard; {}take the other out of the line"
+_ALONE_IN_LINE: Final = "{}: channel {} alone is heard; {}give the line that channel only"
 _CABLES: Final = "look for an inverted or a balanced cable, or "
 
 Flags = npt.NDArray[np.bool_]
@@ -61,11 +61,12 @@ class SignalMonitor:
         Whether it is a device, whose samples are never quite constant while it works; those of a file may be.
     channels : int
         How many are heard.
-    line : bool
-        Whether they are one line among several, whose player may rest while others play: silence is no fault then.
+    line : sequence of int
+        What people call the channels of one line among several, whose player may rest while others play: silence is no
+        fault then. Without it they are all channels of the input.
     """
 
-    def __init__(self, gate: float, live: bool, channels: int = 1, line: bool = False) -> None:
+    def __init__(self, gate: float, live: bool, channels: int = 1, line: Sequence[int] = ()) -> None:
         self._gate, self._gate_power = gate, 10 ** (gate / 10)
         self._live, self._line = live, line
         never = np.full(channels, -np.inf)
@@ -123,7 +124,10 @@ class SignalMonitor:
         if self._alone is not None:
             channel, reason = self._alone.channel, self._alone.reason
             cables = _CABLES if self._live and "cancel" in reason else ""
-            warnings.append((_ALONE_IN_LINE if self._line else _ALONE).format(reason, channel, cables, channel))
+            if self._line:
+                warnings.append(_ALONE_IN_LINE.format(reason, self._line[channel - 1], cables))
+            else:
+                warnings.append(_ALONE.format(reason, channel, cables, channel))
         if self._line:
             pass  # it may rest
         elif self.zeros_warning is not None:
@@ -183,7 +187,8 @@ class SignalMonitor:
 
     def _name(self, channels: Flags) -> str:
         """Name some channels, for people."""
-        if channels.all():
+        if channels.all() and not self._line:
             return "the input"
-        numbers = [str(number) for number in np.flatnonzero(channels) + 1]
+        called = self._line or range(1, len(channels) + 1)
+        numbers = [str(called[place]) for place in np.flatnonzero(channels).tolist()]
         return f"channel {numbers[0]}" if len(numbers) == 1 else f"each of channels {', '.join(numbers)}"

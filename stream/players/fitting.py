@@ -30,7 +30,7 @@ _STEEPEST: Final = 40.0  # of a logit, so that its exponential is a number
 
 
 @dataclass(frozen=True, eq=False)
-class Pupil:
+class EnrolledName:
     """What is known of a name before its head is fitted."""
 
     name: str
@@ -50,12 +50,12 @@ def likeness(enrolment: Enrolment, bundle: Bundle) -> str | None:
     return label if share >= _MOSTLY and label not in (bundle.lineup or bundle.instruments) else None
 
 
-def fit_all(pupils: Sequence[Pupil], bank: Bank, bundle: Bundle) -> list[tuple[Head, Reliability]]:
+def fit_all(enrolled: Sequence[EnrolledName], bank: Bank, bundle: Bundle) -> list[tuple[Head, Reliability]]:
     """Fit the heads of all names that are to be told apart, and see how they do.
 
     Parameters
     ----------
-    pupils : sequence of Pupil
+    enrolled : sequence of EnrolledName
     bank : Bank
         Of the bundle's model.
     bundle : Bundle
@@ -65,18 +65,18 @@ def fit_all(pupils: Sequence[Pupil], bank: Bank, bundle: Bundle) -> list[tuple[H
     list of (Head, Reliability)
         In the order of the names.
     """
-    points = [pupil.enrolment.points for pupil in pupils]
-    kinds = [next(iter(pupil.enrolment.taken_for(bundle.instruments))) for pupil in pupils]
-    strangers = [_strangers(pupil, bank) for pupil in pupils]
+    points = [each.enrolment.points for each in enrolled]
+    kinds = [next(iter(each.enrolment.taken_for(bundle.instruments))) for each in enrolled]
+    strangers = [_strangers(each, bank) for each in enrolled]
     sides = []
-    for number in range(len(pupils)):
-        others = [at for at in range(len(pupils)) if at != number]
+    for number in range(len(enrolled)):
+        others = [at for at in range(len(enrolled)) if at != number]
         rivals = [points[at] for at in others if kinds[at] == kinds[number]]
         rest = [points[at] for at in others if kinds[at] != kinds[number]]
         sides.append(_Side(strangers[number].points, np.concatenate([*rest, strangers[number].points]), rivals))
-    heads = [side.head(pupil.name, own) for pupil, own, side in zip(pupils, points, sides, strict=True)]
+    heads = [side.head(each.name, own) for each, own, side in zip(enrolled, points, sides, strict=True)]
     return [
-        (head, _judge(number, pupils, heads, sides[number], strangers[number], bundle))
+        (head, _judge(number, enrolled, heads, sides[number], strangers[number], bundle))
         for number, head in enumerate(heads)
     ]
 
@@ -144,15 +144,15 @@ class _Side:
         return Head(name, tuple(weights.tolist()), bias)
 
 
-def _strangers(pupil: Pupil, bank: Bank) -> Bank:
-    return bank if pupil.like is None else bank.without(bank.where(labels=(pupil.like,)))
+def _strangers(name: EnrolledName, bank: Bank) -> Bank:
+    return bank if name.like is None else bank.without(bank.where(labels=(name.like,)))
 
 
 def _judge(
-    number: int, pupils: Sequence[Pupil], heads: Sequence[Head], side: _Side, strangers: Bank, bundle: Bundle
+    number: int, enrolled: Sequence[EnrolledName], heads: Sequence[Head], side: _Side, strangers: Bank, bundle: Bundle
 ) -> Reliability:
     """Hold out one stretch after the other, and let the bank pass before the head that was fitted to all."""
-    pupil, enrolment = pupils[number], pupils[number].enrolment
+    name, enrolment = enrolled[number].name, enrolled[number].enrolment
     points = enrolment.points
     held_out = recognized = 0
     rivals = np.zeros(len(heads), np.int64)
@@ -160,7 +160,7 @@ def _judge(
         tried, used = points[enrolment.within(stretch)], points[enrolment.outside(stretch)]
         if not len(tried) or not len(used):
             continue
-        named = _named([*heads[:number], side.head(pupil.name, used), *heads[number + 1 :]], tried)
+        named = _named([*heads[:number], side.head(name, used), *heads[number + 1 :]], tried)
         held_out += len(tried)
         recognized += int((named == number).sum())
         rivals += np.bincount(named[named >= 0], minlength=len(heads))

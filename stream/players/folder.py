@@ -15,7 +15,7 @@ from typing import Final
 from stream.errors import TeachError
 from stream.players.bank import Bank, model_digest
 from stream.players.enrolment import Enrolment
-from stream.players.fitting import Pupil, fit_all, likeness
+from stream.players.fitting import EnrolledName, fit_all, likeness
 from stream.players.player import MAX_BYTES, TaughtPlayer, checked_name, read_player, write_player
 from stream.recognition.bundle import Bundle
 from stream.recognition.taught import MAX_TAUGHT, Head
@@ -110,10 +110,10 @@ class PlayerFolder:
             like = likeness(enrolment, self.bundle)
         elif like is not None and like not in self.bundle.instruments:
             raise TeachError(f"{like!r} is no label of model {self.bundle.name}")
-        pupils = [*(pupil for pupil in self._pupils() if pupil.name != name), Pupil(name, like, enrolment)]
-        if len(pupils) > MAX_TAUGHT:
+        enrolled = [*(each for each in self._enrolled() if each.name != name), EnrolledName(name, like, enrolment)]
+        if len(enrolled) > MAX_TAUGHT:
             raise TeachError(f"{MAX_TAUGHT} names are taught already, which is the most; remove one")
-        return self._fit(pupils, bank)[-1]
+        return self._fit(enrolled, bank)[-1]
 
     def add(self, content: bytes, bank: Bank | None) -> TaughtPlayer:
         """Add what another folder has exported, and fit all against each other if there is a bank.
@@ -129,8 +129,8 @@ class PlayerFolder:
         if bank is None:
             self._write(player)
             return player
-        added = Pupil(player.name, player.like, player.enrolment)
-        return self._fit([*self._pupils(), added], bank)[-1]
+        added = EnrolledName(player.name, player.like, player.enrolment)
+        return self._fit([*self._enrolled(), added], bank)[-1]
 
     def rename(self, old: str, new: str) -> TaughtPlayer:
         """Give a player another name.
@@ -158,17 +158,17 @@ class PlayerFolder:
         """
         self._delete(self.files[self._place(name)])
         if bank is not None:
-            self._fit([pupil for pupil in self._pupils() if pupil.name != name], bank)
+            self._fit([each for each in self._enrolled() if each.name != name], bank)
 
-    def _pupils(self) -> list[Pupil]:
-        return [Pupil(player.name, player.like, player.enrolment) for player in self.players]
+    def _enrolled(self) -> list[EnrolledName]:
+        return [EnrolledName(player.name, player.like, player.enrolment) for player in self.players]
 
-    def _fit(self, pupils: Sequence[Pupil], bank: Bank) -> list[TaughtPlayer]:
+    def _fit(self, enrolled: Sequence[EnrolledName], bank: Bank) -> list[TaughtPlayer]:
         """Fit and write all of them."""
         digest = model_digest(self.bundle)
         fitted = [
-            TaughtPlayer(pupil.name, self.bundle.name, digest, pupil.like, pupil.enrolment, head, reliability)
-            for pupil, (head, reliability) in zip(pupils, fit_all(pupils, bank, self.bundle), strict=True)
+            TaughtPlayer(each.name, self.bundle.name, digest, each.like, each.enrolment, head, reliability)
+            for each, (head, reliability) in zip(enrolled, fit_all(enrolled, bank, self.bundle), strict=True)
         ]
         for player in fitted:
             self._write(player)

@@ -16,7 +16,7 @@ class PresentStretch:
         self._hops = 0
 
     def update(
-        self, heard: Heard, confidence: float, time: float, end: float
+        self, heard: Heard, confidence: float, time: float, end: float, anew: bool = False
     ) -> tuple[Transition | None, Stretch | None]:
         """Take in what a hop tells.
 
@@ -29,6 +29,8 @@ class PresentStretch:
             Stream time of the hop's end, in seconds.
         end : float
             The same of what was heard before: earlier where audio was lost in between.
+        anew : bool
+            Whether a stretch begins even where the same was heard before.
 
         Returns
         -------
@@ -37,7 +39,7 @@ class PresentStretch:
             What the transition closes.
         """
         transition = stretch = None
-        if heard != self._heard:
+        if anew or heard != self._heard:
             transition = Transition(time, previous=self._heard, now=heard)
             stretch = self.close(end)
             self._heard = heard

@@ -54,12 +54,13 @@ class SubscriberGroups(Generic[T]):
 
     def wants(self, kind: str) -> bool:
         """Whether anybody subscribes to a type of message."""
-        return any(kind in group.filter.subscription.types for group in self._groups)
+        return bool(self.wanted_of(kind))
 
-    @property
-    def lines_wanted(self) -> bool:
-        """Whether anybody subscribes to lines, so that messages of each are worth making."""
-        return any(group.filter.subscription.lines is not None for group in self._groups)
+    def wanted_of(self, kind: str) -> frozenset[str | None]:
+        """Return the lines of which somebody subscribes to a type of message; None is the one in front."""
+        wishes = (group.filter.subscription for group in self._groups)
+        lines = [it.lines or {None} for it in wishes if kind in it.types]
+        return frozenset[str | None]().union(*lines)
 
     def receivers(self, message: Message, line: str | None = None) -> list[tuple[Message, list[T]]]:
         """Return what of a message is sent, and to whom; to be asked once for each.

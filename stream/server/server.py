@@ -177,10 +177,9 @@ class Server:
         """Whether anybody subscribes to a type of message, so that it is worth making."""
         return self._subscribers.wants(kind)
 
-    @property
-    def lines_wanted(self) -> bool:
-        """Whether anybody subscribes to lines."""
-        return self._subscribers.lines_wanted
+    def wanted_of(self, kind: str) -> frozenset[str | None]:
+        """Return the lines of which somebody subscribes to a type of message; None is the one in front."""
+        return self._subscribers.wanted_of(kind)
 
     def publish(self, message: Message, line: str | None = None) -> None:
         """Tell everybody who subscribes to it, each as far as it was asked for.

@@ -5,8 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
-from stream.protocol.messages import Change, Front, Heard, Label, Segment
+from stream.protocol.messages import Front, Segment
 from stream.recognition.front import FrontChooser
+from stream.recognition.present import PresentStretch
+from stream.recognition.results import Heard
+from stream.service import translation
 from stream.service.events import Hop
 
 
@@ -25,10 +28,8 @@ class FrontLine:
         self._names = names
         self._chooser = FrontChooser(len(names))
         self._time = 0.0  # stream time of the last hop
-        self._present: Label | None = None  # what is told now
-        self._since = 0.0
-        self._total = 0.0  # sum of its confidences
-        self._hops = 0
+        self._has_begun = False
+        self._present = PresentStretch()
 
     @property
     def name(self) -> str:
@@ -52,39 +53,27 @@ class FrontLine:
         Hop
             Of the line that leads.
         """
-        before, had = self.name, self._present is not None
-        labels = [hop.label for hop in hops]
+        before, labels = self.name, [hop.label for hop in hops]
         time = labels[0].time
         self._chooser.update([it.rms for it in labels], [it.state for it in labels], max(0.0, time - self._time))
         self._time = time
-        if self.name != before or not had:
-            yield Front(time, self.name, before if had else None)
+        is_another = self.name != before
+        if is_another or not self._has_begun:
+            yield Front(time, self.name, before if self._has_begun else None)
+        self._has_begun = True
         hop = hops[self._chooser.leading]
-        label, change, segment = hop.label, None, None
-        if self._is_other(label):
-            previous = self._present
-            heard = Heard("warming", None) if previous is None else Heard(previous.state, previous.label)
-            change = Change(time, label.state, label.label, heard, self.name)
-            # Where audio is missing, what was heard before ended before that.
-            segment = self.close(hop.segment.end if hop.segment is not None and self.name == before else time)
-        self._present = label
-        self._total += label.confidence
-        self._hops += 1
-        yield hop._replace(label=replace(label, since=self._since), change=change, segment=segment, seconds=seconds)
+        label = hop.label
+        # Where audio is missing, what was heard before ended before that.
+        end = time if hop.segment is None or is_another else hop.segment.end
+        heard = Heard(label.state, label.label)
+        transition, stretch = self._present.update(heard, label.confidence, time, end, anew=is_another)
+        yield hop._replace(
+            label=replace(label, since=self._present.since),
+            change=None if transition is None else translation.change(transition, self.name),
+            segment=None if stretch is None else translation.segment(stretch, before),
+            seconds=seconds,
+        )
 
     def close(self, end: float) -> Segment:
         """Close what is told now at a stream time, in seconds."""
-        present, mean = self._present, self._total / max(1, self._hops)
-        if present is None:
-            segment = Segment(self._since, end, "warming", None, mean, self.name)
-        else:
-            segment = Segment(self._since, end, present.state, present.label, mean, present.line)
-        self._since, self._total, self._hops = end, 0.0, 0
-        return segment
-
-    def _is_other(self, label: Label) -> bool:
-        """Whether a label tells something else than what is told now."""
-        now = self._present
-        if now is None:
-            return label.state != "warming"
-        return (label.state, label.label, label.line) != (now.state, now.label, now.line)
+        return translation.segment(self._present.close(end), self.name)

@@ -75,9 +75,7 @@ class Line:
             return self._monitor.warnings
         if self.missing is not None:
             return [self.missing]
-        where = ", ".join(map(str, self.channels))
-        called = f"{self.name} (channel{'s' * (len(self.channels) > 1)} {where}): "
-        return [called + warning for warning in self._monitor.warnings]
+        return [f"{self.name}: {warning}" for warning in self._monitor.warnings]
 
     @property
     def still(self) -> str | None:
@@ -87,7 +85,7 @@ class Line:
     def examine(self, gate: float | None = None) -> None:
         """Look for faults in the signal that comes from now on, whatever was before; with another gate, in dBFS."""
         self._gate = self._gate if gate is None else gate
-        self._monitor = SignalMonitor(self._gate, self._live, self._heard_channels, line=self.name is not None)
+        self._monitor = SignalMonitor(self._gate, self._live, self._heard_channels, self.channels)
         if self._converter is not None:
             self._converter.change_gate(self._gate)
 
@@ -113,10 +111,10 @@ class Line:
         self.missing = None
         if lacking := [one for one in self.channels if one > channels]:
             self.missing = f"{self.name}: there is no channel {lacking[0]}; the source has {channels}"
-            self._converter = Converter(rate, channels, 1, self._gate)
+            self._converter = Converter(rate, 1, None, self._gate)
         else:
             self._converter = Converter(rate, channels, self.channels or channel, self._gate)
-        self._channels = channels
+        self._channels = channels if self.missing is None else 1
         heard = len(self.channels) or (channels if channel is None else 1)
         if heard != self._heard_channels:
             self._heard_channels = heard
@@ -139,7 +137,7 @@ class Line:
         assert self._converter is not None
         converter = self._converter
         if self.missing is not None:
-            frames = np.zeros_like(frames)
+            frames = np.zeros((len(frames), 1), np.float32)
         invalid, converter.clipped = converter.invalid, False
         samples = converter(frames)
         self._monitor.update(*converter.take_levels(), converter.alone)

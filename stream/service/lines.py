@@ -6,7 +6,7 @@ import asyncio
 import os
 import time
 from collections import deque
-from collections.abc import AsyncIterator, Callable, Collection, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 from stream.audio.block_queue import Block
@@ -76,10 +76,17 @@ class Lines:
         said = [line.still for line in self.lines]
         return said[0] if said and None not in said else None
 
-    def want(self, kinds: Collection[str]) -> None:
-        """Say which of `level` and `spectrum`, which cost something, are to be told."""
+    def want(self, wanted: Mapping[str, Collection[str | None]]) -> None:
+        """Say what is to be told of what costs something.
+
+        Parameters
+        ----------
+        wanted : mapping of str to collection of str or None
+            Of which lines, by `level` and `spectrum`; None is the one in front, or the only one. A spectrum costs
+            features also of what is silent, so that it is made of those lines only.
+        """
         for line in self.lines:
-            line.wanted = kinds
+            line.wanted = [kind for kind, of in wanted.items() if line.name in of or (None in of and self._leads(line))]
 
     def examine(self, gates: Sequence[float] | None = None) -> None:
         """Look for faults in what comes from now on, whatever was before; with another gate for each, in dBFS."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 
 from stream.audio.block_queue import Block
 from stream.audio.capture import Capture
@@ -43,11 +43,15 @@ class Listening:
     events : Events
         Where everything is told.
     wanted : callable
-        Returns which of `level` and `spectrum` somebody wants now.
+        Returns of which lines somebody wants `level` and `spectrum` now, as for `Lines.want`.
     """
 
     def __init__(
-        self, settings: AudioSettings, lines: Lines, events: Events, wanted: Callable[[], Collection[str]]
+        self,
+        settings: AudioSettings,
+        lines: Lines,
+        events: Events,
+        wanted: Callable[[], Mapping[str, Collection[str | None]]],
     ) -> None:
         self._channel = settings.channel
         self._knows_channels = not is_pipe(settings.input)  # what comes through one may be a file with others

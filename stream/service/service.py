@@ -170,12 +170,16 @@ class Service:
         others = [
             setting_files.make_recognizer(settings.recognition, classifier, taught, it) for it in self._line_settings
         ]
+        if not settings.lines:
+            others = [other]
         changed = classifier.bundle != self._bundle or taught != self._taught
         if changed or reload.changes_labels(old.recognition, settings.recognition):
-            for event in await self._lines.replace(others or [other]):
+            for event in await self._lines.replace(others):
                 self.events.publish(event)
             self.events.publish(RecognizerReplaced())
-        self._recognizer, self._classifier = other, classifier
+        if settings.lines:  # otherwise it is that of the one line, and goes on with the other one's model already
+            self._recognizer = other
+        self._classifier = classifier
         if classifier.bundle.name != self._bundle.name:
             self._since = self._lines.time
         self._bundle, self._taught = classifier.bundle, taught
@@ -183,7 +187,7 @@ class Service:
         if settings.recognition.gate != old.recognition.gate:
             gate = settings.recognition.gate
             gates = [gate if it.gate is None else it.gate for it in self._line_settings]
-            self._lines.examine(gates or [gate])
+            self._lines.examine(gates if settings.lines else [gate])
         self.server.change_access(access, self.recognizer.instruments)  # who comes from now on sees the new certificate
         self.settings = settings
         if settings.session_log != old.session_log:
@@ -193,8 +197,8 @@ class Service:
 
     @property
     def recognizer(self) -> Recognizer:
-        """What recognizes without lines of their own, as the settings say: model, line-up and hop."""
-        return self._recognizer if self._line_settings or self.settings.lines else self._lines.lines[0].recognizer
+        """What recognizes; where there are lines, one that hears nothing and has what all of them have in common."""
+        return self._recognizer
 
     @property
     def time(self) -> float:
@@ -212,9 +216,9 @@ class Service:
             self._status(), model=self._bundle.name, still=self._lines.still, session_log=self._session_logging.state
         )
 
-    def _wanted(self) -> list[str]:
-        """Return which messages somebody wants of those that cost something."""
-        return [kind for kind in ("level", "spectrum") if self.server.wants(kind)]
+    def _wanted(self) -> dict[str, frozenset[str | None]]:
+        """Return of which lines somebody wants the messages that cost something; None is the one in front."""
+        return {kind: self.server.wanted_of(kind) for kind in ("level", "spectrum")}
 
     def _serve(self, event: Event) -> None:
         """Have the server tell its clients of an event, if it is one for them."""

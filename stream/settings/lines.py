@@ -3,25 +3,36 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Final
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
 
 from stream.audio.pcm import MAX_CHANNELS
 from stream.errors import ConfigError
 from stream.settings import values
-from stream.system.fields import written
+from stream.system.fields import Range, written
 from stream.system.names import in_one_form, split_names
+
+if TYPE_CHECKING:  # the service needs no TOML to start without a file
+    from stream.settings.toml_lines import Statement, TableLines
 
 EACH: Final = "each"
 """What is said in place of a line for one of every channel."""
 MOST: Final = 64
 """Lines at the most."""
+TABLE: Final = "line"
+"""Key of the tables of lines, of which there may be several."""
 _NAME_LENGTH: Final = 60
 _RESERVED: Final = frozenset({"all", EACH})
-_RANGES: Final = {"gate": (-120.0, 0.0), "gain": (-60.0, 60.0), "threshold": (0.0, 1.0)}
+_RANGES: Final = {"gate": Range(-120, 0), "gain": Range(-60, 60), "threshold": Range(0, 1)}
 _SHORT: Final = re.compile(r"\s*(?P<name>[^=]*?)\s*=\s*(?P<channels>[\d,\s-]+?)\s*(:(?P<instruments>.*))?", re.DOTALL)
 _KEYS: Final = ("name", "channels", "instruments", *_RANGES)
+_MISSING: Final = {
+    "name": 'expected name = "Anna"',
+    "channels": "expected channels = [3], or several, counted from 1",
+    "instruments": 'expected instruments = ["violin"], or several',
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,21 +58,11 @@ class LineSettings:
     """Probability from which an instrument is named, in place of the model's thresholds."""
 
     def __post_init__(self) -> None:
-        if not 1 <= len(self.name) <= _NAME_LENGTH or not self.name.isprintable() or self.name in _RESERVED:
-            raise ConfigError(
-                f"name is {written(self.name)}; expected 1 to {_NAME_LENGTH} visible characters, and not all or each"
-            )
-        if not self.channels or len({*self.channels}) < len(self.channels):
-            raise ConfigError(f"channels is {written(self.channels)}; expected one or more, each once")
-        for channel in self.channels:
-            if not 1 <= channel <= MAX_CHANNELS:
-                raise ConfigError(f"channels has {channel}; expected 1 to {MAX_CHANNELS}")
-        if self.instruments == ():
-            raise ConfigError("instruments is []; expected at least one name")
-        for key, (least, most) in _RANGES.items():
+        for key in _KEYS:
             value = getattr(self, key)
-            if value is not None and not least <= value <= most:
-                raise ConfigError(f"{key} is {written(value)}; expected {least:g} to {most:g}")
+            value = list(value) if isinstance(value, tuple) else value
+            if value is not None and (expected := _unfit(key, value)) is not None:
+                raise ConfigError(f"{key} is {written(value)}; expected {expected}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,17 +86,12 @@ class LinesReading:
     problems: list[str] = field(default_factory=list)
     """A line each, with its place."""
 
-    def add(self, place: str, table: Mapping[str, Any]) -> None:
-        """Read a line as TOML has it."""
-        if strange := [key for key in table if key not in _KEYS]:
-            self.problems.append(
-                f"{place}: unknown setting {written(strange[0])} of a line; {values.closest(strange[0], _KEYS)}"
-            )
-            return
-        try:
-            self._put(place, _line(table))
-        except ConfigError as error:
-            self.problems.append(f"{place}: {error}")
+    def add_tables(self, path: str | Path, statement: Statement) -> None:
+        """Read all tables of a file."""
+        lines, problems = read_tables(path, statement, ("name", "channels"))
+        self.problems += problems
+        for line, _ in lines:
+            self._put(str(path), line)
 
     def add_short(self, place: str, text: str) -> None:
         """Read a line in its short form: NAME=CHANNELS[:INSTRUMENTS], or `each`."""
@@ -120,6 +116,42 @@ class LinesReading:
         if self.each and self.lines:
             self.problems.append(f"{place}: {EACH} stands beside other lines; expected either")
         return LinesSettings(() if self.each else tuple(self.lines), self.each)
+
+
+def read_tables(
+    path: str | Path, statement: Statement, required: Sequence[str]
+) -> tuple[list[tuple[LineSettings, TableLines]], list[str]]:
+    """Read the tables `[[line]]` of a file.
+
+    Parameters
+    ----------
+    path : str or path
+        Of the file, for what is told.
+    statement : Statement
+        What stands at `TABLE` in it, with its tables.
+    required : sequence of str
+        What each line has to say, out of name, channels and instruments.
+
+    Returns
+    -------
+    lines : list of (LineSettings, TableLines)
+        In their order, those only that can be used, and where each stands.
+    problems : list of str
+        What is wrong, a line each, in the order of the file: FILE:LINE, what was got and what was expected.
+    """
+    lines: list[tuple[LineSettings, TableLines]] = []
+    problems: list[tuple[int, str]] = []  # with the line of the file
+    begun: dict[str, int] = {}  # where each name was given
+    for table, place in zip(statement.value, statement.tables, strict=True):
+        faults = _faults(table, required)
+        if "name" not in faults:
+            name = in_one_form(table["name"])
+            if (before := begun.setdefault(name, place.line)) != place.line:
+                faults["name"] = f"{written(name)} is the name of the line on line {before}, too"
+        problems += [(place.lines.get(key, place.line), said) for key, said in faults.items()]
+        if not faults:
+            lines.append((_line(table), place))
+    return lines, [f"{path}:{line}: {said}" for line, said in sorted(problems)]
 
 
 def parse_line(text: str) -> LineSettings:
@@ -150,22 +182,55 @@ def _channels(text: str) -> Iterable[int]:
 
 
 def _line(table: Mapping[str, Any]) -> LineSettings:
-    name, channels, instruments = table.get("name"), table.get("channels"), table.get("instruments")
-    if not isinstance(name, str):
-        raise ConfigError(f"name is {written(name)}; expected a text in quotes")
-    if not isinstance(channels, list) or not all(isinstance(it, int) and not isinstance(it, bool) for it in channels):
-        raise ConfigError(f"channels is {written(channels)}; expected a list of numbers such as [3]")
-    if instruments is not None and not (
-        isinstance(instruments, list) and all(isinstance(it, str) for it in instruments)
-    ):
-        raise ConfigError(f'instruments is {written(instruments)}; expected a list of texts such as ["violin"]')
-    numbers = {key: table[key] for key in _RANGES if key in table}
-    for key, value in numbers.items():
-        if isinstance(value, bool) or not isinstance(value, int | float):
-            raise ConfigError(f"{key} is {written(value)}; expected a number")
+    """Make a line of a table without faults."""
+    instruments = table.get("instruments")
     return LineSettings(
-        in_one_form(name),
-        tuple(channels),
+        in_one_form(table["name"]),
+        tuple(table["channels"]),
         None if instruments is None else tuple(map(in_one_form, instruments)),
-        **{key: float(value) for key, value in numbers.items()},
+        **{key: float(table[key]) for key in _RANGES if key in table},
     )
+
+
+def _faults(table: Mapping[str, Any], required: Sequence[str]) -> dict[str, str]:
+    """Say what is wrong with a table, by the key at which it is."""
+    faults = {
+        key: f"unknown key {written(key)} in [[{TABLE}]]; {values.closest(key, _KEYS)}"
+        for key in table
+        if key not in _KEYS
+    }
+    faults |= {key: f"the line has no {key}; {_MISSING[key]}" for key in required if key not in table}
+    for key, value in table.items():
+        expected = _unfit(key, value)
+        if expected is not None:
+            faults[key] = f"{key} is {written(value)}; expected {expected}"
+    return faults
+
+
+def _unfit(key: str, value: Any) -> str | None:
+    """Say what was expected of the value of a key, if it is not that."""
+    match key:
+        case "name":
+            if not isinstance(value, str) or not value.strip():
+                return "a text that is not empty"
+            is_fit = len(value) <= _NAME_LENGTH and value.isprintable() and value not in _RESERVED
+            return None if is_fit else f"1 to {_NAME_LENGTH} visible characters, and not all or each"
+        case "channels":
+            return _unfit_channels(value)
+        case "instruments":
+            if not isinstance(value, list) or not value or not all(isinstance(it, str) and it for it in value):
+                return 'a list of names such as ["violin"]'
+            return "each name once" if len({*map(in_one_form, value)}) < len(value) else None
+        case key if key in _RANGES:
+            if isinstance(value, bool) or not isinstance(value, int | float):
+                return "a number"
+            return _RANGES[key](value)
+    return None
+
+
+def _unfit_channels(value: Any) -> str | None:
+    if not isinstance(value, list) or not value or not all(type(it) is int for it in value):
+        return "a list of numbers such as [3]"
+    if not all(1 <= it <= MAX_CHANNELS for it in value):
+        return f"numbers from 1 to {MAX_CHANNELS}"
+    return "each channel once" if len(set(value)) < len(value) else None

@@ -150,10 +150,8 @@ def _with_lines(
         place = "SOLOIST_LINE"
         for text in filter(None, map(str.strip, variable.split(";"))):
             found.add_short(place, text)
-    elif content is not None:
-        for it in content.lines:
-            place = f"{reading.file}:{it.line}"
-            found.add(place, it.value)
+    elif content is not None and content.lines is not None:
+        found.add_tables(reading.file or "", content.lines)
     lines = found.settings(place)
     reading.problems.extend(found.problems)
     return replace(reading, lines=lines)

@@ -8,13 +8,12 @@ from pathlib import Path
 from typing import Any, Final
 
 from stream.settings import values
+from stream.settings.lines import TABLE
 from stream.settings.settings import Setting, declared, rooms
 from stream.settings.toml_lines import Statement, StatementError, parse
 from stream.system.fields import fields, short, written
 from stream.system.files import read_regular_file
 
-LINE: Final = "line"
-"""Key of the tables of lines, of which there may be several."""
 _MOST_BYTES: Final = 16_384
 
 
@@ -44,8 +43,8 @@ class FileContent:
     """Settings in their order, no two of them the same."""
     problems: list[str] = field(default_factory=list)
     """What is wrong with it, a line each."""
-    lines: list[Statement] = field(default_factory=list)
-    """The tables of `[[line]]`, as tomllib gives them, not looked at."""
+    lines: Statement | None = None
+    """The tables of `[[line]]`, if there are any, not looked at."""
     outdated: str | None = None
     """Which settings stand outside of the tables to which they belong now, in one line."""
 
@@ -90,14 +89,13 @@ def _content(path: str | Path, statements: dict[str, Statement]) -> FileContent:
     known = declared()
     entries: dict[str, Entry] = {}
     problems: list[str] = []
-    lines: list[Statement] = []
+    lines: Statement | None = None
     for key, statement in statements.items():
         place = f"{path}:{statement.line}"
         is_table = isinstance(statement.value, dict)
-        if key == LINE and statement.tables:
-            tables = zip(statement.value, statement.tables, strict=True)
-            lines = [Statement(it.line, value, it.lines) for value, it in tables]
-        elif key == LINE:
+        if key == TABLE and statement.tables:
+            lines = statement
+        elif key == TABLE:
             problems.append(f"{place}: {key} is {written(statement.value)}; expected tables of the form [[{key}]]")
         elif key in rooms() and is_table:
             for it in _table(path, key, statement, problems):

@@ -8,7 +8,7 @@ import pytest
 from stream.errors import TeachError
 from stream.players.bank import Bank
 from stream.players.enrolment import LEAST, Enroller, Enrolment, enrol
-from stream.players.fitting import STRANGERS, Pupil, fit_all, fit_logistic, likeness
+from stream.players.fitting import STRANGERS, EnrolledName, fit_all, fit_logistic, likeness
 from stream.recognition.classifier import Classifier
 from stream.recognition.mel import SAMPLE_RATE, Array
 from stream.recognition.recognizer import Recognizer
@@ -58,8 +58,10 @@ def test_two_players_of_one_instrument_are_told_apart_and_strangers_stay_out(
     others = cloud(rng, np.eye(LENGTH, dtype=np.float32)[5], 400, 0.5)
     uniform = np.full((len(others), count), 1 / count)
     bank = Bank(bundle.name, "", others, uniform, ("piano",) * len(others), ("x",) * len(others))
-    pupils = [Pupil(name, None, enrolment_of(cloud(rng, at, 30), count, 7)) for name, at in (("A", anna), ("B", ben))]
-    fitted = fit_all(pupils, bank, bundle)
+    enrolled = [
+        EnrolledName(name, None, enrolment_of(cloud(rng, at, 30), count, 7)) for name, at in (("A", anna), ("B", ben))
+    ]
+    fitted = fit_all(enrolled, bank, bundle)
     for number, (head, reliability) in enumerate(fitted):
         assert reliability.is_reliable, reliability.doubts()
         assert reliability.held_out > 0
@@ -78,8 +80,8 @@ def test_what_cannot_be_told_apart_is_said_to_be_so(rng: np.random.Generator, cl
     same, other = np.eye(LENGTH, dtype=np.float32)[:2]
     others = cloud(rng, other, 200)
     bank = Bank(bundle.name, "", others, np.full((200, count), 1 / count), ("piano",) * 200, ("x",) * 200)
-    pupils = [Pupil(name, None, enrolment_of(cloud(rng, same, 40), count, 7)) for name in ("A", "B")]
-    (_, first), _ = fit_all(pupils, bank, bundle)
+    enrolled = [EnrolledName(name, None, enrolment_of(cloud(rng, same, 40), count, 7)) for name in ("A", "B")]
+    (_, first), _ = fit_all(enrolled, bank, bundle)
     assert any("held out" in doubt or "taken for B" in doubt for doubt in first.doubts())
 
 
@@ -129,7 +131,7 @@ def test_a_name_is_taught_from_the_results_of_a_running_recognizer(classifier: C
 def test_one_instrument_of_the_demo_is_taught_against_the_others(classifier: Classifier, demo: Array) -> None:
     """Each window that is held out is recognized, and hardly any of the others passes."""
     enrolment = enrol([saxophone(demo)], classifier)
-    pupil = Pupil("sax", likeness(enrolment, classifier.bundle), enrolment)
-    ((_, reliability),) = fit_all([pupil], bank_of(classifier, demo), classifier.bundle)
+    each = EnrolledName("sax", likeness(enrolment, classifier.bundle), enrolment)
+    ((_, reliability),) = fit_all([each], bank_of(classifier, demo), classifier.bundle)
     assert reliability.is_reliable, reliability.doubts()
     assert reliability.taken_for == {"other saxophone": 1.0}

@@ -69,6 +69,17 @@ async def test_who_asks_for_lines_is_told_each_of_them(lines: Stage) -> None:
         ]
 
 
+async def test_what_costs_something_is_made_of_the_lines_that_are_asked_for(lines: Stage) -> None:
+    """A spectrum of one line, and of the one in front, says nothing about the others."""
+    async with lines.listener() as one, lines.listener() as other:
+        for client, wanted in ((one, {"lines": ["Ben"]}), (other, {})):
+            await client.greeting()
+            await client.say("subscribe", types=["spectrum"], **wanted)
+            await client.settled()
+        assert lines.server.wanted_of("spectrum") == {"Ben", None}
+        assert lines.server.wanted_of("level") == set()
+
+
 async def test_some_lines_may_be_asked_for(lines: Stage) -> None:
     """Nothing is told of the others, and neither of the one in front."""
     async with lines.listener() as client:

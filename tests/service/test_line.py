@@ -93,7 +93,7 @@ async def test_levels_and_spectra_are_made_only_where_they_are_wanted(line: Line
     events = await heard(line, demo[: 4 * SAMPLE_RATE])
     assert not [event for event in events if isinstance(event, Level)]
     assert all(event.spectrum is None for event in events if isinstance(event, Hop))
-    line.want(["level", "spectrum"])
+    line.want({"level": {None}, "spectrum": {None}})
     events = await heard(line, demo[4 * SAMPLE_RATE : 6 * SAMPLE_RATE])
     levels = [event for event in events if isinstance(event, Level)]
     assert len(levels) == 40

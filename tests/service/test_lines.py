@@ -2,20 +2,29 @@
 
 from __future__ import annotations
 
+import asyncio
 import itertools
 from collections.abc import Iterator
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from stream.audio.block_queue import Block
-from stream.protocol.messages import Change, Front, Label, Level, Segment
+from stream.audio.settings import AudioSettings
+from stream.protocol.messages import Change, Front, Hello, Label, Level, Segment
 from stream.recognition.classifier import Classifier
 from stream.recognition.mel import SAMPLE_RATE, Array
 from stream.recognition.recognizer import Recognizer
-from stream.service.events import Hop, OfLine
+from stream.recognition.settings import RecognitionSettings
+from stream.server.settings import ServerSettings
+from stream.service.events import Event, Hop, OfLine
 from stream.service.line import Line
 from stream.service.lines import LineEvent, Lines
+from stream.service.service import Service
+from stream.settings.lines import LinesSettings
+from stream.settings.settings import Settings
+from tests.support.waiting import PATIENCE
 
 BLOCK = SAMPLE_RATE // 10
 
@@ -55,6 +64,28 @@ def stage(demo: Array) -> Array:
     """Twelve seconds of three channels: the demo, the same eight seconds later, and nothing."""
     length = 12 * SAMPLE_RATE
     return np.stack([demo[:length], demo[8 * SAMPLE_RATE :][:length], np.zeros(length, np.float32)], axis=1)
+
+
+async def test_settings_may_change_before_the_channels_are_known() -> None:
+    """With a line for every channel there is none until the source is there; then they have the new line-up."""
+    settings = Settings(AudioSettings(input="demo"), lines=LinesSettings(each=True), server=ServerSettings(port=0))
+    service = Service(settings)
+    lineup = RecognitionSettings(instruments=("piano",))
+    assert await service.reload(replace(settings, recognition=lineup)) == []
+    assert service.recognizer.lineup == ("piano",)
+    hello = asyncio.get_running_loop().create_future()
+
+    def take(event: Event) -> None:
+        if isinstance(event, Hello) and event.lines and not hello.done():
+            hello.set_result(event)
+
+    service.events.add(take)
+    running = asyncio.create_task(service.run(lambda address: None))
+    async with asyncio.timeout(PATIENCE):
+        told = await hello
+    assert {line.lineup for line in told.lines} == {("piano",)}
+    running.cancel()
+    await asyncio.gather(running, return_exceptions=True)
 
 
 async def test_each_line_hears_its_channel_as_if_it_were_alone(classifier: Classifier, stage: Array) -> None:
@@ -127,7 +158,7 @@ async def test_a_gain_makes_a_line_louder(classifier: Classifier, demo: Array) -
 async def test_levels_are_told_of_each_line_and_of_the_one_in_front(classifier: Classifier, stage: Array) -> None:
     """Nobody asks, and there are none; then each line has its own."""
     lines = lines_of(classifier, "ABC")
-    lines.want(["level"])
+    lines.want({"level": {None, *"ABC"}})
     events = await heard(lines, stage[: 4 * SAMPLE_RATE])
     assert [len(of(events, name, Level)) for name in "ABC"] == [80] * 3
     assert {level.line for level in events if isinstance(level, Level)} == {"A"}
@@ -149,8 +180,23 @@ async def test_a_silent_line_asks_nothing_of_the_model(
             return features(window, end)
 
         monkeypatch.setattr(front_end, "features", counted)
+    lines.want({"spectrum": {None}})  # of the line in front, which a page shows
     await heard(lines, stage[: 5 * SAMPLE_RATE])
     assert set(asked) == {0, 1}
+
+
+async def test_channels_of_a_line_that_cancel_are_called_as_the_source_calls_them(
+    classifier: Classifier, stage: Array
+) -> None:
+    """What is wrong is told with the numbers that stand at the desk, and with what can be done about a line."""
+    audio = np.zeros((5 * SAMPLE_RATE, 6), np.float32)
+    audio[:, 4], audio[:, 5] = stage[: len(audio), 0], -stage[: len(audio), 0]
+    lines = Lines([Line(Recognizer(classifier), -70.0, False, name="Keys", channels=[5, 6])])
+    events = await heard(lines, audio)
+    assert lines.warnings == [
+        "Keys: channels 5 and 6 cancel each other: channel 5 alone is heard; give the line that channel only"
+    ]
+    assert of(events, "Keys", Hop)[-1].label.label == "piano"
 
 
 async def test_lines_for_each_channel_are_made_when_the_source_is_known(classifier: Classifier, stage: Array) -> None:

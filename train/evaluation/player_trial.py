@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from stream.players.bank import Bank
 from stream.players.enrolment import Enrolment, enrol
-from stream.players.fitting import Pupil, fit_all, likeness
+from stream.players.fitting import EnrolledName, fit_all, likeness
 from stream.recognition.bundle import Bundle
 from stream.recognition.classifier import Classifier, Inference
 from stream.recognition.mel import SAMPLE_RATE, WINDOW
@@ -120,9 +120,9 @@ class Listener:
             named.append(bundle.instruments[best] if is_named else "")
         return np.array(named)
 
-    def teach(self, pupils: Sequence[tuple[str, str | None, Enrolment]], bank: Bank) -> list[Head]:
+    def teach(self, enrolled: Sequence[tuple[str, str | None, Enrolment]], bank: Bank) -> list[Head]:
         """Fit heads, as `soloist teach` does."""
-        return [head for head, _ in fit_all([Pupil(*pupil) for pupil in pupils], bank, self.bundle)]
+        return [head for head, _ in fit_all([EnrolledName(*each) for each in enrolled], bank, self.bundle)]
 
 
 class PlayerTrial:
@@ -209,11 +209,11 @@ class PlayerTrial:
         players = [source_of(self._data, label, source) for source in sources]
         names = tuple(f"taught {source}" for source in sources)
         own = self._listener.bank.where(sources=[*sources, *(f"{label}/{source}" for source in sources)])
-        pupils = []
+        enrolled = []
         for number, player in enumerate(players):
             audio = excerpts(halves(player)[0], self._data, _PLAYER, np.random.default_rng([43, number]))
-            pupils.append((names[number], None, enrol([audio], self._listener.classifier)))
-        heads = self._listener.teach(pupils, self._listener.bank.without(own))
+            enrolled.append((names[number], None, enrol([audio], self._listener.classifier)))
+        heads = self._listener.teach(enrolled, self._listener.bank.without(own))
         heard_as = np.zeros((len(names) + 1, len(names) + 1), np.int64)
         rows = [
             [
