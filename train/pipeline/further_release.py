@@ -78,6 +78,7 @@ _TWIN: Final = (
     "recordings that were not learned from was measured with the twin, in float, whose thresholds and smoothing it "
     "has, too. Only the figures of `validation` and of the forms are this network's own."
 )
+_AGREEMENT: Final = "How far the int8 network agrees with the float one stands below, with what each form costs."
 _AGAIN: Final = (
     "This makes bundle and card. EfficientAT's weights are those of its release; music is what `soloist train music` "
     "fetches. A run that is stopped goes on where it was."
@@ -312,7 +313,7 @@ def release(
         programme_results=real.programmes,
         sections=sections,
         again=_AGAIN,
-        text=CardText(_clips_text(recipe), _fitting_text(recipe, trained), notes=notes),
+        text=CardText(_clips_text(recipe), _fitting_text(recipe, trained), notes=notes, agreement=_AGREEMENT),
     )
     write_atomically(out / f"{recipe.name}.md", card.encode())
     return bundle

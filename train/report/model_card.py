@@ -72,6 +72,8 @@ class CardText:
     """A table of what each ingredient brings."""
     notes: str = ""
     """What it gets wrong, and why, told by whoever found out."""
+    agreement: str = ""
+    """How far int8 and float agree, where no `Agreement` says it."""
 
 
 def model_card(
@@ -149,7 +151,7 @@ def model_card(
         command=provenance.command,
         glance=glance(results, floats, rejections, programme_results),
         figures="\n\n".join([*map(clip_table, results), *remarks]) or "It has not been measured.",
-        agreement=agreement_text(agreement),
+        agreement=text.agreement or agreement_text(agreement),
         findings=weakest_labels(results[0]) if results else "",
         sections="".join(
             f"\n{section.strip()}\n"

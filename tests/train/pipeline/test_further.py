@@ -314,6 +314,8 @@ def test_the_pretrained_network_becomes_a_bundle_and_a_card(flags: list[str], tm
     assert info["metrics"]["share"] in settings["shares"]
     card = (tmp_path / "toy.md").read_text()
     assert "MIT License, Copyright (c) 2022 Florian Schmid\n\nPermission is hereby granted" in card
+    assert "agrees with the float one stands below" in card
+    assert "## What each point of accuracy costs" in card
     assert f"the one with {1 - info['metrics']['share']:g} did best on held-out windows" in card
     assert not (tmp_path / "toy-float.json").exists()
 
