@@ -235,16 +235,16 @@ async def test_a_log_of_a_later_version_is_refused_in_one_line(tmp_path: Path) -
 
 
 @pytest.mark.slow
-async def test_nothing_is_written_when_it_is_off(state: Path) -> None:
+async def test_nothing_is_written_when_it_is_off(tmp_path: Path) -> None:
     """With `off` there is no log, of the demo only one that is named; others are where programs keep such things."""
-    name, file = str(state / "a file.wav"), state / "soloist" / "sessions.db"
+    name, file = str(tmp_path / "a file.wav"), tmp_path / "soloist" / "sessions.db"
     soundfile.write(name, demo_audio()[: 12 * SAMPLE_RATE], SAMPLE_RATE)
     for arguments, is_there in (
         (["--input", name, "--session-log", "off"], False),
         (["--input", "demo"], False),
         (["--input", name], True),
     ):
-        async with serving(*arguments, env={"XDG_STATE_HOME": str(state)}) as service:
+        async with serving(*arguments, env={"XDG_STATE_HOME": str(tmp_path)}) as service:
             await hear_segment(service)
             metrics = await asyncio.to_thread(get, f"{service.url}metrics")
         assert file.exists() == is_there
