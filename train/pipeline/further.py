@@ -37,6 +37,7 @@ Array = npt.NDArray[np.float32]
 _FITTED: Final = 8_000  # windows, each as it is and augmented, that the head for instruments is fitted on
 _LATER: Final = 0.75  # share of the weights that went on with all sources
 _INT8_RATE: Final = 1e-4
+_DROPOUT: Final = 0.2
 _CHOSEN: Final = "chosen.npz"
 _HEADS: Final = ("instruments", "embedding")  # that began at random
 _NETWORKS: Final = {network.name: network for network in (MN04, NARROW)}
@@ -131,8 +132,9 @@ def train_further(
     held_out = open_store(windows, cache, processes=processes)
     classes = read_classes(recipe.pretrained)
     keras.utils.set_random_seed(recipe.schedule.seed)
-    model = build_efficient(len(ALL_LABELS), len(classes), network=_NETWORKS[recipe.network])
     begun = recipe.network == MN04.name
+    dropout = _DROPOUT if begun else 0.0  # a small network cannot learn by heart what it hears
+    model = build_efficient(len(ALL_LABELS), len(classes), network=_NETWORKS[recipe.network], dropout=dropout)
     if begun:
         load_pretrained(model, recipe.pretrained, classes, classes)
     start = [np.asarray(variable) for variable in model.variables]
