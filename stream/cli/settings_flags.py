@@ -39,6 +39,7 @@ def add_settings(parser: argparse.ArgumentParser) -> None:
     add("--frame-ancestors", metavar="A,B", help="pages that may show Soloist in a frame: self, scheme://host:port")
     add("--certificate", metavar="FILE", help="PEM file with a certificate, to serve with TLS")
     add("--key", metavar="FILE", help="PEM file with its key, if not in the same file")
+    add("--control", action="store_true", help="clients that know the token may change the service")
     add("--connections", metavar="N", help="maximum number of clients (600)")
     add("--connections-per-address", metavar="N", help="maximum number per address, except loopback (32)")
     add("--session-log", metavar="FILE|off", help="file in which to keep what is heard")

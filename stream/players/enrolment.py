@@ -86,6 +86,8 @@ class Enroller:
     ----------
     classifier : Classifier
         The recognizer's own.
+    begin : float
+        Stream time in seconds from which on it is them who play.
 
     Raises
     ------
@@ -93,13 +95,14 @@ class Enroller:
         When the model has no embedding.
     """
 
-    def __init__(self, classifier: Classifier) -> None:
+    def __init__(self, classifier: Classifier, begin: float = 0.0) -> None:
         embedding_length(classifier)
         self.instruments = classifier.bundle.instruments
         self._embeddings: list[Array] = []
         self._probabilities: list[Probabilities] = []
         self._ends: list[float] = []
-        self._heard = 0.0  # stream time up to which sounding seconds are counted
+        self._begin = begin
+        self._heard = begin  # stream time up to which sounding seconds are counted
         self.seconds = 0.0
         """How much has sounded so far."""
 
@@ -118,9 +121,9 @@ class Enroller:
 
     def take(self, result: Result) -> None:
         """Take in what one hop brought; silence and steady tones count for nothing."""
-        if result.inference is None or self.is_full:
-            return
         end = result.estimate.time
+        if result.inference is None or self.is_full or end - WINDOW_SECONDS < self._begin - _CLOSE:
+            return
         self.seconds += min(end - self._heard, WINDOW_SECONDS)
         self._heard = end
         embedding = result.inference.embedding

@@ -17,6 +17,7 @@ from stream.players.bank import Bank, model_digest
 from stream.players.enrolment import Enrolment
 from stream.players.fitting import EnrolledName, fit_all, likeness
 from stream.players.player import MAX_BYTES, TaughtPlayer, checked_name, read_player, write_player
+from stream.players.reliability import Reliability
 from stream.recognition.bundle import Bundle
 from stream.recognition.taught import MAX_TAUGHT, Head
 from stream.system.files import read_regular_file, write_whole
@@ -105,15 +106,26 @@ class PlayerFolder:
         TeachError
             When the name or the label cannot be, or files cannot be written.
         """
+        return self._fit(self._with(name, enrolment, like), bank)[-1]
+
+    def judge(self, name: str, enrolment: Enrolment, bank: Bank, like: str | EllipsisType | None = ...) -> Reliability:
+        """Tell how a name would do if it were taught, without writing anything; as for `teach`."""
+        return fit_all(self._with(name, enrolment, like), bank, self.bundle)[-1][1]
+
+    def check(self, name: str, like: str | EllipsisType | None = ...) -> str:
+        """Return a name as it would be kept, if it can be taught here.
+
+        Raises
+        ------
+        TeachError
+            When the name or the label cannot be, or there is no room.
+        """
         name = checked_name(name, self.bundle)
-        if like is ...:
-            like = likeness(enrolment, self.bundle)
-        elif like is not None and like not in self.bundle.instruments:
+        if like is not ... and like is not None and like not in self.bundle.instruments:
             raise TeachError(f"{like!r} is no label of model {self.bundle.name}")
-        enrolled = [*(each for each in self._enrolled() if each.name != name), EnrolledName(name, like, enrolment)]
-        if len(enrolled) > MAX_TAUGHT:
+        if sum(player.name != name for player in self.players) >= MAX_TAUGHT:
             raise TeachError(f"{MAX_TAUGHT} names are taught already, which is the most; remove one")
-        return self._fit(enrolled, bank)[-1]
+        return name
 
     def add(self, content: bytes, bank: Bank | None) -> TaughtPlayer:
         """Add what another folder has exported, and fit all against each other if there is a bank.
@@ -159,6 +171,12 @@ class PlayerFolder:
         self._delete(self.files[self._place(name)])
         if bank is not None:
             self._fit([each for each in self._enrolled() if each.name != name], bank)
+
+    def _with(self, name: str, enrolment: Enrolment, like: str | EllipsisType | None) -> list[EnrolledName]:
+        """Give all that are taught, with a name that is new or taught anew as the last."""
+        name = self.check(name, like)
+        like = likeness(enrolment, self.bundle) if like is ... else like
+        return [*(each for each in self._enrolled() if each.name != name), EnrolledName(name, like, enrolment)]
 
     def _enrolled(self) -> list[EnrolledName]:
         return [EnrolledName(player.name, player.like, player.enrolment) for player in self.players]

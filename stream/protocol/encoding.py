@@ -17,8 +17,8 @@ from stream.protocol.messages import PROTOCOL, History, Message, Origin
 
 _CLASSES: Final[dict[str, type[Message]]] = {cls.type: cls for cls in typing.get_args(Message)}
 
-_ABOUT_LINES: Final = frozenset({"line", "lines"})
-"""Fields that a message of a service without lines does not have."""
+_LEFT_OUT: Final = frozenset({"line", "lines", "control"})
+"""Fields that a message does not have where they say nothing."""
 _ENCODER: Final = json.JSONEncoder(separators=(",", ":"), allow_nan=False)
 
 
@@ -89,7 +89,7 @@ def _plain(value: Any) -> Any:
         kind: Any = type(value)
         for name in _names(kind):
             item = getattr(value, name)
-            if item or name not in _ABOUT_LINES:
+            if item or name not in _LEFT_OUT:
                 plain[name] = _plain(item)
         return plain
     return [_plain(item) for item in value]

@@ -52,6 +52,8 @@ class Hello:
     """Stream time in seconds from which on it is this source, heard with this model."""
     lines: Sequence[LineInfo] = ()
     """What is heard one by one; left out where it is one sound, whose messages have no `line` then."""
+    control: bool = False
+    """Whether clients may change the service; left out where they may not."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -257,6 +259,30 @@ class History:
 
 
 @dataclass(frozen=True, slots=True)
+class Teaching:
+    """How far the service is with a name that it is being taught; for those who subscribe to it."""
+
+    type: ClassVar[str] = "teaching"
+    name: str
+    state: Literal["listening", "fitting", "done", "failed", "discarded"]
+    """`done` also where it is kept and not told apart reliably: see `reliable`."""
+    seconds: float
+    """How much has sounded."""
+    least: float
+    """Seconds that must sound."""
+    most: float
+    """Seconds after which it ends by itself."""
+    taken_for: str | None
+    """What the model takes it for so far, most of the time."""
+    reliable: bool | None
+    """Whether it is told apart; None while that is not known."""
+    message: str | None
+    """Why it is not, or what went wrong, or what to do so that it is shown."""
+    line: str | None = None
+    """Name of the line on which it is heard; left out where a service has none."""
+
+
+@dataclass(frozen=True, slots=True)
 class Pong:
     """The answer to `ping`."""
 
@@ -269,7 +295,7 @@ class Error:
 
     type: ClassVar[str] = "error"
     code: str
-    """`bad-message`, `unknown-type`, `too-often`, `unauthorized` or `wrong-token`."""
+    """`bad-message`, `unknown-type`, `too-often`, `unauthorized`, `wrong-token`, `not-allowed` or `not-possible`."""
     message: str
 
 
@@ -285,6 +311,7 @@ Message: TypeAlias = (
     | Status
     | Outage
     | Mark
+    | Teaching
     | History
     | Pong
     | Error

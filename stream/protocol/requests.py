@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import json
 import math
-import re
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any, Final, TypeAlias
 
 from stream.errors import ProtocolError
+from stream.protocol.control import ControlRequest, parse_control
+from stream.protocol.fields import bad, number, one_line, short, text
 from stream.system.names import in_one_form, join_names
 
 TYPES: Final = frozenset(
-    {"label", "change", "segment", "guess", "level", "spectrum", "front", "status", "outage", "mark"}
+    {"label", "change", "segment", "guess", "level", "spectrum", "front", "status", "outage", "mark", "teaching"}
 )
 """What can be subscribed to."""
 ALL_LINES: Final = "all"
@@ -24,9 +25,6 @@ MARK_LENGTH: Final = 200
 """Characters of a mark's text at the most."""
 MARK_AGO: Final = 600.0
 """Seconds by which a mark may come after its moment."""
-
-_CONTROLS: Final = re.compile("[\\x00-\\x1f\\x7f-\\x9f\\u2028\\u2029]+")
-_DIRECTIONS: Final = re.compile("[\\u202a-\\u202e\\u2066-\\u2069]")  # they write what follows the other way round
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +71,7 @@ class Ping:
     """Asks for a `pong`."""
 
 
-Request: TypeAlias = Auth | Subscribe | GetHistory | SetMark | Ping
+Request: TypeAlias = Auth | Subscribe | GetHistory | SetMark | Ping | ControlRequest
 
 
 def parse(data: str | bytes, instruments: Collection[str], lines: Collection[str] = ()) -> Request:
@@ -99,99 +97,64 @@ def parse(data: str | bytes, instruments: Collection[str], lines: Collection[str
         expected.
     """
     if isinstance(data, bytes):
-        raise _bad("a binary frame; expected JSON text")
+        raise bad("a binary frame; expected JSON text")
     try:
         fields = json.loads(data, parse_constant=_refuse)
     except (ValueError, RecursionError) as error:
-        raise _bad(f"not JSON: {str(error)[:80]}") from error
+        raise bad(f"not JSON: {str(error)[:80]}") from error
     if not isinstance(fields, dict) or not isinstance(fields.get("type"), str):
-        raise _bad("expected an object with a type")
+        raise bad("expected an object with a type")
     match fields["type"]:
         case "auth":
-            return Auth(_text(fields, "token", 1000))
+            return Auth(text(fields, "token", 1000))
         case "subscribe":
             return _subscribe(fields, instruments, lines)
         case "history":
-            return GetHistory(_number(fields.get("seconds"), "seconds", 0.0, math.inf), _lines(fields, lines))
+            return GetHistory(number(fields.get("seconds"), "seconds", 0.0, math.inf), _lines(fields, lines))
         case "mark":
-            return SetMark(_line(fields, "text", MARK_LENGTH), _number(fields.get("ago", 0.0), "ago", 0.0, MARK_AGO))
+            return SetMark(one_line(fields, "text", MARK_LENGTH), number(fields.get("ago", 0.0), "ago", 0.0, MARK_AGO))
         case "ping":
             return Ping()
         case other:
+            if (asked := parse_control(other, fields, lines)) is not None:
+                return asked
             raise ProtocolError("unknown-type", f"type is {other[:40]!r}; expected subscribe, history, mark or ping")
 
 
-def _subscribe(fields: dict[str, Any], instruments: Collection[str], lines: Collection[str]) -> Subscribe:
+def _subscribe(fields: Mapping[str, Any], instruments: Collection[str], lines: Collection[str]) -> Subscribe:
     types, chosen = _names(fields, "types", TYPES), _lines(fields, lines)
     rate = fields.get("max_rate")
     return Subscribe(
         types=(DEFAULT_TYPES if chosen is None else DEFAULT_TYPES | {"front"}) if types is None else types,
         instruments=_names(fields, "instruments", instruments),
-        min_confidence=_number(fields.get("min_confidence", 0.0), "min_confidence", 0.0, 1.0),
-        max_rate=None if rate is None else _number(rate, "max_rate", 0.001, 1000.0),
+        min_confidence=number(fields.get("min_confidence", 0.0), "min_confidence", 0.0, 1.0),
+        max_rate=None if rate is None else number(rate, "max_rate", 0.001, 1000.0),
         lines=chosen,
     )
 
 
-def _lines(fields: dict[str, Any], known: Collection[str]) -> frozenset[str] | None:
+def _lines(fields: Mapping[str, Any], known: Collection[str]) -> frozenset[str] | None:
     if fields.get("lines") == ALL_LINES:
         return frozenset(known) or None
     names = fields.get("lines")
     if isinstance(names, str) or (names is not None and not known):
         expected = f'"{ALL_LINES}" or a list of texts' if known else f'nothing, or "{ALL_LINES}": there is one line'
-        raise _bad(f"lines is {_short(names)}; expected {expected}")
+        raise bad(f"lines is {short(names)}; expected {expected}")
     return _names(fields, "lines", known)
 
 
-def _names(fields: dict[str, Any], key: str, known: Collection[str]) -> frozenset[str] | None:
+def _names(fields: Mapping[str, Any], key: str, known: Collection[str]) -> frozenset[str] | None:
     value = fields.get(key)
     if value is None:
         return None
     if not isinstance(value, list) or not all(isinstance(name, str) for name in value):
-        raise _bad(f"{key} is {_short(value)}; expected a list of texts")
+        raise bad(f"{key} is {short(value)}; expected a list of texts")
     names = frozenset(map(in_one_form, value))
     strange = sorted(names - set(known))
     if strange:
-        raise _bad(f"{key} name {_short(strange[0])}; expected some of {join_names(sorted(known))}")
+        raise bad(f"{key} name {short(strange[0])}; expected some of {join_names(sorted(known))}")
     return names
-
-
-def _number(value: object, key: str, least: float, most: float) -> float:
-    if isinstance(value, bool) or not isinstance(value, int | float) or not least <= value <= most:
-        limits = f"a number of at least {least:g}" if math.isinf(most) else f"a number from {least:g} to {most:g}"
-        raise _bad(f"{key} is {_short(value)}; expected {limits}")
-    return float(min(value, 1e9))
-
-
-def _text(fields: dict[str, Any], key: str, length: int) -> str:
-    value = fields.get(key)
-    if not isinstance(value, str) or not 1 <= len(value) <= length:
-        raise _bad(f"{key} is {_short(value)}; expected a text of 1 to {length} characters")
-    try:
-        value.encode()  # JSON can spell half a surrogate pair, which no frame can carry
-    except UnicodeEncodeError as error:
-        raise _bad(f"{key} holds half a surrogate pair") from error
-    return value
-
-
-def _line(fields: dict[str, Any], key: str, length: int) -> str:
-    """Return a text as one line that is only what it looks like: it is shown to all, and written into files."""
-    text = fields.get(key)
-    fields = {**fields, key: in_one_form(text) if isinstance(text, str) else text}
-    line = _CONTROLS.sub(" ", _DIRECTIONS.sub("", _text(fields, key, length))).strip()
-    if not line:
-        raise _bad(f"{key} is {_short(fields[key])}; expected visible characters")
-    return line
 
 
 def _refuse(constant: str) -> float:
     raise ValueError(f"{constant} is not valid JSON")
-
-
-def _bad(message: str) -> ProtocolError:
-    return ProtocolError("bad-message", message)
-
-
-def _short(value: object) -> str:
-    text = ascii(value)
-    return text if len(text) <= 60 else text[:57] + "..."

@@ -34,6 +34,8 @@ class Access:
     """WebSocket connections at the most."""
     per_address: int = PER_ADDRESS
     """WebSocket connections of one address other than loopback at the most."""
+    control: bool = False
+    """Whether those who come in may change the service."""
     tls: ssl.SSLContext | None = None
     """What encrypts; nothing without it."""
     certificate_warning: str | None = None
@@ -55,6 +57,8 @@ class Access:
                 f'host is "{settings.host}", where others can come in: require a token (token_file or token), '
                 "or let in everybody (open = true or --open)"
             )
+        if settings.control and secret is None:
+            raise ConfigError("control is true, and no token is required of clients: set token_file or token, too")
         tls = tls_context(settings.certificate, settings.key)
         return cls(
             token=secret,
@@ -65,6 +69,7 @@ class Access:
             origins=frozenset(it for it in map(origin, settings.origins or ()) if it is not None),
             connections=settings.connections,
             per_address=settings.connections_per_address,
+            control=settings.control,
             tls=tls,
             certificate_warning=None if tls is None else validity_warning(tls, str(settings.certificate), time.time()),
         )

@@ -14,7 +14,7 @@ ADVICE: Final = "head -c 18 /dev/urandom | base64"
 """What makes a token that is strong."""
 _WORDS: Final = re.compile(
     "password|passwort|passwd|secret|token|soloist|stage|studio|music|admin|root|user|guest|welcome|letmein|changeme|"
-    "hello|test|qwerty|qwertz|asdf|abc|[a-z]*123[0-9]*",
+    "hello|test|qwerty|qwertz|asdf|abc|[a-z]*123(?:4(?:5(?:6(?:7(?:89?0?)?)?)?)?)?",
     re.IGNORECASE,
 )
 """What people take who are asked for a password: it adds next to nothing."""

@@ -8,8 +8,8 @@ import functools
 import logging
 import os
 import socket
-from collections.abc import AsyncIterator, Callable, Iterable, Sequence
-from typing import Any, Final, cast
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
+from typing import Any, Final, TypeAlias, cast
 from weakref import WeakSet
 
 from websockets.asyncio.server import ServerConnection, serve
@@ -17,7 +17,8 @@ from websockets.exceptions import ConnectionClosed
 from websockets.protocol import State
 
 from stream import __version__
-from stream.errors import AddressError
+from stream.errors import AddressError, ProtocolError
+from stream.protocol.control import ControlRequest
 from stream.protocol.encoding import encode
 from stream.protocol.messages import Mark, Message, Origin
 from stream.server.access import Access
@@ -49,7 +50,14 @@ _CLOSE_SECONDS: Final = 2.0
 _SHUTDOWN_SECONDS: Final = 0.5
 """The same when the service ends, which is to be gone within a second."""
 
+Control: TypeAlias = Callable[[ControlRequest], Awaitable[Sequence[Message]]]
+"""Does what a client asks that changes the service; raises `ProtocolError` where that cannot be done."""
+
 _log = logging.getLogger(__name__)
+
+
+async def _no_control(request: ControlRequest) -> Sequence[Message]:
+    raise ProtocolError("not-possible", "nothing of this server can be changed")
 
 
 class Server:
@@ -68,6 +76,8 @@ class Server:
         Publishes a mark that a client sets: whoever made the server tells everybody, the server too.
     access : Access
         Who may come in.
+    control : callable
+        Does what a client asks that changes the service, where `access` allows that, and returns what it is answered.
     """
 
     def __init__(
@@ -78,11 +88,13 @@ class Server:
         clock: Callable[[], float],
         set_mark: Callable[[Mark], None],
         access: Access = Access(),  # noqa: B008 - it is frozen
+        control: Control = _no_control,
     ) -> None:
         self.state = StreamState(instruments, clock)
         """What newcomers are told, and what requests are answered from."""
         self._metrics = metrics
         self._set_mark = set_mark
+        self._control = control
         self._marks = TokenBucket(*_MARKS)
         self._limiter = ConnectionLimiter(
             access.connections, access.per_address, lambda reason: metrics.refused.labels(reason).inc()
@@ -221,6 +233,14 @@ class Server:
         self._set_mark(Mark(max(0.0, self.state.clock() - ago), text))
         return True
 
+    async def _change_service(self, request: ControlRequest) -> Sequence[Message]:
+        """Have done what a client asks that changes the service, if it may."""
+        if not self.access.control:
+            raise ProtocolError(
+                "not-allowed", "clients may not change this service; the setting control lets those that know the token"
+            )
+        return await self._control(request)
+
     def _give_up(self, subscriber: Subscriber) -> None:
         """Publish no more to a client that does not take its messages."""
         self._leave(subscriber)
@@ -252,7 +272,9 @@ class Server:
 
     async def _handle(self, connection: ServerConnection) -> None:
         assert isinstance(connection, Connection)
-        subscriber = Subscriber(connection, self._subscribers, self.state, self._mark, self._give_up)
+        subscriber = Subscriber(
+            connection, self._subscribers, self.state, self._mark, self._give_up, self._change_service
+        )
         try:
             verdict = connection.verdict
             if verdict is not Verdict.RIGHT:

@@ -92,6 +92,8 @@ class ServerSettings:
     """PEM file with a certificate, to serve with TLS."""
     key: str | None = None
     """PEM file with its key; it is in the file of the certificate without it."""
+    control: bool = False
+    """Whether clients may change the service: they have to know a token."""
     connections: Annotated[int, Range(1, 10_000)] = CONNECTIONS
     """WebSocket connections at the most."""
     connections_per_address: Annotated[int, Range(1, 10_000)] = PER_ADDRESS

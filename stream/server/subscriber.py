@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Final
 
 from websockets.exceptions import ConnectionClosed
 from websockets.frames import CloseCode
 
 from stream.errors import ProtocolError
+from stream.protocol.control import ControlRequest
 from stream.protocol.encoding import encode
 from stream.protocol.filter import Filter
 from stream.protocol.messages import Error, Label, Message, Pong
@@ -25,6 +26,8 @@ AUTH_SECONDS: Final = 5.0
 """Time that a client has to say its token."""
 HISTORIES: Final = (1.0, 4.0)
 """How often a second a client may ask for the history, for long and at once."""
+CHANGES: Final = (2.0, 10.0)
+"""How many changes of the service a second it may ask for, for long and at once."""
 MARKS: Final = (1.0, 20.0)
 """How many marks a second it may set, for long and at once."""
 
@@ -66,6 +69,8 @@ class Subscriber:
         Sets a mark with a text to the moment so many seconds ago; returns False when there are too many of them.
     on_overrun : callable
         Called once, when the client has not taken so many messages that it is given up.
+    change_service : callable
+        Does what the client asks that changes the service, and returns what it is answered.
     """
 
     def __init__(
@@ -75,6 +80,7 @@ class Subscriber:
         state: StreamState,
         set_mark: Callable[[str, float], bool],
         on_overrun: Callable[[Subscriber], None],
+        change_service: Callable[[ControlRequest], Awaitable[Sequence[Message]]],
     ) -> None:
         self.connection = connection
         self.subscription = Subscribe()
@@ -83,10 +89,12 @@ class Subscriber:
         self._state = state
         self._set_mark = set_mark
         self._on_overrun = on_overrun
+        self._change_service = change_service
         # A history is put together when its turn comes, for it is long, and many may wait for theirs.
         self._outbox = Outbox[str | GetHistory]()
         self._histories = TokenBucket(*HISTORIES)
         self._marks = TokenBucket(*MARKS)
+        self._changes = TokenBucket(*CHANGES)
         self._waiting = asyncio.Event()
         self._overrun = asyncio.get_running_loop().create_future()
 
@@ -168,11 +176,11 @@ class Subscriber:
     async def _read(self) -> None:
         async for data in self.connection:
             try:
-                self._answer(parse(data, self._state.instruments, self._state.lines))
+                await self._answer(parse(data, self._state.instruments, self._state.lines))
             except ProtocolError as error:
                 self.tell(Error(error.code, str(error)))
 
-    def _answer(self, request: Request) -> None:
+    async def _answer(self, request: Request) -> None:
         match request:
             case Subscribe():
                 self.subscription = request
@@ -191,6 +199,11 @@ class Subscriber:
                 self.tell(Pong())
             case Auth():
                 pass  # a client may say its token where none is required, or twice
+            case _:
+                if not self._changes.take():
+                    raise ProtocolError("too-often", f"more changes than {CHANGES[0]:g} a second; this one is ignored")
+                for message in await self._change_service(request):
+                    self.tell(message)
 
     def _join(self) -> list[Label]:
         """Get what the subscription lets through from now on, after the label, which the client is told anyway.

@@ -11,7 +11,20 @@ from collections import deque
 from collections.abc import Callable
 from typing import Literal, NamedTuple, TypeAlias
 
-from stream.protocol.messages import Change, Front, Guess, Hello, Label, Level, Mark, Outage, Segment, Spectrum, Status
+from stream.protocol.messages import (
+    Change,
+    Front,
+    Guess,
+    Hello,
+    Label,
+    Level,
+    Mark,
+    Outage,
+    Segment,
+    Spectrum,
+    Status,
+    Teaching,
+)
 
 SourceState: TypeAlias = Literal["starting", "running", "waiting", "ended"]
 """How a source is, as `status` tells it."""
@@ -122,6 +135,7 @@ Event: TypeAlias = (
     | Guess
     | Outage
     | Mark
+    | Teaching
     | SourceFound
     | SourceTurned
     | StreamBegun

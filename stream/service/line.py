@@ -8,7 +8,7 @@ logs, nor of other lines: `stream.service.lines` has them hear one source togeth
 from __future__ import annotations
 
 import time
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 
 import numpy as np
 
@@ -60,6 +60,8 @@ class Line:
         """Of `level` and `spectrum`, which cost something, those that are to be told."""
         self.missing: str | None = None
         """Why it hears nothing of the source that is connected, in one line, if that is so."""
+        self.listener: Callable[[Result], None] | None = None
+        """Told of every result, while there is one."""
         self._live = live
         self._gate = gate
         self._factor = np.float32(10 ** (gain / 20))
@@ -184,6 +186,8 @@ class Line:
 
     def told(self, result: Result, seconds: float | None, delivered: float | None) -> Hop:
         """Say what a hop brought."""
+        if self.listener is not None:
+            self.listener(result)
         is_wanted = len(result.frames) > 0 and "spectrum" in self.wanted  # as it was not when the hop began, perhaps
         return Hop(
             label=translation.label(result.estimate, self.recognizer.told, self.name),

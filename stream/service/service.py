@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 from stream import __version__
 from stream.audio.capture import OPEN_TIMEOUT
 from stream.protocol.messages import PROTOCOL, Hello, LineInfo, Outage, Status
+from stream.recognition.classifier import Classifier
 from stream.recognition.mel import SAMPLE_RATE, WINDOW
 from stream.recognition.recognizer import Recognizer
 from stream.server.access import Access
@@ -21,6 +22,7 @@ from stream.server.http import HealthReport
 from stream.server.metrics import Metrics
 from stream.server.server import Server
 from stream.service import reload, setting_files, translation
+from stream.service.control import ServiceControl
 from stream.service.events import (
     Event,
     Events,
@@ -78,6 +80,7 @@ class Service:
         self._started = time.time()
         self._since = 0.0  # stream time from which on it is this source, heard with this model
         self._worker = Worker("files")
+        self._reloading = asyncio.Lock()
         self._taught = setting_files.load_taught(settings.recognition, classifier)
         live = settings.audio.input == "mic"
         self._recognizer = setting_files.make_recognizer(settings.recognition, classifier, self._taught)
@@ -90,6 +93,7 @@ class Service:
         self._health = Health(self._listening.source, live)
         self._health.slow_down(classifier.interpreter.slowdown_reason)
         self._session_logging = SessionLogging()
+        self._control = ServiceControl(self)
         metrics = Metrics()
         self._metrics = ServiceMetrics(metrics.registry, self._session_logging)
         self.server = Server(
@@ -99,6 +103,7 @@ class Service:
             lambda: self.time,
             self.events.publish,  # the marks that clients set
             Access.of(settings.server),
+            self._control.take,
         )
         self._past: Past | None = None
         # The server first, for its clients wait; the others can.
@@ -144,13 +149,19 @@ class Service:
             # The group's one job is to end all tasks; who runs the service wants the error.
             raise group.exceptions[0] from None
         finally:
+            self._control.close()
             self._lines.close()
             self._worker.close()
             await listening.close()
             self._session_logging.close()
 
-    async def reload(self, settings: Settings) -> list[str]:
+    async def reload(self, settings: Settings | None = None) -> list[str]:
         """Go on with other settings, without losing a sample or a client.
+
+        Parameters
+        ----------
+        settings : Settings, optional
+            Without them the files that the present ones name are read anew.
 
         Returns
         -------
@@ -162,6 +173,10 @@ class Service:
         SoloistError
             When they cannot be used; then all is as it was.
         """
+        async with self._reloading:
+            return await self._reload(settings or self.settings)
+
+    async def _reload(self, settings: Settings) -> list[str]:
         old = self.settings
         settings, later = reload.changeable(old, settings)
         # Not here, for a disk may not answer; the model also when its name is the same, for the file may not be.
@@ -183,6 +198,7 @@ class Service:
         if classifier.bundle.name != self._bundle.name:
             self._since = self._lines.time
         self._bundle, self._taught = classifier.bundle, taught
+        self._control.change_model()
         self._health.slow_down(classifier.interpreter.slowdown_reason)
         if settings.recognition.gate != old.recognition.gate:
             gate = settings.recognition.gate
@@ -199,6 +215,16 @@ class Service:
     def recognizer(self) -> Recognizer:
         """What recognizes; where there are lines, one that hears nothing and has what all of them have in common."""
         return self._recognizer
+
+    @property
+    def classifier(self) -> Classifier:
+        """The model that is used now."""
+        return self._classifier
+
+    @property
+    def lines(self) -> Sequence[Line]:
+        """What is heard one by one; one without a name where it is one sound."""
+        return self._lines.lines
 
     @property
     def time(self) -> float:
@@ -286,6 +312,7 @@ class Service:
                 run=self._run,
                 since=self._since,
                 lines=lines,
+                control=self.server.access.control,
             )
         )
 

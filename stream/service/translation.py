@@ -21,6 +21,7 @@ from stream.protocol.messages import (
     Segment,
     Spectrum,
     Status,
+    Teaching,
 )
 from stream.recognition.results import Estimate, Result, Stretch, Transition
 from stream.service.events import Event, Hop
@@ -80,7 +81,7 @@ def messages(event: Event) -> Iterator[Message]:
             for message in (event.segment, event.guess, event.change, event.label, event.spectrum):
                 if message is not None:
                     yield message
-        case Hello() | Status() | Level() | Segment() | Guess() | Front() | Outage() | Mark():
+        case Hello() | Status() | Level() | Segment() | Guess() | Front() | Outage() | Mark() | Teaching():
             yield event
         case _:
             pass

@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
 from stream.errors import ProtocolError
+from stream.protocol.control import StopTeaching, Teach
 from stream.protocol.encoding import decode, encode, encode_history
 from stream.protocol.filter import Filter
 from stream.protocol.messages import (
@@ -34,6 +35,7 @@ from stream.protocol.messages import (
     Pong,
     Segment,
     Spectrum,
+    Teaching,
 )
 from stream.protocol.requests import (
     DEFAULT_TYPES,
@@ -65,6 +67,9 @@ MESSAGES: list[Message] = [
     Outage(108.0, None, "USB Audio CODEC", "input 'USB Audio CODEC' was lost"),
     Outage(108.0, 112.5, "USB Audio CODEC", "input 'USB Audio CODEC' was lost"),
     Mark(108.0, "Brücke 🎷"),
+    Teaching("Ben's cello", "listening", 4.2, 10.0, 60.0, "cello", None, None),
+    Teaching("Ben's cello", "done", 20.1, 10.0, 60.0, "cello", True, None),
+    Teaching("Ben's cello", "failed", 0.0, 10.0, 60.0, None, None, "nothing sounded for 120 s"),
     History(
         [segment(1, 3, "flute"), segment(3, 9, None)],
         [Guess(1.0, 2.5, "violin", 0.31)],
@@ -101,12 +106,21 @@ REQUESTS: list[tuple[dict[str, Any], object]] = [
     ({"type": "mark", "text": "\u202eegdirb\u202c \u2066x\u2069 \u05d0\u200f"}, SetMark("egdirb x \u05d0\u200f")),
     ({"type": "mark", "text": "bridge", "ago": 4.2}, SetMark("bridge", 4.2)),
     ({"type": "mark", "text": "bridge", "ago": 600}, SetMark("bridge", 600.0)),
+    ({"type": "teach", "name": " Ben\n"}, Teach("Ben")),
+    ({"type": "teach", "name": "Ben", "like": "cello"}, Teach("Ben", like="cello")),
+    ({"type": "teach", "name": "Ben", "like": "None", "line": None}, Teach("Ben", apart=True)),
+    ({"type": "stop-teaching"}, StopTeaching()),
+    ({"type": "stop-teaching", "discard": True}, StopTeaching(discard=True)),
     ({"type": "ping"}, Ping()),
     ({"type": "ping", "unknown": ["field"]}, Ping()),
 ]
 REQUESTS += [({"type": "mark", "text": "Bru\u0308cke"}, SetMark("Br\u00fccke"))]
 # Malformed and against the schema, too.
 MISTAKES: list[dict[str, Any]] = [
+    {"type": "teach", "name": ""},
+    {"type": "teach", "name": "x" * 101},
+    {"type": "teach", "name": "Ben", "like": 5},
+    {"type": "stop-teaching", "discard": None},
     {"type": "auth"},
     {"type": "auth", "token": 5},
     {"type": "auth", "token": ""},

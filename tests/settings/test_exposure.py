@@ -46,6 +46,7 @@ def test_tokens_made_at_random_are_strong() -> None:
         assert not is_weak(base64.b64encode(os.urandom(18)).decode())
         assert not is_weak(secrets.token_urlsafe(16))
         assert not is_weak(secrets.token_hex(16))
+    assert not is_weak("06cedb981234513158615599d123fc7d")  # random, in spite of its 123
     assert not is_weak("correct horse battery staple")
     assert not is_weak(STRONG)
 

@@ -1,0 +1,90 @@
+"""What clients ask that changes the running service, and whom it concerns."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Protocol
+
+from stream.errors import ProtocolError
+from stream.protocol.control import ControlRequest, StopTeaching, Teach
+from stream.protocol.messages import Message
+
+if TYPE_CHECKING:
+    from stream.recognition.classifier import Classifier
+    from stream.service.events import Events
+    from stream.service.line import Line
+    from stream.service.teaching import NameTeaching
+    from stream.settings.settings import Settings
+
+
+class Controlled(Protocol):
+    """What is needed of a service that clients change."""
+
+    settings: Settings
+    events: Events
+
+    @property
+    def lines(self) -> Sequence[Line]:
+        """What is heard one by one."""
+
+    @property
+    def classifier(self) -> Classifier:
+        """The model that is used now."""
+
+    async def reload(self, settings: Settings | None = None) -> list[str]:
+        """Go on with other settings, or with other files."""
+
+
+class ServiceControl:
+    """Does what clients ask, one thing after the other.
+
+    Parameters
+    ----------
+    service : Controlled
+    """
+
+    def __init__(self, service: Controlled) -> None:
+        self._service = service
+        self._teaching: NameTeaching | None = None
+
+    async def take(self, request: ControlRequest) -> Sequence[Message]:
+        """Do what a client asks, and return what it alone is answered.
+
+        Raises
+        ------
+        ProtocolError
+            With code `not-possible`, and why.
+        """
+        match request:
+            case Teach():
+                await self._teach(request)
+            case StopTeaching():
+                if self._teaching is None:
+                    raise ProtocolError("not-possible", "no name is being taught")
+                self._teaching.stop(request.discard)
+        return []
+
+    def change_model(self) -> None:
+        """Take note that the service may have another model."""
+        if self._teaching is not None:
+            self._teaching.change_model(self._service.classifier.bundle)
+
+    def close(self) -> None:
+        """End what was begun."""
+        if self._teaching is not None:
+            self._teaching.close()
+
+    async def _teach(self, request: Teach) -> None:
+        from stream.service.teaching import NameTeaching  # most services are never taught
+
+        service = self._service
+        if self._teaching is None:
+            self._teaching = NameTeaching(service.events.publish, self._use_names)
+        line = next((it for it in service.lines if it.name == request.line), None)
+        if line is None:
+            raise ProtocolError("not-possible", f"there is no line {request.line}")
+        await self._teaching.begin(request, line, service.classifier, service.settings.recognition.players)
+
+    async def _use_names(self) -> None:
+        """Have all lines name what is in the folder by now."""
+        await self._service.reload()

@@ -1,0 +1,128 @@
+"""A running service that is taught names by its clients."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+import soundfile
+from websockets.asyncio.client import connect
+
+from stream.players.bank import ENDING
+from stream.players.folder import PlayerFolder
+from stream.recognition import bundle
+from stream.recognition.classifier import Classifier
+from stream.recognition.mel import SAMPLE_RATE, Array
+from tests.support import tiny
+from tests.support.processes import serving
+from tests.support.serving import Listener
+from tests.support.taught import bank_of, saxophone
+
+TOKEN = "a stage of one's own, 831"
+
+
+@pytest.fixture
+def model(tmp_path: Path, demo: Array) -> Path:
+    """A tiny model with its bank."""
+    folder = tmp_path / "model"
+    folder.mkdir()
+    path = Path(shutil.copy(tiny.INTEGER, folder / "mine.tflite"))
+    shutil.copy(tiny.INTEGER.with_suffix(".json"), folder / "mine.json")
+    path.with_name(f"mine{ENDING}").write_bytes(bank_of(Classifier.load(path), demo).packed())
+    return path
+
+
+@asynccontextmanager
+async def taught(model: Path, sound: Path, *arguments: str) -> AsyncIterator[Listener]:
+    """Run a service that clients may change, and give one of its clients, greeted, who hears of teaching alone."""
+    async with (
+        serving(
+            *("--input", str(sound), "--loop", "--model", str(model)),
+            *("--control", "--token", TOKEN, *arguments),
+        ) as service,
+        connect(f"ws://{service.address}/ws", additional_headers={"Authorization": f"Bearer {TOKEN}"}) as it,
+    ):
+        client = Listener(it)
+        await client.until("hello")
+        await client.say("subscribe", types=["teaching"])
+        yield client
+
+
+async def answer(client: Listener, kind: str, **fields: Any) -> dict[str, Any]:
+    """Ask for something, and return the error or the news of teaching that comes of it."""
+    await client.say(kind, **fields)
+    while (message := await client.get())["type"] not in ("error", "teaching"):
+        pass
+    return message
+
+
+async def ended(client: Listener) -> dict[str, Any]:
+    """Return the last news of what is being taught."""
+    while (message := (await client.until("teaching"))[-1])["state"] in ("listening", "fitting"):
+        pass
+    return message
+
+
+@pytest.mark.slow
+async def test_a_client_teaches_a_name_that_is_named_at_once(tmp_path: Path, model: Path, demo: Array) -> None:
+    """From ten sounding seconds to a label, with how far it is; the file is there, and nothing was restarted."""
+    sound, folder = tmp_path / "sax.wav", tmp_path / "players"
+    soundfile.write(sound, saxophone(demo), SAMPLE_RATE)
+    async with taught(model, sound, "--players", str(folder)) as client:
+        first = await answer(client, "teach", name="Ben's sax")
+        assert (first["state"], first["seconds"], first["reliable"]) == ("listening", 0, None)
+        assert (await answer(client, "teach", name="Anna"))["code"] == "not-possible"
+        assert (
+            "seconds have sounded" in (said := (await answer(client, "stop-teaching"))["message"]) or "at least" in said
+        )
+        while (heard := (await client.until("teaching"))[-1])["seconds"] < heard["least"]:
+            assert heard["state"] == "listening"
+        assert heard["taken_for"] is not None
+        await client.say("stop-teaching")
+        last = await ended(client)
+        assert (last["state"], last["reliable"], last["message"]) == ("done", True, None)
+        assert 10 <= last["seconds"] < 60
+        found = PlayerFolder.read(folder, bundle.load(model))
+        assert [it.name for it in found.players] == ["Ben's sax"]
+        await client.say("subscribe", types=["label"])
+        while (await client.until("label"))[-1]["label"] != "Ben's sax":
+            pass
+
+
+@pytest.mark.slow
+async def test_what_cannot_be_taught_is_told_in_one_line(tmp_path: Path, model: Path, demo: Array) -> None:
+    """A name that means something, no folder, no such line, nothing to stop: the service says so and goes on."""
+    sound, folder = tmp_path / "two.wav", tmp_path / "players"
+    soundfile.write(sound, saxophone(demo), SAMPLE_RATE)
+    async with taught(model, sound) as client:
+        assert "players" in (await answer(client, "teach", name="Ben"))["message"]
+    async with taught(model, sound, "--players", str(folder), "--line", "Ben=1:piano") as client:
+        assert "means something" in (await answer(client, "teach", name="piano", line="Ben"))["message"]
+        assert "line is None" in (await answer(client, "teach", name="Sax"))["message"]
+        assert "no label" in (await answer(client, "teach", name="Sax", line="Ben", like="gong"))["message"]
+        assert "no name is being taught" in (await answer(client, "stop-teaching"))["message"]
+        begun = await answer(client, "teach", name="Sax", line="Ben")
+        assert (begun["line"], begun["state"]) == ("Ben", "listening")
+        await client.say("stop-teaching", discard=True)
+        assert (await ended(client))["state"] == "discarded"
+        assert not folder.exists()
+        await answer(client, "teach", name="Sax", line="Ben")
+        while (await client.until("teaching"))[-1]["seconds"] < 10:
+            pass
+        await client.say("stop-teaching")
+        last = await ended(client)
+        assert last["state"] == "done"
+        assert "not in the line-up: add Sax" in last["message"]
+
+
+async def test_nobody_changes_a_service_that_does_not_allow_it(tmp_path: Path, model: Path) -> None:
+    """Without the setting control a request is refused; with it a token is needed."""
+    async with serving("--input", "demo", "--model", str(model)) as service:
+        async with connect(f"ws://{service.address}/ws") as it:
+            client = Listener(it)
+            assert "control" not in (await client.until("hello"))[-1]
+            assert (await answer(client, "teach", name="Ben"))["code"] == "not-allowed"
