@@ -23,7 +23,7 @@ import pytest
 from websockets.asyncio.server import ServerConnection, serve
 
 from stream import client as module
-from stream.cli import listen
+from stream.cli import own_service
 from stream.cli.listen_display import Display
 from stream.client import Client, Disconnected, address
 from stream.errors import ConfigError, ConnectionLostError, RefusedError
@@ -596,7 +596,7 @@ def test_listen_finds_the_service_that_the_environment_describes(
         monkeypatch.delenv(name, raising=False)
     for name, value in variables.items():
         monkeypatch.setenv(name, value)
-    assert listen._own_server() == address(expected) == expected
+    assert own_service.own_server() == address(expected) == expected
 
 
 async def test_listen_reads_the_environment(certificate: Certificate) -> None:
