@@ -85,6 +85,7 @@ const sessionView = new SessionView(element("session"), {
       source: connection.hello?.source ?? null,
       model: connection.hello?.model ?? null,
       run: connection.hello?.run ?? null,
+      line: opened,
       now: moment(),
     }),
 });
