@@ -11,7 +11,7 @@ _shtab_soloist_config_subparsers=(check example)
 _shtab_soloist_subparsers=(run classify teach players listen sessions devices check-lines config install-service bench completion train)
 
 _shtab_soloist_run_option_strings=(-h --help --config --input --device --wait --channel --line --pcm --loop --instruments --hop --gate --model --players --runtime --threads --host --port --token --token-file --open --hosts --origins --frame-ancestors --certificate --key --control --connections --connections-per-address --session-log --session-log-days --session-log-megabytes --log-level --log-format)
-_shtab_soloist_classify_option_strings=(-h --help --format --json --channel --instruments --hop --gate --model --players --runtime --threads)
+_shtab_soloist_classify_option_strings=(-h --help --format --json --jobs --channel --instruments --hop --gate --model --players --runtime --threads)
 _shtab_soloist_teach_option_strings=(-h --help --like --channel --gate --players --model --config --line --url --token --token-file --ca)
 _shtab_soloist_players_rename_option_strings=(-h --help --players --model --config)
 _shtab_soloist_players_remove_option_strings=(-h --help --players --model --config)
