@@ -64,6 +64,7 @@ def execute(options: argparse.Namespace) -> int:
                 hop=settings.hop,
                 lineup=settings.instruments,
                 gate=settings.gate,
+                threshold=settings.threshold,
                 taught=taught,
                 channel=channel,
             )
