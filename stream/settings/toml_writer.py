@@ -78,6 +78,8 @@ def edited(text: str, values: Mapping[str, Any], lines: Sequence[LineSettings] |
 
     mark = _BYTE_ORDER_MARK if text.startswith(_BYTE_ORDER_MARK) else ""
     text = text.removeprefix(mark)
+    if text and not text.endswith("\n"):
+        text += "\n"
     document = tomlkit.parse(text)
     places = _places_of_settings(document, values) + ([] if lines is None else _places_of_lines(document, lines))
     document = tomlkit.parse(_with_places(text, places))
@@ -85,8 +87,8 @@ def edited(text: str, values: Mapping[str, Any], lines: Sequence[LineSettings] |
         _set(document, declared()[name], value)
     if lines is not None:
         _set_lines(document, lines)
-    written = tomlkit.dumps(document)
-    return mark + (written if written.endswith("\n") or not written else written + "\n")
+    after = tomlkit.dumps(document)
+    return mark + (after if after.endswith("\n") or not after else after + "\n")
 
 
 def _holder(document: TOMLDocument, setting: Setting) -> Any:
@@ -108,7 +110,8 @@ def _set(document: TOMLDocument, setting: Setting, value: Any) -> None:
         return
     if holder is None:
         if setting.room not in document:
-            document.add(tomlkit.nl())
+            if len(document) > 0:
+                document.add(tomlkit.nl())
             document.add(setting.room, tomlkit.table())
         holder = cast(Any, document[setting.room])
     _put(holder, key, value)
