@@ -23,6 +23,7 @@ import { LinesView } from "./views/lines.js";
 import { Link } from "./views/link.js";
 import { Now } from "./views/now.js";
 import { SessionView } from "./views/session.js";
+import { SettingsView } from "./views/settings.js";
 import { Spectrogram } from "./views/spectrogram.js";
 import { SummaryView } from "./views/summary.js";
 import { Timeline } from "./views/timeline.js";
@@ -97,6 +98,10 @@ const keys = new Keys({
   Escape: () => (fullScreen.active ? fullScreen.leave() : openLine(null)),
 });
 const help = new Help(element("help"), element("help-button"), keys);
+const settings = new SettingsView(element("settings"), element("settings-button"), {
+  send: (request) => connection.send(request),
+  onOpen: subscribe,
+});
 
 /** Of the line in front, or of the only one. */
 const ofFront = new Chronicle();
@@ -129,6 +134,12 @@ function onMessage(message) {
       break;
     case "spectrum":
       spectrogram.hear(message);
+      break;
+    case "settings":
+      settings.hear(message);
+      break;
+    case "error":
+      settings.fail(message);
       break;
     default:
       break;
@@ -182,6 +193,7 @@ function draw() {
   warning.show(status);
   tokenForm.show(connection);
   help.show(hello?.labels ?? []);
+  showSettings();
   sessionView.show({ span: session.span, now: moment(), live: connection.phase === "live" });
   health.show({ hello: connection.phase === "live" ? hello : null, status, outages: chronicle.outages, now: moment() });
   timeline.show({
@@ -208,6 +220,15 @@ function draw() {
   level.show(peaks.at(time));
 }
 
+function showSettings() {
+  settings.show({
+    control: connection.phase === "live" && connection.hello?.control === true,
+    name: situation(connection, performance.now()).name,
+    level: peaks.at(performance.now())?.rms ?? null,
+    lines: feed.lines,
+  });
+}
+
 function drawLines() {
   linesFrame = 0;
   element("front").hidden = opened === null;
@@ -217,6 +238,7 @@ function drawLines() {
 /** It alone moves more often than labels come. */
 function drawLevel() {
   levelFrame = 0;
+  if (settings.isOpen) showSettings();
   if (!pause.active) level.show(peaks.at(performance.now()));
 }
 
@@ -238,7 +260,11 @@ function togglePause() {
 
 /** Ask for what is looked at, and no more. */
 function subscribe() {
-  const looked = { level: !document.hidden && !pause.active, spectrum: spectrogram.wanted };
+  const looked = {
+    level: !document.hidden && (!pause.active || settings.isOpen),
+    spectrum: spectrogram.wanted,
+    settings: settings.isOpen,
+  };
   connection.subscribe([...TYPES, ...Object.entries(looked).flatMap(([type, isSeen]) => (isSeen ? [type] : []))], only());
 }
 

@@ -70,7 +70,13 @@ def execute(options: argparse.Namespace) -> int:
     failed = 0
     if options.format == "csv":
         _print(csv_head())
-    told = {"hop": settings.hop, "lineup": settings.instruments, "gate": settings.gate, "taught": taught}
+    told = {
+        "hop": settings.hop,
+        "lineup": settings.instruments,
+        "gate": settings.gate,
+        "threshold": settings.threshold,
+        "taught": taught,
+    }
     with closing(classify_all(options.files, make, jobs, channel=channel, **told)) as timelines:
         for timeline in timelines:
             if isinstance(timeline, SoloistError):

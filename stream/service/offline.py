@@ -86,6 +86,7 @@ def classify(
     hop: float = HOP,
     lineup: Collection[str] | None = None,
     gate: float = GATE,
+    threshold: float | None = None,
     taught: Sequence[Head] = (),
     channel: int | None = None,
     is_over: Callable[[], bool] = lambda: False,
@@ -98,7 +99,7 @@ def classify(
         A file in any format that the installed libraries read, of any length.
     classifier : Classifier, optional
         The shipped model that is used by default without it.
-    hop, lineup, gate, taught
+    hop, lineup, gate, threshold, taught
         As for `stream.recognition.recognizer.Recognizer`.
     channel : int, optional
         The one to listen to, counted from 1; the average of all without it, unless that hides them.
@@ -112,7 +113,7 @@ def classify(
     ConfigError
         When an option does not fit the model or the file.
     """
-    recognizer = Recognizer(classifier, hop=hop, lineup=lineup, gate=gate, taught=taught)
+    recognizer = Recognizer(classifier, hop=hop, lineup=lineup, gate=gate, threshold=threshold, taught=taught)
     recognizer.with_frames = False  # which nobody asks for here
     with open_sound_file(path) as file:
         converter = Converter(file.rate, file.channels, channel, gate)
