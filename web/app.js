@@ -8,10 +8,12 @@ import { FullScreen } from "./fullscreen.js";
 import { Histories } from "./histories.js";
 import { Keys } from "./keys.js";
 import { LineFeed } from "./line-feed.js";
+import { introduce } from "./names.js";
 import { Pause } from "./pause.js";
 import { Peaks } from "./peaks.js";
 import { Session } from "./session.js";
 import { situation } from "./situation.js";
+import { Lesson } from "./teaching.js";
 import { Theme } from "./theme.js";
 import { Announcer } from "./views/announcer.js";
 import { Favicon } from "./views/favicon.js";
@@ -25,6 +27,7 @@ import { Now } from "./views/now.js";
 import { SessionView } from "./views/session.js";
 import { Spectrogram } from "./views/spectrogram.js";
 import { SummaryView } from "./views/summary.js";
+import { Teach } from "./views/teach.js";
 import { Timeline } from "./views/timeline.js";
 import { TokenForm } from "./views/token.js";
 import { Warning } from "./views/warning.js";
@@ -96,6 +99,8 @@ const keys = new Keys({
   Escape: () => (fullScreen.active ? fullScreen.leave() : openLine(null)),
 });
 const help = new Help(element("help"), element("help-button"), keys);
+const lesson = new Lesson((request) => connection.send(request));
+const teach = new Teach(element("teach"), element("teach-button"), lesson, { onChange });
 
 /** Of the line in front, or of the only one. */
 const ofFront = new Chronicle();
@@ -111,11 +116,15 @@ let [frame, levelFrame, linesFrame] = [0, 0, 0];
 
 /** @param {import("./messages.js").Message} message */
 function onMessage(message) {
+  lesson.hear(message);
+  const { hello } = connection;
+  if (hello !== null && ["hello", "teaching"].includes(message.type)) introduce(hello, lesson.coming);
   chronicle.hear(message);
   // What is told of all lines is of the one in front, too.
   if (chronicle !== ofFront && ["hello", "mark", "outage", "status"].includes(message.type)) ofFront.hear(message);
   switch (message.type) {
     case "hello":
+      subscribe(); // what there is to ask for, it says
       if (opened !== null && !message.lines?.some(({ name }) => name === opened)) openLine(null);
       else askHistory();
       break;
@@ -159,7 +168,10 @@ function only() {
 
 function onChange() {
   feed.follow(connection);
-  if (connection.phase !== "live") peaks.clear();
+  if (connection.phase !== "live") {
+    peaks.clear();
+    lesson.lose();
+  }
   // These two matter most when the page is hidden and no frame is drawn.
   const current = situation(connection, performance.now());
   const shown = [current.name, ...(current.line ? [current.line] : []), "Soloist"].join(" · ");
@@ -181,6 +193,14 @@ function draw() {
   warning.show(status);
   tokenForm.show(connection);
   help.show(hello?.labels ?? []);
+  teach.show({
+    lesson,
+    hello,
+    live: connection.phase === "live",
+    line: opened ?? connection.label?.line ?? null,
+    opened,
+    now: time,
+  });
   sessionView.show({ span: session.span, now: moment(), live: connection.phase === "live" });
   health.show({ hello: connection.phase === "live" ? hello : null, status, outages: chronicle.outages, now: moment() });
   timeline.show({
@@ -237,7 +257,11 @@ function togglePause() {
 
 /** Ask for what is looked at, and no more. */
 function subscribe() {
-  const looked = { level: !document.hidden && !pause.active, spectrum: spectrogram.wanted };
+  const looked = {
+    level: !document.hidden && !pause.active,
+    spectrum: spectrogram.wanted,
+    teaching: connection.hello?.control === true, // a server of before knows of no such thing
+  };
   connection.subscribe([...TYPES, ...Object.entries(looked).flatMap(([type, isSeen]) => (isSeen ? [type] : []))], only());
 }
 

@@ -15,6 +15,8 @@
  * @property {number} [since] Stream time from which on it is this source and this model.
  * @property {number} [protocol] The version of the protocol that the server speaks.
  * @property {LineInfo[]} [lines] What is heard one by one; only where there are several.
+ * @property {boolean} [control] Whether this page may change the service.
+ * @property {string[]} [taught] Those of the labels that are taught names.
  *
  * @typedef {object} LineInfo
  * @property {string} name As the settings have it: a text, whatever it looks like.
@@ -106,15 +108,28 @@
  * @property {string | null} message What somebody should do something about.
  * @property {string[]} [warnings] Everything about the input that somebody should mend.
  *
+ * @typedef {object} Teaching How far the service is with a name that it is being taught.
+ * @property {"teaching"} type
+ * @property {string} name
+ * @property {string} state listening, fitting, done, failed or discarded.
+ * @property {number} seconds How much has sounded.
+ * @property {number} least Seconds that must sound.
+ * @property {number} most Seconds after which it ends by itself.
+ * @property {string | null} taken_for What the model takes it for so far.
+ * @property {boolean | null} reliable Whether it is told apart; null while that is not known.
+ * @property {string | null} message Why it is not, what went wrong, or what to do.
+ * @property {string} [line]
+ *
  * @typedef {object} Failure
  * @property {"error"} type
  * @property {string} code
+ * @property {string} [message]
  *
  * @typedef {object} Pong The answer to a ping, after all that came before it.
  * @property {"pong"} type
  *
  * @typedef {Hello | Label | Change | Segment | Guess | Mark | Outage | History | Spectrum | Level | Front | Status |
- *   Failure | Pong} Message
+ *   Teaching | Failure | Pong} Message
  */
 
 /** @param {unknown} value */
@@ -153,6 +168,7 @@ function isUsable(message) {
         areTexts(message.labels) &&
         (message.lineup === undefined || areTexts(message.lineup)) &&
         (message.lines === undefined || (Array.isArray(message.lines) && message.lines.every(isLine))) &&
+        (message.taught === undefined || areTexts(message.taught)) &&
         ["undefined", "string"].includes(typeof message.run) &&
         ["undefined", "number"].includes(typeof message.since) &&
         [message.window, message.hop, message.utc].every(Number.isFinite)
@@ -189,6 +205,11 @@ function isUsable(message) {
       return true;
     case "status":
       return isText(message.source);
+    case "teaching":
+      return (
+        [message.name, message.state].every(isText) &&
+        [message.seconds, message.least, message.most].every(Number.isFinite)
+      );
     case "error":
       return isText(message.code);
     default:
