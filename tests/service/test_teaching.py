@@ -131,11 +131,13 @@ async def test_what_cannot_be_taught_is_told_in_one_line(tmp_path: Path, model: 
 
 async def test_nobody_changes_a_service_that_does_not_allow_it(tmp_path: Path, model: Path) -> None:
     """Without the setting control a request is refused; with it a token is needed."""
-    async with serving("--input", "demo", "--model", str(model)) as service:
-        async with connect(f"ws://{service.address}/ws") as it:
-            client = Listener(it)
-            assert "control" not in (await client.until("hello"))[-1]
-            assert (await answer(client, "teach", name="Ben"))["code"] == "not-allowed"
+    async with (
+        serving("--input", "demo", "--model", str(model)) as service,
+        connect(f"ws://{service.address}/ws") as it,
+    ):
+        client = Listener(it)
+        assert "control" not in (await client.until("hello"))[-1]
+        assert (await answer(client, "teach", name="Ben"))["code"] == "not-allowed"
 
 
 class Lesson:

@@ -1,4 +1,4 @@
-"""Names that are taught on the page: the dialog, what other pages are told meanwhile, and the labels that come of it."""
+"""Names that are taught on the page: the dialog, what other pages are told meanwhile, and what comes of it."""
 
 from __future__ import annotations
 
@@ -320,7 +320,7 @@ async def test_taught_names_have_colours_and_initials_of_their_own(open_tab: Ope
             same: given([...names].reverse()).join() === colours.join(),
             moved: given(names.slice(0, 3)).filter((it, place) => place < 3 && it !== given(names.slice(0, 4))[place]),
             violin: (given(names), colour('violin')),
-            letters: ["Ben's cello", 'Ben’s cello', 'Anna', 'Bob'].map((name) => glyph(name).textContent),
+            letters: ["Ben's cello", 'Ben\\u2019s cello', 'Anna', 'Bob'].map((name) => glyph(name).textContent),
         };
     }""")
     assert found["kinds"] == 16
