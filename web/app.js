@@ -25,6 +25,7 @@ import { LinesView } from "./views/lines.js";
 import { Link } from "./views/link.js";
 import { Now } from "./views/now.js";
 import { SessionView } from "./views/session.js";
+import { SettingsView } from "./views/settings.js";
 import { Spectrogram } from "./views/spectrogram.js";
 import { SummaryView } from "./views/summary.js";
 import { Teach } from "./views/teach.js";
@@ -88,6 +89,7 @@ const sessionView = new SessionView(element("session"), {
       source: connection.hello?.source ?? null,
       model: connection.hello?.model ?? null,
       run: connection.hello?.run ?? null,
+      line: opened,
       now: moment(),
     }),
 });
@@ -99,6 +101,10 @@ const keys = new Keys({
   Escape: () => (fullScreen.active ? fullScreen.leave() : openLine(null)),
 });
 const help = new Help(element("help"), element("help-button"), keys);
+const settings = new SettingsView(element("settings"), element("settings-button"), {
+  send: (request) => connection.send(request),
+  onOpen: subscribe,
+});
 const lesson = new Lesson((request) => connection.send(request));
 const teach = new Teach(element("teach"), element("teach-button"), lesson, { onChange });
 
@@ -137,6 +143,12 @@ function onMessage(message) {
       break;
     case "spectrum":
       spectrogram.hear(message);
+      break;
+    case "settings":
+      settings.hear(message);
+      break;
+    case "error":
+      settings.fail(message);
       break;
     default:
       break;
@@ -193,6 +205,7 @@ function draw() {
   warning.show(status);
   tokenForm.show(connection);
   help.show(hello?.labels ?? []);
+  showSettings();
   teach.show({
     lesson,
     hello,
@@ -227,6 +240,15 @@ function draw() {
   level.show(peaks.at(time));
 }
 
+function showSettings() {
+  settings.show({
+    control: connection.phase === "live" && connection.hello?.control === true,
+    name: situation(connection, performance.now()).name,
+    level: peaks.at(performance.now())?.rms ?? null,
+    lines: feed.lines,
+  });
+}
+
 function drawLines() {
   linesFrame = 0;
   element("front").hidden = opened === null;
@@ -236,6 +258,7 @@ function drawLines() {
 /** It alone moves more often than labels come. */
 function drawLevel() {
   levelFrame = 0;
+  if (settings.isOpen) showSettings();
   if (!pause.active) level.show(peaks.at(performance.now()));
 }
 
@@ -258,8 +281,9 @@ function togglePause() {
 /** Ask for what is looked at, and no more. */
 function subscribe() {
   const looked = {
-    level: !document.hidden && !pause.active,
+    level: !document.hidden && (!pause.active || settings.isOpen),
     spectrum: spectrogram.wanted,
+    settings: settings.isOpen,
     teaching: connection.hello?.control === true, // a server of before knows of no such thing
   };
   connection.subscribe([...TYPES, ...Object.entries(looked).flatMap(([type, isSeen]) => (isSeen ? [type] : []))], only());

@@ -123,13 +123,33 @@
  * @typedef {object} Failure
  * @property {"error"} type
  * @property {string} code
- * @property {string} [message]
+ * @property {string} [message] What was got and what was expected.
+ *
+ * @typedef {object} LineSettings
+ * @property {string} name
+ * @property {number[]} channels Counted from 1.
+ * @property {string[] | null} instruments null for what all lines have; so it is with gate and threshold.
+ * @property {number | null} gate In dBFS.
+ * @property {number} gain In dB.
+ * @property {number | null} threshold From 0 to 1.
+ *
+ * @typedef {object} SettingsNow The settings of the service that can be chosen.
+ * @property {"settings"} type
+ * @property {{device: string | null, channel: number | null, instruments: string[] | null, hop: number, gate: number,
+ *   threshold: number | null, model: string}} values
+ * @property {LineSettings[]} [lines] Only where there are several.
+ * @property {string[]} tried Which of them are others than the file says; line for the lines.
+ * @property {Record<string, string>} decided By which flag or variable, of those that one decides.
+ * @property {string | null} file In which they can be kept.
+ * @property {{devices: {name: string, channels: number}[] | null, channels: number | null, models: string[],
+ *   labels: string[], limits: Record<string, [number, number]>}} choices
+ * @property {string | null} message
  *
  * @typedef {object} Pong The answer to a ping, after all that came before it.
  * @property {"pong"} type
  *
  * @typedef {Hello | Label | Change | Segment | Guess | Mark | Outage | History | Spectrum | Level | Front | Status |
- *   Teaching | Failure | Pong} Message
+ *   Teaching | SettingsNow | Failure | Pong} Message
  */
 
 /** @param {unknown} value */
@@ -209,6 +229,11 @@ function isUsable(message) {
       return (
         [message.name, message.state].every(isText) &&
         [message.seconds, message.least, message.most].every(Number.isFinite)
+      );
+    case "settings":
+      return (
+        [message.values, message.decided, message.choices?.limits].every((it) => typeof it === "object" && it !== null) &&
+        [message.tried, message.choices.models, message.choices.labels].every(areTexts)
       );
     case "error":
       return isText(message.code);

@@ -49,6 +49,15 @@ class StreamState:
         self._recent = EventHistory()
         self._of_lines: dict[str, EventHistory] = {}
 
+    def have_lines(self, names: Sequence[str]) -> None:
+        """Take note of which lines there are, and forget the others."""
+        self.lines = names
+        for line in [*self._of_lines]:
+            if line not in names:
+                del self._of_lines[line]
+        if self.front is not None and self.front.line not in names:
+            self.front = None
+
     def add(self, message: Message) -> None:
         """Keep a message that is published, if it is of a kind that is told again."""
         match message:

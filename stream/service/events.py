@@ -21,6 +21,7 @@ from stream.protocol.messages import (
     Mark,
     Outage,
     Segment,
+    SettingsNow,
     Spectrum,
     Status,
     Teaching,
@@ -136,6 +137,7 @@ Event: TypeAlias = (
     | Outage
     | Mark
     | Teaching
+    | SettingsNow
     | SourceFound
     | SourceTurned
     | StreamBegun

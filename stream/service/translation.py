@@ -19,6 +19,7 @@ from stream.protocol.messages import (
     Message,
     Outage,
     Segment,
+    SettingsNow,
     Spectrum,
     Status,
     Teaching,
@@ -81,7 +82,18 @@ def messages(event: Event) -> Iterator[Message]:
             for message in (event.segment, event.guess, event.change, event.label, event.spectrum):
                 if message is not None:
                     yield message
-        case Hello() | Status() | Level() | Segment() | Guess() | Front() | Outage() | Mark() | Teaching():
+        case (
+            Hello()
+            | Status()
+            | Level()
+            | Segment()
+            | Guess()
+            | Front()
+            | Outage()
+            | Mark()
+            | Teaching()
+            | SettingsNow()
+        ):
             yield event
         case _:
             pass

@@ -10,11 +10,12 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import numpy as np
 import pytest
 import soundfile
 from websockets.asyncio.client import connect
 
-from stream.errors import ProtocolError
+from stream.errors import ConfigError, ProtocolError
 from stream.players.bank import ENDING
 from stream.players.folder import PlayerFolder
 from stream.players.reliability import Reliability
@@ -25,8 +26,10 @@ from stream.recognition.classifier import Classifier
 from stream.recognition.mel import SAMPLE_RATE, Array
 from stream.recognition.recognizer import Recognizer
 from stream.service.teaching import ENOUGH, NameTeaching
+from stream.server.access import Access
+from stream.server.settings import ServerSettings
 from tests.support import tiny
-from tests.support.processes import serving
+from tests.support.processes import serving, soloist
 from tests.support.serving import Listener
 from tests.support.taught import bank_of, saxophone
 
@@ -84,9 +87,8 @@ async def test_a_client_teaches_a_name_that_is_named_at_once(tmp_path: Path, mod
         first = await answer(client, "teach", name="Ben's sax")
         assert (first["state"], first["seconds"], first["reliable"]) == ("listening", 0, None)
         assert (await answer(client, "teach", name="Anna"))["code"] == "not-possible"
-        assert (
-            "seconds have sounded" in (said := (await answer(client, "stop-teaching"))["message"]) or "at least" in said
-        )
+        await client.say("stop-teaching")
+        assert "at least 10 s are needed" in (await client.until("error"))[-1]["message"]
         while (heard := (await client.until("teaching"))[-1])["seconds"] < heard["least"]:
             assert heard["state"] == "listening"
         assert heard["taken_for"] is not None
@@ -138,6 +140,35 @@ async def test_nobody_changes_a_service_that_does_not_allow_it(tmp_path: Path, m
         client = Listener(it)
         assert "control" not in (await client.until("hello"))[-1]
         assert (await answer(client, "teach", name="Ben"))["code"] == "not-allowed"
+    with pytest.raises(ConfigError, match="control is true, and no token is required"):
+        Access.of(ServerSettings(control=True))
+
+
+@pytest.mark.slow
+async def test_the_command_teaches_a_line_of_a_running_service(tmp_path: Path, model: Path, demo: Array) -> None:
+    """`soloist teach` without files shows how far it is and what came of it, and says in a line what cannot be."""
+    sound, folder = tmp_path / "two.wav", tmp_path / "players"
+    silence_and_sax = np.column_stack([np.zeros(20 * SAMPLE_RATE, np.float32), saxophone(demo)])
+    soundfile.write(sound, silence_and_sax, SAMPLE_RATE)
+    async with serving(
+        *("--input", str(sound), "--loop", "--model", str(model), "--players", str(folder), "--line", "each"),
+        *("--control", "--token", TOKEN),
+    ) as service:
+        to = ("--url", service.address, "--token", TOKEN)
+        status, out, err = await soloist("teach", "Ben's sax", *to)
+        assert (status, out) == (1, "")
+        assert "line is None; expected one of 1, 2" in err
+        status, out, err = await soloist("teach", "Ben's sax", "--line", "2", *to)
+        assert (status, err) == (0, "")
+        first, *_, last = out.splitlines()
+        assert first == "Ben's sax: 0.0 s of 10 to 60 s; play alone"
+        assert last == "  told apart reliably"
+        status, out, err = await soloist("teach", "Ben's sax", "sax.wav", "--line", "2")
+        assert (status, err) == (2, "soloist: --line can only be used without files: then a running service listens\n")
+    async with serving("--input", str(sound), "--loop", "--model", str(model)) as service:
+        status, _, err = await soloist("teach", "Ben's sax", "--url", service.address)
+        assert status == 1
+        assert err.endswith("does not let its clients teach it: it needs --control and a token\n")
 
 
 class Lesson:

@@ -233,7 +233,7 @@ def test_each_setting_may_stand_in_its_table_or_as_it_was_before(file: Path) -> 
     assert before.outdated == (
         f"{file}:1: settings outside of tables are an old form; they belong to "
         "[audio] (input, device, wait, channel, pcm, loop), "
-        "[recognition] (instruments, hop, gate, model, players, runtime, threads), "
+        "[recognition] (instruments, hop, gate, threshold, model, players, runtime, threads), "
         "[server] (host, port, token, token_file, open, hosts, origins, frame_ancestors, certificate, key, "
         "control, connections, connections_per_address), [session_log] (session_log as file, session_log_days as days, "
         "session_log_megabytes as megabytes), [logging] (log_level as level, log_format as format)"
