@@ -167,6 +167,37 @@ class Client:
         """
         await self._say({"type": "history", "seconds": seconds})
 
+    async def teach(self, name: str, line: str | None = None, like: str | None = None) -> None:
+        """Have the service listen to somebody who plays alone, and keep that under a name.
+
+        How far it is comes as messages of type `teaching`, to be subscribed to; why it cannot be, as an `error`.
+
+        Parameters
+        ----------
+        name : str
+        line : str, optional
+            The line on which they play; needed where the service has lines.
+        like : str, optional
+            The model's label that it is one of, or `none` for none; the service decides without it.
+
+        Raises
+        ------
+        ConnectionLostError
+            When there is no connection now.
+        """
+        told = {"name": name, "line": line, "like": like}
+        await self._say({"type": "teach", **{key: value for key, value in told.items() if value is not None}})
+
+    async def stop_teaching(self, discard: bool = False) -> None:
+        """Have the service be content with what was played so far, or keep nothing of it.
+
+        Raises
+        ------
+        ConnectionLostError
+            When there is no connection now.
+        """
+        await self._say({"type": "stop-teaching", "discard": discard})
+
     async def _say(self, request: dict[str, Any]) -> None:
         if self._connection is None:
             raise ConnectionLostError(f"no connection to {self.url}")

@@ -22,6 +22,7 @@ from stream.protocol.messages import (
     Spectrum,
     State,
     Status,
+    Teaching,
 )
 
 __all__ = [
@@ -45,6 +46,7 @@ __all__ = [
     "Spectrum",
     "State",
     "Status",
+    "Teaching",
     "decode",
     "encode",
     "encode_history",

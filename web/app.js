@@ -8,10 +8,12 @@ import { FullScreen } from "./fullscreen.js";
 import { Histories } from "./histories.js";
 import { Keys } from "./keys.js";
 import { LineFeed } from "./line-feed.js";
+import { introduce } from "./names.js";
 import { Pause } from "./pause.js";
 import { Peaks } from "./peaks.js";
 import { Session } from "./session.js";
 import { situation } from "./situation.js";
+import { Lesson } from "./teaching.js";
 import { Theme } from "./theme.js";
 import { Announcer } from "./views/announcer.js";
 import { Favicon } from "./views/favicon.js";
@@ -26,6 +28,7 @@ import { SessionView } from "./views/session.js";
 import { SettingsView } from "./views/settings.js";
 import { Spectrogram } from "./views/spectrogram.js";
 import { SummaryView } from "./views/summary.js";
+import { Teach } from "./views/teach.js";
 import { Timeline } from "./views/timeline.js";
 import { TokenForm } from "./views/token.js";
 import { Warning } from "./views/warning.js";
@@ -86,6 +89,7 @@ const sessionView = new SessionView(element("session"), {
       source: connection.hello?.source ?? null,
       model: connection.hello?.model ?? null,
       run: connection.hello?.run ?? null,
+      line: opened,
       now: moment(),
     }),
 });
@@ -101,6 +105,8 @@ const settings = new SettingsView(element("settings"), element("settings-button"
   send: (request) => connection.send(request),
   onOpen: subscribe,
 });
+const lesson = new Lesson((request) => connection.send(request));
+const teach = new Teach(element("teach"), element("teach-button"), lesson, { onChange });
 
 /** Of the line in front, or of the only one. */
 const ofFront = new Chronicle();
@@ -116,11 +122,15 @@ let [frame, levelFrame, linesFrame] = [0, 0, 0];
 
 /** @param {import("./messages.js").Message} message */
 function onMessage(message) {
+  lesson.hear(message);
+  const { hello } = connection;
+  if (hello !== null && ["hello", "teaching"].includes(message.type)) introduce(hello, lesson.coming);
   chronicle.hear(message);
   // What is told of all lines is of the one in front, too.
   if (chronicle !== ofFront && ["hello", "mark", "outage", "status"].includes(message.type)) ofFront.hear(message);
   switch (message.type) {
     case "hello":
+      subscribe(); // what there is to ask for, it says
       if (opened !== null && !message.lines?.some(({ name }) => name === opened)) openLine(null);
       else askHistory();
       break;
@@ -170,7 +180,10 @@ function only() {
 
 function onChange() {
   feed.follow(connection);
-  if (connection.phase !== "live") peaks.clear();
+  if (connection.phase !== "live") {
+    peaks.clear();
+    lesson.lose();
+  }
   // These two matter most when the page is hidden and no frame is drawn.
   const current = situation(connection, performance.now());
   const shown = [current.name, ...(current.line ? [current.line] : []), "Soloist"].join(" · ");
@@ -193,6 +206,14 @@ function draw() {
   tokenForm.show(connection);
   help.show(hello?.labels ?? []);
   showSettings();
+  teach.show({
+    lesson,
+    hello,
+    live: connection.phase === "live",
+    line: opened ?? connection.label?.line ?? null,
+    opened,
+    now: time,
+  });
   sessionView.show({ span: session.span, now: moment(), live: connection.phase === "live" });
   health.show({ hello: connection.phase === "live" ? hello : null, status, outages: chronicle.outages, now: moment() });
   timeline.show({
@@ -263,6 +284,7 @@ function subscribe() {
     level: !document.hidden && (!pause.active || settings.isOpen),
     spectrum: spectrogram.wanted,
     settings: settings.isOpen,
+    teaching: connection.hello?.control === true, // a server of before knows of no such thing
   };
   connection.subscribe([...TYPES, ...Object.entries(looked).flatMap(([type, isSeen]) => (isSeen ? [type] : []))], only());
 }

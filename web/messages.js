@@ -16,6 +16,7 @@
  * @property {number} [protocol] The version of the protocol that the server speaks.
  * @property {LineInfo[]} [lines] What is heard one by one; only where there are several.
  * @property {boolean} [control] Whether this page may change the service.
+ * @property {string[]} [taught] Those of the labels that are taught names.
  *
  * @typedef {object} LineInfo
  * @property {string} name As the settings have it: a text, whatever it looks like.
@@ -107,6 +108,18 @@
  * @property {string | null} message What somebody should do something about.
  * @property {string[]} [warnings] Everything about the input that somebody should mend.
  *
+ * @typedef {object} Teaching How far the service is with a name that it is being taught.
+ * @property {"teaching"} type
+ * @property {string} name
+ * @property {string} state listening, fitting, done, failed or discarded.
+ * @property {number} seconds How much has sounded.
+ * @property {number} least Seconds that must sound.
+ * @property {number} most Seconds after which it ends by itself.
+ * @property {string | null} taken_for What the model takes it for so far.
+ * @property {boolean | null} reliable Whether it is told apart; null while that is not known.
+ * @property {string | null} message Why it is not, what went wrong, or what to do.
+ * @property {string} [line]
+ *
  * @typedef {object} Failure
  * @property {"error"} type
  * @property {string} code
@@ -136,7 +149,7 @@
  * @property {"pong"} type
  *
  * @typedef {Hello | Label | Change | Segment | Guess | Mark | Outage | History | Spectrum | Level | Front | Status |
- *   SettingsNow | Failure | Pong} Message
+ *   Teaching | SettingsNow | Failure | Pong} Message
  */
 
 /** @param {unknown} value */
@@ -175,6 +188,7 @@ function isUsable(message) {
         areTexts(message.labels) &&
         (message.lineup === undefined || areTexts(message.lineup)) &&
         (message.lines === undefined || (Array.isArray(message.lines) && message.lines.every(isLine))) &&
+        (message.taught === undefined || areTexts(message.taught)) &&
         ["undefined", "string"].includes(typeof message.run) &&
         ["undefined", "number"].includes(typeof message.since) &&
         [message.window, message.hop, message.utc].every(Number.isFinite)
@@ -211,6 +225,11 @@ function isUsable(message) {
       return true;
     case "status":
       return isText(message.source);
+    case "teaching":
+      return (
+        [message.name, message.state].every(isText) &&
+        [message.seconds, message.least, message.most].every(Number.isFinite)
+      );
     case "settings":
       return (
         [message.values, message.decided, message.choices?.limits].every((it) => typeof it === "object" && it !== null) &&

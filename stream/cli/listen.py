@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import argparse
-import contextlib
 import json
-import os
 import sys
 from typing import TYPE_CHECKING, Any
 
 from stream.cli.argument_parser import comma_separated
-from stream.errors import ConfigError, RefusedError
+from stream.cli.own_service import add_client_flags, certificate_authority, client_token, own_server
+from stream.errors import RefusedError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -35,9 +34,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--lines", type=_lines, metavar="A,B|all", help="these lines, each for itself, instead of the one in front")
     add("--min-confidence", type=float, metavar="P", help="only when at least this sure, 0 to 1")
     add("--max-rate", type=float, metavar="N", help="at most so many labels a second")
-    add("--token", metavar="TEXT", help="what the server requires (or SOLOIST_TOKEN)")
-    add("--token-file", metavar="FILE", help="a file that holds it (or SOLOIST_TOKEN_FILE)")
-    add("--ca", metavar="FILE", help="PEM file with the authority of a wss server's certificate (or SOLOIST_CA)")
+    add_client_flags(parser)
     parser.set_defaults(execute=execute)
 
 
@@ -51,9 +48,9 @@ def execute(options: argparse.Namespace) -> int:
         for key, value in vars(options).items()
         if key in ("types", "instruments", "min_confidence", "max_rate", "lines")
     }
-    url = vars(options).get("url") or _own_server()
-    token = _token(options, url)
-    ca = vars(options).get("ca") or os.environ.get("SOLOIST_CA") or None
+    url = vars(options).get("url") or own_server()
+    token = client_token(options, url)
+    ca = certificate_authority(options)
     signal.signal(signal.SIGINT, signal.default_int_handler)  # for which asyncio has a better one
     asyncio.run(listen(url, wanted, token, options.json, ca))
     return 0
@@ -115,39 +112,3 @@ def _line(message: Message | Disconnected) -> str:
     if isinstance(message, Disconnected):
         return json.dumps({"type": message.type, "reason": message.reason, "retry": round(message.retry, 2)}) + "\n"
     return encode(message) + "\n"
-
-
-def _own_server() -> str:
-    """Return the address of the service that the environment describes, as the service itself reads it."""
-    import ipaddress
-
-    from stream.settings.reading import load
-
-    names = ("SOLOIST_HOST", "SOLOIST_PORT", "SOLOIST_CERTIFICATE")
-    server = load({}, {name: os.environ.get(name, "") for name in names}).server
-    host = server.host.strip("[]")
-    with contextlib.suppress(ValueError):
-        ip = ipaddress.ip_address(host)
-        if ip.is_unspecified:  # where one listens, and nobody is
-            ip = ipaddress.ip_address("127.0.0.1" if ip.version == 4 else "::1")
-        host = f"[{ip}]" if ip.version == 6 else str(ip)
-    return f"{'ws' if server.certificate is None else 'wss'}://{host}:{server.port}/ws"
-
-
-def _token(options: argparse.Namespace, url: str) -> str | None:
-    """Return the token that a client is told, as the service reads it.
-
-    Where a flag says it no variable does; nor where the address does, which the client reads itself.
-    """
-    from stream.protocol.address import token_in
-    from stream.server import access
-    from stream.settings.reading import read, refuse
-
-    flags = {name: value for name, value in vars(options).items() if name in ("token", "token_file")}
-    variables = {name: os.environ.get(name, "") for name in ("SOLOIST_TOKEN", "SOLOIST_TOKEN_FILE")}
-    reading = read(flags, {} if flags or token_in(url) is not None else variables)
-    refuse(reading.problems)
-    try:
-        return access.read_token(reading.settings.server)
-    except ConfigError as error:
-        raise ConfigError(reading.placed(error)) from error

@@ -54,6 +54,8 @@ class Hello:
     """What is heard one by one; left out where it is one sound, whose messages have no `line` then."""
     control: bool = False
     """Whether clients may change the service; left out where they may not."""
+    taught: Sequence[str] = ()
+    """Those of the labels that are taught names; left out where there are none."""
 
 
 @dataclass(frozen=True, slots=True)

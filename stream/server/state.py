@@ -4,7 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 
-from stream.protocol.messages import Front, Guess, Hello, Label, Mark, Message, Origin, Outage, Segment, Status
+from stream.protocol.messages import (
+    Front,
+    Guess,
+    Hello,
+    Label,
+    Mark,
+    Message,
+    Origin,
+    Outage,
+    Segment,
+    Status,
+    Teaching,
+)
 from stream.server.history import Event, EventHistory
 
 
@@ -30,6 +42,8 @@ class StreamState:
         self.clock = clock
         self.front: Front | None = None
         """Which line is in front."""
+        self.teaching: Teaching | None = None
+        """How far it is with the name that was taught last, also when that has ended; None where none was."""
         self._hello: Hello | None = None
         self._status: Status | None = None
         self._recent = EventHistory()
@@ -56,6 +70,8 @@ class StreamState:
                 self._status = message
             case Front():
                 self.front = message
+            case Teaching():
+                self.teaching = message
             case Segment() | Guess() | Mark() | Outage():
                 self._recent.add(message)
             case _:

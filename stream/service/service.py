@@ -341,6 +341,7 @@ class Service:
                 since=self._since,
                 lines=lines,
                 control=self.server.access.control,
+                taught=[head.name for head in self._taught],
             )
         )
 
