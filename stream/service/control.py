@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Protocol
+from collections.abc import Callable, Coroutine, Sequence
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from stream.errors import ProtocolError
 from stream.protocol.control import (
@@ -28,6 +28,9 @@ if TYPE_CHECKING:
     from stream.settings.lines import LineSettings
     from stream.settings.reading import Reading
     from stream.settings.settings import Settings
+
+
+T = TypeVar("T")
 
 
 class Controlled(Protocol):
@@ -74,7 +77,8 @@ class ServiceControl:
         self._service = service
         self._read = read
         self._settings: SettingsDesk | None = None
-        self._telling: set[asyncio.Task[None]] = set()  # which nobody else keeps
+        self._telling: set[asyncio.Task[Any]] = set()  # which nobody else keeps, and so those that change something
+        self._changing: set[asyncio.Task[Any]] = set()
         self._teaching: NameTeaching | None = None
 
     async def take(self, request: ControlRequest) -> Sequence[Message]:
@@ -95,13 +99,13 @@ class ServiceControl:
             case GetSettings():
                 return [await self._desk.look()]
             case TrySettings():
-                return [await self._desk.attempt(request)]
+                return [await self._whole(self._desk.attempt(request))]
             case KeepSettings():
-                kept = await self._desk.keep()
+                kept = await self._whole(self._desk.keep())
                 self.change_settings()
                 return [kept]
             case DiscardSettings():
-                return [await self._desk.discard()]
+                return [await self._whole(self._desk.discard())]
         return []
 
     def change_model(self) -> None:
@@ -112,13 +116,11 @@ class ServiceControl:
     def change_settings(self) -> None:
         """Tell those who subscribe to it that settings may be others now, once anybody has asked for them."""
         if self._settings is not None and not self._telling:
-            task = asyncio.get_running_loop().create_task(self._tell_settings(self._settings))
-            self._telling.add(task)
-            task.add_done_callback(self._telling.discard)
+            self._begin(self._tell_settings(self._settings), self._telling)
 
     def close(self) -> None:
         """End what was begun."""
-        for task in self._telling:
+        for task in self._telling | self._changing:
             task.cancel()
         if self._settings is not None:
             self._settings.close()
@@ -132,6 +134,17 @@ class ServiceControl:
         if self._settings is None:
             self._settings = SettingsDesk(self._service, self._read)
         return self._settings
+
+    async def _whole(self, change: Coroutine[Any, Any, T]) -> T:
+        """Do something to its end, though the client that asks for it may leave meanwhile."""
+        return await asyncio.shield(self._begin(change, self._changing))
+
+    def _begin(self, work: Coroutine[Any, Any, T], tasks: set[asyncio.Task[Any]]) -> asyncio.Task[T]:
+        task = asyncio.get_running_loop().create_task(work)
+        tasks.add(task)
+        task.add_done_callback(tasks.discard)
+        task.add_done_callback(lambda done: done.cancelled() or done.exception())  # for which nobody may wait any more
+        return task
 
     async def _tell_settings(self, desk: SettingsDesk) -> None:
         self._service.events.publish(await desk.now())

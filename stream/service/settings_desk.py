@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import Callable, Sequence
 from typing import Final, Protocol
@@ -71,6 +72,7 @@ class SettingsDesk:
         self._read = read
         self._worker = Worker("settings desk")
         self._devices: list[OfferedDevice] = []
+        self._one_by_one = asyncio.Lock()
 
     async def look(self) -> SettingsNow:
         """Tell the settings, and the devices that there are now."""
@@ -113,15 +115,16 @@ class SettingsDesk:
             When something cannot be used; then nothing changes.
         """
         service = self._service
-        reading = await self._said()
-        said = self._first if reading is None else reading.settings
-        models = {*shipped_names(), service.settings.recognition.model, said.recognition.model}
-        try:
-            settings = choose(service.settings, service.line_settings, request.values, request.lines, models)
-            await service.reload(settings)
-        except SoloistError as error:
-            raise _impossible(str(error)) from error
-        return await self.now()
+        async with self._one_by_one:
+            reading = await self._said()
+            said = self._first if reading is None else reading.settings
+            models = {*shipped_names(), service.settings.recognition.model, said.recognition.model}
+            try:
+                settings = choose(service.settings, service.line_settings, request.values, request.lines, models)
+                await service.reload(settings)
+            except SoloistError as error:
+                raise _impossible(str(error)) from error
+            return await self.now()
 
     async def keep(self) -> SettingsNow:
         """Write what is tried into the file.
@@ -131,6 +134,10 @@ class SettingsDesk:
         ProtocolError
             When there is no file, or it cannot be written; then it is as it was.
         """
+        async with self._one_by_one:
+            return await self._keep()
+
+    async def _keep(self) -> SettingsNow:
         reading = await self._said()
         if reading is None or reading.file is None:
             raise _impossible(_NO_FILE)
@@ -163,15 +170,16 @@ class SettingsDesk:
         ProtocolError
             When that cannot be used; then nothing changes.
         """
-        reading = await self._said()
-        if reading is not None and reading.problems:
-            raise _impossible(in_short(reading.problems))
-        said = self._first if reading is None else reading.settings
-        try:
-            await self._service.reload(with_those_of(self._service.settings, said))
-        except SoloistError as error:
-            raise _impossible(str(error)) from error
-        return await self.now()
+        async with self._one_by_one:
+            reading = await self._said()
+            if reading is not None and reading.problems:
+                raise _impossible(in_short(reading.problems))
+            said = self._first if reading is None else reading.settings
+            try:
+                await self._service.reload(with_those_of(self._service.settings, said))
+            except SoloistError as error:
+                raise _impossible(str(error)) from error
+            return await self.now()
 
     def close(self) -> None:
         """Let the thread end."""
