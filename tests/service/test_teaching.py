@@ -25,9 +25,9 @@ from stream.recognition import bundle
 from stream.recognition.classifier import Classifier
 from stream.recognition.mel import SAMPLE_RATE, Array
 from stream.recognition.recognizer import Recognizer
-from stream.service.teaching import ENOUGH, NameTeaching
 from stream.server.access import Access
 from stream.server.settings import ServerSettings
+from stream.service.teaching import ENOUGH, NameTeaching
 from tests.support import tiny
 from tests.support.processes import serving, soloist
 from tests.support.serving import Listener
@@ -177,7 +177,7 @@ class Lesson:
     def __init__(self, model: Path, demo: Array) -> None:
         self.told: list[Teaching] = []
         self.classifier = Classifier.load(model)
-        self.recognizer = Recognizer(self.classifier)
+        self.recognizer = Recognizer(self.classifier, hop=0.5)
         self.line: Any = SimpleNamespace(recognizer=self.recognizer, listener=None, name=None)
         self.teaching = NameTeaching(self.told.append, self._use)
         self._sound = saxophone(demo)
