@@ -1,7 +1,8 @@
-"""``python -m tools.make_pictures`` makes the pictures in docs/: dashboard, lines, phone, session and overlay.
+"""``python -m tools.make_pictures`` makes the pictures in docs/: dashboard, lines, teach, phone, session and overlay.
 
 A service of its own plays the demo once from beginning to end, in real time, and headless Chromium shows its page.
-Then another one plays its solos on a channel each, again and again, for the picture of lines. Look at the pictures
+Then another one plays its solos on a channel each, again and again, for the picture of lines, and a third one is taught
+who plays on one of them. Look at the pictures
 before you commit them: what they show depends on the moment.
 """
 
@@ -39,6 +40,9 @@ BAND: Final = ["Vera", "Anna", "Flo", "Gil", "Ben", "Clara", "Dan", "Spare"]
 """Who plays the solos of the demo, in their order; nobody is on the last line."""
 HEARD: Final = 63.0
 """When the picture of lines is taken: their strips show a minute."""
+TAUGHT: Final = ("Ben", "Ben's clarinet")
+"""On which line what is taught."""
+TOKEN: Final = "pictures of a stage, 4711"
 FRAME: Final = """<style>
     body { margin: 0; display: flex; gap: 16px; padding: 8px; background: transparent; width: max-content }
     img { display: block; border: 4px solid #555; border-radius: 24px }
@@ -125,6 +129,28 @@ async def take_settings(folder: Path) -> None:
             await browser.close()
 
 
+async def take_teaching(folder: Path) -> None:
+    """Make the picture of the dialog in which a name is taught."""
+    from playwright.async_api import async_playwright
+
+    line, name = TAUGHT
+    with tempfile.TemporaryDirectory() as temporary:
+        path = Path(temporary) / "a desk with 8 channels.wav"
+        soundfile.write(path, band(HEARD), SAMPLE_RATE)
+        lines = [it for number, name in enumerate(BAND, 1) for it in ("--line", f"{name}={number}")]
+        arguments = ("--input", str(path), *lines, "--control", "--token", TOKEN, "--players", temporary)
+        async with async_playwright() as driver, serving(*arguments) as service:
+            browser = await driver.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+            page = await open_page(browser, service, width=1280, height=760, scheme="dark", path=f"#token={TOKEN}")
+            await page.locator(".strip", has=page.get_by_text(line, exact=True)).click()
+            await page.get_by_role("button", name=f"Teach a name on {line}").click()
+            await page.keyboard.type(name)
+            await page.keyboard.press("Enter")
+            await page.wait_for_selector(".teach-apart[data-apart=true]", timeout=60_000)
+            await page.screenshot(path=folder / "teach.png")
+            await browser.close()
+
+
 def band(seconds: float) -> np.ndarray:
     """Put each solo of the demo on a channel of its own, with a rest after it, and the next one louder each time."""
     told = json.loads((resources.files("stream") / "demo.json").read_text(encoding="utf-8"))
@@ -162,3 +188,4 @@ if __name__ == "__main__":
     asyncio.run(take(out))
     asyncio.run(take_lines(out))
     asyncio.run(take_settings(out))
+    asyncio.run(take_teaching(out))

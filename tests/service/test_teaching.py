@@ -177,7 +177,7 @@ class Lesson:
     def __init__(self, model: Path, demo: Array) -> None:
         self.told: list[Teaching] = []
         self.classifier = Classifier.load(model)
-        self.recognizer = Recognizer(self.classifier)
+        self.recognizer = Recognizer(self.classifier, hop=0.5)
         self.line: Any = SimpleNamespace(recognizer=self.recognizer, listener=None, name=None)
         self.teaching = NameTeaching(self.told.append, self._use)
         self._sound = saxophone(demo)
