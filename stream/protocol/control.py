@@ -34,7 +34,17 @@ class StopTeaching:
     """Whether nothing of it is to be kept."""
 
 
-ControlRequest: TypeAlias = Teach | StopTeaching
+@dataclass(frozen=True, slots=True)
+class CheckLines:
+    """Asks to check the lines of the service, anew where that is done already."""
+
+
+@dataclass(frozen=True, slots=True)
+class StopChecking:
+    """Asks to check no more."""
+
+
+ControlRequest: TypeAlias = Teach | StopTeaching | CheckLines | StopChecking
 
 
 def parse_control(kind: str, fields: Mapping[str, Any], lines: Collection[str]) -> ControlRequest | None:
@@ -90,4 +100,6 @@ def _line(fields: Mapping[str, Any], lines: Collection[str]) -> str | None:
 _READERS: Final[Mapping[str, Callable[[Mapping[str, Any], Collection[str]], ControlRequest]]] = {
     "teach": _teach,
     "stop-teaching": _stop_teaching,
+    "check-lines": lambda fields, lines: CheckLines(),
+    "stop-checking": lambda fields, lines: StopChecking(),
 }

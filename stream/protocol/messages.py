@@ -6,6 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import ClassVar, Final, Literal, TypeAlias
 
+from stream.protocol.check import Check
+
 PROTOCOL: Final = 1
 """Version of the protocol."""
 
@@ -312,6 +314,7 @@ Message: TypeAlias = (
     | Outage
     | Mark
     | Teaching
+    | Check
     | History
     | Pong
     | Error

@@ -14,7 +14,20 @@ from stream.protocol.fields import bad, number, one_line, short, text
 from stream.system.names import in_one_form, join_names
 
 TYPES: Final = frozenset(
-    {"label", "change", "segment", "guess", "level", "spectrum", "front", "status", "outage", "mark", "teaching"}
+    {
+        "label",
+        "change",
+        "segment",
+        "guess",
+        "level",
+        "spectrum",
+        "front",
+        "status",
+        "outage",
+        "mark",
+        "teaching",
+        "check",
+    }
 )
 """What can be subscribed to."""
 ALL_LINES: Final = "all"

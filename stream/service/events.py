@@ -11,6 +11,7 @@ from collections import deque
 from collections.abc import Callable
 from typing import Literal, NamedTuple, TypeAlias
 
+from stream.protocol.check import Check
 from stream.protocol.messages import (
     Change,
     Front,
@@ -136,6 +137,7 @@ Event: TypeAlias = (
     | Outage
     | Mark
     | Teaching
+    | Check
     | SourceFound
     | SourceTurned
     | StreamBegun

@@ -17,6 +17,7 @@ from stream.protocol.messages import PROTOCOL, Hello, LineInfo, Outage, Status
 from stream.recognition.classifier import Classifier
 from stream.recognition.mel import SAMPLE_RATE, WINDOW
 from stream.recognition.recognizer import Recognizer
+from stream.recognition.taught import Head
 from stream.server.access import Access
 from stream.server.http import HealthReport
 from stream.server.metrics import Metrics
@@ -35,7 +36,7 @@ from stream.service.events import (
 )
 from stream.service.health import Health
 from stream.service.line import Line
-from stream.service.lines import Lines
+from stream.service.lines import Lines, Listener
 from stream.service.listening import Listening
 from stream.service.metrics import ServiceMetrics
 from stream.service.session_logging import SessionLogging
@@ -225,6 +226,24 @@ class Service:
     def lines(self) -> Sequence[Line]:
         """What is heard one by one; one without a name where it is one sound."""
         return self._lines.lines
+
+    @property
+    def line_settings(self) -> Sequence[LineSettings]:
+        """What the settings say of each of the lines; nothing where it is one sound, or where none are known yet."""
+        return self._line_settings
+
+    @property
+    def taught(self) -> Sequence[Head]:
+        """Names that are recognized besides the model's."""
+        return self._taught
+
+    def tell_all(self, listener: Listener | None) -> None:
+        """Let somebody hear all that the lines hear from now on; nobody with None."""
+        self._lines.tell(listener)
+
+    def is_wanted(self, kind: str) -> bool:
+        """Whether any client subscribes to a type of message."""
+        return self.server.wants(kind)
 
     @property
     def time(self) -> float:

@@ -143,7 +143,7 @@ class SpotHearing:
 
     def _recognize(self, samples: Array, waiting: int | None) -> Iterator[Moment]:
         ahead = None if waiting is None else round(waiting * SAMPLE_RATE / self._rate)
-        for is_due in take_hops(self._recognizers, samples, ahead):
+        for is_due in take_hops(self._recognizers, [*samples], ahead):
             if is_due:
                 yield self._moment([it.evaluate() for it in self._recognizers])
 

@@ -7,6 +7,7 @@ from collections.abc import Collection, Iterator
 import numpy as np
 
 from stream.audio.meter import LevelReading
+from stream.protocol.check import Check
 from stream.protocol.messages import (
     Change,
     Front,
@@ -81,7 +82,7 @@ def messages(event: Event) -> Iterator[Message]:
             for message in (event.segment, event.guess, event.change, event.label, event.spectrum):
                 if message is not None:
                     yield message
-        case Hello() | Status() | Level() | Segment() | Guess() | Front() | Outage() | Mark() | Teaching():
+        case Hello() | Status() | Level() | Segment() | Guess() | Front() | Outage() | Mark() | Teaching() | Check():
             yield event
         case _:
             pass
