@@ -7,6 +7,7 @@ import { download } from "./download.js";
 import { FullScreen } from "./fullscreen.js";
 import { Histories } from "./histories.js";
 import { Keys } from "./keys.js";
+import { LineCheck } from "./line-check.js";
 import { LineFeed } from "./line-feed.js";
 import { Pause } from "./pause.js";
 import { Peaks } from "./peaks.js";
@@ -19,6 +20,7 @@ import { Health } from "./views/health.js";
 import { Help } from "./views/help.js";
 import { Instruments } from "./views/instruments.js";
 import { Level } from "./views/level.js";
+import { LineCheckView } from "./views/line-check.js";
 import { LinesView } from "./views/lines.js";
 import { Link } from "./views/link.js";
 import { Now } from "./views/now.js";
@@ -54,6 +56,19 @@ const tokenForm = new TokenForm(element("token"), {
 const now = new Now(element("now"));
 const instruments = new Instruments(element("instruments"));
 const linesView = new LinesView(element("lines"), { onOpen: openLine });
+const lineCheck = new LineCheck();
+const lineCheckView = new LineCheckView(element("check"), element("check-open"), {
+  onStart() {
+    lineCheck.ask();
+    connection.send({ type: "check-lines" });
+    onChange();
+  },
+  onStop: () => connection.send({ type: "stop-checking" }),
+  onTurn() {
+    subscribe();
+    onChange();
+  },
+});
 const level = new Level(element("input"), { onReset: () => peaks.reset() });
 const health = new Health(element("health"));
 const timeline = new Timeline(element("timeline"));
@@ -112,6 +127,7 @@ let [frame, levelFrame, linesFrame] = [0, 0, 0];
 /** @param {import("./messages.js").Message} message */
 function onMessage(message) {
   chronicle.hear(message);
+  lineCheck.hear(message);
   // What is told of all lines is of the one in front, too.
   if (chronicle !== ofFront && ["hello", "mark", "outage", "status"].includes(message.type)) ofFront.hear(message);
   switch (message.type) {
@@ -181,6 +197,12 @@ function draw() {
   warning.show(status);
   tokenForm.show(connection);
   help.show(hello?.labels ?? []);
+  lineCheckView.show({
+    check: lineCheck,
+    lines: hello?.lines ?? [],
+    live: connection.phase === "live",
+    allowed: hello?.control === true,
+  });
   sessionView.show({ span: session.span, now: moment(), live: connection.phase === "live" });
   health.show({ hello: connection.phase === "live" ? hello : null, status, outages: chronicle.outages, now: moment() });
   timeline.show({
@@ -237,7 +259,7 @@ function togglePause() {
 
 /** Ask for what is looked at, and no more. */
 function subscribe() {
-  const looked = { level: !document.hidden && !pause.active, spectrum: spectrogram.wanted };
+  const looked = { level: !document.hidden && !pause.active, spectrum: spectrogram.wanted, check: lineCheckView.wanted };
   connection.subscribe([...TYPES, ...Object.entries(looked).flatMap(([type, isSeen]) => (isSeen ? [type] : []))], only());
 }
 

@@ -149,7 +149,9 @@ class LineChecking:
             self._report = await self._worker.submit(check.work, check.collect())
             self._missed = check.missed
             now, message = clock.now(), self._message("running")
-            news = [(it.colour, it.text) for it in message.lines], [it.warnings for it in message.channels]
+            # Not what the warnings say, which may be another number each time.
+            kinds = [[warning.kind for warning in it.warnings] for it in message.channels]
+            news = [(it.colour, it.text) for it in message.lines], kinds
             if now - told_at >= _TELL_SECONDS or news != told:
                 told_at, told = now, news
                 self._tell(message)
