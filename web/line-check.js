@@ -27,7 +27,7 @@ const LASTS = 6000;
 /** So many instruments are named of what belongs on a line before it is checked; more are its line-up, and no plan. */
 const FEW = 3;
 /** What the colours are called, for who cannot tell them apart. @type {Record<string, string>} */
-export const WORDS = { green: "OK", amber: "Wrong", waiting: "Waiting", missing: "Missing", none: "Not checked" };
+export const WORDS = { green: "OK", amber: "Wrong", waiting: "Waiting", missing: "Missing", none: "Not yet" };
 
 const ADVICE =
   "Let the players play one after the other, for ten seconds each. A line is OK when what belongs there was heard for three seconds.";

@@ -14,6 +14,8 @@ const MARKS = {
   missing: ["M3 3H29V29H3Z", "M10 10L22 22M22 10L10 22"],
   none: ["", "M8 16H24"],
 };
+/** How it is called while a part of the time has passed that it takes. */
+const HEARING = "Hearing";
 const NAMESPACE = "http://www.w3.org/2000/svg";
 
 export class CheckTile {
@@ -38,35 +40,36 @@ export class CheckTile {
     progress.append(this.#fill);
     for (const it of [meter, this.#mark, this.#picture, progress]) it.setAttribute("aria-hidden", "true");
     this.#now.append(this.#picture, this.#heard);
-    const [state, place] = [part("p", "check-state"), part("p", "check-place")];
+    const [state, first, second] = [part("p", "check-state"), part("div", "check-row"), part("div", "check-row")];
     state.append(this.#mark, this.#word);
-    place.append(this.#channel);
+    first.append(this.#name, this.#channel);
+    second.append(this.#plan, this.#now);
     const body = part("div", "check-body");
-    body.append(this.#plan, this.#text, this.#warnings);
-    this.element.append(meter, state, this.#name, place, body, this.#now, progress);
+    body.append(first, second, this.#text, this.#warnings);
+    this.element.append(meter, state, body, progress);
   }
 
   /** @param {import("../line-check.js").Tile} tile @param {boolean} live Whether it is so now. */
   show(tile, live) {
     this.#cover.style.transform = `scaleY(${1 - (live && tile.level !== null ? along(tile.level) : 0)})`;
     this.#fill.style.transform = `scaleX(${tile.share})`;
-    const shown = JSON.stringify([{ ...tile, level: 0, share: 0 }, live]);
+    const shown = JSON.stringify([{ ...tile, level: 0, share: tile.share > 0 }, live]);
     if (shown === this.#shown) return;
     this.#shown = shown;
     this.#dress(tile, live);
   }
 
   /** @param {import("../line-check.js").Tile} tile @param {boolean} live */
-  #dress({ name, channels, instruments, colour, text, heard, warnings }, live) {
+  #dress({ name, channels, instruments, colour, share, text, heard, warnings }, live) {
     this.element.dataset.colour = colour;
     this.#mark.replaceChildren(mark(colour));
-    this.#word.textContent = WORDS[colour] ?? colour;
+    this.#word.textContent = colour === "waiting" && share > 0 ? HEARING : (WORDS[colour] ?? colour);
     this.#name.textContent = this.#name.title = name;
     this.#channel.textContent = `${channels.length > 1 ? "Channels" : "Channel"} ${channels.join("+")}`;
-    this.#plan.textContent = instruments.length > 0 ? `${title(instruments.join(", "))}` : "Anything";
-    this.#plan.hidden = colour === "none" && instruments.length === 0;
+    this.#plan.textContent = instruments.length > 0 ? `${title(instruments.join(", "))}` : "Whatever sounds";
+    this.#plan.style.visibility = colour === "none" && instruments.length === 0 ? "hidden" : "";
     this.#text.textContent = title(text);
-    this.#text.hidden = text === "" || colour === "green";
+    this.#text.hidden = !["amber", "missing"].includes(colour); // otherwise the word says it
     const now = live && heard !== "" && heard !== "warming" ? heard : "";
     this.#heard.textContent = title(now);
     this.#picture.replaceChildren(...(now === "" ? [] : [glyph(now)]));
