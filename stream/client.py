@@ -198,6 +198,29 @@ class Client:
         """
         await self._say({"type": "stop-teaching", "discard": discard})
 
+    async def check_lines(self) -> None:
+        """Have the service check its lines, anew where it does already.
+
+        How it is comes as messages of type `check`, to be subscribed to; why it cannot be, as an `error`. It ends by
+        itself when nobody subscribes to them for a minute.
+
+        Raises
+        ------
+        ConnectionLostError
+            When there is no connection now.
+        """
+        await self._say({"type": "check-lines"})
+
+    async def stop_checking(self) -> None:
+        """Have the service check its lines no more.
+
+        Raises
+        ------
+        ConnectionLostError
+            When there is no connection now.
+        """
+        await self._say({"type": "stop-checking"})
+
     async def _say(self, request: dict[str, Any]) -> None:
         if self._connection is None:
             raise ConnectionLostError(f"no connection to {self.url}")

@@ -1,5 +1,6 @@
 """The messages under the path that they had before version 0.2; they are in `stream.protocol`."""
 
+from stream.protocol.check import ChannelWarning, Check, CheckedChannel, CheckedLine, HeardElsewhere
 from stream.protocol.encoding import decode, encode, encode_history
 from stream.protocol.messages import (
     PROTOCOL,
@@ -33,11 +34,16 @@ from stream.protocol.messages import (
 __all__ = [
     "PROTOCOL",
     "Change",
+    "ChannelWarning",
+    "Check",
+    "CheckedChannel",
+    "CheckedLine",
     "DeviceChoice",
     "Error",
     "Front",
     "Guess",
     "Heard",
+    "HeardElsewhere",
     "Hello",
     "History",
     "Label",

@@ -1,9 +1,9 @@
-"""``python -m tools.make_pictures`` makes the pictures in docs/: dashboard, lines, teach, phone, session and overlay.
+"""``python -m tools.make_pictures`` makes the pictures in docs/: dashboard, lines, settings, teach, check and others.
 
 A service of its own plays the demo once from beginning to end, in real time, and headless Chromium shows its page.
-Then another one plays its solos on a channel each, again and again, for the picture of lines, and a third one is taught
-who plays on one of them. Look at the pictures
-before you commit them: what they show depends on the moment.
+Then others play its solos on a channel each, again and again: for the pictures of lines, of settings that are tried, of
+a name that is taught, and of a check that finds mistakes; phone, session and overlay are of the first. Look at the
+pictures before you commit them: what they show depends on the moment.
 """
 
 from __future__ import annotations
@@ -38,6 +38,8 @@ END: Final = 75.0
 """When the large pictures are taken; the demo lasts 79 s."""
 BAND: Final = ["Vera", "Anna", "Flo", "Gil", "Ben", "Clara", "Dan", "Spare"]
 """Who plays the solos of the demo, in their order; nobody is on the last line."""
+CHECKED: Final = 20.0
+"""When the picture of the check is taken, in seconds."""
 HEARD: Final = 63.0
 """When the picture of lines is taken: their strips show a minute."""
 TAUGHT: Final = ("Ben", "Ben's clarinet")
@@ -151,6 +153,32 @@ async def take_teaching(folder: Path) -> None:
             await browser.close()
 
 
+async def take_check(folder: Path) -> None:
+    """Make the picture of a check: two players are swapped, one hums, and nobody is on the last line."""
+    from playwright.async_api import async_playwright
+
+    told = json.loads((resources.files("stream") / "demo.json").read_text(encoding="utf-8"))
+    solos = [it["label"] for it in told["segments"] if it["label"] not in ("unknown", "silence")]
+    audio = band(CHECKED + 20)
+    audio[:, [1, 2]] = audio[:, [2, 1]]
+    audio[:, 4] += 0.01 * np.sin(2 * np.pi * 50 * np.arange(len(audio)) / SAMPLE_RATE)
+    with tempfile.TemporaryDirectory() as temporary:
+        path = Path(temporary) / "a desk with 8 channels.wav"
+        soundfile.write(path, audio, SAMPLE_RATE)
+        plan = zip(BAND, [*solos, "female singer"], strict=True)
+        lines = [it for number, (name, solo) in enumerate(plan, 1) for it in ("--line", f"{name}={number}:{solo}")]
+        allowed = ("--control", "--token", TOKEN)
+        async with async_playwright() as driver, serving("--input", str(path), "--loop", *lines, *allowed) as service:
+            browser = await driver.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+            address = f"#token={TOKEN}"
+            page = await open_page(browser, service, width=1280, height=646, scheme="dark", path=address)
+            await page.get_by_role("button", name="Line check").click()
+            await page.locator(".check-start").click()
+            await asyncio.sleep(CHECKED)
+            await page.screenshot(path=folder / "check.png")
+            await browser.close()
+
+
 def band(seconds: float) -> np.ndarray:
     """Put each solo of the demo on a channel of its own, with a rest after it, and the next one louder each time."""
     told = json.loads((resources.files("stream") / "demo.json").read_text(encoding="utf-8"))
@@ -189,3 +217,4 @@ if __name__ == "__main__":
     asyncio.run(take_lines(out))
     asyncio.run(take_settings(out))
     asyncio.run(take_teaching(out))
+    asyncio.run(take_check(out))

@@ -7,6 +7,7 @@ import { download } from "./download.js";
 import { FullScreen } from "./fullscreen.js";
 import { Histories } from "./histories.js";
 import { Keys } from "./keys.js";
+import { LineCheck } from "./line-check.js";
 import { LineFeed } from "./line-feed.js";
 import { introduce } from "./names.js";
 import { Pause } from "./pause.js";
@@ -21,6 +22,7 @@ import { Health } from "./views/health.js";
 import { Help } from "./views/help.js";
 import { Instruments } from "./views/instruments.js";
 import { Level } from "./views/level.js";
+import { LineCheckView } from "./views/line-check.js";
 import { LinesView } from "./views/lines.js";
 import { Link } from "./views/link.js";
 import { Now } from "./views/now.js";
@@ -58,6 +60,19 @@ const tokenForm = new TokenForm(element("token"), {
 const now = new Now(element("now"));
 const instruments = new Instruments(element("instruments"));
 const linesView = new LinesView(element("lines"), { onOpen: openLine });
+const lineCheck = new LineCheck();
+const lineCheckView = new LineCheckView(element("check"), element("check-open"), {
+  onStart() {
+    lineCheck.ask();
+    connection.send({ type: "check-lines" });
+    onChange();
+  },
+  onStop: () => connection.send({ type: "stop-checking" }),
+  onTurn() {
+    subscribe();
+    onChange();
+  },
+});
 const level = new Level(element("input"), { onReset: () => peaks.reset() });
 const health = new Health(element("health"));
 const timeline = new Timeline(element("timeline"));
@@ -126,6 +141,7 @@ function onMessage(message) {
   const { hello } = connection;
   if (hello !== null && ["hello", "teaching"].includes(message.type)) introduce(hello, lesson.coming);
   chronicle.hear(message);
+  lineCheck.hear(message);
   // What is told of all lines is of the one in front, too.
   if (chronicle !== ofFront && ["hello", "mark", "outage", "status"].includes(message.type)) ofFront.hear(message);
   switch (message.type) {
@@ -214,6 +230,12 @@ function draw() {
     opened,
     now: time,
   });
+  lineCheckView.show({
+    check: lineCheck,
+    lines: hello?.lines ?? [],
+    live: connection.phase === "live",
+    allowed: hello?.control === true,
+  });
   sessionView.show({ span: session.span, now: moment(), live: connection.phase === "live" });
   health.show({ hello: connection.phase === "live" ? hello : null, status, outages: chronicle.outages, now: moment() });
   timeline.show({
@@ -284,6 +306,7 @@ function subscribe() {
     level: !document.hidden && (!pause.active || settings.isOpen),
     spectrum: spectrogram.wanted,
     settings: settings.isOpen,
+    check: lineCheckView.wanted,
     teaching: connection.hello?.control === true, // a server of before knows of no such thing
   };
   connection.subscribe([...TYPES, ...Object.entries(looked).flatMap(([type, isSeen]) => (isSeen ? [type] : []))], only());

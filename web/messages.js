@@ -120,10 +120,33 @@
  * @property {string | null} message Why it is not, what went wrong, or what to do.
  * @property {string} [line]
  *
+ * @typedef {object} Check How far the check of the lines is.
+ * @property {"check"} type
+ * @property {string} state running or ended.
+ * @property {number} missed Seconds of audio that were not checked, because the machine was too busy.
+ * @property {boolean} green Whether every line is.
+ * @property {CheckedLine[]} lines
+ * @property {CheckedChannel[]} channels All that the source has.
+ * @property {string | null} message Why it has ended, if nobody stopped it.
+ *
+ * @typedef {object} CheckedLine
+ * @property {string} name
+ * @property {number[]} channels Counted from 1.
+ * @property {string[]} instruments What should be heard there; empty where anything may be.
+ * @property {string} colour green, amber, waiting or missing.
+ * @property {number} seconds For how long it was heard there.
+ * @property {string | null} heard What it shows now: an instrument, warming, silence or unknown.
+ * @property {number | null} level In dBFS.
+ * @property {string} text In words.
+ *
+ * @typedef {object} CheckedChannel
+ * @property {number} channel Counted from 1.
+ * @property {{kind: string, text: string}[]} warnings What is wrong with it.
+ *
  * @typedef {object} Failure
  * @property {"error"} type
  * @property {string} code
- * @property {string} [message] What was got and what was expected.
+ * @property {string} [message] In words.
  *
  * @typedef {object} LineSettings
  * @property {string} name
@@ -149,7 +172,7 @@
  * @property {"pong"} type
  *
  * @typedef {Hello | Label | Change | Segment | Guess | Mark | Outage | History | Spectrum | Level | Front | Status |
- *   Teaching | SettingsNow | Failure | Pong} Message
+ *   Teaching | SettingsNow | Check | Failure | Pong} Message
  */
 
 /** @param {unknown} value */
@@ -235,8 +258,16 @@ function isUsable(message) {
         [message.values, message.decided, message.choices?.limits].every((it) => typeof it === "object" && it !== null) &&
         [message.tried, message.choices.models, message.choices.labels].every(areTexts)
       );
+    case "check":
+      return (
+        [message.state, message.message ?? ""].every(isText) &&
+        Number.isFinite(message.missed) &&
+        [[message.lines, isCheckedLine], [message.channels, isCheckedChannel]].every(
+          ([list, isOne]) => Array.isArray(list) && list.every(isOne),
+        )
+      );
     case "error":
-      return isText(message.code);
+      return isText(message.code) && ["undefined", "string"].includes(typeof message.message);
     default:
       return false;
   }
@@ -244,6 +275,17 @@ function isUsable(message) {
 
 /** @param {any} value */
 const isLine = (value) => isText(value?.name) && Array.isArray(value.channels) && areTexts(value.lineup);
+
+/** @param {any} value */
+const isCheckedLine = (value) =>
+  [value?.name, value?.colour, value?.text, value?.heard ?? ""].every(isText) &&
+  areTexts(value.instruments) &&
+  Array.isArray(value.channels) &&
+  [value.seconds, value.level ?? 0].every(Number.isFinite);
+
+/** @param {any} value */
+const isCheckedChannel = (value) =>
+  Number.isFinite(value?.channel) && Array.isArray(value.warnings) && value.warnings.every((/** @type {any} */ it) => isText(it?.text));
 
 /** @param {any} value */
 const isState = (value) => isText(value.state) && (value.state !== "instrument" || isText(value.label));

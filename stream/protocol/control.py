@@ -59,7 +59,19 @@ class DiscardSettings:
     """Asks to return to what flags, variables and the file say."""
 
 
-ControlRequest: TypeAlias = Teach | StopTeaching | GetSettings | TrySettings | KeepSettings | DiscardSettings
+@dataclass(frozen=True, slots=True)
+class CheckLines:
+    """Asks to check the lines of the service, anew where that is done already."""
+
+
+@dataclass(frozen=True, slots=True)
+class StopChecking:
+    """Asks to check no more."""
+
+
+ControlRequest: TypeAlias = (
+    Teach | StopTeaching | GetSettings | TrySettings | KeepSettings | DiscardSettings | CheckLines | StopChecking
+)
 
 
 def parse_control(kind: str, fields: Mapping[str, Any], lines: Collection[str]) -> ControlRequest | None:
@@ -128,4 +140,6 @@ _READERS: Final[Mapping[str, Callable[[Mapping[str, Any], Collection[str]], Cont
     "try-settings": _try_settings,
     "keep-settings": lambda fields, lines: KeepSettings(),
     "discard-settings": lambda fields, lines: DiscardSettings(),
+    "check-lines": lambda fields, lines: CheckLines(),
+    "stop-checking": lambda fields, lines: StopChecking(),
 }

@@ -6,6 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import ClassVar, Final, Literal, TypeAlias
 
+from stream.protocol.check import Check
+
 PROTOCOL: Final = 1
 """Version of the protocol."""
 
@@ -396,6 +398,7 @@ Message: TypeAlias = (
     | Mark
     | Teaching
     | SettingsNow
+    | Check
     | History
     | Pong
     | Error

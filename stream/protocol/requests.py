@@ -27,6 +27,7 @@ TYPES: Final = frozenset(
         "mark",
         "teaching",
         "settings",
+        "check",
     }
 )
 """What can be subscribed to."""

@@ -14,6 +14,7 @@ from stream.recognition.guess import GuessTracker
 from stream.recognition.level import FULL_SCALE, LOWEST_LEVEL, measure_level
 from stream.recognition.lineup import choose_lineup, told_names
 from stream.recognition.mel import HOP_LENGTH, N_MELS, SAMPLE_RATE, WINDOW, Array
+from stream.recognition.naming import Naming
 from stream.recognition.present import PresentStretch
 from stream.recognition.results import Estimate, Heard, Result, State, Stretch
 from stream.recognition.ring import Ring
@@ -135,6 +136,17 @@ class Recognizer:
         self._classifier, self._gate, self._in_lineup = other._classifier, other._gate, other._in_lineup
         self._smoother, self._guesses, self._taught = other._smoother, other._guesses, other._taught
         return guess
+
+    def naming(self, lineup: Collection[str]) -> Naming:
+        """Return what names out of another line-up by the results of this recognizer, until it is replaced.
+
+        Parameters
+        ----------
+        lineup : collection of str
+            Some of `instruments`.
+        """
+        smoother = Smoother(self.thresholds, self._classifier.bundle.smoothing, self.known)
+        return Naming(self.instruments, lineup, smoother, self._taught)
 
     def feed(self, samples: Array) -> Iterator[Result]:
         """Take in samples and yield the result of every hop that they complete.

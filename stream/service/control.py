@@ -8,10 +8,12 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from stream.errors import ProtocolError
 from stream.protocol.control import (
+    CheckLines,
     ControlRequest,
     DiscardSettings,
     GetSettings,
     KeepSettings,
+    StopChecking,
     StopTeaching,
     Teach,
     TrySettings,
@@ -21,8 +23,11 @@ from stream.protocol.messages import Message
 if TYPE_CHECKING:
     from stream.recognition.classifier import Classifier
     from stream.recognition.recognizer import Recognizer
+    from stream.recognition.taught import Head
+    from stream.service.checking import LineChecking
     from stream.service.events import Events
     from stream.service.line import Line
+    from stream.service.lines import Listener
     from stream.service.settings_desk import SettingsDesk
     from stream.service.teaching import NameTeaching
     from stream.settings.lines import LineSettings
@@ -59,6 +64,24 @@ class Controlled(Protocol):
     def classifier(self) -> Classifier:
         """The model that is used now."""
 
+    @property
+    def line_settings(self) -> Sequence[LineSettings]:
+        """What the settings say of each of these lines; nothing where it is one sound."""
+
+    @property
+    def taught(self) -> Sequence[Head]:
+        """Names besides the model's."""
+
+    @property
+    def time(self) -> float:
+        """Stream time, in seconds."""
+
+    def tell_all(self, listener: Listener | None) -> None:
+        """Let somebody hear all that the lines hear; nobody with None."""
+
+    def is_wanted(self, kind: str) -> bool:
+        """Whether anybody subscribes to a type of message."""
+
     async def reload(self, settings: Settings | None = None) -> list[str]:
         """Go on with other settings, or with other files."""
 
@@ -80,6 +103,7 @@ class ServiceControl:
         self._telling: set[asyncio.Task[Any]] = set()  # which nobody else keeps, and so those that change something
         self._changing: set[asyncio.Task[Any]] = set()
         self._teaching: NameTeaching | None = None
+        self._checking: LineChecking | None = None
 
     async def take(self, request: ControlRequest) -> Sequence[Message]:
         """Do what a client asks, and return what it alone is answered.
@@ -106,12 +130,18 @@ class ServiceControl:
                 return [kept]
             case DiscardSettings():
                 return [await self._whole(self._desk.discard())]
+            case CheckLines():
+                self._check_lines().begin()
+            case StopChecking():
+                self._check_lines().stop()
         return []
 
     def change_model(self) -> None:
         """Take note that the service may have another model."""
         if self._teaching is not None:
             self._teaching.change_model(self._service.classifier.bundle)
+        if self._checking is not None:
+            self._checking.change_model()
 
     def change_settings(self) -> None:
         """Tell those who subscribe to it that settings may be others now, once anybody has asked for them."""
@@ -126,6 +156,8 @@ class ServiceControl:
             self._settings.close()
         if self._teaching is not None:
             self._teaching.close()
+        if self._checking is not None:
+            self._checking.close()
 
     @property
     def _desk(self) -> SettingsDesk:
@@ -159,6 +191,13 @@ class ServiceControl:
         if line is None:
             raise ProtocolError("not-possible", f"there is no line {request.line}")
         await self._teaching.begin(request, line, service.classifier, service.settings.recognition.players)
+
+    def _check_lines(self) -> LineChecking:
+        from stream.service.checking import LineChecking  # most services are never checked
+
+        if self._checking is None:
+            self._checking = LineChecking(self._service, self._service.events.publish)
+        return self._checking
 
     async def _use_names(self) -> None:
         """Have all lines name what is in the folder by now."""

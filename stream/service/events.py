@@ -11,6 +11,7 @@ from collections import deque
 from collections.abc import Callable
 from typing import Literal, NamedTuple, TypeAlias
 
+from stream.protocol.check import Check
 from stream.protocol.messages import (
     Change,
     Front,
@@ -138,6 +139,7 @@ Event: TypeAlias = (
     | Mark
     | Teaching
     | SettingsNow
+    | Check
     | SourceFound
     | SourceTurned
     | StreamBegun

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -12,8 +12,9 @@ from stream.audio.channel_check import ChannelCheck, ChannelFindings
 from stream.recognition.classifier import Classifier
 from stream.recognition.mel import Array
 from stream.recognition.settings import GATE, HOP
+from stream.recognition.taught import Head
 from stream.service.line_states import LineState, LineStates
-from stream.service.spot_hearing import SpotHearing
+from stream.service.spot_hearing import Channels, Moment, SpotHearing
 from stream.settings.lines_plan import LinePlan
 
 
@@ -22,7 +23,7 @@ class CheckReport:
     """How it is now."""
 
     time: float
-    """Seconds of audio."""
+    """Seconds of audio, with what is missing."""
     device_channels: int
     """How many the source has."""
     lines: tuple[LineState, ...]
@@ -40,7 +41,9 @@ class _Source(NamedTuple):
     rate: int
     channels: int
     states: LineStates
-    hearing: SpotHearing
+    hearing: SpotHearing | None
+    spots: tuple[Channels, ...]
+    """What it hears; all others are told to us."""
     check: ChannelCheck
 
 
@@ -57,16 +60,32 @@ class LineCheck:
         RMS level in dBFS below which a channel is silent whose line says nothing else.
     hop : float
         From one estimate to the next, in seconds.
+    lineup : collection of str, optional
+        What may be named; the instruments of the plan without it.
+    taught : sequence of Head
+        Names besides the model's.
+    told : collection of tuple of int
+        Channels that somebody hears already, who says with `take` what they show: of these nothing is inferred.
     """
 
     def __init__(
-        self, plan: Sequence[LinePlan], classifier: Classifier, *, gate: float = GATE, hop: float = HOP
+        self,
+        plan: Sequence[LinePlan],
+        classifier: Classifier,
+        *,
+        gate: float = GATE,
+        hop: float = HOP,
+        lineup: Collection[str] | None = None,
+        taught: Sequence[Head] = (),
+        told: Collection[Channels] = (),
     ) -> None:
         self._plan = plan
         self._classifier = classifier
         self._gate, self._hop = gate, hop
-        self._lineup = tuple(dict.fromkeys(name for line in plan for name in line.instruments))
+        self._lineup = lineup or tuple(dict.fromkeys(name for line in plan for name in line.instruments))
+        self._taught, self._told = taught, told
         self._source: _Source | None = None
+        self._frames = 0  # of the source
 
     @property
     def channels(self) -> int:
@@ -79,7 +98,7 @@ class LineCheck:
         source = self._source
         if source is None:
             return None
-        return CheckReport(source.hearing.time, source.channels, source.states.states, tuple(source.check.found))
+        return CheckReport(self._frames / source.rate, source.channels, source.states.states, tuple(source.check.found))
 
     def connect(self, rate: int, channels: int) -> None:
         """Take the audio of a source that was opened; all begins anew where it has another form than before.
@@ -92,25 +111,40 @@ class LineCheck:
         """
         before = self._source
         if before is not None and (rate, channels) == (before.rate, before.channels):
-            before.hearing.lose(0.0)
+            if before.hearing is not None:
+                before.hearing.lose(0.0)
             return
         states = LineStates(self._plan, channels)
-        spot_gates = [states.gate(spot, self._gate) for spot in states.spots]
-        hearing = SpotHearing(rate, states.spots, spot_gates, self._classifier, self._lineup, self._hop)
+        spots = tuple(spot for spot in states.spots if spot not in self._told)
+        hearing = None
+        if spots:
+            spot_gates = [states.gate(spot, self._gate) for spot in spots]
+            hearing = SpotHearing(rate, spots, spot_gates, self._classifier, self._lineup, self._hop, self._taught)
         gates = np.full(channels, self._gate)
-        for spot, gate in zip(states.spots, spot_gates, strict=True):
-            gates[[channel - 1 for channel in spot]] = gate
-        self._source = _Source(rate, channels, states, hearing, ChannelCheck(rate, gates))
+        for spot in states.spots:
+            gates[[channel - 1 for channel in spot]] = states.gate(spot, self._gate)
+        self._source, self._frames = _Source(rate, channels, states, hearing, spots, ChannelCheck(rate, gates)), 0
 
     def hear(self, frames: Array, lost: int = 0, waiting: int | None = None) -> None:
         """Hear a block; for the parameters see `SpotHearing.hear`."""
         source = self._source
         assert source is not None, "connect comes first"
-        for moment in source.hearing.hear(source.check.take(frames), lost, waiting):
-            source.states.take(moment)
+        self._frames += lost + len(frames)
+        frames = source.check.take(frames)
+        if source.hearing is not None:
+            for moment in source.hearing.hear(frames, lost, waiting):
+                source.states.take(moment, source.spots)
+
+    def take(self, moment: Moment, spots: Sequence[Channels]) -> None:
+        """Take in what somebody else hears on some spots; those that the source lacks are passed over."""
+        if (source := self._source) is not None:
+            there = [it for it in zip(spots, moment.heard, strict=True) if it[0] in source.states.spots]
+            heard = tuple(heard for _, heard in there)
+            source.states.take(moment._replace(heard=heard), [spot for spot, _ in there])
 
     def finish(self) -> None:
         """Hear the end of the audio."""
-        if (source := self._source) is not None:
+        source = self._source
+        if source is not None and source.hearing is not None:
             for moment in source.hearing.finish():
-                source.states.take(moment)
+                source.states.take(moment, source.spots)

@@ -35,7 +35,8 @@ class LineState:
     plan: LinePlan
     colour: Colour
     seconds: float
-    """For how long one of its instruments was shown there, of the newest 20 s in which any was; at most so many."""
+    """For how long one of its instruments was shown there, of the newest 20 s in which any was; at most so many. For
+    how long anything sounded there, up to 20 s, where the plan names no instrument."""
     elsewhere: tuple[Elsewhere, ...]
     """Where its instruments are, if it is amber."""
     other: str | None
@@ -72,6 +73,7 @@ class LineStates:
     Parameters
     ----------
     plan : sequence of LinePlan
+        Of a line without instruments it is judged whether anything sounds there.
     channels : int
         Of the source.
     """
@@ -88,17 +90,21 @@ class LineStates:
             spot: {name for line in whole if line.channels == spot for name in line.instruments} for spot in self.spots
         }
         self._tallies = {spot: _Tally() for spot in self.spots}
+        self._sounded = dict.fromkeys(self.spots, 0.0)  # seconds in which there was anything
         self._now: dict[Channels, Heard] = {}
 
-    def take(self, moment: Moment) -> None:
-        """Take in what the spots show at a moment."""
-        self._now = dict(zip(self.spots, moment.heard, strict=True))
+    def take(self, moment: Moment, spots: Sequence[Channels] | None = None) -> None:
+        """Take in what spots show at a moment: all of them, or those that are named."""
+        news = dict(zip(self.spots if spots is None else spots, moment.heard, strict=True))
+        self._now |= news
         loudest: dict[str, float] = {}
-        for heard in moment.heard:
+        for heard in self._now.values():
             if heard.label is not None:
                 loudest[heard.label] = max(heard.level, loudest.get(heard.label, heard.level))
-        for spot, heard in self._now.items():
+        for spot, heard in news.items():
             label = heard.label
+            if heard.shown not in ("warming", "silence"):
+                self._sounded[spot] = min(_KEPT_SECONDS, self._sounded[spot] + moment.seconds)
             if label is not None and (label in self._owned[spot] or heard.level > loudest[label] - _SPILL):
                 self._tallies[spot].add(label, moment.seconds)
 
@@ -117,12 +123,15 @@ class LineStates:
         if lacking:
             elsewhere = self._elsewhere(line)
             return LineState(line, "missing", 0.0, elsewhere, None, None, lacking)
+        heard = self._now.get(line.channels)
+        if not line.instruments:
+            seconds = self._sounded[line.channels]
+            return LineState(line, "green" if seconds >= ENOUGH_SECONDS else "waiting", seconds, (), None, heard)
         tally = self._tallies[line.channels].seconds
         own = max(tally.get(name, 0.0) for name in line.instruments)
         others = {name: time for name, time in tally.items() if name not in self._owned[line.channels]}
         other = max(others, key=others.__getitem__, default=None)
         seconds = 0.0 if other is None else others[other]
-        heard = self._now.get(line.channels)
         if own >= ENOUGH_SECONDS and own >= seconds:
             return LineState(line, "green", own, (), None, heard)
         instead = other if seconds >= ENOUGH_SECONDS else None

@@ -8,9 +8,11 @@ import time
 from collections import deque
 from collections.abc import AsyncIterator, Callable, Collection, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from typing import Protocol
 
 from stream.audio.block_queue import Block
 from stream.protocol.messages import Front, Guess, Level, Segment
+from stream.recognition.lockstep import take_hops
 from stream.recognition.mel import SAMPLE_RATE, WINDOW, Array
 from stream.recognition.recognizer import Recognizer
 from stream.recognition.results import Result
@@ -21,6 +23,19 @@ from stream.service.line import Line
 
 LineEvent = AudioTaken | Hop | HopSkipped | Level | Segment | Guess | OfLine | Front
 """What lines tell."""
+
+
+class Listener(Protocol):
+    """Is told of everything that lines hear. What it is given is not to be changed; it is to return soon."""
+
+    def connect(self, rate: int, channels: int) -> None:
+        """Take note of the source whose audio comes from now on: its rate in Hz, and how many channels it has."""
+
+    def hear(self, frames: Array, lost: int) -> None:
+        """Take a block of all channels [shape=(n, channels), dtype=float32], before which some frames are missing."""
+
+    def take(self, results: Sequence[Result]) -> None:
+        """Take what a hop brought on each line."""
 
 
 class Lines:
@@ -49,6 +64,7 @@ class Lines:
         self._evaluating = asyncio.Lock()  # held while the recognizers must stay as they are
         self._rate = SAMPLE_RATE
         self._source: tuple[int, int, int | None] | None = None  # what is connected, as `connect` was told
+        self._listener: Listener | None = None
 
     def _begin(self, lines: Sequence[Line], time: float = 0.0) -> None:
         self.lines = tuple(lines)
@@ -94,6 +110,12 @@ class Lines:
         for line in self.lines:
             line.examine()
 
+    def tell(self, listener: Listener | None) -> None:
+        """Let somebody hear all that lines hear from now on, in place of whoever did; or nobody."""
+        self._listener = listener
+        if listener is not None and self._source is not None:
+            listener.connect(*self._source[:2])
+
     def connect(self, rate: int, channels: int, channel: int | None) -> None:
         """Take the audio of another source from now on; as for `Line.connect`."""
         self._rate, self._source = rate, (rate, channels, channel)
@@ -101,6 +123,8 @@ class Lines:
             self._begin(self._for_channels(channels))
         for line in self.lines:
             line.connect(rate, channels, channel)
+        if self._listener is not None:
+            self._listener.connect(rate, channels)
 
     async def hear(self, block: Block, lost: int, anew: bool = False) -> AsyncIterator[LineEvent]:
         """Hear a block of the connected source, before which some frames are missing.
@@ -119,6 +143,8 @@ class Lines:
             In the order in which they are to be told; each as soon as it is known.
         """
         to_ours = SAMPLE_RATE / self._rate
+        if self._listener is not None:
+            self._listener.hear(block.frames, lost)
         for line in self.lines:
             line.recognizer.with_frames = "spectrum" in line.wanted
         if anew or lost * to_ours > WINDOW:
@@ -254,21 +280,16 @@ class Lines:
     ) -> AsyncIterator[LineEvent]:
         """Let the recognizers hear the samples of each line; `waiting` more are known to follow at once."""
         yield AudioTaken(len(samples[0]) / SAMPLE_RATE, invalid, delivered)
-        hop = round(self._any.hop * SAMPLE_RATE)
-        while True:
-            samples = [line.recognizer.take(each) for line, each in zip(self.lines, samples, strict=True)]
-            if not self._any.due:
-                return
-            if len(samples[0]) + waiting >= hop:
-                # The next hop is complete already: this one would only make the label older.
-                for line in self.lines:
-                    line.recognizer.skip()
+        for is_due in take_hops([line.recognizer for line in self.lines], samples, waiting):
+            if not is_due:
                 yield HopSkipped()
                 continue
             async with self._evaluating:
                 started = time.perf_counter()
                 found = await self._evaluate()
                 seconds = time.perf_counter() - started
+                if self._listener is not None:
+                    self._listener.take([result for result, _ in found])
                 hops = [
                     line.told(result, took, delivered) for line, (result, took) in zip(self.lines, found, strict=True)
                 ]

@@ -19,6 +19,7 @@ from stream.protocol.messages import PROTOCOL, Hello, LineInfo, Outage, Status
 from stream.recognition.classifier import Classifier
 from stream.recognition.mel import SAMPLE_RATE, WINDOW
 from stream.recognition.recognizer import Recognizer
+from stream.recognition.taught import Head
 from stream.server.access import Access
 from stream.server.http import HealthReport
 from stream.server.metrics import Metrics
@@ -38,7 +39,7 @@ from stream.service.events import (
 )
 from stream.service.health import Health
 from stream.service.line import Line
-from stream.service.lines import Lines
+from stream.service.lines import Lines, Listener
 from stream.service.listening import Listening
 from stream.service.metrics import ServiceMetrics
 from stream.service.session_logging import SessionLogging
@@ -242,6 +243,19 @@ class Service:
     def source(self) -> tuple[str, int | None]:
         """Name and number of channels of what is heard; None for those where nothing is."""
         return self._listening.source, self._listening.channels
+
+    @property
+    def taught(self) -> Sequence[Head]:
+        """Names that are recognized besides the model's."""
+        return self._taught
+
+    def tell_all(self, listener: Listener | None) -> None:
+        """Let somebody hear all that the lines hear from now on; nobody with None."""
+        self._lines.tell(listener)
+
+    def is_wanted(self, kind: str) -> bool:
+        """Whether any client subscribes to a type of message."""
+        return self.server.wants(kind)
 
     @property
     def time(self) -> float:

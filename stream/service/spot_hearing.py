@@ -9,9 +9,11 @@ import numpy as np
 import soxr
 
 from stream.recognition.classifier import Classifier
+from stream.recognition.lockstep import take_hops
 from stream.recognition.mel import SAMPLE_RATE, WINDOW, Array
 from stream.recognition.recognizer import Recognizer
 from stream.recognition.results import Result
+from stream.recognition.taught import Head
 
 Channels: TypeAlias = tuple[int, ...]
 """Counted from 1. Of several, the mean is heard."""
@@ -57,6 +59,8 @@ class SpotHearing:
         What may be named.
     hop : float
         In seconds.
+    taught : sequence of Head
+        Names besides the model's.
     """
 
     def __init__(
@@ -67,10 +71,11 @@ class SpotHearing:
         classifier: Classifier,
         lineup: Collection[str],
         hop: float,
+        taught: Sequence[Head] = (),
     ) -> None:
         self._places = [[channel - 1 for channel in spot] for spot in spots]
         self._rate = rate
-        self._recognizers = [Recognizer(classifier, hop=hop, lineup=lineup, gate=gate) for gate in gates]
+        self._recognizers = [Recognizer(classifier, hop=hop, lineup=lineup, gate=it, taught=taught) for it in gates]
         for recognizer in self._recognizers:
             recognizer.with_frames = False
         self._resampler: soxr.ResampleStream | None = None
@@ -137,19 +142,10 @@ class SpotHearing:
         return np.ascontiguousarray(mixed.T)
 
     def _recognize(self, samples: Array, waiting: int | None) -> Iterator[Moment]:
-        ahead = 0 if waiting is None else round(waiting * SAMPLE_RATE / self._rate)
-        first = self._recognizers[0]
-        hop = round(first.hop * SAMPLE_RATE)
-        while True:
-            rests = [it.take(audio) for it, audio in zip(self._recognizers, samples, strict=True)]
-            samples = samples[:, samples.shape[1] - len(rests[0]) :]
-            if not first.due:
-                return
-            if waiting is not None and samples.shape[1] + ahead >= hop:
-                for recognizer in self._recognizers:
-                    recognizer.skip()
-                continue
-            yield self._moment([it.evaluate() for it in self._recognizers])
+        ahead = None if waiting is None else round(waiting * SAMPLE_RATE / self._rate)
+        for is_due in take_hops(self._recognizers, [*samples], ahead):
+            if is_due:
+                yield self._moment([it.evaluate() for it in self._recognizers])
 
     def _moment(self, results: Sequence[Result]) -> Moment:
         estimates = [result.estimate for result in results]

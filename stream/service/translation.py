@@ -7,6 +7,7 @@ from collections.abc import Collection, Iterator
 import numpy as np
 
 from stream.audio.meter import LevelReading
+from stream.protocol.check import Check
 from stream.protocol.messages import (
     Change,
     Front,
@@ -93,6 +94,7 @@ def messages(event: Event) -> Iterator[Message]:
             | Mark()
             | Teaching()
             | SettingsNow()
+            | Check()
         ):
             yield event
         case _:

@@ -16,10 +16,13 @@ from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
 from stream.errors import ProtocolError
+from stream.protocol.check import ChannelWarning, Check, CheckedChannel, CheckedLine, HeardElsewhere
 from stream.protocol.control import (
+    CheckLines,
     DiscardSettings,
     GetSettings,
     KeepSettings,
+    StopChecking,
     StopTeaching,
     Teach,
     TrySettings,
@@ -96,6 +99,23 @@ MESSAGES: list[Message] = [
     Teaching("Ben's cello", "listening", 4.2, 10.0, 60.0, "cello", None, None),
     Teaching("Ben's cello", "done", 20.1, 10.0, 60.0, "cello", True, None),
     Teaching("Ben's cello", "failed", 0.0, 10.0, 60.0, None, None, "nothing sounded for 120 s"),
+    Check(
+        *(108.2, "running", 12.5, 0.0, False),
+        [
+            CheckedLine(
+                *("Anna", [1], ["violin"], "amber", 0.5, "trumpet", -18.2),
+                *([HeardElsewhere("violin", [2])], "trumpet", [], "the violin is on 2; on 1 there is a trumpet"),
+            )
+        ],
+        [CheckedChannel(1, None, []), CheckedChannel(2, -3.5, [ChannelWarning("hum", "hums at 50 Hz")])],
+        None,
+    ),
+    Check(
+        *(108.2, "ended", 0.0, 1.5, False),
+        [CheckedLine("Keys", [4, 9], [], "missing", 0.0, None, None, [], None, [9], "there is no channel 9")],
+        [],
+        "nobody looked at it for 60 s",
+    ),
     History(
         [segment(1, 3, "flute"), segment(3, 9, None)],
         [Guess(1.0, 2.5, "violin", 0.31)],
@@ -145,6 +165,8 @@ REQUESTS: list[tuple[dict[str, Any], object]] = [
     ),
     ({"type": "keep-settings"}, KeepSettings()),
     ({"type": "discard-settings"}, DiscardSettings()),
+    ({"type": "check-lines"}, CheckLines()),
+    ({"type": "stop-checking"}, StopChecking()),
     ({"type": "ping"}, Ping()),
     ({"type": "ping", "unknown": ["field"]}, Ping()),
 ]

@@ -148,6 +148,6 @@ function write(element, text) {
 }
 
 /** Where a level lies on the meter, from 0 to 1. @param {number} level In dBFS. */
-function along(level) {
+export function along(level) {
   return Math.min(1, Math.max(0, 1 - level / FLOOR));
 }
