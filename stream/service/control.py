@@ -45,10 +45,6 @@ class Controlled(Protocol):
     events: Events
 
     @property
-    def line_settings(self) -> Sequence[LineSettings]:
-        """What the lines are; empty where it is one sound."""
-
-    @property
     def source(self) -> tuple[str, int | None]:
         """Name and number of channels of what is heard."""
 
