@@ -1,9 +1,10 @@
-"""``python -m tools.make_pictures`` makes the pictures in docs/: dashboard, lines, teach, phone, session and overlay.
+"""``python -m tools.make_pictures`` makes the pictures in docs/: dashboard, lines, teach, settings, phone,
+session and overlay.
 
 A service of its own plays the demo once from beginning to end, in real time, and headless Chromium shows its page.
-Then another one plays its solos on a channel each, again and again, for the picture of lines, and a third one is taught
-who plays on one of them. Look at the pictures
-before you commit them: what they show depends on the moment.
+Then another one plays its solos on a channel each, again and again, for the picture of lines; a third one is taught who
+plays on one of them, and the settings of a fourth are tried. Look at the pictures before you commit them: what they
+show depends on the moment.
 """
 
 from __future__ import annotations
@@ -126,6 +127,31 @@ async def take_teaching(folder: Path) -> None:
             await browser.close()
 
 
+async def take_settings(folder: Path) -> None:
+    """Make the picture of the settings of a service with two lines, of which some are tried."""
+    from playwright.async_api import async_playwright
+
+    token = "a picture needs no secret"
+    with tempfile.TemporaryDirectory() as temporary:
+        sound, file = Path(temporary) / "a desk.wav", Path(temporary) / "soloist.toml"
+        soundfile.write(sound, band(HEARD)[:, :2], SAMPLE_RATE)
+        lines = "".join(f'[[line]]\nname = "{name}"\nchannels = [{it}]\n' for it, name in enumerate(BAND[:2], 1))
+        file.write_text(f'[server]\ntoken = "{token}"\ncontrol = true\n{lines}')
+        arguments = ("--input", str(sound), "--loop", "--config", str(file))
+        async with async_playwright() as driver, serving(*arguments) as service:
+            browser = await driver.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+            page = await open_page(
+                browser, service, width=1280, height=860, scheme="dark", path=f"#token={token.replace(' ', '%20')}"
+            )
+            await page.click("#settings-button")
+            await page.locator(".settings-recognition").get_by_label("Gate").fill("-50")
+            await page.click(".settings-try")
+            await page.get_by_text("Tried, not kept").wait_for()
+            await page.wait_for_timeout(4000)  # until each line shows its level
+            await page.locator("#settings").screenshot(path=folder / "settings.png")
+            await browser.close()
+
+
 def band(seconds: float) -> np.ndarray:
     """Put each solo of the demo on a channel of its own, with a rest after it, and the next one louder each time."""
     told = json.loads((resources.files("stream") / "demo.json").read_text(encoding="utf-8"))
@@ -163,3 +189,4 @@ if __name__ == "__main__":
     asyncio.run(take(out))
     asyncio.run(take_lines(out))
     asyncio.run(take_teaching(out))
+    asyncio.run(take_settings(out))

@@ -216,7 +216,7 @@ def test_each_setting_may_stand_in_its_table_or_as_it_was_before(file: Path) -> 
     values = {name: setting.field.default for name, setting in declared().items()}
     values |= {name: 2 for name, value in values.items() if isinstance(value, int) and not isinstance(value, bool)}
     values |= {name: ["a"] for name, it in declared().items() if "tuple" in str(it.field.hint)}
-    values |= {"channel": 2, "origins": ["http://a"], "frame_ancestors": ["self"], "loop": True}
+    values |= {"channel": 2, "threshold": 0.5, "origins": ["http://a"], "frame_ancestors": ["self"], "loop": True}
     values = {name: "x" if value is None else value for name, value in values.items()}
     old = "".join(f"{name} = {written(value)}\n" for name, value in values.items())
     file.write_text(old)

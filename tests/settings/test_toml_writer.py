@@ -10,7 +10,7 @@ import tomllib
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from stream.errors import ConfigError
@@ -100,6 +100,7 @@ VALUES = st.fixed_dictionaries(
 )
 
 
+@settings(max_examples=20, deadline=None)  # the example is long, and tomlkit slow
 @given(st.lists(st.tuples(VALUES, LINES), min_size=1, max_size=4))
 def test_what_is_written_is_read(tmp_path_factory: pytest.TempPathFactory, steps: list) -> None:
     """After any changes, one after the other, the file says what was written last of each."""
