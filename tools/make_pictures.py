@@ -1,5 +1,4 @@
-"""``python -m tools.make_pictures`` makes the pictures in docs/: dashboard, lines, teach, settings, phone,
-session and overlay.
+"""``python -m tools.make_pictures`` makes the pictures in docs/ of the page, its dialogs and the overlay.
 
 A service of its own plays the demo once from beginning to end, in real time, and headless Chromium shows its page.
 Then another one plays its solos on a channel each, again and again, for the picture of lines; a third one is taught who
