@@ -36,14 +36,20 @@ from tests.support.taught import bank_of, saxophone
 TOKEN = "a stage of one's own, 831"
 
 
+@pytest.fixture(scope="module")
+def bank(demo: Array) -> bytes:
+    """A bank of the tiny model."""
+    return bank_of(Classifier.load(tiny.INTEGER), demo).packed()
+
+
 @pytest.fixture
-def model(tmp_path: Path, demo: Array) -> Path:
+def model(tmp_path: Path, bank: bytes) -> Path:
     """A tiny model with its bank."""
     folder = tmp_path / "model"
     folder.mkdir()
     path = Path(shutil.copy(tiny.INTEGER, folder / "mine.tflite"))
     shutil.copy(tiny.INTEGER.with_suffix(".json"), folder / "mine.json")
-    path.with_name(f"mine{ENDING}").write_bytes(bank_of(Classifier.load(path), demo).packed())
+    path.with_name(f"mine{ENDING}").write_bytes(bank)
     return path
 
 
