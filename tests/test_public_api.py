@@ -51,11 +51,12 @@ def test_the_recognizer_hears_with_the_shipped_model(demo: Array) -> None:
 def test_old_paths_go_on() -> None:
     """Programs of version 0.1 find the messages where they were."""
     import stream.messages as old
-    from stream.protocol import encoding
+    from stream.protocol import check, encoding
     from stream.protocol import messages as new
 
-    names = re.findall(r"^class (\w+)", Path(new.__file__).read_text(encoding="utf-8"), re.MULTILINE)
+    text = "".join(Path(module.__file__).read_text(encoding="utf-8") for module in (new, check))
+    names = re.findall(r"^class (\w+)", text, re.MULTILINE)
     assert len(names) > 10
-    assert all(getattr(old, name) is getattr(new, name) for name in [*names, "Message", "State", "PROTOCOL"])
+    assert all(getattr(old, name) is getattr(new, name, getattr(check, name, None)) for name in [*names, "Message", "State", "PROTOCOL"])
     assert all(getattr(old, name) is getattr(encoding, name) for name in ["decode", "encode", "encode_history"])
     assert set(old.__all__) == {*names, "Message", "State", "PROTOCOL", "decode", "encode", "encode_history"}

@@ -9,6 +9,9 @@ from typing import Any, Final
 RECOGNIZED: Final = 0.8
 """Share of the held-out windows that must be recognized."""
 
+OFTEN: Final = 0.2
+"""Share of the bank's windows of one label from which on it is said that they are taken for the name."""
+
 PASSING: Final = 0.05
 """Share of the bank that may be taken for the name."""
 
@@ -56,6 +59,12 @@ class Reliability:
                 if count > (1 - RECOGNIZED) * self.held_out
             ]
         return found
+
+    @property
+    def mistaken(self) -> str | None:
+        """What else is taken for it often, in words, though all in all little is; None where nothing is."""
+        often = [f"{share:.0%} of {label}" for label, share in self.nearest.items() if share > OFTEN]
+        return f"also taken for it: {', '.join(often)}" if often else None
 
     def record(self) -> dict[str, Any]:
         """Return it as json takes it; `Reliability.recall` undoes it."""

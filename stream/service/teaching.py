@@ -220,7 +220,7 @@ class NameTeaching:
         finally:
             self._fitted = None
         found = player.reliability
-        lesson.reliable, lesson.message = found.is_reliable, "; ".join(found.doubts()) or None
+        lesson.reliable, lesson.message = found.is_reliable, "; ".join(found.doubts()) or found.mistaken
         if lesson.name not in lesson.line.recognizer.lineup:
             hint = f"it is not in the line-up: add {lesson.name} to instruments, so that it is named"
             lesson.message = hint if lesson.message is None else f"{lesson.message}; {hint}"
