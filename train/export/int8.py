@@ -22,6 +22,7 @@ from stream.system.stderr import quiet_stderr
 from train.datasets.clip_features import decibels
 from train.datasets.corpus import Corpora
 from train.evaluation.clip_metrics import Calibration, calibrate, softmax
+from train.export import saved_model
 from train.export.rounding import round_weights
 
 Features = npt.NDArray[np.uint8]
@@ -72,7 +73,7 @@ def convert_to_int8(model: keras.Model, representative: Features, channels: Sequ
         warnings.simplefilter("ignore", DeprecationWarning)
         warnings.filterwarnings("ignore", "Statistics for quantized inputs were expected", UserWarning)
         output = OutputRange(*output_range(logits))(network(single))
-        keras.Model(single, output, name="single").export(folder, verbose=False)
+        saved_model.save(keras.Model(single, output, name="single"), folder)
         converter = tf.lite.TFLiteConverter.from_saved_model(folder)
         converter.optimizations = [tf.lite.Optimize.DEFAULT]
         converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]

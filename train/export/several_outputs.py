@@ -16,6 +16,7 @@ import tensorflow as tf
 from tensorflow.lite.tools import flatbuffer_utils
 
 from stream.system.stderr import quiet_stderr
+from train.export import saved_model
 from train.export.folding import fold
 from train.export.int8 import OutputRange, output_range
 from train.export.rounding import round_weights
@@ -75,7 +76,7 @@ def convert(
                 few = np.linspace(0, len(measured) - 1, min(len(measured), _ROUNDING_CLIPS)).astype(int)
                 outputs = round_weights(network, measured[few])(single)
             outputs["instruments"] = OutputRange(*output_range(logits))(outputs["instruments"])
-        keras.Model(single, outputs, name="single").export(folder, verbose=False)
+        saved_model.save(keras.Model(single, outputs, name="single"), folder)
         converter = tf.lite.TFLiteConverter.from_saved_model(folder)
         if form != "float32":
             converter.optimizations = [tf.lite.Optimize.DEFAULT]
