@@ -91,6 +91,8 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         else:
             modules[item.path].append(item)
     slow = [tests for tests in modules.values() if any(item.get_closest_marker("slow") for item in tests)]
+    # The longest first, or one process would end minutes after the others: the whole way to a bundle, and training.
+    slow.sort(key=lambda tests: (tests[0].path.parent.name != "pipeline", not needs_tensorflow(tests[0].path)))
     fast = [tests for tests in modules.values() if tests not in slow]
     # Those that wait and those that compute in turn, so that the processors are always busy.
     turns = itertools.zip_longest(waiting, slow, fillvalue=[])

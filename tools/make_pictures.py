@@ -129,6 +129,31 @@ async def take_check(folder: Path) -> None:
             await browser.close()
 
 
+async def take_settings(folder: Path) -> None:
+    """Make the picture of the settings of a service with two lines, of which some are tried."""
+    from playwright.async_api import async_playwright
+
+    token = "a picture needs no secret"
+    with tempfile.TemporaryDirectory() as temporary:
+        sound, file = Path(temporary) / "a desk.wav", Path(temporary) / "soloist.toml"
+        soundfile.write(sound, band(HEARD)[:, :2], SAMPLE_RATE)
+        lines = "".join(f'[[line]]\nname = "{name}"\nchannels = [{it}]\n' for it, name in enumerate(BAND[:2], 1))
+        file.write_text(f'[server]\ntoken = "{token}"\ncontrol = true\n{lines}')
+        arguments = ("--input", str(sound), "--loop", "--config", str(file))
+        async with async_playwright() as driver, serving(*arguments) as service:
+            browser = await driver.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+            page = await open_page(
+                browser, service, width=1280, height=860, scheme="dark", path=f"#token={token.replace(' ', '%20')}"
+            )
+            await page.click("#settings-button")
+            await page.locator(".settings-recognition").get_by_label("Gate").fill("-50")
+            await page.click(".settings-try")
+            await page.get_by_text("Tried, not kept").wait_for()
+            await page.wait_for_timeout(4000)  # until each line shows its level
+            await page.locator("#settings").screenshot(path=folder / "settings.png")
+            await browser.close()
+
+
 def band(seconds: float) -> np.ndarray:
     """Put each solo of the demo on a channel of its own, with a rest after it, and the next one louder each time."""
     told = json.loads((resources.files("stream") / "demo.json").read_text(encoding="utf-8"))
@@ -166,3 +191,4 @@ if __name__ == "__main__":
     asyncio.run(take(out))
     asyncio.run(take_lines(out))
     asyncio.run(take_check(out))
+    asyncio.run(take_settings(out))

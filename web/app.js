@@ -9,10 +9,12 @@ import { Histories } from "./histories.js";
 import { Keys } from "./keys.js";
 import { LineCheck } from "./line-check.js";
 import { LineFeed } from "./line-feed.js";
+import { introduce } from "./names.js";
 import { Pause } from "./pause.js";
 import { Peaks } from "./peaks.js";
 import { Session } from "./session.js";
 import { situation } from "./situation.js";
+import { Lesson } from "./teaching.js";
 import { Theme } from "./theme.js";
 import { Announcer } from "./views/announcer.js";
 import { Favicon } from "./views/favicon.js";
@@ -25,8 +27,10 @@ import { LinesView } from "./views/lines.js";
 import { Link } from "./views/link.js";
 import { Now } from "./views/now.js";
 import { SessionView } from "./views/session.js";
+import { SettingsView } from "./views/settings.js";
 import { Spectrogram } from "./views/spectrogram.js";
 import { SummaryView } from "./views/summary.js";
+import { Teach } from "./views/teach.js";
 import { Timeline } from "./views/timeline.js";
 import { TokenForm } from "./views/token.js";
 import { Warning } from "./views/warning.js";
@@ -100,6 +104,7 @@ const sessionView = new SessionView(element("session"), {
       source: connection.hello?.source ?? null,
       model: connection.hello?.model ?? null,
       run: connection.hello?.run ?? null,
+      line: opened,
       now: moment(),
     }),
 });
@@ -111,6 +116,12 @@ const keys = new Keys({
   Escape: () => (fullScreen.active ? fullScreen.leave() : openLine(null)),
 });
 const help = new Help(element("help"), element("help-button"), keys);
+const settings = new SettingsView(element("settings"), element("settings-button"), {
+  send: (request) => connection.send(request),
+  onOpen: subscribe,
+});
+const lesson = new Lesson((request) => connection.send(request));
+const teach = new Teach(element("teach"), element("teach-button"), lesson, { onChange });
 
 /** Of the line in front, or of the only one. */
 const ofFront = new Chronicle();
@@ -126,12 +137,16 @@ let [frame, levelFrame, linesFrame] = [0, 0, 0];
 
 /** @param {import("./messages.js").Message} message */
 function onMessage(message) {
+  lesson.hear(message);
+  const { hello } = connection;
+  if (hello !== null && ["hello", "teaching"].includes(message.type)) introduce(hello, lesson.coming);
   chronicle.hear(message);
   lineCheck.hear(message);
   // What is told of all lines is of the one in front, too.
   if (chronicle !== ofFront && ["hello", "mark", "outage", "status"].includes(message.type)) ofFront.hear(message);
   switch (message.type) {
     case "hello":
+      subscribe(); // what there is to ask for, it says
       if (opened !== null && !message.lines?.some(({ name }) => name === opened)) openLine(null);
       else askHistory();
       break;
@@ -144,6 +159,12 @@ function onMessage(message) {
       break;
     case "spectrum":
       spectrogram.hear(message);
+      break;
+    case "settings":
+      settings.hear(message);
+      break;
+    case "error":
+      settings.fail(message);
       break;
     default:
       break;
@@ -175,7 +196,10 @@ function only() {
 
 function onChange() {
   feed.follow(connection);
-  if (connection.phase !== "live") peaks.clear();
+  if (connection.phase !== "live") {
+    peaks.clear();
+    lesson.lose();
+  }
   // These two matter most when the page is hidden and no frame is drawn.
   const current = situation(connection, performance.now());
   const shown = [current.name, ...(current.line ? [current.line] : []), "Soloist"].join(" · ");
@@ -203,6 +227,15 @@ function draw() {
     live: connection.phase === "live",
     allowed: hello?.control === true,
   });
+  showSettings();
+  teach.show({
+    lesson,
+    hello,
+    live: connection.phase === "live",
+    line: opened ?? connection.label?.line ?? null,
+    opened,
+    now: time,
+  });
   sessionView.show({ span: session.span, now: moment(), live: connection.phase === "live" });
   health.show({ hello: connection.phase === "live" ? hello : null, status, outages: chronicle.outages, now: moment() });
   timeline.show({
@@ -229,6 +262,15 @@ function draw() {
   level.show(peaks.at(time));
 }
 
+function showSettings() {
+  settings.show({
+    control: connection.phase === "live" && connection.hello?.control === true,
+    name: situation(connection, performance.now()).name,
+    level: peaks.at(performance.now())?.rms ?? null,
+    lines: feed.lines,
+  });
+}
+
 function drawLines() {
   linesFrame = 0;
   element("front").hidden = opened === null;
@@ -238,6 +280,7 @@ function drawLines() {
 /** It alone moves more often than labels come. */
 function drawLevel() {
   levelFrame = 0;
+  if (settings.isOpen) showSettings();
   if (!pause.active) level.show(peaks.at(performance.now()));
 }
 
@@ -259,7 +302,13 @@ function togglePause() {
 
 /** Ask for what is looked at, and no more. */
 function subscribe() {
-  const looked = { level: !document.hidden && !pause.active, spectrum: spectrogram.wanted, check: lineCheckView.wanted };
+  const looked = {
+    level: !document.hidden && (!pause.active || settings.isOpen),
+    spectrum: spectrogram.wanted,
+    settings: settings.isOpen,
+    check: lineCheckView.wanted,
+    teaching: connection.hello?.control === true, // a server of before knows of no such thing
+  };
   connection.subscribe([...TYPES, ...Object.entries(looked).flatMap(([type, isSeen]) => (isSeen ? [type] : []))], only());
 }
 

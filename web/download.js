@@ -17,7 +17,7 @@ export function download(format, heard, origin) {
   const address = URL.createObjectURL(new Blob([content], { type: `${TYPES[format]};charset=utf-8` }));
   const link = document.createElement("a");
   link.href = address;
-  link.download = fileName(heard.span.start, format);
+  link.download = fileName(heard.span.start, format, origin.line);
   link.click();
   setTimeout(() => URL.revokeObjectURL(address), READ_AFTER);
 }

@@ -8,6 +8,7 @@
  * @property {string | null} source What is listened to now, for files with nothing in them.
  * @property {string | null} model
  * @property {string | null} run
+ * @property {string | null} line Whose line it is that was opened; null for what was in front, or all there is.
  * @property {number} now Unix time at which it was written.
  */
 
@@ -24,7 +25,7 @@ const COLUMNS = [
  * @param {Origin} origin
  * @returns {string}
  */
-export function toJson({ span, segments, guesses, marks, outages }, { source, model, run, now }) {
+export function toJson({ span, segments, guesses, marks, outages }, { source, model, run, line, now }) {
   const since = span.start;
   /** @param {string} name @param {number | null} time */
   const clock = (name, time) => ({
@@ -51,6 +52,7 @@ export function toJson({ span, segments, guesses, marks, outages }, { source, mo
     source: only(heard.length > 0 ? heard.map((it) => it.source) : [source]),
     model: only(heard.length > 0 ? heard.map((it) => it.model) : [model]),
     run: only(heard.length > 0 ? heard.map((it) => it.run) : [run]),
+    ...(line === null ? {} : { line }),
     segments: segments.map((it) => ({ ...times(it), state: it.state, ...said(it), ...whose(it) })),
     guesses: guesses.map((it) => ({ ...times(it), ...said(it), ...whose(it) })),
     marks: marks.map((it) => ({
@@ -145,17 +147,20 @@ export function toAudacity({ span, segments, guesses, marks, outages }, { now })
 }
 
 /**
- * soloist-2026-11-23-2014.csv, by the clock on the wall.
+ * soloist-2026-11-23-2014.csv, by the clock on the wall; soloist-Anna-2026-11-23-2014.csv of a line.
  *
  * @param {number} start Unix time.
  * @param {string} extension
+ * @param {string | null} [line]
  */
-export function fileName(start, extension) {
+export function fileName(start, extension, line = null) {
   const date = new Date(1000 * start);
   /** @param {number} number */
   const two = (number) => String(number).padStart(2, "0");
   const day = [date.getFullYear(), two(date.getMonth() + 1), two(date.getDate())].join("-");
-  return `soloist-${day}-${two(date.getHours())}${two(date.getMinutes())}.${extension}`;
+  // What systems do not take in the name of a file, or take for something else.
+  const whose = (line ?? "").replaceAll(/[^\p{L}\p{N}]+/gu, "-").replaceAll(/^-|-$/g, "");
+  return `soloist-${whose === "" ? "" : `${whose}-`}${day}-${two(date.getHours())}${two(date.getMinutes())}.${extension}`;
 }
 
 /** @param {{source: string, reason: string | null}} outage */

@@ -12,8 +12,16 @@ const FAMILIES = new Map([
   ["Stage", ["band", "crowd", "noise"]],
 ]);
 
-/** For instruments of other people's models. */
-const OTHERS = "Others";
+/** For names that the service was taught, and for instruments of other people's models. */
+const [TAUGHT, OTHERS] = ["Taught", "Others"];
+
+/** @type {ReadonlySet<string>} */
+let taught = new Set();
+
+/** Take note of the names that the service was taught. @param {readonly string[]} names */
+export function welcome(names) {
+  taught = new Set(names);
+}
 
 /**
  * Put instruments in the order of their families.
@@ -28,6 +36,8 @@ export function byFamily(labels) {
     return found;
   });
   const known = new Set(families.flatMap(([, members]) => members));
-  families.push([OTHERS, labels.filter((name) => !known.has(name))]);
+  const strangers = labels.filter((name) => !known.has(name));
+  families.push([TAUGHT, strangers.filter((name) => taught.has(name))]);
+  families.push([OTHERS, strangers.filter((name) => !taught.has(name))]);
   return families.filter(([, members]) => members.length > 0);
 }

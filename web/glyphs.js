@@ -76,7 +76,7 @@ export function glyphSource(name, ink) {
 
 /** The first letters of its words, or the first two of its only one. @param {string} name */
 function initials(name) {
-  const [first, second] = name.match(/[\p{L}\p{N}]+/gu) ?? [];
+  const [first, second] = name.match(/[\p{L}\p{N}]+(?:['’][\p{L}\p{N}]+)*/gu) ?? []; // Ben's is one word
   if (first === undefined) return "";
   if (second !== undefined) return [first, second].map((word) => Array.from(word)[0].toUpperCase()).join("");
   const [one, two = ""] = Array.from(first);

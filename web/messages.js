@@ -15,7 +15,8 @@
  * @property {number} [since] Stream time from which on it is this source and this model.
  * @property {number} [protocol] The version of the protocol that the server speaks.
  * @property {LineInfo[]} [lines] What is heard one by one; only where there are several.
- * @property {boolean} [control] Whether clients may change the service.
+ * @property {boolean} [control] Whether this page may change the service.
+ * @property {string[]} [taught] Those of the labels that are taught names.
  *
  * @typedef {object} LineInfo
  * @property {string} name As the settings have it: a text, whatever it looks like.
@@ -130,16 +131,48 @@
  * @property {number} channel Counted from 1.
  * @property {{kind: string, text: string}[]} warnings What is wrong with it.
  *
+ * @typedef {object} Teaching How far the service is with a name that it is being taught.
+ * @property {"teaching"} type
+ * @property {string} name
+ * @property {string} state listening, fitting, done, failed or discarded.
+ * @property {number} seconds How much has sounded.
+ * @property {number} least Seconds that must sound.
+ * @property {number} most Seconds after which it ends by itself.
+ * @property {string | null} taken_for What the model takes it for so far.
+ * @property {boolean | null} reliable Whether it is told apart; null while that is not known.
+ * @property {string | null} message Why it is not, what went wrong, or what to do.
+ * @property {string} [line]
+ *
  * @typedef {object} Failure
  * @property {"error"} type
  * @property {string} code
- * @property {string} [message] In words.
+ * @property {string} [message] What was got and what was expected.
+ *
+ * @typedef {object} LineSettings
+ * @property {string} name
+ * @property {number[]} channels Counted from 1.
+ * @property {string[] | null} instruments null for what all lines have; so it is with gate and threshold.
+ * @property {number | null} gate In dBFS.
+ * @property {number} gain In dB.
+ * @property {number | null} threshold From 0 to 1.
+ *
+ * @typedef {object} SettingsNow The settings of the service that can be chosen.
+ * @property {"settings"} type
+ * @property {{device: string | null, channel: number | null, instruments: string[] | null, hop: number, gate: number,
+ *   threshold: number | null, model: string}} values
+ * @property {LineSettings[]} [lines] Only where there are several.
+ * @property {string[]} tried Which of them are others than the file says; line for the lines.
+ * @property {Record<string, string>} decided By which flag or variable, of those that one decides.
+ * @property {string | null} file In which they can be kept.
+ * @property {{devices: {name: string, channels: number}[] | null, channels: number | null, models: string[],
+ *   labels: string[], limits: Record<string, [number, number]>}} choices
+ * @property {string | null} message
  *
  * @typedef {object} Pong The answer to a ping, after all that came before it.
  * @property {"pong"} type
  *
  * @typedef {Hello | Label | Change | Segment | Guess | Mark | Outage | History | Spectrum | Level | Front | Status |
- *   Check | Failure | Pong} Message
+ *   Teaching | SettingsNow | Check | Failure | Pong} Message
  */
 
 /** @param {unknown} value */
@@ -178,6 +211,7 @@ function isUsable(message) {
         areTexts(message.labels) &&
         (message.lineup === undefined || areTexts(message.lineup)) &&
         (message.lines === undefined || (Array.isArray(message.lines) && message.lines.every(isLine))) &&
+        (message.taught === undefined || areTexts(message.taught)) &&
         ["undefined", "string"].includes(typeof message.run) &&
         ["undefined", "number"].includes(typeof message.since) &&
         [message.window, message.hop, message.utc].every(Number.isFinite)
@@ -221,6 +255,16 @@ function isUsable(message) {
         [[message.lines, isCheckedLine], [message.channels, isCheckedChannel]].every(
           ([list, isOne]) => Array.isArray(list) && list.every(isOne),
         )
+      );
+    case "teaching":
+      return (
+        [message.name, message.state].every(isText) &&
+        [message.seconds, message.least, message.most].every(Number.isFinite)
+      );
+    case "settings":
+      return (
+        [message.values, message.decided, message.choices?.limits].every((it) => typeof it === "object" && it !== null) &&
+        [message.tried, message.choices.models, message.choices.labels].every(areTexts)
       );
     case "error":
       return isText(message.code) && ["undefined", "string"].includes(typeof message.message);

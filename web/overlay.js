@@ -2,6 +2,7 @@
 
 import { socket, token } from "./address.js";
 import { Connection } from "./connection.js";
+import { introduce } from "./names.js";
 import { PARAMETERS, folded, hasName, read } from "./overlay-options.js";
 import { situation } from "./situation.js";
 import { Card } from "./views/card.js";
@@ -25,6 +26,7 @@ let lastAt = 0;
 /** @param {import("./messages.js").Message} message */
 function onMessage(message) {
   if (message.type !== "hello") return;
+  introduce(message);
   const { instruments, line } = options;
   if (line !== "") {
     const name = message.lines?.map((it) => it.name).find((it) => folded(it) === line);

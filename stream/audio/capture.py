@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from stream.audio import portaudio
 from stream.audio.block_queue import Block
@@ -34,6 +35,9 @@ CARDS: Final = Path("/proc/asound/cards")
 """Changes when ALSA gets or loses a card."""
 LAST_DEVICE_GRACE_SECONDS: Final = 10.0
 """For so long the default input that was lost is waited for, before the system's new default is taken."""
+
+ANSWER_SECONDS: Final = 15.0
+"""Seconds that the sound system has to open a device that somebody chooses, while another one is heard."""
 
 _TICK: Final = 0.25
 _MAX_UPDATE_SECONDS: Final = 1.0  # s from one call of `note_zeros` to the next; more is a process that was suspended
@@ -74,6 +78,9 @@ class Capture:
         self._zeros_left: float | None = None  # seconds of zeros before the device is opened anew
         self._noted_at = 0.0
         self._successor = Successor(self._worker)
+        self._other: Source | None = None  # that was chosen, and is heard from the next block on
+        self._reopening: _Reopening | None = None
+        self._is_awaited = False  # whether the pause before the next try is over
 
     @property
     def is_live(self) -> bool:
@@ -126,7 +133,13 @@ class Capture:
         SourceLostError
             When the source is lost, and then with each vain try to open it again. To be called again.
         """
-        if self.source is None:
+        if (other := self._other) is not None:
+            if self.source is not None:
+                self._release(self.source)
+            self.source, self._last, self._other = other, other.name, None
+        elif self._reopening is not None:
+            await self._reopen(self._reopening)
+        elif self.source is None:
             await self._pause(next(self._pauses, RETRY_SECONDS[-1]))
             await self.open()
         elif (successor := self._successor.take()) is not None:
@@ -144,6 +157,58 @@ class Capture:
         self._pauses = iter(RETRY_SECONDS)
         self._reported_idle = False
         return block
+
+    def is_another(self, settings: AudioSettings, channels: int) -> bool:
+        """Whether these settings ask for another device, or for more channels than the open one was asked for."""
+        if not self.is_live:
+            return False
+        if settings.device != self._settings.device or self.source is None:
+            return True
+        asked, before = max(settings.channel or 1, channels), max(self._settings.channel or 1, self._channels)
+        return self.source.shared and asked > max(before, self.source.channels)
+
+    async def change(self, settings: AudioSettings, channels: int) -> bool:
+        """Deliver the audio of another device from now on.
+
+        The one that is open is heard until the other one is. It is closed before where it must be: where the other one
+        is open to one program alone, which we are, or where PortAudio does not know of it yet.
+
+        Parameters
+        ----------
+        settings : AudioSettings
+        channels : int
+            As for the class.
+
+        Returns
+        -------
+        bool
+            Whether it is open; False where none was, so that the other one is waited for, too.
+
+        Raises
+        ------
+        SourceLostError
+            When it cannot be opened; then the one before is heard as before.
+        """
+        if self.source is None:
+            self._settings, self._channels, self._last = settings, channels, None
+            if self._opening is not None:  # of the one before
+                self._opening.add_done_callback(self._close_late)
+                self._opening = None
+            self._is_awaited = True
+            return False
+        if self._other is not None or self._reopening is not None:
+            raise SourceLostError("another input is being opened")
+        opening = self._worker.submit(self._open_beside, settings, channels)
+        done, _ = await asyncio.wait({opening}, timeout=ANSWER_SECONDS)
+        if not done:
+            opening.add_done_callback(self._close_late)
+            raise SourceLostError("the sound system does not answer")
+        other = opening.result()
+        if other is not None:
+            self._settings, self._channels, self._other = settings, channels, other
+            return True
+        self._reopening = _Reopening(settings, channels, asyncio.get_running_loop().create_future())
+        return await self._reopening.done
 
     def note_zeros(self, delivers_zeros: bool) -> None:
         """Take in whether the device delivers nothing but zeros: if so, it is opened anew now and then."""
@@ -175,8 +240,9 @@ class Capture:
             done, _ = await asyncio.wait({self._opening}, timeout=_CLOSE_SECONDS)
             if done and self._opening.exception() is None:
                 self.source = self._opening.result()
-        if self.source is not None:
-            await asyncio.wait({self._release(self.source)}, timeout=_CLOSE_SECONDS)
+        for source in (self.source, self._other):
+            if source is not None:
+                await asyncio.wait({self._release(source)}, timeout=_CLOSE_SECONDS)
         self._worker.close()
 
     async def _next(self, source: Source) -> Block | None:
@@ -204,6 +270,57 @@ class Capture:
         self._has_opened = True
         return open_source(self._settings, last, strict, self._channels)
 
+    def _open_beside(self, settings: AudioSettings, channels: int) -> Source | None:
+        """Open another device beside the open one, or return None where that has to be closed first; in the worker."""
+        from stream.audio.devices import find_device  # with PortAudio, which files need not have
+        from stream.audio.offered import is_offered
+
+        try:
+            find_device(settings.device)
+        except SourceLostError:  # there was none when PortAudio looked last
+            if not is_offered(settings.device):
+                raise
+            return None
+        try:
+            return open_source(settings, None, False, channels)
+        except SourceLostError as error:
+            if error.__cause__ is None:  # it has no such channel
+                raise
+            return None  # we may be the program that uses it
+
+    async def _reopen(self, asked: _Reopening) -> None:
+        """Close what is open, and open another device; if that cannot be, the one before."""
+        self._reopening = None
+        if self.source is not None:
+            self._release(self.source)
+        self._opening = self._worker.submit(self._open_or_return, asked)
+        try:
+            await self.open(2 * OPEN_TIMEOUT)
+        finally:
+            if asked.error is None and self.source is None:
+                asked.error = SourceLostError("the sound system does not answer")
+            if not asked.done.done():
+                if asked.error is None:
+                    asked.done.set_result(True)
+                else:
+                    asked.done.set_exception(asked.error)
+
+    def _open_or_return(self, asked: _Reopening) -> Source:
+        """Open what was asked for, or what was open before; in the worker's thread."""
+        portaudio.restart()
+        try:
+            source = open_source(asked.settings, None, False, asked.channels)
+        except SourceLostError as error:
+            asked.error = error
+            return open_source(self._settings, self._last, False, self._channels)
+        self._settings, self._channels = asked.settings, asked.channels
+        return source
+
+    def _close_late(self, opened: asyncio.Future[Any]) -> None:
+        """Close a source that nobody waits for any more."""
+        if not opened.cancelled() and opened.exception() is None and opened.result() is not None:
+            self._worker.submit(opened.result().close)
+
     def _release(self, source: Source) -> asyncio.Future[None]:
         self._past_overflows += source.queue.overflows
         self.source = None
@@ -219,9 +336,24 @@ class Capture:
             seconds -= _TICK
             if self._opening is None:
                 self._on_idle()
+            if self._is_awaited:
+                self._is_awaited = False
+                self._pauses = iter(RETRY_SECONDS)
+                return
             if _cards() != cards:
                 self._pauses = iter(RETRY_SECONDS)  # the card may need a moment
                 return
+
+
+@dataclass(slots=True)
+class _Reopening:
+    """Another device, for which that which is heard has to be closed."""
+
+    settings: AudioSettings
+    channels: int
+    done: asyncio.Future[bool]
+    error: SourceLostError | None = None
+    """Why it could not be opened."""
 
 
 def _describe(source: Source, live: bool) -> str:

@@ -78,6 +78,13 @@ class Converter:
         """Take another level for that below which nothing is heard, in dBFS."""
         self._mixer.choice.gate = gate
 
+    def go_on(self, other: Converter) -> None:
+        """Take over what is inside the resampler of another converter of the same rate, which ends: no sample is lost.
+
+        Otherwise the audio of one line would be behind that of the others, by what a new resampler holds back.
+        """
+        self._resampler = other._resampler
+
     def clear(self) -> None:
         """Forget the audio still inside the resampler, before audio that does not follow on."""
         if self._rate != SAMPLE_RATE:

@@ -104,7 +104,7 @@ def find_device(name: str | None, last: str | None = None, strict: bool = False)
         When there is none.
     """
     inputs = _query_inputs()
-    matching = inputs if name is None else [device for device in inputs if _folded(name) in _folded(device.name)]
+    matching = inputs if name is None else [device for device in inputs if is_called(name, device.name)]
     if last is not None:
         same = [device for device in matching if _without_card_number(device.name) == _without_card_number(last)]
         if same:
@@ -119,6 +119,11 @@ def find_device(name: str | None, last: str | None = None, strict: bool = False)
         offered = ", ".join(repr(device.name) for device in inputs) or "none"
         raise SourceLostError(f"no input device named {name!r}; found: {offered}")
     return min(matching, key=lambda device: name is None or _folded(device.name) != _folded(name))
+
+
+def is_called(part: str, name: str) -> bool:
+    """Whether a name has this part, in any case."""
+    return _folded(part) in _folded(name)
 
 
 def _folded(name: str) -> str:

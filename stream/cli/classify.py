@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+from contextlib import closing
 from typing import TYPE_CHECKING, Any, Final
 
 from stream.cli.settings_flags import add_recognition, sources
@@ -14,6 +15,7 @@ from stream.system.terminal import print_error, printable
 if TYPE_CHECKING:
     from stream.service.offline import FileTimeline
 
+_MOST_JOBS: Final = 64
 HELP = "recognize audio files, as fast as the machine can"
 
 
@@ -29,6 +31,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "the labels of one file",
     )
     form.add_argument("--json", action="store_const", const="json", dest="format", help="the same as --format json")
+    parser.add_argument("--jobs", metavar="N", help="files at once, each in a thread (as many as there are processors)")
     parser.add_argument("--channel", metavar="N", help="listen to this channel only, counted from 1")
     add_recognition(parser)
     parser.set_defaults(execute=execute)
@@ -40,45 +43,63 @@ def execute(options: argparse.Namespace) -> int:
     from stream.recognition import bundle
     from stream.recognition.classifier import Classifier
     from stream.recognition.taught import with_names
-    from stream.service.offline import classify
+    from stream.service.offline_pool import classify_all
     from stream.settings import check
     from stream.settings.reading import read, refuse
+    from stream.system.processors import processors
 
     reading = read(*sources(options, input="-"))
     refuse(reading.problems)
     if options.format == "audacity" and len(options.files) > 1:
         raise ConfigError("--format audacity is for one file: its labels have times, but no place for a file's name")
     settings, channel = reading.settings.recognition, reading.settings.audio.channel
-    classifier = Classifier(bundle.load(settings.model), runtime=settings.runtime, threads=settings.threads)
-    taught = taught_heads(settings.players, classifier.bundle, print_error)
-    refuse(check.strangers(reading, with_names(classifier.bundle, [head.name for head in taught])))
+    jobs = _jobs(vars(options).get("jobs")) or processors()
+    model = bundle.load(settings.model)
+    taught = taught_heads(settings.players, model, print_error)
+    refuse(check.strangers(reading, with_names(model, [head.name for head in taught])))
+    # One is made here, so that what is wrong with the model is told once and not of each file.
+    made = [Classifier(model, runtime=settings.runtime, threads=settings.threads)]
+
+    def make() -> Classifier:
+        try:
+            return made.pop()
+        except IndexError:
+            return Classifier(model, runtime=settings.runtime, threads=settings.threads)
+
     write = _WRITERS[options.format]
     failed = 0
     if options.format == "csv":
         _print(csv_head())
-    for file in options.files:
-        try:
-            timeline = classify(
-                file,
-                classifier,
-                hop=settings.hop,
-                lineup=settings.instruments,
-                gate=settings.gate,
-                taught=taught,
-                channel=channel,
-            )
-        except SoloistError as error:
-            print_error(error)
-            failed = 1
-            continue
-        for note in notes(timeline):
-            print_error(note)
-        if options.format in ("csv", "audacity"):
-            _print(write(timeline))
-        else:
-            sys.stdout.write(write(timeline))
-            sys.stdout.flush()
+    told = {
+        "hop": settings.hop,
+        "lineup": settings.instruments,
+        "gate": settings.gate,
+        "threshold": settings.threshold,
+        "taught": taught,
+    }
+    with closing(classify_all(options.files, make, jobs, channel=channel, **told)) as timelines:
+        for timeline in timelines:
+            if isinstance(timeline, SoloistError):
+                print_error(timeline)
+                failed = 1
+                continue
+            for note in notes(timeline):
+                print_error(note)
+            if options.format in ("csv", "audacity"):
+                _print(write(timeline))
+            else:
+                sys.stdout.write(write(timeline))
+                sys.stdout.flush()
     return failed
+
+
+def _jobs(given: str | None) -> int | None:
+    """Read how many files are to be heard at once."""
+    if given is None:
+        return None
+    if not given.isdecimal() or not 1 <= int(given) <= _MOST_JOBS:
+        raise ConfigError(f'--jobs is "{given}"; expected a whole number from 1 to {_MOST_JOBS}')
+    return int(given)
 
 
 def _print(text: str) -> None:

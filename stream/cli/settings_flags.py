@@ -59,6 +59,7 @@ def add_recognition(parser: argparse.ArgumentParser) -> None:
     )
     add("--hop", metavar="S", help="seconds from one estimate to the next (0.255)")
     add("--gate", metavar="DBFS", help="level below which the input counts as silent (-70)")
+    add("--threshold", metavar="P", help="probability from which an instrument is named (the model's)")
     add("--model", metavar="NAME|PATH", help="a model that comes with Soloist, or a .tflite beside its .json")
     add("--players", metavar="FOLDER", help="taught players, whose names are labels besides the model's (none)")
     add("--runtime", metavar="auto|litert|tflite", help="TFLite interpreter (auto)")

@@ -83,6 +83,8 @@ class _Lesson:
                     await self._client.teach(name, line, like)
                 case Error():
                     raise TeachError(message.message)
+                case Teaching() if self._heard is None and message.state != "listening":
+                    pass  # how the last one ended, which every newcomer is told
                 case Teaching():
                     self._heard = message
                     self._display.show(message)

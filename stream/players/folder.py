@@ -15,7 +15,7 @@ from typing import Final
 from stream.errors import TeachError
 from stream.players.bank import Bank, model_digest
 from stream.players.enrolment import Enrolment
-from stream.players.fitting import EnrolledName, fit_all, likeness
+from stream.players.fitting import EnrolledName, fit_all, judge_last, likeness
 from stream.players.player import MAX_BYTES, TaughtPlayer, checked_name, read_player, write_player
 from stream.players.reliability import Reliability
 from stream.recognition.bundle import Bundle
@@ -110,7 +110,7 @@ class PlayerFolder:
 
     def judge(self, name: str, enrolment: Enrolment, bank: Bank, like: str | EllipsisType | None = ...) -> Reliability:
         """Tell how a name would do if it were taught, without writing anything; as for `teach`."""
-        return fit_all(self._with(name, enrolment, like), bank, self.bundle)[-1][1]
+        return judge_last(self._with(name, enrolment, like), bank, self.bundle)
 
     def check(self, name: str, like: str | EllipsisType | None = ...) -> str:
         """Return a name as it would be kept, if it can be taught here.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, TypeAlias
 
@@ -44,7 +44,34 @@ class StopChecking:
     """Asks to check no more."""
 
 
-ControlRequest: TypeAlias = Teach | StopTeaching | CheckLines | StopChecking
+@dataclass(frozen=True, slots=True)
+class GetSettings:
+    """Asks for the settings that can be chosen, and what can be chosen of each."""
+
+
+@dataclass(frozen=True, slots=True)
+class TrySettings:
+    """Asks to go on with other settings, for this run. What is not named stays."""
+
+    values: Mapping[str, Any]
+    """By their names, as JSON has them; null for the default."""
+    lines: Sequence[Mapping[str, Any]] = ()
+    """What changes of lines, one object each: `line` is its name now, none of a new one; `remove` takes it away."""
+
+
+@dataclass(frozen=True, slots=True)
+class KeepSettings:
+    """Asks to write what is tried into the file of the settings."""
+
+
+@dataclass(frozen=True, slots=True)
+class DiscardSettings:
+    """Asks to return to what flags, variables and the file say."""
+
+
+ControlRequest: TypeAlias = (
+    Teach | StopTeaching | GetSettings | TrySettings | KeepSettings | DiscardSettings | CheckLines | StopChecking
+)
 
 
 def parse_control(kind: str, fields: Mapping[str, Any], lines: Collection[str]) -> ControlRequest | None:
@@ -85,6 +112,15 @@ def _stop_teaching(fields: Mapping[str, Any], lines: Collection[str]) -> StopTea
     return StopTeaching(discard)
 
 
+def _try_settings(fields: Mapping[str, Any], lines: Collection[str]) -> TrySettings:
+    values, changes = fields.get("values", {}), fields.get("lines", [])
+    if not isinstance(values, dict):
+        raise bad(f"values is {short(values)}; expected an object with settings")
+    if not isinstance(changes, list) or not all(isinstance(it, dict) for it in changes):
+        raise bad(f"lines is {short(changes)}; expected a list of objects")
+    return TrySettings(values, tuple(changes))
+
+
 def _line(fields: Mapping[str, Any], lines: Collection[str]) -> str | None:
     """Read the name of a line; needed where there are any."""
     line = fields.get("line")
@@ -102,4 +138,8 @@ _READERS: Final[Mapping[str, Callable[[Mapping[str, Any], Collection[str]], Cont
     "stop-teaching": _stop_teaching,
     "check-lines": lambda fields, lines: CheckLines(),
     "stop-checking": lambda fields, lines: StopChecking(),
+    "settings": lambda fields, lines: GetSettings(),
+    "try-settings": _try_settings,
+    "keep-settings": lambda fields, lines: KeepSettings(),
+    "discard-settings": lambda fields, lines: DiscardSettings(),
 }

@@ -17,7 +17,7 @@ from stream.protocol.messages import PROTOCOL, History, Message, Origin
 
 _CLASSES: Final[dict[str, type[Message]]] = {cls.type: cls for cls in typing.get_args(Message)}
 
-_LEFT_OUT: Final = frozenset({"line", "lines", "control"})
+_LEFT_OUT: Final = frozenset({"line", "lines", "control", "taught"})
 """Fields that a message does not have where they say nothing."""
 _ENCODER: Final = json.JSONEncoder(separators=(",", ":"), allow_nan=False)
 

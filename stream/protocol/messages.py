@@ -56,6 +56,8 @@ class Hello:
     """What is heard one by one; left out where it is one sound, whose messages have no `line` then."""
     control: bool = False
     """Whether clients may change the service; left out where they may not."""
+    taught: Sequence[str] = ()
+    """Those of the labels that are taught names; left out where there are none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -285,6 +287,87 @@ class Teaching:
 
 
 @dataclass(frozen=True, slots=True)
+class LineValues:
+    """The settings of one line."""
+
+    name: str
+    channels: Sequence[int]
+    """Counted from 1; of several the average is heard."""
+    instruments: Sequence[str] | None
+    """Its line-up; None for that of the service. So it is with gate and threshold."""
+    gate: float | None
+    """In dBFS."""
+    gain: float
+    """In dB."""
+    threshold: float | None
+    """A probability."""
+
+
+@dataclass(frozen=True, slots=True)
+class SettingValues:
+    """The settings that can be chosen, besides those of the lines; None where nothing is set."""
+
+    device: str | None
+    channel: int | None
+    """Counted from 1."""
+    instruments: Sequence[str] | None
+    hop: float
+    """In seconds."""
+    gate: float
+    """In dBFS."""
+    threshold: float | None
+    """A probability."""
+    model: str
+
+
+@dataclass(frozen=True, slots=True)
+class DeviceChoice:
+    """An input that can be chosen."""
+
+    name: str
+    channels: int
+    default: bool
+    """Whether it is the one that is heard without a name."""
+
+
+@dataclass(frozen=True, slots=True)
+class SettingChoices:
+    """What can be chosen."""
+
+    devices: Sequence[DeviceChoice] | None
+    """None where no device is heard, so that none can be chosen."""
+    channels: int | None
+    """How many the source has; None while there is none."""
+    models: Sequence[str]
+    """Those that come with Soloist, and that of the settings."""
+    labels: Sequence[str]
+    """What the present model can name."""
+    usual: Sequence[str]
+    """Those that it names without a line-up."""
+    limits: Mapping[str, Sequence[float]]
+    """The least and the most of each setting that is a number."""
+
+
+@dataclass(frozen=True, slots=True)
+class SettingsNow:
+    """The settings that clients can choose; for those who ask, and who subscribe to it."""
+
+    type: ClassVar[str] = "settings"
+    values: SettingValues
+    tried: Sequence[str]
+    """Those that are others than flags, variables and the file say; `line` stands for all lines."""
+    decided: Mapping[str, str]
+    """By which flag or variable each is decided that is: it comes back at the next start, whatever the file says."""
+    file: str | None
+    """The file that they can be kept in."""
+    choices: SettingChoices
+    message: str | None
+    """What should be known of what was just done."""
+    lines: Sequence[LineValues] = ()
+    """Those of the lines; left out where it is one sound."""
+
+
+@dataclass(frozen=True, slots=True)
 class Pong:
     """The answer to `ping`."""
 
@@ -315,6 +398,7 @@ Message: TypeAlias = (
     | Mark
     | Teaching
     | Check
+    | SettingsNow
     | History
     | Pong
     | Error

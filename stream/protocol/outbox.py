@@ -9,7 +9,7 @@ T = TypeVar("T")
 CAPACITY: Final = 256
 """Events that may wait at the most. Of a state, only the newest waits."""
 
-STATES: Final = frozenset({"hello", "label", "level", "spectrum", "status", "teaching", "check", "history"})
+STATES: Final = frozenset({"hello", "label", "level", "spectrum", "status", "teaching", "settings", "check", "history"})
 """Types of which only the newest matters."""
 
 

@@ -27,6 +27,7 @@ TYPES: Final = frozenset(
         "mark",
         "teaching",
         "check",
+        "settings",
     }
 )
 """What can be subscribed to."""

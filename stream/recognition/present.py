@@ -6,10 +6,16 @@ from stream.recognition.results import Heard, Stretch, Transition
 
 
 class PresentStretch:
-    """Puts what each hop tells together to stretches in which one thing is heard."""
+    """Puts what each hop tells together to stretches in which one thing is heard.
 
-    def __init__(self) -> None:
-        self.since = 0.0
+    Parameters
+    ----------
+    since : float
+        Stream time at which the first one begins, in seconds.
+    """
+
+    def __init__(self, since: float = 0.0) -> None:
+        self.since = since
         """Stream time in seconds from which on this is told."""
         self._heard = Heard("warming", None)
         self._total = 0.0  # sum of the confidences

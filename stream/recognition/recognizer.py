@@ -202,15 +202,28 @@ class Recognizer:
         """
         end = self.time
         self._position += count
+        self.forget()
+        self._due = self._first_due(self._position)
+        levels, zeros = (LOWEST_LEVEL, LOWEST_LEVEL), self._zeros()
+        return self._result("warming", None, zeros, zeros, levels, _NO_FRAMES, until=end)
+
+    def forget(self) -> None:
+        """Forget the audio heard so far, for another sound is heard from now on; time and the grid of hops go on.
+
+        What follows is `warming` until a window of it is heard.
+        """
         self._ring.clear()
         self._front_end.reset()
         self._tones.reset()
         self._smoother.reset()
         self._full, self._joins = self._position + WINDOW, False
         self._evaluated = self._judged = self._position
-        self._due = self._first_due(self._position)
-        levels, zeros = (LOWEST_LEVEL, LOWEST_LEVEL), self._zeros()
-        return self._result("warming", None, zeros, zeros, levels, _NO_FRAMES, until=end)
+
+    def join(self, other: Recognizer) -> None:
+        """Begin at the moment at which another recognizer is, on its grid of hops; this one has heard nothing."""
+        self._position, self._due, self._seq = other._position, other._due, other._seq
+        self.forget()
+        self._present = PresentStretch(self.time)
 
     def finish(self) -> Iterator[Result]:
         """End the stream: evaluate what the grid of hops has left over.

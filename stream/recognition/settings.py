@@ -35,6 +35,8 @@ class RecognitionSettings:
     """From one estimate to the next, in seconds."""
     gate: Annotated[float, Range(-120, 0)] = GATE
     """RMS level below which it is silent, in dBFS."""
+    threshold: Annotated[float | None, Range(0, 1)] = None
+    """Probability from which an instrument is named, in place of the model's thresholds."""
     model: str = MODEL
     """Name of a shipped model, or the path of a .tflite file."""
     players: str | None = None

@@ -4,7 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 
-from stream.protocol.messages import Front, Guess, Hello, Label, Mark, Message, Origin, Outage, Segment, Status
+from stream.protocol.messages import (
+    Front,
+    Guess,
+    Hello,
+    Label,
+    Mark,
+    Message,
+    Origin,
+    Outage,
+    Segment,
+    Status,
+    Teaching,
+)
 from stream.server.history import Event, EventHistory
 
 
@@ -30,10 +42,21 @@ class StreamState:
         self.clock = clock
         self.front: Front | None = None
         """Which line is in front."""
+        self.teaching: Teaching | None = None
+        """How far it is with the name that was taught last, also when that has ended; None where none was."""
         self._hello: Hello | None = None
         self._status: Status | None = None
         self._recent = EventHistory()
         self._of_lines: dict[str, EventHistory] = {}
+
+    def have_lines(self, names: Sequence[str]) -> None:
+        """Take note of which lines there are, and forget the others."""
+        self.lines = names
+        for line in [*self._of_lines]:
+            if line not in names:
+                del self._of_lines[line]
+        if self.front is not None and self.front.line not in names:
+            self.front = None
 
     def add(self, message: Message) -> None:
         """Keep a message that is published, if it is of a kind that is told again."""
@@ -47,6 +70,8 @@ class StreamState:
                 self._status = message
             case Front():
                 self.front = message
+            case Teaching():
+                self.teaching = message
             case Segment() | Guess() | Mark() | Outage():
                 self._recent.add(message)
             case _:

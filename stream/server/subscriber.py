@@ -188,6 +188,8 @@ class Subscriber:
                     self.tell(answer)
                 if self._state.front is not None and "front" in request.types:
                     self.tell(self._state.front)
+                if self._state.teaching is not None and "teaching" in request.types:
+                    self.tell(self._state.teaching)
             case GetHistory():
                 if not self._histories.take():
                     raise ProtocolError("too-often", f"more requests for history than {HISTORIES[0]:g} a second")

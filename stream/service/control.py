@@ -2,22 +2,36 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import asyncio
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Protocol
 
 from stream.errors import ProtocolError
-from stream.protocol.control import CheckLines, ControlRequest, StopChecking, StopTeaching, Teach
+from stream.protocol.control import (
+    CheckLines,
+    ControlRequest,
+    DiscardSettings,
+    GetSettings,
+    KeepSettings,
+    StopChecking,
+    StopTeaching,
+    Teach,
+    TrySettings,
+)
 from stream.protocol.messages import Message
 
 if TYPE_CHECKING:
     from stream.recognition.classifier import Classifier
+    from stream.recognition.recognizer import Recognizer
     from stream.recognition.taught import Head
     from stream.service.checking import LineChecking
     from stream.service.events import Events
     from stream.service.line import Line
     from stream.service.lines import Listener
+    from stream.service.settings_desk import SettingsDesk
     from stream.service.teaching import NameTeaching
     from stream.settings.lines import LineSettings
+    from stream.settings.reading import Reading
     from stream.settings.settings import Settings
 
 
@@ -28,16 +42,24 @@ class Controlled(Protocol):
     events: Events
 
     @property
+    def line_settings(self) -> Sequence[LineSettings]:
+        """What the lines are; empty where it is one sound."""
+
+    @property
+    def source(self) -> tuple[str, int | None]:
+        """Name and number of channels of what is heard."""
+
+    @property
+    def recognizer(self) -> Recognizer:
+        """What recognizes."""
+
+    @property
     def lines(self) -> Sequence[Line]:
         """What is heard one by one."""
 
     @property
     def classifier(self) -> Classifier:
         """The model that is used now."""
-
-    @property
-    def line_settings(self) -> Sequence[LineSettings]:
-        """What the settings say of each of these lines; nothing where it is one sound."""
 
     @property
     def taught(self) -> Sequence[Head]:
@@ -63,10 +85,15 @@ class ServiceControl:
     Parameters
     ----------
     service : Controlled
+    read : callable, optional
+        Reads what flags, variables and the file of the settings say now.
     """
 
-    def __init__(self, service: Controlled) -> None:
+    def __init__(self, service: Controlled, read: Callable[[], Reading] | None = None) -> None:
         self._service = service
+        self._read = read
+        self._settings: SettingsDesk | None = None
+        self._telling: set[asyncio.Task[None]] = set()  # which nobody else keeps
         self._teaching: NameTeaching | None = None
         self._checking: LineChecking | None = None
 
@@ -89,6 +116,16 @@ class ServiceControl:
                 self._check_lines().begin()
             case StopChecking():
                 self._check_lines().stop()
+            case GetSettings():
+                return [await self._desk.look()]
+            case TrySettings():
+                return [await self._desk.attempt(request)]
+            case KeepSettings():
+                kept = await self._desk.keep()
+                self.change_settings()
+                return [kept]
+            case DiscardSettings():
+                return [await self._desk.discard()]
         return []
 
     def change_model(self) -> None:
@@ -98,12 +135,34 @@ class ServiceControl:
         if self._checking is not None:
             self._checking.change_model()
 
+    def change_settings(self) -> None:
+        """Tell those who subscribe to it that settings may be others now, once anybody has asked for them."""
+        if self._settings is not None and not self._telling:
+            task = asyncio.get_running_loop().create_task(self._tell_settings(self._settings))
+            self._telling.add(task)
+            task.add_done_callback(self._telling.discard)
+
     def close(self) -> None:
         """End what was begun."""
+        for task in self._telling:
+            task.cancel()
+        if self._settings is not None:
+            self._settings.close()
         if self._teaching is not None:
             self._teaching.close()
         if self._checking is not None:
             self._checking.close()
+
+    @property
+    def _desk(self) -> SettingsDesk:
+        from stream.service.settings_desk import SettingsDesk  # most services are never asked
+
+        if self._settings is None:
+            self._settings = SettingsDesk(self._service, self._read)
+        return self._settings
+
+    async def _tell_settings(self, desk: SettingsDesk) -> None:
+        self._service.events.publish(await desk.now())
 
     async def _teach(self, request: Teach) -> None:
         from stream.service.teaching import NameTeaching  # most services are never taught

@@ -22,6 +22,7 @@ from stream.protocol.messages import (
     Mark,
     Outage,
     Segment,
+    SettingsNow,
     Spectrum,
     Status,
     Teaching,
@@ -138,6 +139,7 @@ Event: TypeAlias = (
     | Mark
     | Teaching
     | Check
+    | SettingsNow
     | SourceFound
     | SourceTurned
     | StreamBegun

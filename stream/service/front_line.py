@@ -22,19 +22,26 @@ class FrontLine:
     ----------
     names : sequence of str
         Of the lines.
+    time : float
+        Stream time at which it begins, in seconds.
     """
 
-    def __init__(self, names: Sequence[str]) -> None:
+    def __init__(self, names: Sequence[str], time: float = 0.0) -> None:
         self._names = names
         self._chooser = FrontChooser(len(names))
-        self._time = 0.0  # stream time of the last hop
+        self._time = time  # of the last hop
         self._has_begun = False
-        self._present = PresentStretch()
+        self._present = PresentStretch(time)
 
     @property
     def name(self) -> str:
         """The line that leads."""
         return self._names[self._chooser.leading]
+
+    def rename(self, names: Sequence[str]) -> None:
+        """Call the lines by other names; who leads is told again if it is called otherwise."""
+        before, self._names = self.name, names
+        self._has_begun &= self.name == before
 
     def take(self, hops: Sequence[Hop], seconds: float | None) -> Iterator[Hop | Front]:
         """Take in what a hop of each line brought.

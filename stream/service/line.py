@@ -63,10 +63,12 @@ class Line:
         self.listener: Callable[[Result], None] | None = None
         """Told of every result, while there is one."""
         self._live = live
-        self._gate = gate
+        self.gate = gate
+        """Level in dBFS below which nothing is heard."""
         self._factor = np.float32(10 ** (gain / 20))
         self._meter = LevelMeter()
         self._converter: Converter | None = None
+        self._source: tuple[int, int, int | None] | None = None  # what is connected: rate, channels, the one chosen
         self._channels = self._heard_channels = len(self.channels) or 1
         self.examine()
 
@@ -86,10 +88,10 @@ class Line:
 
     def examine(self, gate: float | None = None) -> None:
         """Look for faults in the signal that comes from now on, whatever was before; with another gate, in dBFS."""
-        self._gate = self._gate if gate is None else gate
-        self._monitor = SignalMonitor(self._gate, self._live, self._heard_channels, self.channels)
+        self.gate = self.gate if gate is None else gate
+        self._monitor = SignalMonitor(self.gate, self._live, self._heard_channels, self.channels)
         if self._converter is not None:
-            self._converter.change_gate(self._gate)
+            self._converter.change_gate(self.gate)
 
     def connect(self, rate: int, channels: int, channel: int | None) -> None:
         """Take the audio of another source from now on.
@@ -110,17 +112,50 @@ class Line:
         ConfigError
             When it has no such channel.
         """
-        self.missing = None
+        self.missing, self._source = None, (rate, channels, channel)
         if lacking := [one for one in self.channels if one > channels]:
             self.missing = f"{self.name}: there is no channel {lacking[0]}; the source has {channels}"
-            self._converter = Converter(rate, 1, None, self._gate)
+            self._converter = Converter(rate, 1, None, self.gate)
         else:
-            self._converter = Converter(rate, channels, self.channels or channel, self._gate)
+            self._converter = Converter(rate, channels, self.channels or channel, self.gate)
         self._channels = channels if self.missing is None else 1
         heard = len(self.channels) or (channels if channel is None else 1)
         if heard != self._heard_channels:
             self._heard_channels = heard
             self.examine()
+
+    def change(self, name: str | None, channels: Sequence[int], gain: float, channel: int | None) -> None:
+        """Go on with another name, other channels and another gain, for the parameters see `Line` and `connect`.
+
+        No sample is missing or heard twice. Of other channels nothing was heard: it starts over with `warming`.
+
+        Raises
+        ------
+        ConfigError
+            When the source has no such channel.
+        """
+        self.name, self._factor = name, np.float32(10 ** (gain / 20))
+        is_another = tuple(channels) != self.channels
+        self.channels = tuple(channels)
+        if self._source is None or self._converter is None:
+            self._channels = self._heard_channels = len(self.channels) or 1
+            self.examine()
+            return
+        rate, count, chosen = self._source
+        if not is_another and (self.channels or channel == chosen):
+            return
+        before = self._converter
+        self.connect(rate, count, channel)
+        self._converter.go_on(before)
+        self.examine()
+        self.recognizer.forget()
+
+    def flush(self) -> Array:
+        """Return what the resampler holds [shape=(m,)], and begin with an empty one."""
+        samples = self.drain()
+        assert self._converter is not None
+        self._converter.clear()
+        return samples
 
     def convert(self, frames: Array) -> tuple[Array, int]:
         """Take in a block of the connected source.

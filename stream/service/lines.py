@@ -59,17 +59,17 @@ class Lines:
         self, lines: Sequence[Line], for_channels: Callable[[int], Sequence[Line]] = lambda channels: ()
     ) -> None:
         self._for_channels = for_channels
+        self._executor = _executor(len(lines))
         self._begin(lines)
-        self._executor = ThreadPoolExecutor(_processors() if len(lines) != 1 else 1, "recognizer")
         self._evaluating = asyncio.Lock()  # held while the recognizers must stay as they are
         self._rate = SAMPLE_RATE
-        self._source: tuple[int, int] | None = None  # its rate and its channels
+        self._source: tuple[int, int, int | None] | None = None  # what is connected, as `connect` was told
         self._listener: Listener | None = None
 
-    def _begin(self, lines: Sequence[Line]) -> None:
+    def _begin(self, lines: Sequence[Line], time: float = 0.0) -> None:
         self.lines = tuple(lines)
         has_names = any(line.name is not None for line in lines)
-        self._front = FrontLine([line.name or "" for line in lines]) if has_names else None
+        self._front = FrontLine([line.name or "" for line in lines], time) if has_names else None
 
     @property
     def time(self) -> float:
@@ -105,20 +105,21 @@ class Lines:
         for line in self.lines:
             line.wanted = [kind for kind, of in wanted.items() if line.name in of or (None in of and self._leads(line))]
 
-    def examine(self, gates: Sequence[float] | None = None) -> None:
-        """Look for faults in what comes from now on, whatever was before; with another gate for each, in dBFS."""
-        for number, line in enumerate(self.lines):
-            line.examine(None if gates is None else gates[number])
+    def examine(self) -> None:
+        """Look for faults in what comes from now on, whatever was before."""
+        for line in self.lines:
+            line.examine()
 
     def tell(self, listener: Listener | None) -> None:
         """Let somebody hear all that lines hear from now on, in place of whoever did; or nobody."""
         self._listener = listener
         if listener is not None and self._source is not None:
-            listener.connect(*self._source)
+            rate, channels, _ = self._source
+            listener.connect(rate, channels)
 
     def connect(self, rate: int, channels: int, channel: int | None) -> None:
         """Take the audio of another source from now on; as for `Line.connect`."""
-        self._rate, self._source = rate, (rate, channels)
+        self._rate, self._source = rate, (rate, channels, channel)
         if not self.lines:
             self._begin(self._for_channels(channels))
         for line in self.lines:
@@ -186,13 +187,62 @@ class Lines:
                 elif self._leads(line):
                     yield self._front.close(message.end)
 
-    async def replace(self, others: Sequence[Recognizer]) -> Iterator[Guess | OfLine]:
+    async def arrange(self, lines: Sequence[Line]) -> AsyncIterator[LineEvent]:
+        """Hear these lines from now on, some of which may be those of before; between two blocks alone.
+
+        Those that stay lose no sample. Those that come have heard nothing, and begin at this moment; what those that go
+        have open is closed.
+
+        Parameters
+        ----------
+        lines : sequence of Line
+            At least one; where there is no name, just one.
+
+        Yields
+        ------
+        LineEvent
+            What ends with this.
+        """
+        old = self.lines
+        if not old:  # none was heard yet
+            self._begin(lines)
+            return
+        if self._source is not None:
+            # A resampler that begins holds audio back: all begin together, so that all lines have the same moment.
+            async for event in self._recognize([line.flush() for line in old], 0, 0, None):
+                yield event
+        for line in old:
+            if line in lines:
+                continue
+            for message in line.close_stretches():
+                if line.name is not None:
+                    yield OfLine(line.name, message)
+                elif self._front is None:
+                    yield message
+        if self._front is not None:
+            yield self._front.close(self.time)
+        for line in lines:
+            if line not in old:
+                line.recognizer.join(self._any)
+                if self._source is not None:
+                    line.connect(*self._source)
+        if (len(old) == 1) != (len(lines) == 1):
+            self._executor.shutdown(wait=False)
+            self._executor = _executor(len(lines))
+        self._begin(lines, self.time)
+
+    def rename(self) -> None:
+        """Take note that lines may have other names."""
+        if self._front is not None:
+            self._front.rename([line.name or "" for line in self.lines])
+
+    async def replace(self, others: Sequence[Recognizer | None]) -> Iterator[Guess | OfLine]:
         """Go on with the model, line-up, hop and gate of other recognizers, which have heard nothing.
 
         Parameters
         ----------
-        others : sequence of Recognizer
-            One for each line.
+        others : sequence of Recognizer or None
+            One for each line; None for one that stays as it is.
 
         Returns
         -------
@@ -202,6 +252,8 @@ class Lines:
         ended: list[Guess | OfLine] = []
         async with self._evaluating:
             for line, other in zip(self.lines, others, strict=True):
+                if other is None:
+                    continue
                 guess = line.recognizer.replace(other)
                 if guess is not None:
                     message = translation.guess(guess, line.name)
@@ -275,6 +327,11 @@ class Lines:
             assert line.name is not None
             yield OfLine(line.name, hop)
         yield from self._front.take(hops, seconds)
+
+
+def _executor(lines: int) -> ThreadPoolExecutor:
+    """Make the threads in which so many lines are evaluated."""
+    return ThreadPoolExecutor(_processors() if lines != 1 else 1, "recognizer")
 
 
 def _processors() -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Callable, Collection, Mapping
 
@@ -54,6 +55,8 @@ class Listening:
         wanted: Callable[[], Mapping[str, Collection[str | None]]],
     ) -> None:
         self._channel = settings.channel
+        self.between_blocks = asyncio.Lock()
+        """Held while a block is heard: who holds it may change the lines."""
         self._knows_channels = not is_pipe(settings.input)  # what comes through one may be a file with others
         self._lines = lines
         self._events = events
@@ -66,6 +69,7 @@ class Listening:
         self._heard: Source | None = None  # that of the newest audio
         self._is_missed = False  # whether the source was told to be away, and not yet that it is back
         self._warnings: tuple[str, ...] = ()  # of the source that runs
+        self._is_chosen = False  # whether the next source was chosen by somebody: nothing of the one before is in it
 
     @property
     def source(self) -> str:
@@ -125,6 +129,36 @@ class Listening:
             check_channel(self._channel, source.channels)
         self._find(in_one_form(source.name))
 
+    @property
+    def channels(self) -> int | None:
+        """How many channels the source has; None while there is none."""
+        return None if self._capture.source is None else self._capture.source.channels
+
+    async def change(self, settings: AudioSettings, channels: int) -> None:
+        """Hear another device, or another channel of the source, from now on.
+
+        The lines have to be told of another channel of the same source by who calls this.
+
+        Parameters
+        ----------
+        settings : AudioSettings
+            With another `device` or `channel`.
+        channels : int
+            How many are to be heard, where a device has as many.
+
+        Raises
+        ------
+        SourceLostError
+            When the device cannot be opened; what was heard before goes on.
+        ConfigError
+            When the source has no such channel.
+        """
+        if self._capture.is_another(settings, channels):
+            self._is_chosen = await self._capture.change(settings, channels) or self._is_chosen
+        elif self.channels is not None and self._knows_channels:
+            check_channel(settings.channel, self.channels)
+        self._channel = settings.channel
+
     async def try_open(self, patience: float) -> None:
         """Open a device if it is there now; if not, it will be waited for."""
         try:
@@ -143,14 +177,16 @@ class Listening:
                 continue
             source = self._capture.source
             assert source is not None
-            if source is not connected:
-                self._lines.connect(source.rate, source.channels, self._channel)
-                connected = source
-            if block is None:
-                break
-            await self._hear(block, source)
-        async for event in self._lines.finish():
-            self._publish(event)
+            async with self.between_blocks:
+                if source is not connected:
+                    self._lines.connect(source.rate, source.channels, self._channel)
+                    connected = source
+                if block is None:
+                    break
+                await self._hear(block, source)
+        async with self.between_blocks:
+            async for event in self._lines.finish():
+                self._publish(event)
         self._turn("ended", f"{self._name} has ended after {self._lines.time:.1f} s")
 
     async def close(self) -> None:
@@ -162,7 +198,9 @@ class Listening:
         timeline, lines, lost = self._timeline, self._lines, block.lost
         start = block.delivered - len(block.frames) / source.rate
         is_another = self._heard is not None and source is not self._heard
-        is_renamed = is_another and in_one_form(source.name) != self._name
+        is_renamed = is_another and (self._is_chosen or in_one_form(source.name) != self._name)
+        if is_another:
+            self._is_chosen = False
         if not timeline.begun:
             timeline.begin(start, _epoch())
             self._events.publish(StreamBegun())

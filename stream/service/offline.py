@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
@@ -86,8 +86,10 @@ def classify(
     hop: float = HOP,
     lineup: Collection[str] | None = None,
     gate: float = GATE,
+    threshold: float | None = None,
     taught: Sequence[Head] = (),
     channel: int | None = None,
+    is_over: Callable[[], bool] = lambda: False,
 ) -> FileTimeline:
     """Recognize what is in a file.
 
@@ -97,10 +99,12 @@ def classify(
         A file in any format that the installed libraries read, of any length.
     classifier : Classifier, optional
         The shipped model that is used by default without it.
-    hop, lineup, gate, taught
+    hop, lineup, gate, threshold, taught
         As for `stream.recognition.recognizer.Recognizer`.
     channel : int, optional
         The one to listen to, counted from 1; the average of all without it, unless that hides them.
+    is_over : callable
+        Asked now and then; where it returns true, the rest of the file is not heard.
 
     Raises
     ------
@@ -109,11 +113,11 @@ def classify(
     ConfigError
         When an option does not fit the model or the file.
     """
-    recognizer = Recognizer(classifier, hop=hop, lineup=lineup, gate=gate, taught=taught)
+    recognizer = Recognizer(classifier, hop=hop, lineup=lineup, gate=gate, threshold=threshold, taught=taught)
     recognizer.with_frames = False  # which nobody asks for here
     with open_sound_file(path) as file:
         converter = Converter(file.rate, file.channels, channel, gate)
-        timeline = _timeline(path, recognizer, _results(file, converter, recognizer), converter)
+        timeline = _timeline(path, recognizer, _results(file, converter, recognizer, is_over), converter)
         remarks = tuple(remark for remark in (file.remark, file.shortfall()) if remark is not None)
         return replace(timeline, missing=file.missing, remarks=remarks)
 
@@ -156,13 +160,15 @@ def _timeline(
     )
 
 
-def _results(file: AudioFile, converter: Converter, recognizer: Recognizer) -> Iterator[Result]:
+def _results(
+    file: AudioFile, converter: Converter, recognizer: Recognizer, is_over: Callable[[], bool]
+) -> Iterator[Result]:
     """Results of all of the file."""
     block = min(round(_BLOCK_SECONDS * file.rate), _BLOCK_NUMBERS // file.channels)
     last = False
     while not last:
         frames = file.read(block)
-        last = len(frames) < block
+        last = len(frames) < block or is_over()
         yield from recognizer.feed(converter(frames, last=last))
         converter.take_levels()  # nobody judges them here
     yield from recognizer.finish()

@@ -101,7 +101,7 @@ class _Process:
 
     async def serve(self, reading: Reading) -> None:
         """Run the service with these settings."""
-        service = _service(reading)
+        service = _service(reading, self._read)
         service.events.add(_for_systemd(self._notifier))
         running = asyncio.current_task()
         assert running is not None
@@ -198,14 +198,14 @@ def _for_systemd(notifier: SystemdNotifier) -> Callable[[Event], None]:
     return take
 
 
-def _service(reading: Reading) -> Service:
+def _service(reading: Reading, read: Callable[[], Reading]) -> Service:
     """Make the service, or say which setting is at fault, and where it stands."""
     from stream.service.service import (
         Service,  # takes longer to import than all before it: faults in settings are told sooner
     )
 
     try:
-        return Service(reading.settings)
+        return Service(reading.settings, read)
     except (ConfigError, ModelError) as error:
         from stream.settings import check
 

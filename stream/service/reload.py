@@ -8,7 +8,8 @@ from typing import Final
 from stream.recognition.settings import RecognitionSettings
 from stream.settings.settings import Settings
 
-_FIXED: Final = ("host", "port")  # of the server: as long as the service runs, and so is all that is listened to
+_FIXED: Final = ("host", "port")  # of the server: as long as the service runs
+_CHANGEABLE: Final = ("device", "channel")  # of what is listened to
 
 
 def changeable(old: Settings, new: Settings) -> tuple[Settings, list[str]]:
@@ -21,15 +22,14 @@ def changeable(old: Settings, new: Settings) -> tuple[Settings, list[str]]:
     later : list of str
         Names of those that change with the next start only.
     """
-    later = [it.name for it in fields(old.audio) if getattr(new.audio, it.name) != getattr(old.audio, it.name)]
+    audio = replace(old.audio, **{name: getattr(new.audio, name) for name in _CHANGEABLE})
+    later = [it.name for it in fields(audio) if getattr(new.audio, it.name) != getattr(audio, it.name)]
     later += [name for name in _FIXED if getattr(new.server, name) != getattr(old.server, name)]
     server = replace(new.server, host=old.server.host, port=old.server.port)
     if (server.certificate is None) != (old.server.certificate is None):  # the port is open, with TLS or without
         server = replace(server, certificate=old.server.certificate, key=old.server.key)
         later.append("certificate")
-    if new.lines != old.lines:
-        later.append("line")
-    return replace(new, audio=old.audio, server=server, lines=old.lines), later
+    return replace(new, audio=audio, server=server), later
 
 
 def changes_labels(old: RecognitionSettings, new: RecognitionSettings) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import logging
 import secrets
 import time
@@ -13,6 +14,7 @@ from urllib.parse import urlsplit
 
 from stream import __version__
 from stream.audio.capture import OPEN_TIMEOUT
+from stream.errors import ConfigError
 from stream.protocol.messages import PROTOCOL, Hello, LineInfo, Outage, Status
 from stream.recognition.classifier import Classifier
 from stream.recognition.mel import SAMPLE_RATE, WINDOW
@@ -23,6 +25,7 @@ from stream.server.http import HealthReport
 from stream.server.metrics import Metrics
 from stream.server.server import Server
 from stream.service import reload, setting_files, translation
+from stream.service.arrangement import Arrangement
 from stream.service.control import ServiceControl
 from stream.service.events import (
     Event,
@@ -40,7 +43,8 @@ from stream.service.lines import Lines, Listener
 from stream.service.listening import Listening
 from stream.service.metrics import ServiceMetrics
 from stream.service.session_logging import SessionLogging
-from stream.settings.lines import MOST, LineSettings
+from stream.settings.lines import MOST, LineSettings, LinesSettings
+from stream.settings.reading import Reading
 from stream.settings.settings import Settings
 from stream.system import memory
 from stream.system.worker import Worker
@@ -63,6 +67,8 @@ class Service:
     Parameters
     ----------
     settings : Settings
+    read : callable, optional
+        Reads what flags, variables and the file say now; without it, they say what the settings are.
 
     Raises
     ------
@@ -70,7 +76,7 @@ class Service:
         When the model cannot be used, or the settings do not fit it.
     """
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, read: Callable[[], Reading] | None = None) -> None:
         self.settings = settings
         self.events = Events()
         """What happens, for whoever takes it."""
@@ -88,13 +94,13 @@ class Service:
         self._classifier = classifier
         self._lines = Lines(
             self._make_lines(settings.lines.lines) if settings.lines else [self._line(self._recognizer)],
-            lambda channels: self._make_lines([LineSettings(str(it), (it,)) for it in range(1, channels + 1)][:MOST]),
+            lambda channels: self._make_lines(_each(channels)),
         )
         self._listening = Listening(settings.audio, self._lines, self.events, self._wanted)
         self._health = Health(self._listening.source, live)
         self._health.slow_down(classifier.interpreter.slowdown_reason)
         self._session_logging = SessionLogging()
-        self._control = ServiceControl(self)
+        self._control = ServiceControl(self, read)
         metrics = Metrics()
         self._metrics = ServiceMetrics(metrics.registry, self._session_logging)
         self.server = Server(
@@ -182,34 +188,35 @@ class Service:
         settings, later = reload.changeable(old, settings)
         # Not here, for a disk may not answer; the model also when its name is the same, for the file may not be.
         access, classifier, taught = await self._worker.submit(setting_files.read, settings)
-        other = setting_files.make_recognizer(settings.recognition, classifier, taught)
-        others = [
-            setting_files.make_recognizer(settings.recognition, classifier, taught, it) for it in self._line_settings
-        ]
-        if not settings.lines:
-            others = [other]
-        changed = classifier.bundle != self._bundle or taught != self._taught
-        if changed or reload.changes_labels(old.recognition, settings.recognition):
-            for event in await self._lines.replace(others):
+        make = functools.partial(setting_files.make_recognizer, settings.recognition, classifier, taught)
+        other = make()
+        lines = self._wanted_lines(settings.lines)
+        others = [make(it) for it in lines] if settings.lines else [other]
+        channels = max((one for line in lines for one in line.channels), default=1)
+        arrangement = Arrangement(self._lines, self._line_settings, lines, others)
+        if settings.audio != old.audio or lines != self._line_settings:
+            await self._listening.change(settings.audio, channels)
+        # From here on nothing can fail.
+        is_other = classifier.bundle != self._bundle or taught != self._taught
+        is_other |= reload.changes_labels(old.recognition, settings.recognition)
+        self.settings, self._line_settings = settings, lines
+        self._classifier, self._taught = classifier, taught
+        async with self._listening.between_blocks:
+            gate, channel = settings.recognition.gate, settings.audio.channel
+            async for event in arrangement.carry_out(self._line, is_other, gate, channel):
                 self.events.publish(event)
-            self.events.publish(RecognizerReplaced())
-        if settings.lines:  # otherwise it is that of the one line, and goes on with the other one's model already
-            self._recognizer = other
-        self._classifier = classifier
+        # Of one sound it is that of the one line, which goes on with the other one's model.
+        self._recognizer = other if settings.lines else self._lines.lines[0].recognizer
         if classifier.bundle.name != self._bundle.name:
             self._since = self._lines.time
-        self._bundle, self._taught = classifier.bundle, taught
+        self._bundle = classifier.bundle
         self._control.change_model()
         self._health.slow_down(classifier.interpreter.slowdown_reason)
-        if settings.recognition.gate != old.recognition.gate:
-            gate = settings.recognition.gate
-            gates = [gate if it.gate is None else it.gate for it in self._line_settings]
-            self._lines.examine(gates if settings.lines else [gate])
         self.server.change_access(access, self.recognizer.instruments)  # who comes from now on sees the new certificate
-        self.settings = settings
-        if settings.session_log != old.session_log:
+        if settings.session_log != old.session_log or settings.audio.channel != old.audio.channel:
             self._session_logging.open(settings.session_log, settings.audio)
         self._announce()
+        self._control.change_settings()
         return later
 
     @property
@@ -229,8 +236,13 @@ class Service:
 
     @property
     def line_settings(self) -> Sequence[LineSettings]:
-        """What the settings say of each of the lines; nothing where it is one sound, or where none are known yet."""
+        """What the lines are, with those of every channel; empty where it is one sound."""
         return self._line_settings
+
+    @property
+    def source(self) -> tuple[str, int | None]:
+        """Name and number of channels of what is heard; None for those where nothing is."""
+        return self._listening.source, self._listening.channels
 
     @property
     def taught(self) -> Sequence[Head]:
@@ -295,12 +307,23 @@ class Service:
             overflows=self._listening.overflows, clients=self.server.clients, log_fault=self._session_logging.fault
         )
 
+    def _wanted_lines(self, lines: LinesSettings) -> tuple[LineSettings, ...]:
+        """Return the lines that there are to be; none of one sound, nor of every channel before there is a source."""
+        if not lines.each:
+            return lines.lines
+        if self.settings.lines.each:
+            return self._line_settings
+        if self._listening.channels is None:
+            raise ConfigError("a line for every channel needs a source: there is none now")
+        return _each(self._listening.channels)
+
     def _make_lines(self, lines: Sequence[LineSettings]) -> list[Line]:
         """Make lines, each with what is its own."""
         self._line_settings = tuple(lines)
-        recognition = self.settings.recognition
-        make = setting_files.make_recognizer
-        return [self._line(make(recognition, self._classifier, self._taught, it), it) for it in lines]
+        make = functools.partial(
+            setting_files.make_recognizer, self.settings.recognition, self._classifier, self._taught
+        )
+        return [self._line(make(it), it) for it in lines]
 
     def _line(self, recognizer: Recognizer, line: LineSettings | None = None) -> Line:
         gate, live = self.settings.recognition.gate, self.settings.audio.input == "mic"
@@ -315,7 +338,7 @@ class Service:
         lines = [
             LineInfo(it.name, it.channels, it.recognizer.lineup) for it in self._lines.lines if it.name is not None
         ]
-        self.server.state.lines = [it.name for it in lines]
+        self.server.state.have_lines([it.name for it in lines])
         self.events.publish(
             Hello(
                 protocol=PROTOCOL,
@@ -332,6 +355,7 @@ class Service:
                 since=self._since,
                 lines=lines,
                 control=self.server.access.control,
+                taught=[head.name for head in self._taught],
             )
         )
 
@@ -366,6 +390,11 @@ class Service:
             self.server.recall(*self._past.messages(listening.utc, listening.source))
         elif device is not None:
             self.server.recall(*self._past.messages(listening.utc, device, part=True))
+
+
+def _each(channels: int) -> tuple[LineSettings, ...]:
+    """Return a line for each of so many channels, as far as there may be lines."""
+    return tuple(LineSettings(str(it), (it,)) for it in range(1, channels + 1))[:MOST]
 
 
 def _in_any(instruments: Sequence[str], lines: Sequence[LineInfo]) -> list[str]:

@@ -40,8 +40,9 @@ def make_recognizer(
     line: LineSettings | None = None,
 ) -> Recognizer:
     """Make what recognizes, with what is its own of a line."""
-    lineup, gate, threshold = settings.instruments, settings.gate, None
+    lineup, gate, threshold = settings.instruments, settings.gate, settings.threshold
     if line is not None:
         lineup = lineup if line.instruments is None else line.instruments
-        gate, threshold = gate if line.gate is None else line.gate, line.threshold
+        gate = gate if line.gate is None else line.gate
+        threshold = threshold if line.threshold is None else line.threshold
     return Recognizer(classifier, hop=settings.hop, lineup=lineup, gate=gate, threshold=threshold, taught=taught)

@@ -72,7 +72,8 @@ class NameTeaching:
     """Teaches a service one name after the other, while it goes on with everything else.
 
     Fitting takes seconds; it is done in a thread of its own. At ten sounding seconds, and every five later, it is tried
-    how well the name is told apart. It ends by itself at `ENOUGH` seconds if it is, at 60 in any case.
+    how well the name is told apart. The first trial from `ENOUGH` seconds on that finds it reliable ends it, and what
+    was tried is kept, so that it is as reliable as was told. At 60 seconds it ends in any case.
 
     Parameters
     ----------
@@ -86,6 +87,7 @@ class NameTeaching:
         self._tell, self._taught = tell, taught
         self._worker = Worker("teaching")
         self._lesson: _Lesson | None = None
+        self._fitted: _Lesson | None = None  # what is not heard any more, until it is done
         self._is_beginning = False
         self._tasks: set[asyncio.Task[None]] = set()  # which nobody else keeps
 
@@ -114,6 +116,8 @@ class NameTeaching:
         if self._lesson is not None or self._is_beginning:
             of = "another name" if self._lesson is None else self._lesson.name
             raise _impossible(f"{of} is being taught now; let that end, or stop it")
+        if self._fitted is not None:
+            raise _impossible(f"{self._fitted.name} is being fitted now; try it again in a few seconds")
         if folder is None:
             raise _impossible("the setting players names no folder, in which the name would be kept")
         self._is_beginning = True
@@ -173,7 +177,7 @@ class NameTeaching:
             lesson.sounded = time
         if seconds > before:
             self._tell(lesson.told("listening"))
-            if lesson.enroller.is_full or (lesson.reliable and seconds >= ENOUGH):
+            if lesson.enroller.is_full:
                 self._keep(lesson)
             elif seconds >= LEAST and seconds - lesson.tried >= _TRIAL and not lesson.is_trying:
                 lesson.tried = seconds
@@ -192,22 +196,29 @@ class NameTeaching:
         if not lesson.is_over:
             lesson.reliable, lesson.message = found.is_reliable, "; ".join(found.doubts()) or None
             self._tell(lesson.told("listening"))
+            if found.is_reliable and enrolment.seconds >= ENOUGH:
+                self._keep(lesson, enrolment)
 
-    def _keep(self, lesson: _Lesson) -> None:
-        """Hear no more, and make the name of what was heard."""
+    def _keep(self, lesson: _Lesson, enrolment: Enrolment | None = None) -> None:
+        """Hear no more, and make the name of what was heard, or of what was tried of it."""
         lesson.is_over, self._lesson, lesson.line.listener = True, None, None
+        self._fitted = lesson
         self._tell(lesson.told("fitting"))
-        self._start(self._fit(lesson))
+        self._start(self._fit(lesson, enrolment or lesson.enroller.enrolment()))
 
-    async def _fit(self, lesson: _Lesson) -> None:
+    async def _fit(self, lesson: _Lesson, enrolment: Enrolment) -> None:
         try:
-            player = await self._worker.submit(_teach, lesson)
+            player = await self._worker.submit(_teach, lesson, enrolment)
             await self._taught()
-        except SoloistError as error:
-            lesson.reliable, lesson.message = None, str(error)
+        except Exception as error:
+            # Whatever it was: those who wait for the end are told that it is one.
+            known = isinstance(error, SoloistError)
+            lesson.reliable, lesson.message = None, str(error) if known else f"a fault of the service: {error!r}"
             self._tell(lesson.told("failed"))
-            _log.warning("%s was not taught: %s", lesson.name, error)
+            _log.warning("%s was not taught: %s", lesson.name, error, exc_info=not known)
             return
+        finally:
+            self._fitted = None
         found = player.reliability
         lesson.reliable, lesson.message = found.is_reliable, "; ".join(found.doubts()) or None
         if lesson.name not in lesson.line.recognizer.lineup:
@@ -235,9 +246,9 @@ def _open(folder: str, bundle: Bundle) -> tuple[PlayerFolder, Bank]:
     return PlayerFolder.read(Path(folder).expanduser(), bundle), load_bank(bundle)
 
 
-def _teach(lesson: _Lesson) -> TaughtPlayer:
+def _teach(lesson: _Lesson, enrolment: Enrolment) -> TaughtPlayer:
     folder = PlayerFolder.read(lesson.folder.path, lesson.bundle)  # as it is by now
-    return folder.teach(lesson.name, lesson.enroller.enrolment(), lesson.bank, lesson.like)
+    return folder.teach(lesson.name, enrolment, lesson.bank, lesson.like)
 
 
 def _impossible(message: str) -> ProtocolError:

@@ -20,6 +20,7 @@ from stream.protocol.messages import (
     Message,
     Outage,
     Segment,
+    SettingsNow,
     Spectrum,
     Status,
     Teaching,
@@ -82,7 +83,19 @@ def messages(event: Event) -> Iterator[Message]:
             for message in (event.segment, event.guess, event.change, event.label, event.spectrum):
                 if message is not None:
                     yield message
-        case Hello() | Status() | Level() | Segment() | Guess() | Front() | Outage() | Mark() | Teaching() | Check():
+        case (
+            Hello()
+            | Status()
+            | Level()
+            | Segment()
+            | Guess()
+            | Front()
+            | Outage()
+            | Mark()
+            | Teaching()
+            | SettingsNow()
+            | Check()
+        ):
             yield event
         case _:
             pass

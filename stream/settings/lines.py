@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -25,9 +25,10 @@ TABLE: Final = "line"
 """Key of the tables of lines, of which there may be several."""
 _NAME_LENGTH: Final = 60
 _RESERVED: Final = frozenset({"all", EACH})
-_RANGES: Final = {"gate": Range(-120, 0), "gain": Range(-60, 60), "threshold": Range(0, 1)}
+RANGES: Final = {"gate": Range(-120, 0), "gain": Range(-60, 60), "threshold": Range(0, 1)}
+"""What the numbers of a line may be."""
 _SHORT: Final = re.compile(r"\s*(?P<name>[^=]*?)\s*=\s*(?P<channels>[\d,\s-]+?)\s*(:(?P<instruments>.*))?", re.DOTALL)
-_KEYS: Final = ("name", "channels", "instruments", *_RANGES)
+_KEYS: Final = ("name", "channels", "instruments", *RANGES)
 _MISSING: Final = {
     "name": 'expected name = "Anna"',
     "channels": "expected channels = [3], or several, counted from 1",
@@ -75,6 +76,26 @@ class LinesSettings:
 
     def __bool__(self) -> bool:
         return self.each or bool(self.lines)
+
+
+def paired(old: Sequence[LineSettings], new: Sequence[LineSettings]) -> list[LineSettings | None]:
+    """Say which line each was before: that of the same name, or else one that is gone and heard the same channels.
+
+    Returns
+    -------
+    list of LineSettings or None
+        One for each of the new ones; None for a line that was none before.
+    """
+    by_name = {line.name: line for line in old}
+    names = {line.name for line in new}
+    gone = [line for line in old if line.name not in names]
+    found = []
+    for line in new:
+        before = by_name.get(line.name) or next((it for it in gone if it.channels == line.channels), None)
+        if before in gone:
+            gone.remove(before)
+        found.append(before)
+    return found
 
 
 @dataclass(slots=True)
@@ -171,6 +192,32 @@ def parse_line(text: str) -> LineSettings:
     return LineSettings(in_one_form(found["name"]), tuple(_channels(found["channels"])), instruments)
 
 
+def changed(line: LineSettings | None, changes: Mapping[str, Any]) -> LineSettings:
+    """Change some of what a line is.
+
+    Parameters
+    ----------
+    line : LineSettings or None
+        None for a new one.
+    changes : mapping of str to Any
+        As a table of a file has it; None for what all lines have.
+
+    Raises
+    ------
+    ConfigError
+        When something cannot be used. The text names the line and what was expected.
+    """
+    told = {key: value for key, value in changes.items() if value is not None or key in ("name", "channels")}
+    faults = _faults(told, () if line is not None else ("name", "channels"))
+    if faults:
+        of = f"line {written(line.name)}" if line is not None else "the new line"
+        raise ConfigError(f"{of}: {next(iter(faults.values()))}")
+    if line is None:
+        return _line(told)
+    new = _line({"name": line.name, "channels": line.channels, **told})  # what is not told has its default there
+    return replace(line, **{it.name: getattr(new, it.name) for it in fields(new) if it.name in changes})
+
+
 def _channels(text: str) -> Iterable[int]:
     """Read channels as 3, as 5,6 or as 5-8."""
     for part in text.split(","):
@@ -188,7 +235,7 @@ def _line(table: Mapping[str, Any]) -> LineSettings:
         in_one_form(table["name"]),
         tuple(table["channels"]),
         None if instruments is None else tuple(map(in_one_form, instruments)),
-        **{key: float(table[key]) for key in _RANGES if key in table},
+        **{key: float(table[key]) for key in RANGES if key in table},
     )
 
 
@@ -221,10 +268,10 @@ def _unfit(key: str, value: Any) -> str | None:
             if not isinstance(value, list) or not value or not all(isinstance(it, str) and it for it in value):
                 return 'a list of names such as ["violin"]'
             return "each name once" if len({*map(in_one_form, value)}) < len(value) else None
-        case key if key in _RANGES:
+        case key if key in RANGES:
             if isinstance(value, bool) or not isinstance(value, int | float):
                 return "a number"
-            return _RANGES[key](value)
+            return RANGES[key](value)
     return None
 
 

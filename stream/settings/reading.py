@@ -28,6 +28,8 @@ class Reading:
     keys: dict[str, str | None] = field(default_factory=dict)
     """How each is called there, if that is a file: `server.port`, or `port` outside of its table."""
     lines: LinesSettings = field(default_factory=LinesSettings)
+    lines_from: str | None = None
+    """The flag or variable that says them; None where the file does, or nothing."""
     file: str | Path | None = None
     """The file that was read."""
     outdated: str | None = None
@@ -142,16 +144,17 @@ def _with_lines(
     reading: Reading, flags: Iterable[str] | None, variable: str | None, content: FileContent | None
 ) -> Reading:
     """Add the lines: those of the command line, of the variable (with semicolons between them), or of the file."""
-    found, place = LinesReading(), "--line"
+    found, place, lines_from = LinesReading(), "--line", None
     if flags:
+        lines_from = place
         for text in flags:
             found.add_short(place, text)
     elif variable:
-        place = "SOLOIST_LINE"
+        lines_from = place = "SOLOIST_LINE"
         for text in filter(None, map(str.strip, variable.split(";"))):
             found.add_short(place, text)
     elif content is not None and content.lines is not None:
         found.add_tables(reading.file or "", content.lines)
     lines = found.settings(place)
     reading.problems.extend(found.problems)
-    return replace(reading, lines=lines)
+    return replace(reading, lines=lines, lines_from=lines_from)

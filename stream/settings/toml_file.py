@@ -14,7 +14,8 @@ from stream.settings.toml_lines import Statement, StatementError, parse
 from stream.system.fields import fields, short, written
 from stream.system.files import read_regular_file
 
-_MOST_BYTES: Final = 16_384
+MOST_BYTES: Final = 16_384
+"""Length of a file at the most."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,9 +53,9 @@ class FileContent:
 def read(path: str | Path) -> FileContent:
     """Read what stands in a file of settings; what cannot be read is among the problems."""
     try:
-        content = read_regular_file(path, _MOST_BYTES + 1)
-        if len(content) > _MOST_BYTES:
-            raise ValueError(f"it is longer than the {_MOST_BYTES} bytes that a file of settings may have")
+        content = read_regular_file(path, MOST_BYTES + 1)
+        if len(content) > MOST_BYTES:
+            raise ValueError(f"it is longer than the {MOST_BYTES} bytes that a file of settings may have")
         statements = parse(content.decode("utf-8-sig"))
     except OSError as error:
         return FileContent(problems=[f"{path}: {error.strerror}"])

@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 import soundfile
 
+from stream.__main__ import main
 from stream.cli import command_line
 from stream.cli.classify import as_audacity, as_csv, as_json, as_text, csv_head
 from stream.errors import ConfigError
@@ -143,3 +144,16 @@ def test_labels_of_several_files_are_refused(two_solos: Path) -> None:
     """Audacity's labels have no place for a file's name, so that those of two files would be mixed."""
     with pytest.raises(ConfigError, match="is for one file"):
         command_line.execute(["classify", str(two_solos), str(two_solos), "--format", "audacity"])
+
+
+def test_the_number_of_files_at_once_is_a_number(two_solos: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    """What is none is refused before anything is read; with any the output is the same."""
+    for wrong in ("0", "-1", "two", "65"):
+        assert main(["classify", "--jobs", wrong, "none.wav"]) == 2
+        assert f'--jobs is "{wrong}"; expected a whole number from 1 to 64' in capfd.readouterr().err
+    outputs = []
+    for jobs in ("1", "3"):
+        assert main(["classify", "--model", str(tiny.INTEGER), "--jobs", jobs, *[str(two_solos)] * 3, "none.wav"]) == 1
+        outputs.append(capfd.readouterr())
+    assert outputs[0] == outputs[1]
+    assert outputs[0].out.count("solo.wav: 0:08.00") == 3

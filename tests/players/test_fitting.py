@@ -8,7 +8,7 @@ import pytest
 from stream.errors import TeachError
 from stream.players.bank import Bank
 from stream.players.enrolment import LEAST, Enroller, Enrolment, enrol
-from stream.players.fitting import STRANGERS, EnrolledName, fit_all, fit_logistic, likeness
+from stream.players.fitting import STRANGERS, EnrolledName, fit_all, fit_logistic, judge_last, likeness
 from stream.recognition.classifier import Classifier
 from stream.recognition.mel import SAMPLE_RATE, Array
 from stream.recognition.recognizer import Recognizer
@@ -62,6 +62,7 @@ def test_two_players_of_one_instrument_are_told_apart_and_strangers_stay_out(
         EnrolledName(name, None, enrolment_of(cloud(rng, at, 30), count, 7)) for name, at in (("A", anna), ("B", ben))
     ]
     fitted = fit_all(enrolled, bank, bundle)
+    assert judge_last(enrolled, bank, bundle) == fitted[-1][1]
     for number, (head, reliability) in enumerate(fitted):
         assert reliability.is_reliable, reliability.doubts()
         assert reliability.held_out > 0

@@ -17,11 +17,21 @@ from jsonschema import Draft202012Validator
 
 from stream.errors import ProtocolError
 from stream.protocol.check import ChannelWarning, Check, CheckedChannel, CheckedLine, HeardElsewhere
-from stream.protocol.control import CheckLines, StopChecking, StopTeaching, Teach
+from stream.protocol.control import (
+    CheckLines,
+    DiscardSettings,
+    GetSettings,
+    KeepSettings,
+    StopChecking,
+    StopTeaching,
+    Teach,
+    TrySettings,
+)
 from stream.protocol.encoding import decode, encode, encode_history
 from stream.protocol.filter import Filter
 from stream.protocol.messages import (
     Change,
+    DeviceChoice,
     Error,
     Front,
     Guess,
@@ -35,6 +45,9 @@ from stream.protocol.messages import (
     Outage,
     Pong,
     Segment,
+    SettingChoices,
+    SettingsNow,
+    SettingValues,
     Spectrum,
     Teaching,
 )
@@ -68,6 +81,21 @@ MESSAGES: list[Message] = [
     Outage(108.0, None, "USB Audio CODEC", "input 'USB Audio CODEC' was lost"),
     Outage(108.0, 112.5, "USB Audio CODEC", "input 'USB Audio CODEC' was lost"),
     Mark(108.0, "Brücke 🎷"),
+    SettingsNow(
+        SettingValues("USB Audio", None, ["violin"], 0.255, -70.0, None, "lead"),
+        tried=["gate", "line"],
+        decided={"model": "--model"},
+        file="/etc/soloist/soloist.toml",
+        choices=SettingChoices(
+            [DeviceChoice("USB Audio", 18, True)],
+            18,
+            ["lead"],
+            ["cello", "violin"],
+            ["violin"],
+            {"gate": [-120.0, 0.0]},
+        ),
+        message=None,
+    ),
     Teaching("Ben's cello", "listening", 4.2, 10.0, 60.0, "cello", None, None),
     Teaching("Ben's cello", "done", 20.1, 10.0, 60.0, "cello", True, None),
     Teaching("Ben's cello", "failed", 0.0, 10.0, 60.0, None, None, "nothing sounded for 120 s"),
@@ -131,6 +159,14 @@ REQUESTS: list[tuple[dict[str, Any], object]] = [
     ({"type": "stop-teaching", "discard": True}, StopTeaching(discard=True)),
     ({"type": "check-lines"}, CheckLines()),
     ({"type": "stop-checking"}, StopChecking()),
+    ({"type": "settings"}, GetSettings()),
+    ({"type": "try-settings"}, TrySettings({})),
+    (
+        {"type": "try-settings", "values": {"gate": -50}, "lines": [{"line": "Anna", "gain": 6}]},
+        TrySettings({"gate": -50}, ({"line": "Anna", "gain": 6},)),
+    ),
+    ({"type": "keep-settings"}, KeepSettings()),
+    ({"type": "discard-settings"}, DiscardSettings()),
     ({"type": "ping"}, Ping()),
     ({"type": "ping", "unknown": ["field"]}, Ping()),
 ]
@@ -141,6 +177,9 @@ MISTAKES: list[dict[str, Any]] = [
     {"type": "teach", "name": "x" * 101},
     {"type": "teach", "name": "Ben", "like": 5},
     {"type": "stop-teaching", "discard": None},
+    {"type": "try-settings", "values": [1]},
+    {"type": "try-settings", "lines": {"Anna": 1}},
+    {"type": "try-settings", "lines": ["Anna"]},
     {"type": "auth"},
     {"type": "auth", "token": 5},
     {"type": "auth", "token": ""},

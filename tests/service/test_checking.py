@@ -194,6 +194,10 @@ async def test_a_check_begins_anew_with_another_model() -> None:
     check.change_model()
     assert heard.listener is not first
     assert (await heard.until("running", 1)).lines[0].instruments == ["flute"]
+    heard.lines, heard.line_settings = [], []
+    check.change_model()
+    assert "not there yet" in str((await heard.until("ended", 2)).message)
+    assert heard.listener is None
     check.close()
 
 

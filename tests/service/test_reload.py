@@ -204,9 +204,9 @@ async def test_a_token_is_asked_of_who_comes_and_what_is_fixed_is_told(file: Pat
         connect(f"ws://{service.address}/ws") as client,
     ):
         await told(client, names)
-        reload(service, file, 'token = "sesame"\ndevice = "USB"\n')
+        reload(service, file, 'token = "sesame"\nwait = true\n')
         await told(client, is_hello, names)
-        assert await complaint(service, "next start") == f"soloist: {file}:2: device takes effect at the next start"
+        assert await complaint(service, "next start") == f"soloist: {file}:2: wait takes effect at the next start"
         url = f"ws://{service.address}/ws"
         async with connect(url) as stranger:
             await stranger.send('{"type":"ping"}')

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import shutil
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -13,14 +15,19 @@ import pytest
 import soundfile
 from websockets.asyncio.client import connect
 
-from stream.errors import ConfigError
+from stream.errors import ConfigError, ProtocolError
 from stream.players.bank import ENDING
 from stream.players.folder import PlayerFolder
+from stream.players.reliability import Reliability
+from stream.protocol.control import Teach
+from stream.protocol.messages import Teaching
 from stream.recognition import bundle
 from stream.recognition.classifier import Classifier
 from stream.recognition.mel import SAMPLE_RATE, Array
+from stream.recognition.recognizer import Recognizer
 from stream.server.access import Access
 from stream.server.settings import ServerSettings
+from stream.service.teaching import ENOUGH, NameTeaching
 from tests.support import tiny
 from tests.support.processes import serving, soloist
 from tests.support.serving import Listener
@@ -91,6 +98,8 @@ async def test_a_client_teaches_a_name_that_is_named_at_once(tmp_path: Path, mod
         assert 10 <= last["seconds"] < 60
         found = PlayerFolder.read(folder, bundle.load(model))
         assert [it.name for it in found.players] == ["Ben's sax"]
+        await client.say("subscribe", types=["teaching"])
+        assert (await client.until("teaching"))[-1] == last  # who comes now is told how it ended
         await client.say("subscribe", types=["label"])
         while (await client.until("label"))[-1]["label"] != "Ben's sax":
             pass
@@ -160,3 +169,96 @@ async def test_the_command_teaches_a_line_of_a_running_service(tmp_path: Path, m
         status, _, err = await soloist("teach", "Ben's sax", "--url", service.address)
         assert status == 1
         assert err.endswith("does not let its clients teach it: it needs --control and a token\n")
+
+
+class Lesson:
+    """Half a minute of a saxophone, played to what teaches a name, hop after hop."""
+
+    def __init__(self, model: Path, demo: Array) -> None:
+        self.told: list[Teaching] = []
+        self.classifier = Classifier.load(model)
+        self.recognizer = Recognizer(self.classifier)
+        self.line: Any = SimpleNamespace(recognizer=self.recognizer, listener=None, name=None)
+        self.teaching = NameTeaching(self.told.append, self._use)
+        self._sound = saxophone(demo)
+
+    async def begin(self, folder: Path, name: str = "Ben") -> None:
+        """Ask for it."""
+        await self.teaching.begin(Teach(name), self.line, self.classifier, str(folder))
+
+    async def play(self) -> None:
+        """Play until it ends, and wait for each trial."""
+        while self.line.listener is not None:
+            for result in self.recognizer.feed(self._sound):
+                if self.line.listener is not None:
+                    self.line.listener(result)
+                await asyncio.gather(*self.teaching._tasks)
+
+    async def _use(self) -> None:
+        pass
+
+
+@pytest.fixture
+async def lesson(model: Path, demo: Array, tmp_path: Path) -> AsyncIterator[Lesson]:
+    """A lesson without a service about it."""
+    lesson = Lesson(model, demo)
+    await lesson.begin(tmp_path / "players")
+    yield lesson
+    lesson.teaching.close()
+
+
+def judged(recognized: int) -> Reliability:
+    """Say how many of ten windows are recognized."""
+    return Reliability(10, recognized, 100, 0, {}, {}, {})
+
+
+async def test_it_ends_when_what_sounded_until_then_is_told_apart(
+    lesson: Lesson, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A trial of before does not count: who was told apart after ten seconds, and is not after twenty, plays on."""
+    verdicts = iter([judged(10), judged(10), judged(1), judged(10)])
+    monkeypatch.setattr(PlayerFolder, "judge", lambda *_: next(verdicts))
+    await lesson.play()
+    tried = [it.reliable for it in lesson.told if it.state == "listening"]
+    assert [one for one, next_ in zip(tried, [*tried[1:], None], strict=True) if one != next_] == [
+        None,
+        True,
+        False,
+        True,
+    ]
+    kept = next(it for it in lesson.told if it.state == "fitting")
+    assert ENOUGH + 5 <= kept.seconds < ENOUGH + 6
+    assert lesson.told[-1].state == "done"
+
+
+async def test_who_waits_for_the_end_is_told_of_a_fault(lesson: Lesson, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever goes wrong while the name is fitted, it has failed, and another one can be taught."""
+
+    def fail(*_: object) -> None:
+        raise MemoryError("a page of it")
+
+    monkeypatch.setattr(PlayerFolder, "judge", lambda *_: judged(10))
+    monkeypatch.setattr(PlayerFolder, "teach", fail)
+    await lesson.play()
+    assert (lesson.told[-1].state, lesson.told[-1].reliable) == ("failed", None)
+    assert "a page of it" in str(lesson.told[-1].message)
+    await lesson.begin(Path("elsewhere"), "Anna")
+    assert lesson.told[-1].name == "Anna"
+
+
+async def test_two_names_are_not_taught_at_once(lesson: Lesson, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Neither while one is listened to nor while it is fitted."""
+    monkeypatch.setattr(PlayerFolder, "judge", lambda *_: judged(10))
+    with pytest.raises(ProtocolError, match="Ben is being taught now"):
+        await lesson.begin(Path("elsewhere"), "Anna")
+    refused = []
+
+    async def use() -> None:
+        with pytest.raises(ProtocolError, match="Ben is being fitted now") as error:
+            await lesson.begin(Path("elsewhere"), "Anna")
+        refused.append(error)
+
+    monkeypatch.setattr(lesson.teaching, "_taught", use)
+    await lesson.play()
+    assert lesson.told[-1].state == "done"
+    assert len(refused) == 1

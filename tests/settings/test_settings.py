@@ -216,7 +216,7 @@ def test_each_setting_may_stand_in_its_table_or_as_it_was_before(file: Path) -> 
     values = {name: setting.field.default for name, setting in declared().items()}
     values |= {name: 2 for name, value in values.items() if isinstance(value, int) and not isinstance(value, bool)}
     values |= {name: ["a"] for name, it in declared().items() if "tuple" in str(it.field.hint)}
-    values |= {"channel": 2, "origins": ["http://a"], "frame_ancestors": ["self"], "loop": True}
+    values |= {"channel": 2, "threshold": 0.5, "origins": ["http://a"], "frame_ancestors": ["self"], "loop": True}
     values = {name: "x" if value is None else value for name, value in values.items()}
     old = "".join(f"{name} = {written(value)}\n" for name, value in values.items())
     file.write_text(old)
@@ -233,7 +233,7 @@ def test_each_setting_may_stand_in_its_table_or_as_it_was_before(file: Path) -> 
     assert before.outdated == (
         f"{file}:1: settings outside of tables are an old form; they belong to "
         "[audio] (input, device, wait, channel, pcm, loop), "
-        "[recognition] (instruments, hop, gate, model, players, runtime, threads), "
+        "[recognition] (instruments, hop, gate, threshold, model, players, runtime, threads), "
         "[server] (host, port, token, token_file, open, hosts, origins, frame_ancestors, certificate, key, "
         "control, connections, connections_per_address), [session_log] (session_log as file, session_log_days as days, "
         "session_log_megabytes as megabytes), [logging] (log_level as level, log_format as format)"

@@ -19,7 +19,7 @@ ROOT = Path(__file__).parents[2]
 WEB = ROOT / "web"
 TOO_NEW = json.loads((Path(__file__).parent / "too_new.json").read_text(encoding="utf-8"))
 
-OURS = {"confidence", "share", "paint"}
+OURS = {"confidence", "reliable", "share", "paint"}
 """Names of the page's own that something too new has, too."""
 ASKED_FOR = {"wakeLock", "fullscreenEnabled", "fullscreenElement", "requestFullscreen", "exitFullscreen"}
 """What the page uses only where it is there."""

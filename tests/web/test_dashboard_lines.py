@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+import re
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -22,6 +23,7 @@ from tests.support.processes import Service
 from tests.support.serving import HELLO, INSTRUMENTS, Stage, label, staged
 from tests.web.test_dashboard_access import AUDIT, axe
 from tests.web.test_dashboard_layout import FAULTS
+from tests.web.test_dashboard_session import download
 
 if TYPE_CHECKING:
     from playwright.async_api import Page, WebSocketRoute
@@ -249,9 +251,16 @@ async def test_opened_line_has_its_own_past(open_tab: OpenTab, playing: Playing)
     await page.locator(".strip").nth(1).click()
     await brief.get_by_text("Flute 20 s").wait_for()
     assert "Violin" not in await brief.inner_text()
+    name, text = await download(page, "json")
+    assert re.fullmatch(r"soloist-b-Ben-b-[0-9-]{15}\.json", name)
+    file = json.loads(text)
+    assert (file["line"], [it["label"] for it in file["segments"]][:1]) == (FOUR[1], ["flute"])
     await page.keyboard.press("Escape")
     await brief.get_by_text("Violin 10 s").wait_for()
     assert "Flute" not in await brief.inner_text()
+    name, text = await download(page, "json")
+    assert re.fullmatch(r"soloist-[0-9-]{15}\.json", name)
+    assert "line" not in json.loads(text)
 
 
 async def test_line_that_is_gone_makes_way_for_the_front(open_tab: OpenTab, playing: Playing) -> None:

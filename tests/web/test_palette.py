@@ -17,6 +17,12 @@ COLOURS = {
     name: np.array([int(digits[at : at + 2], 16) for at in (0, 2, 4)]) / 255
     for name, digits in re.findall(r'\["([^"]+)", "#([0-9a-f]{6})"\]', (WEB / "palette.js").read_text(encoding="utf-8"))
 }
+SPARE = [
+    np.array([int(digits[at : at + 2], 16) for at in (0, 2, 4)]) / 255
+    for listed in re.findall(r"const SPARE = \[(.*?)\]", (WEB / "palette.js").read_text(encoding="utf-8"), re.DOTALL)
+    for digits in re.findall(r'"#([0-9a-f]{6})"', listed)
+]
+"""For names that the page does not know."""
 VISIONS = {
     "normal": np.eye(3),
     "protanopia": [[0.152286, 1.052583, -0.204868], [0.114503, 0.786281, 0.099216], [-0.003882, -0.048116, 1.051998]],
@@ -42,15 +48,15 @@ def linear(colour: NDArray[np.float64]) -> NDArray[np.float64]:
     return np.where(colour <= 0.04045, colour / 12.92, ((colour + 0.055) / 1.055) ** 2.4)
 
 
-def seen(name: str, vision: str) -> NDArray[np.float64]:
-    """Return the OKLab coordinates of an instrument's colour, as somebody sees it."""
-    light = np.clip(np.asarray(VISIONS[vision]) @ linear(COLOURS[name]), 0, 1)
+def seen(colour: NDArray[np.float64], vision: str) -> NDArray[np.float64]:
+    """Return the OKLab coordinates of a colour, as somebody sees it."""
+    light = np.clip(np.asarray(VISIONS[vision]) @ linear(colour), 0, 1)
     return np.asarray(np.asarray(LAB) @ np.cbrt(np.asarray(LMS) @ light))
 
 
 def nearest(names: tuple[str, ...], vision: str) -> tuple[float, str, str]:
     """Return the two whose colours are nearest, and how far from each other."""
-    points = {name: seen(name, vision) for name in names}
+    points = {name: seen(COLOURS[name], vision) for name in names}
     return min((float(np.linalg.norm(points[a] - points[b])), a, b) for a, b in itertools.combinations(names, 2))
 
 
@@ -59,6 +65,20 @@ def test_colours_are_told_apart(vision: str) -> None:
     """The eight are 0.1 apart in OKLab whoever looks; of all, where colours alone cannot do, two are not the same."""
     assert nearest(INSTRUMENTS, vision) >= (0.1,)
     assert nearest(ALL_LABELS, vision) >= (0.07 if vision == "normal" else 0.043,)
+
+
+@pytest.mark.parametrize("vision", VISIONS)
+def test_taught_names_have_other_colours(vision: str) -> None:
+    """There are 16, each far from the eight, and not that of another label or name, as far as there is room."""
+    spare = [seen(it, vision) for it in SPARE]
+    known = {name: seen(colour, vision) for name, colour in COLOURS.items()}
+    assert len(spare) == 16
+    for number, one in enumerate(spare):
+        assert min(np.linalg.norm(one - known[name]) for name in INSTRUMENTS) >= (
+            0.069 if vision == "normal" else 0.045
+        )
+        others = [*known.values(), *spare[:number]]
+        assert min(np.linalg.norm(one - it) for it in others) >= (0.055 if vision == "normal" else 0.034)
 
 
 def contrast(one: NDArray[np.float64], other: NDArray[np.float64]) -> float:
@@ -79,8 +99,9 @@ def test_colours_stand_out_on_both_grounds(name: str) -> None:
     """On the dark ground each colour has a contrast of 3, on the light one it or its dark edge has."""
     dark, light = ground(name)
     edge = 1 - 0.55  # what --edge leaves of a colour
-    weak = [it for it, colour in COLOURS.items() if contrast(colour, dark) < 3]
-    pale = [it for it, colour in COLOURS.items() if max(contrast(colour, light), contrast(edge * colour, light)) < 3]
+    colours = COLOURS | {str(number): colour for number, colour in enumerate(SPARE)}
+    weak = [it for it, colour in colours.items() if contrast(colour, dark) < 3]
+    pale = [it for it, colour in colours.items() if max(contrast(colour, light), contrast(edge * colour, light)) < 3]
     assert weak + pale == []
 
 

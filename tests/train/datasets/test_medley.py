@@ -9,7 +9,7 @@ import logging
 import shutil
 import tarfile
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 import numpy as np
@@ -20,6 +20,7 @@ pytest.importorskip("mirdata", reason="needs the study extra")
 
 from stream.errors import ConfigError, SourceError
 from tests.support.data_set_files import counts, hear, sides
+from train.datasets import medley
 from train.datasets.audio_files import AudioFileDataset
 from train.datasets.clips import SPLITS
 from train.datasets.labels import INSTRUMENTS, TASKS
@@ -66,17 +67,21 @@ def archive(shared: Path, rows: list[dict[str, str]], tmp_path_factory: pytest.T
     return home
 
 
-@pytest.fixture(scope="session")
-def whole(archive: Path, rows: list[dict[str, str]], tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The same with an index of all 21 571 clips, most of whose files are missing."""
+@pytest.fixture(scope="module")
+def whole(archive: Path, rows: list[dict[str, str]], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """The same with an index of all 21 571 clips, most of whose files are missing; mirdata reads it once for all."""
     home = tmp_path_factory.mktemp("whole")
     (home / "annotation").symlink_to(archive / "annotation")
     (home / "audio").symlink_to(archive / "audio")
     write_index(home, rows)
-    return home
+    read = medley.read_official_clips
+    clips = read(home)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(medley, "read_official_clips", lambda of: clips if of == home else read(of))
+        yield home
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def official(whole: Path) -> AudioFileDataset:
     """All clips in their official splits."""
     return read_medley(whole)

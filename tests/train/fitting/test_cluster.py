@@ -14,11 +14,14 @@ import pytest
 pytest.importorskip("tensorflow", reason="needs the train extra")
 pytest.importorskip("pedalboard", reason="needs the train extra")
 
-from tests.support.tone_folder import write_tones
+from tests.support.tensorflow_warnings import ignore_tensorflow_warnings
+from train.datasets.corpus import Extraction
+from train.fitting.fit import fit
+from train.fitting.training_run import TrainingRun
 
 # Training processes on all cores: several such tests at a time would only wait for each other. And ports that were free
 # a moment ago.
-pytestmark = [pytest.mark.xdist_group("training processes")]
+pytestmark = [pytest.mark.xdist_group("training processes"), ignore_tensorflow_warnings]
 
 
 def free_ports(count: int) -> list[int]:
@@ -30,16 +33,15 @@ def free_ports(count: int) -> list[int]:
     return ports
 
 
-async def fit(out: Path, data: Path, cache: Path, variant: str, *flags: str, tf_config: str | None = None) -> list[str]:
-    """Run `soloist train fit` as a worker, or alone, and return what it said of each epoch."""
-    environment = {key: value for key, value in os.environ.items() if key != "TF_CONFIG"}
+async def work(out: Path, data: Path, cache: Path, variant: str, tf_config: str) -> list[str]:
+    """Run `soloist train fit` as a worker, and return what it said of each epoch."""
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "stream", "train", "fit", "--data", str(data), "--cache", str(cache)),
         *("--out", str(out), "--name", "tones", "--variant", variant, "--plain", "--batch", "8", "--epochs", "2"),
-        *("--processes", "1", *flags),
+        *("--processes", "1", "--distribute"),
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.STDOUT,
-        env=environment | ({"TF_CONFIG": tf_config} if tf_config else {}),
+        env=os.environ | {"TF_CONFIG": tf_config},
     )
     said = (await process.communicate())[0].decode()
     assert process.returncode == 0, said
@@ -48,16 +50,16 @@ async def fit(out: Path, data: Path, cache: Path, variant: str, *flags: str, tf_
 
 # Batch normalization sees half of each batch on either worker, so what it learns is near, not equal.
 @pytest.mark.parametrize(("variant", "near"), [("0a", 1e-3), ("1", 0.15)])
-async def test_two_workers_learn_what_one_does(variant: str, near: float, tmp_path: Path) -> None:
+async def test_two_workers_learn_what_one_does(
+    variant: str, near: float, tone_folder: Path, tone_cache: Path, tone_features: Extraction, tmp_path: Path
+) -> None:
     """Two workers that share every batch learn like one that has it all, agree, and the chief alone writes."""
-    data, cache = write_tones(tmp_path / "data"), tmp_path / "cache"
     cluster = {"worker": [f"127.0.0.1:{port}" for port in free_ports(2)]}
     configs = [json.dumps({"cluster": cluster, "task": {"type": "worker", "index": index}}) for index in range(2)]
     async with asyncio.timeout(240):
-        await fit(tmp_path / "alone", data, cache, variant)
         said = await asyncio.gather(
             *(
-                fit(tmp_path / f"worker{index}", data, cache, variant, "--distribute", tf_config=config)
+                work(tmp_path / f"worker{index}", tone_folder, tone_cache, variant, config)
                 for index, config in enumerate(configs)
             )
         )
@@ -65,8 +67,9 @@ async def test_two_workers_learn_what_one_does(variant: str, near: float, tmp_pa
     assert len(said[0]) == 2
     assert not (tmp_path / "worker1").exists()
     assert (tmp_path / "worker0" / "tones.tflite").exists()
-    alone, together = (
-        json.loads((tmp_path / name / "tones" / "history.json").read_text()) for name in ("alone", "worker0")
-    )
+    together = json.loads((tmp_path / "worker0" / "tones" / "history.json").read_text())
+    run, corpora = TrainingRun.load(tmp_path / "worker0" / "tones"), tone_features.corpora
+    # This one needs no process of its own, which would load TensorFlow again, and no bundle.
+    alone = fit(run.variant, corpora["training"], corpora["validation"], run.schedule, channels=run.channels).history
     for one, other in zip(alone, together, strict=True):
         assert other["loss"] == pytest.approx(one["loss"], abs=near)

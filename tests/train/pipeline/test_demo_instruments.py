@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import json
+import logging
 import shutil
-import sys
 from importlib import resources
 from pathlib import Path
 
@@ -20,10 +20,13 @@ from stream.client import Client
 from stream.protocol.messages import Hello, Label
 from stream.recognition.bundle import load
 from tests.support.processes import serving, soloist
+from tests.support.tensorflow_warnings import ignore_tensorflow_warnings
+from train.__main__ import main
 from train.compose import demo, demo_performance, fluidsynth
 from train.compose.demo_tune import CHORDS, PLAYERS, Passage
 
 pytestmark = [
+    ignore_tensorflow_warnings,
     pytest.mark.skipif(shutil.which("fluidsynth") is None, reason="fluidsynth is not installed"),
     pytest.mark.skipif(not fluidsynth.SOUNDFONT.is_file(), reason="fluid-soundfont-gm is not installed"),
 ]
@@ -78,19 +81,16 @@ def render(root: Path) -> None:
             soundfile.write(root / label / f"{number}.flac", 0.5 * solo / np.abs(solo).max(), fluidsynth.RATE)
 
 
-async def test_three_of_the_demos_players_are_learned_and_served(tmp_path: Path) -> None:
+async def test_three_of_the_demos_players_are_learned_and_served(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     """From recordings, by the weights of `residual`, to a bundle that the service runs, and that hears the three."""
     data, out = tmp_path / "tunes", tmp_path / "models"
-    await asyncio.to_thread(render, data)
-    process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "stream", "train", "fit", "--data", str(data), "--out", str(out), "--name", "three"),
-        *("--cache", str(tmp_path / "cache"), "--seed", "1"),
-        stdout=asyncio.subprocess.DEVNULL,
-        stderr=asyncio.subprocess.PIPE,
-    )
-    said = (await process.communicate())[1].decode()
-    assert process.returncode == 0, said
-    assert "starting from the weights of residual" in said
+    render(data)
+    caplog.set_level(logging.INFO)
+    flags = f"--data {data} --out {out} --name three --cache {tmp_path / 'cache'} --seed 1 --processes 1"
+    assert main(["fit", *flags.split()]) == 0
+    assert "starting from the weights of residual" in caplog.text
     assert "began with the weights of `residual`" in (out / "three.md").read_text()
     bundle = load(out / "three.json")
     assert bundle.labels == tuple(RANGES)
