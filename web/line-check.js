@@ -52,7 +52,8 @@ export class LineCheck {
   hear(message, now = performance.now()) {
     switch (message.type) {
       case "hello":
-        if (message.run !== this.#run) this.report = null; // a service that was started anew knows nothing of it
+        // A service that was started anew knows nothing of it, nor one that has other lines now.
+        if (message.run !== this.#run || !this.#isOf(message.lines ?? [])) this.report = null;
         this.#run = message.run;
         break;
       case "check":
@@ -132,6 +133,12 @@ export class LineCheck {
     return (this.report?.channels ?? [])
       .filter(({ channel }) => !used.has(channel))
       .flatMap(({ channel, warnings }) => warnings.map(({ text }) => `Channel ${channel} ${text}`));
+  }
+
+  /** Whether it is about these lines. @param {import("./messages.js").LineInfo[]} lines */
+  #isOf(lines) {
+    const names = this.report?.lines.map(({ name }) => name) ?? [];
+    return names.join("\n") === lines.map(({ name }) => name).join("\n");
   }
 
   /** @param {CheckedLine} line */

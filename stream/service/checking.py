@@ -102,6 +102,8 @@ class LineChecking:
         if not service.line_settings:
             told = "the lines are those of the source, which is not there yet; start the check when it is heard"
             raise ProtocolError("not-possible", told)
+        if [it.name for it in service.lines] != [it.name for it in service.line_settings]:
+            raise ProtocolError("not-possible", "the lines are just being changed; try again")
         self._forget()
         self._report, self._missed = None, 0.0
         self._plan, self._heard_with = _plan(service), _heard_with(service)
@@ -124,9 +126,14 @@ class LineChecking:
         self._tell(self._message("ended"))
 
     def change_model(self) -> None:
-        """Begin anew where a check runs and the lines are heard with something else than before."""
-        if self._task is not None and self._heard_with != _heard_with(self._service):
+        """Begin anew where a check runs and the lines are others, or heard with something else than before."""
+        if self._task is None or self._heard_with == _heard_with(self._service):
+            return
+        try:
             self.begin()
+        except ProtocolError as error:
+            self._forget()
+            self._tell(self._message("ended", str(error)))
 
     def close(self) -> None:
         """End the check, and the thread."""
@@ -208,6 +215,6 @@ def _plan(service: Checked) -> list[LinePlan]:
 
 def _heard_with(service: Checked) -> object:
     """Return what a check stands on: with another one it begins anew."""
-    recognizers = [line.recognizer for line in service.lines]
+    recognizers, lines = [line.recognizer for line in service.lines], tuple(service.line_settings)
     heard = [(it.instruments, it.lineup, it.thresholds, it.hop) for it in recognizers]
-    return service.settings.recognition.gate, service.classifier.bundle, tuple(service.taught), heard
+    return service.settings.recognition.gate, service.classifier.bundle, tuple(service.taught), lines, heard

@@ -61,10 +61,6 @@ class Controlled(Protocol):
         """The model that is used now."""
 
     @property
-    def line_settings(self) -> Sequence[LineSettings]:
-        """What the settings say of each of these lines; nothing where it is one sound."""
-
-    @property
     def taught(self) -> Sequence[Head]:
         """Names besides the model's."""
 

@@ -66,7 +66,7 @@ async def reach(client: Client, *colours: str) -> dict[str, Any]:
 async def test_a_client_has_the_lines_checked_while_the_service_goes_on(
     tmp_path: Path, demo: Array, score: Score
 ) -> None:
-    """Two are swapped, one is a copy that no line has; it is told, stopped, begun anew, and labels go on."""
+    """Two are swapped, one is a copy that no line has; it is told, begun anew, with other lines, stopped."""
     sound = tmp_path / "stage.wav"
     audio = eight_channels(demo, score)[:, :4]
     audio[:, 2:] = audio[:, [3, 1]]
@@ -89,6 +89,9 @@ async def test_a_client_has_the_lines_checked_while_the_service_goes_on(
         assert (warned[0]["kind"], warned[0]["text"][:33]) == ("copy", "carries the same as channel 2: lo")
         await client.say("check-lines")
         await reach(client, "waiting", "waiting", "waiting")
+        await client.say("try-settings", lines=[{"line": "Drums", "remove": True}])
+        await reach(client, "waiting", "waiting")
+        await reach(client, "amber", "amber")
         await client.say("stop-checking")
         while (last := (await client.until("check"))[-1])["state"] != "ended":
             pass
@@ -194,6 +197,10 @@ async def test_a_check_begins_anew_with_another_model() -> None:
     check.change_model()
     assert heard.listener is not first
     assert (await heard.until("running", 1)).lines[0].instruments == ["flute"]
+    heard.lines, heard.line_settings = [], []
+    check.change_model()
+    assert "not there yet" in str((await heard.until("ended", 2)).message)
+    assert heard.listener is None
     check.close()
 
 
