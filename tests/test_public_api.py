@@ -57,6 +57,9 @@ def test_old_paths_go_on() -> None:
     text = "".join(Path(module.__file__).read_text(encoding="utf-8") for module in (new, check))
     names = re.findall(r"^class (\w+)", text, re.MULTILINE)
     assert len(names) > 10
-    assert all(getattr(old, name) is getattr(new, name, getattr(check, name, None)) for name in [*names, "Message", "State", "PROTOCOL"])
+    assert all(
+        getattr(old, name) is getattr(new, name, getattr(check, name, None))
+        for name in [*names, "Message", "State", "PROTOCOL"]
+    )
     assert all(getattr(old, name) is getattr(encoding, name) for name in ["decode", "encode", "encode_history"])
     assert set(old.__all__) == {*names, "Message", "State", "PROTOCOL", "decode", "encode", "encode_history"}

@@ -45,6 +45,10 @@ class Controlled(Protocol):
     events: Events
 
     @property
+    def line_settings(self) -> Sequence[LineSettings]:
+        """What the settings say of each of the lines; nothing where it is one sound."""
+
+    @property
     def source(self) -> tuple[str, int | None]:
         """Name and number of channels of what is heard."""
 
