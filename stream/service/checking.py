@@ -5,22 +5,17 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Sequence
-from typing import Final, Literal, Protocol
+from typing import Final, Literal
 
 from stream.errors import ProtocolError
 from stream.protocol.check import Check
-from stream.recognition.classifier import Classifier
 from stream.recognition.level import LOWEST_LEVEL
 from stream.recognition.lineup import ALL
-from stream.recognition.taught import Head
 from stream.service.check_words import checked_channels, checked_lines, lines_to_come
-from stream.service.line import Line
+from stream.service.controlled import Controlled
 from stream.service.line_check import CheckReport
-from stream.service.lines import Listener
 from stream.service.shared_check import SharedCheck
-from stream.settings.lines import LineSettings
 from stream.settings.lines_plan import LinePlan
-from stream.settings.settings import Settings
 from stream.system import clock
 from stream.system.worker import Worker
 
@@ -33,38 +28,6 @@ _TELL_SECONDS: Final = 1.0
 _log = logging.getLogger(__name__)
 
 
-class Checked(Protocol):
-    """What is needed of the service."""
-
-    settings: Settings
-
-    @property
-    def lines(self) -> Sequence[Line]:
-        """What is heard one by one."""
-
-    @property
-    def line_settings(self) -> Sequence[LineSettings]:
-        """What the settings say of each."""
-
-    @property
-    def classifier(self) -> Classifier:
-        """The model that is used now."""
-
-    @property
-    def taught(self) -> Sequence[Head]:
-        """Names besides the model's."""
-
-    @property
-    def time(self) -> float:
-        """Stream time, in seconds."""
-
-    def tell_all(self, listener: Listener | None) -> None:
-        """Let somebody hear all that the lines hear."""
-
-    def is_wanted(self, kind: str) -> bool:
-        """Whether anybody subscribes to a type of message."""
-
-
 class LineChecking:
     """Checks the lines of a service whenever somebody asks for it, while everything else goes on.
 
@@ -73,12 +36,12 @@ class LineChecking:
 
     Parameters
     ----------
-    service : Checked
+    service : Controlled
     tell : callable
         Told how it is.
     """
 
-    def __init__(self, service: Checked, tell: Callable[[Check], None]) -> None:
+    def __init__(self, service: Controlled, tell: Callable[[Check], None]) -> None:
         self._service, self._tell = service, tell
         self._worker = Worker("line check")
         self._task: asyncio.Task[None] | None = None
@@ -200,7 +163,7 @@ class LineChecking:
         self._tell(self._message("ended", reason))
 
 
-def _plan(service: Checked) -> list[LinePlan]:
+def _plan(service: Controlled) -> list[LinePlan]:
     """Make a plan of the settings of all lines; one without instruments of its own may have any."""
     plan = []
     for line, it in zip(service.lines, service.line_settings, strict=True):
@@ -213,7 +176,7 @@ def _plan(service: Checked) -> list[LinePlan]:
     return plan
 
 
-def _heard_with(service: Checked) -> object:
+def _heard_with(service: Controlled) -> object:
     """Return what a check stands on: with another one it begins anew."""
     recognizers, lines = [line.recognizer for line in service.lines], tuple(service.line_settings)
     heard = [(it.instruments, it.lineup, it.thresholds, it.hop) for it in recognizers]

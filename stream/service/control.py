@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Coroutine, Sequence
-from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from stream.errors import ProtocolError
 from stream.protocol.control import (
@@ -21,65 +21,14 @@ from stream.protocol.control import (
 from stream.protocol.messages import Message
 
 if TYPE_CHECKING:
-    from stream.recognition.classifier import Classifier
-    from stream.recognition.recognizer import Recognizer
-    from stream.recognition.taught import Head
     from stream.service.checking import LineChecking
-    from stream.service.events import Events
-    from stream.service.line import Line
-    from stream.service.lines import Listener
-    from stream.service.settings_desk import SettingsDesk
+    from stream.service.controlled import Controlled
     from stream.service.teaching import NameTeaching
-    from stream.settings.lines import LineSettings
+    from stream.service.tried_settings import TriedSettings
     from stream.settings.reading import Reading
-    from stream.settings.settings import Settings
 
 
 T = TypeVar("T")
-
-
-class Controlled(Protocol):
-    """What is needed of a service that clients change."""
-
-    settings: Settings
-    events: Events
-
-    @property
-    def line_settings(self) -> Sequence[LineSettings]:
-        """What the settings say of each of the lines; nothing where it is one sound."""
-
-    @property
-    def source(self) -> tuple[str, int | None]:
-        """Name and number of channels of what is heard."""
-
-    @property
-    def recognizer(self) -> Recognizer:
-        """What recognizes."""
-
-    @property
-    def lines(self) -> Sequence[Line]:
-        """What is heard one by one."""
-
-    @property
-    def classifier(self) -> Classifier:
-        """The model that is used now."""
-
-    @property
-    def taught(self) -> Sequence[Head]:
-        """Names besides the model's."""
-
-    @property
-    def time(self) -> float:
-        """Stream time, in seconds."""
-
-    def tell_all(self, listener: Listener | None) -> None:
-        """Let somebody hear all that the lines hear; nobody with None."""
-
-    def is_wanted(self, kind: str) -> bool:
-        """Whether anybody subscribes to a type of message."""
-
-    async def reload(self, settings: Settings | None = None) -> list[str]:
-        """Go on with other settings, or with other files."""
 
 
 class ServiceControl:
@@ -95,7 +44,7 @@ class ServiceControl:
     def __init__(self, service: Controlled, read: Callable[[], Reading] | None = None) -> None:
         self._service = service
         self._read = read
-        self._settings: SettingsDesk | None = None
+        self._settings: TriedSettings | None = None
         self._telling: set[asyncio.Task[Any]] = set()  # which nobody else keeps, and so those that change something
         self._changing: set[asyncio.Task[Any]] = set()
         self._teaching: NameTeaching | None = None
@@ -117,15 +66,15 @@ class ServiceControl:
                     raise ProtocolError("not-possible", "no name is being taught")
                 self._teaching.stop(request.discard)
             case GetSettings():
-                return [await self._desk.look()]
+                return [await self._tried.look()]
             case TrySettings():
-                return [await self._whole(self._desk.attempt(request))]
+                return [await self._whole(self._tried.attempt(request))]
             case KeepSettings():
-                kept = await self._whole(self._desk.keep())
+                kept = await self._whole(self._tried.keep())
                 self.change_settings()
                 return [kept]
             case DiscardSettings():
-                return [await self._whole(self._desk.discard())]
+                return [await self._whole(self._tried.discard())]
             case CheckLines():
                 self._check_lines().begin()
             case StopChecking():
@@ -156,11 +105,11 @@ class ServiceControl:
             self._checking.close()
 
     @property
-    def _desk(self) -> SettingsDesk:
-        from stream.service.settings_desk import SettingsDesk  # most services are never asked
+    def _tried(self) -> TriedSettings:
+        from stream.service.tried_settings import TriedSettings  # most services are never asked
 
         if self._settings is None:
-            self._settings = SettingsDesk(self._service, self._read)
+            self._settings = TriedSettings(self._service, self._read)
         return self._settings
 
     async def _whole(self, change: Coroutine[Any, Any, T]) -> T:
@@ -174,8 +123,8 @@ class ServiceControl:
         task.add_done_callback(lambda done: done.cancelled() or done.exception())  # for which nobody may wait any more
         return task
 
-    async def _tell_settings(self, desk: SettingsDesk) -> None:
-        self._service.events.publish(await desk.now())
+    async def _tell_settings(self, tried: TriedSettings) -> None:
+        self._service.events.publish(await tried.now())
 
     async def _teach(self, request: Teach) -> None:
         from stream.service.teaching import NameTeaching  # most services are never taught

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import time
 from collections import deque
 from collections.abc import AsyncIterator, Callable, Collection, Iterator, Mapping, Sequence
@@ -20,6 +19,7 @@ from stream.service import translation
 from stream.service.events import AudioTaken, Hop, HopSkipped, OfLine
 from stream.service.front_line import FrontLine
 from stream.service.line import Line
+from stream.system.processors import processors
 
 LineEvent = AudioTaken | Hop | HopSkipped | Level | Segment | Guess | OfLine | Front
 """What lines tell."""
@@ -313,7 +313,7 @@ class Lines:
                     return
                 found[number] = line.evaluate()
 
-        threads = min(len(self.lines), _processors())
+        threads = min(len(self.lines), processors())
         await asyncio.gather(*(loop.run_in_executor(self._executor, work) for _ in range(threads)))
         return [found[number] for number in range(len(self.lines))]
 
@@ -330,9 +330,4 @@ class Lines:
 
 def _executor(lines: int) -> ThreadPoolExecutor:
     """Make the threads in which so many lines are evaluated."""
-    return ThreadPoolExecutor(_processors() if lines != 1 else 1, "recognizer")
-
-
-def _processors() -> int:
-    """Processors that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return ThreadPoolExecutor(processors() if lines != 1 else 1, "recognizer")

@@ -154,6 +154,6 @@ def test_a_file_that_cannot_be_written_stays(tmp_path: Path, monkeypatch: pytest
 
 def test_a_service_loads_nothing_that_writes() -> None:
     """What it takes to write TOML is imported when something is written, and not before."""
-    code = "import sys, stream.service.service, stream.service.settings_desk; print('tomlkit' in sys.modules)"
+    code = "import sys, stream.service.service, stream.service.tried_settings; print('tomlkit' in sys.modules)"
     found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert found.stdout.strip() == "False"

@@ -4,18 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Sequence
-from typing import Final, Protocol
+from collections.abc import Callable
+from typing import Final
 
 from stream.audio.offered import OfferedDevice, offered_devices
 from stream.errors import ProtocolError, SoloistError
 from stream.protocol.control import TrySettings
 from stream.protocol.messages import DeviceChoice, LineValues, SettingChoices, SettingsNow, SettingValues
 from stream.recognition.bundle import Bundle, shipped_names
-from stream.recognition.classifier import Classifier
-from stream.recognition.recognizer import Recognizer
+from stream.service.controlled import Controlled
 from stream.settings.choice import CHOSEN, choose, different, limits, with_those_of
-from stream.settings.lines import TABLE, LineSettings
+from stream.settings.lines import TABLE
 from stream.settings.reading import Reading, in_short
 from stream.settings.settings import Settings, declared
 from stream.system.names import join_names
@@ -29,44 +28,19 @@ _NO_FILE: Final = (
 _log = logging.getLogger(__name__)
 
 
-class Adjustable(Protocol):
-    """What is needed of a service whose settings are chosen."""
-
-    settings: Settings
-
-    @property
-    def line_settings(self) -> Sequence[LineSettings]:
-        """What the lines are."""
-
-    @property
-    def source(self) -> tuple[str, int | None]:
-        """Name and number of channels of what is heard."""
-
-    @property
-    def recognizer(self) -> Recognizer:
-        """What recognizes."""
-
-    @property
-    def classifier(self) -> Classifier:
-        """The model that is used now."""
-
-    async def reload(self, settings: Settings | None = None) -> list[str]:
-        """Go on with other settings."""
-
-
-class SettingsDesk:
+class TriedSettings:
     """Changes the settings of a service that runs, and writes them down.
 
     What flags, variables and the file say is read anew for each answer: somebody may edit the file meanwhile.
 
     Parameters
     ----------
-    service : Adjustable
+    service : Controlled
     read : callable, optional
         Reads what flags, variables and the file say now.
     """
 
-    def __init__(self, service: Adjustable, read: Callable[[], Reading] | None) -> None:
+    def __init__(self, service: Controlled, read: Callable[[], Reading] | None) -> None:
         self._service = service
         self._first = service.settings
         self._read = read
