@@ -208,8 +208,8 @@ def test_a_model_without_an_embedding_cannot_be_taught(
 ) -> None:
     """It is said which model can."""
     PlayerFolder.read(tmp_path, classifier.bundle).teach("Ben", enrolment, bank)
-    with pytest.raises(ConfigError, match="model small has no embedding"):
-        Recognizer(Classifier.load("small"), taught=read(tmp_path, classifier.bundle).heads)
+    with pytest.raises(ConfigError, match="model residual has no embedding"):
+        Recognizer(Classifier.load("residual"), taught=read(tmp_path, classifier.bundle).heads)
 
 
 def test_a_bank_comes_back_from_its_file(bank: Bank) -> None:

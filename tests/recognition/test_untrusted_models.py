@@ -32,7 +32,7 @@ from tests.support.damage import MORE, damaged
 from tests.support.processes import serving
 from tests.support.serving import check
 
-SMALL = bundle.load("small")
+RESIDUAL = bundle.load("residual")
 TINY = bundle.load(tiny.INTEGER)
 
 texts = st.text(max_size=30) | st.sampled_from(
@@ -53,7 +53,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def write(
-    folder: Path, model: bytes, info: dict[str, Any] | bytes | None = None, sound: dict[str, Any] = SMALL.info
+    folder: Path, model: bytes, info: dict[str, Any] | bytes | None = None, sound: dict[str, Any] = RESIDUAL.info
 ) -> Path:
     """A bundle that is sound but for some keys of its json, with the right digest: the path of its .tflite."""
     path = folder / "mine.tflite"
@@ -79,7 +79,7 @@ def refusal(path: Path) -> str | None:
 
 
 @settings(max_examples=90 * MORE)
-@given(sound=st.sampled_from([SMALL, TINY, TINY]), data=st.data(), value=anything)
+@given(sound=st.sampled_from([RESIDUAL, TINY, TINY]), data=st.data(), value=anything)
 def test_any_value_under_any_key(folder: Path, sound: Bundle, data: st.DataObject, value: object) -> None:
     """Whatever a key holds, in either format, the bundle is loaded, or refused in one short line for people."""
     key = data.draw(st.sampled_from([*sound.info, "extra"]))
@@ -116,7 +116,7 @@ def test_any_value_in_any_part(folder: Path, place: tuple[str, str], value: obje
 @given(labels=st.lists(texts, max_size=12) | st.integers(0, 5_000).map(lambda n: [f"label {i}" for i in range(n)]))
 def test_any_labels(folder: Path, labels: list[str]) -> None:
     """Labels that are odd, twice there or thousands are refused or fit to be shown."""
-    path = write(folder, SMALL.model, {"labels": labels, "calibration": {"temperature": 1.0, "threshold": 0.5}})
+    path = write(folder, RESIDUAL.model, {"labels": labels, "calibration": {"temperature": 1.0, "threshold": 0.5}})
     if refusal(path) is None:
         assert bundle.load(path).labels == tuple(labels)
         assert len(labels) <= 512
@@ -126,9 +126,9 @@ def test_any_labels(folder: Path, labels: list[str]) -> None:
 @given(seed=st.integers(0, 1 << 32))
 def test_a_damaged_json(folder: Path, seed: int) -> None:
     """Bytes that were changed at random make a json that is refused or still in order."""
-    path = write(folder, SMALL.model, damaged(json.dumps(SMALL.info).encode(), seed))
+    path = write(folder, RESIDUAL.model, damaged(json.dumps(RESIDUAL.info).encode(), seed))
     if refusal(path) is None:
-        assert bundle.load(path).model == SMALL.model
+        assert bundle.load(path).model == RESIDUAL.model
 
 
 @pytest.mark.parametrize(
@@ -147,14 +147,14 @@ def test_a_damaged_json(folder: Path, seed: int) -> None:
 )
 def test_a_hostile_json(folder: Path, content: bytes) -> None:
     """What is made to hurt a parser is refused like anything else."""
-    assert refusal(write(folder, SMALL.model, content)) is not None
+    assert refusal(write(folder, RESIDUAL.model, content)) is not None
 
 
 @pytest.mark.parametrize("suffix", [".json", ".tflite"])
 @pytest.mark.parametrize("kind", ["a gigabyte", "a pipe", "a device", "a folder"])
 def test_a_file_that_is_no_model_is_not_read(tmp_path: Path, suffix: str, kind: str) -> None:
     """Neither file is read where it is longer than any model, never ends, or waits for a writer."""
-    path = write(tmp_path, SMALL.model)
+    path = write(tmp_path, RESIDUAL.model)
     file = path.with_suffix(suffix)
     file.unlink()
     if kind == "a gigabyte":
@@ -193,18 +193,18 @@ def structure_refusal(content: bytes) -> str:
 @given(seed=st.integers(0, 1 << 32))
 def test_claims_of_a_damaged_tflite(seed: int) -> None:
     """Reading what a damaged file says of itself ends well, or with a refusal in one line."""
-    said = structure_refusal(damaged(SMALL.model, seed))
+    said = structure_refusal(damaged(RESIDUAL.model, seed))
     assert len(said) < 800
     assert "\n" not in said
 
 
 def test_every_number_of_the_structure_is_looked_at() -> None:
     """Where nothing but structure lies, most damage to one number is refused, and all of it is read to an end."""
-    start = buffers_end(SMALL.model)
-    places = range(start, len(SMALL.model) - 4, 28)
+    start = buffers_end(RESIDUAL.model)
+    places = range(start, len(RESIDUAL.model) - 4, 28)
     refused = 0
     for at in places:
-        content = bytearray(SMALL.model)
+        content = bytearray(RESIDUAL.model)
         content[at : at + 4] = b"\xff\xff\xff\x7f"
         refused += structure_refusal(bytes(content)) != ""
     assert refused > len(places) / 2
@@ -236,9 +236,9 @@ def test_shipped_models_would_pass(name: str) -> None:
 
 
 class Surgeon:
-    """Changes numbers in a copy of the small model, or of another, where they lie."""
+    """Changes numbers in a copy of `residual`, or of another, where they lie."""
 
-    def __init__(self, model: bytes = SMALL.model) -> None:
+    def __init__(self, model: bytes = RESIDUAL.model) -> None:
         self.model = bytearray(model)
         self.root = Table.root(model)
         self.graph = self.root.tables(2)[0]
@@ -278,7 +278,7 @@ class Surgeon:
 
 
 CONVOLUTION, DENSE, MUL = 3, 9, 18
-WEIGHTS, ACTIVATION = 7, 26  # tensors of the small model
+WEIGHTS, ACTIVATION = 7, 26  # tensors of `residual`
 DAMAGE: dict[str, tuple[Callable[[Surgeon], None], str]] = {
     "version": (lambda it: it.scalar(it.root, 0, "I", 4), "of version 4"),
     "no graph": (lambda it: it.length(it.root, 2, 0), "has 0 graphs"),
@@ -290,8 +290,8 @@ DAMAGE: dict[str, tuple[Callable[[Surgeon], None], str]] = {
     "operator of no kind": (lambda it: it.scalar(it.operators[-1], 0, "I", 99), "an operator of no kind"),
     "unknown type": (lambda it: it.scalar(it.tensors[0], 1, "b", 99), "of TFLite's type 99"),
     "no buffer": (lambda it: it.scalar(it.tensors[WEIGHTS], 2, "I", 1_000_000), "without a buffer"),
-    "other buffer": (lambda it: it.scalar(it.tensors[WEIGHTS], 2, "I", 2), "tensor of 2592 bytes with a buffer of 4"),
-    "larger than its buffer": (lambda it: it.element(it.tensors[WEIGHTS], 0, 1, 10), "with a buffer of 2592"),
+    "other buffer": (lambda it: it.scalar(it.tensors[WEIGHTS], 2, "I", 2), "tensor of 7776 bytes with a buffer of 4"),
+    "larger than its buffer": (lambda it: it.element(it.tensors[WEIGHTS], 0, 1, 10), "with a buffer of 7776"),
     "gigabytes": (
         lambda it: [it.element(it.tensors[0], field, n, 2000) for n in range(4) for field in (0, 7)],
         r"tensors of 1.6e\+13 numbers",
@@ -301,12 +301,12 @@ DAMAGE: dict[str, tuple[Callable[[Surgeon], None], str]] = {
     "two shapes": (lambda it: it.element(it.tensors[0], 7, 1, 64), "two shapes"),
     "long list": (lambda it: it.length(it.tensors[0], 0, 1 << 31), "list of 2147483648"),
     "list to outside": (lambda it: it.length(it.root, 2, 2000), "points outside itself"),
-    "scales": (lambda it: it.length(it.quantization(WEIGHTS), 2, 31), "31 scales and 32 zero points"),
+    "scales": (lambda it: it.length(it.quantization(WEIGHTS), 2, 31), "31 scales and 96 zero points"),
     "no scale": (lambda it: it.element(it.quantization(WEIGHTS), 2, 0, 0.0, "f"), "no positive number"),
     "NaN": (lambda it: it.element(it.quantization(WEIGHTS), 2, 0, float("nan"), "f"), "no positive number"),
     "zero point": (lambda it: it.element(it.quantization(0), 3, 0, 128, "q"), "zero point that it cannot have"),
     "dimension": (lambda it: it.scalar(it.quantization(WEIGHTS), 6, "i", 4), "dimension that it does not have"),
-    "another dimension": (lambda it: it.scalar(it.quantization(WEIGHTS), 6, "i", 1), "of 9 channels has 32 scales"),
+    "another dimension": (lambda it: it.scalar(it.quantization(WEIGHTS), 6, "i", 1), "of 9 channels has 96 scales"),
     "scales too far apart": (lambda it: it.element(it.quantization(0), 2, 0, 1e30, "f"), "scales too far apart"),
     "no such tensor": (lambda it: it.element(it.operator(CONVOLUTION), 1, 0, 42), "takes what is not there"),
     "tensor -1": (lambda it: it.element(it.operator(CONVOLUTION), 1, 1, -1), "takes what is not there"),
@@ -368,13 +368,15 @@ def test_damage_to_several_outputs_is_refused(kind: str) -> None:
 
 def served(model: bytes) -> Bundle:
     """A bundle of the small model's labels around another .tflite."""
-    return Bundle("mine", model, SMALL.labels, SMALL.channels, SMALL.temperature, SMALL.thresholds, SMALL.info)
+    return Bundle(
+        "mine", model, RESIDUAL.labels, RESIDUAL.channels, RESIDUAL.temperature, RESIDUAL.thresholds, RESIDUAL.info
+    )
 
 
 def test_a_damaged_model_reaches_no_interpreter(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A damaged .tflite with the right digest is refused by its own name, and no process is started for it."""
     monkeypatch.setattr(subprocess, "run", None)
-    for content in (SMALL.model[:20_000], SMALL.model[:8] + bytes(1000), b"not a model", b""):
+    for content in (RESIDUAL.model[:20_000], RESIDUAL.model[:8] + bytes(1000), b"not a model", b""):
         path = write(folder, content)
         with pytest.raises(ModelError, match=f"model {path}: the .tflite") as caught:
             Classifier(bundle.load(path))
@@ -395,10 +397,10 @@ async def test_damaged_models_at_a_reload(tmp_path: Path) -> None:
         known = len(list(filter(is_hello, messages)))
         for number, (content, info) in enumerate(
             [
-                (SMALL.model[:20_000], None),
+                (RESIDUAL.model[:20_000], None),
                 (b"not a model", None),
-                (SMALL.model, {"sha256": 64 * "0"}),
-                (SMALL.model, b"[" * 100_000),
+                (RESIDUAL.model, {"sha256": 64 * "0"}),
+                (RESIDUAL.model, b"[" * 100_000),
             ],
             start=1,
         ):
@@ -414,7 +416,7 @@ async def test_damaged_models_at_a_reload(tmp_path: Path) -> None:
         for line in service.complaints:
             assert line.startswith(f"soloist: the settings stay as they were: {file}:1: model")
             assert len(line) < 1000
-        path = write(tmp_path, SMALL.model + b"mine", {"name": "mine"})
+        path = write(tmp_path, RESIDUAL.model + b"mine", {"name": "mine"})
         reload(service, file, f'model = "{path}"\n')
         messages += await told(client, is_hello, names)
         assert list(filter(is_hello, messages))[-1]["model"] == "mine"
@@ -428,12 +430,12 @@ def test_a_shipped_model_starts_no_process(monkeypatch: pytest.MonkeyPatch) -> N
         raise AssertionError
 
     monkeypatch.setattr(subprocess, "run", refuse)
-    assert Classifier(SMALL).bundle is SMALL
+    assert Classifier(RESIDUAL).bundle is RESIDUAL
 
 
 def test_a_model_is_tried_once(monkeypatch: pytest.MonkeyPatch) -> None:
     """A second load of the same file, such as a reload of the configuration, costs nothing more."""
-    model = SMALL.model + b"mine"  # which no interpreter minds
+    model = RESIDUAL.model + b"mine"  # which no interpreter minds
     Classifier(served(model))
     monkeypatch.setattr(subprocess, "run", None)
     assert Classifier(served(model)).bundle.model == model
@@ -441,7 +443,7 @@ def test_a_model_is_tried_once(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_a_crash_is_told(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """A stand-in for the child that is ended by a signal, hangs, prints garbage or is not there is told in a line."""
-    model = SMALL.model + b"crash"
+    model = RESIDUAL.model + b"crash"
     program = tmp_path / "python"
     monkeypatch.setattr("sys.executable", str(program))
     with pytest.raises(ModelError, match=r"cannot be tried.*No such file"):
@@ -474,7 +476,7 @@ def test_the_probe_as_a_command(tmp_path: Path, capfd: pytest.CaptureFixture[str
         return subprocess.run([sys.executable, "-m", "stream.recognition.sandbox", str(file)], check=False).returncode
 
     model = tmp_path / "model"
-    model.write_bytes(SMALL.model)
+    model.write_bytes(RESIDUAL.model)
     assert tried(model) == 0
     assert capfd.readouterr().err == ""
     assert tried(tmp_path / "none") == 3

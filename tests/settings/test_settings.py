@@ -354,10 +354,10 @@ def test_the_manual_tells_every_setting() -> None:
 
 def test_the_model_has_its_say(file: Path, tmp_path: Path) -> None:
     """Model, line-up and file are tried, and told with their places."""
-    file.write_text('model = "small"\ninstruments = ["violin", "viola", "kazoo"]\ninput = "/none.wav"\n')
+    file.write_text('model = "residual"\ninstruments = ["violin", "viola", "kazoo"]\ninput = "/none.wav"\n')
     assert check.problems(read({}, {}, file)) == [
-        f'{file}:2: instruments names "viola", which model small does not know; did you mean violin?',
-        f'{file}:2: instruments names "kazoo", which model small does not know; known are clarinet, '
+        f'{file}:2: instruments names "viola", which model residual does not know; did you mean violin?',
+        f'{file}:2: instruments names "kazoo", which model residual does not know; known are clarinet, '
         "distorted electric guitar, female singer, flute, piano, tenor saxophone, trumpet, violin",
         f'{file}:3: input is "/none.wav": /none.wav: no such file',
     ]
