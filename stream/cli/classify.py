@@ -47,6 +47,7 @@ def execute(options: argparse.Namespace) -> int:
     from stream.settings import check
     from stream.settings.reading import read, refuse
     from stream.system.processors import processors
+    from stream.system.stderr import audible_stderr
 
     reading = read(*sources(options, input="-"))
     refuse(reading.problems)
@@ -77,7 +78,8 @@ def execute(options: argparse.Namespace) -> int:
         "threshold": settings.threshold,
         "taught": taught,
     }
-    with closing(classify_all(options.files, make, jobs, channel=channel, **told)) as timelines:
+    timelines = classify_all(options.files, make, jobs, channel=channel, **told)
+    with audible_stderr(), closing(timelines):
         for timeline in timelines:
             if isinstance(timeline, SoloistError):
                 print_error(timeline)

@@ -33,6 +33,25 @@ def quiet_stderr() -> Iterator[None]:
         _restore()
 
 
+@contextlib.contextmanager
+def audible_stderr() -> Iterator[None]:
+    """Let what Python writes go to standard error, also while another thread is within `quiet_stderr`."""
+    before = sys.stderr
+    try:
+        before.flush()
+        descriptor = os.dup(before.fileno())
+    except (AttributeError, OSError, ValueError):  # it is closed, or leads to no file
+        yield
+        return
+    out = io.BufferedWriter(_LossyOutput(descriptor, "w"))
+    sys.stderr = io.TextIOWrapper(out, encoding=before.encoding, errors="backslashreplace", line_buffering=True)
+    try:
+        yield
+    finally:
+        sys.stderr.close()
+        sys.stderr = before
+
+
 def reserve_stderr() -> None:
     """Keep standard error for Python alone, for the rest of the process.
 

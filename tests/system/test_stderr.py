@@ -74,6 +74,26 @@ def test_libraries_are_quiet_for_a_while() -> None:
     assert run(SILENCED).stderr == "a crash\n"
 
 
+AUDIBLE = """
+import os, sys
+from stream.system.stderr import audible_stderr, quiet_stderr
+
+before = sys.stderr
+with audible_stderr():
+    with quiet_stderr():
+        print("we", file=sys.stderr)
+        os.write(2, b"a library")
+    print("still we", file=sys.stderr)
+assert sys.stderr is before
+print("and then", file=sys.stderr)
+"""
+
+
+def test_python_is_heard_while_libraries_are_quiet() -> None:
+    """Whoever reports errors while another thread opens a file is heard, and standard error is as before then."""
+    assert run(AUDIBLE).stderr == "we\nstill we\nand then\n"
+
+
 def test_libraries_are_quiet_for_good() -> None:
     """Once standard error is ours alone, no library is heard whenever it speaks; we are, with warnings and a crash."""
     done = run(RESERVED)
