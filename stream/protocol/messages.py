@@ -12,6 +12,7 @@ PROTOCOL: Final = 1
 """Version of the protocol."""
 
 State = Literal["warming", "silence", "unknown", "instrument"]
+TeachingState = Literal["listening", "fitting", "done", "failed", "discarded"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -268,7 +269,7 @@ class Teaching:
 
     type: ClassVar[str] = "teaching"
     name: str
-    state: Literal["listening", "fitting", "done", "failed", "discarded"]
+    state: TeachingState
     """`done` also where it is kept and not told apart reliably: see `reliable`."""
     seconds: float
     """How much has sounded."""

@@ -84,7 +84,7 @@ class ServiceControl:
     def change_model(self) -> None:
         """Take note that the service may have another model."""
         if self._teaching is not None:
-            self._teaching.change_model(self._service.classifier.bundle)
+            self._teaching.change(self._service.classifier.bundle, self._service.lines)
         if self._checking is not None:
             self._checking.change_model()
 

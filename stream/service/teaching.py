@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Collection
 from dataclasses import dataclass
 from pathlib import Path
 from types import EllipsisType
@@ -16,7 +16,7 @@ from stream.players.enrolment import LEAST, MOST, Enroller, Enrolment
 from stream.players.folder import PlayerFolder
 from stream.players.player import TaughtPlayer
 from stream.protocol.control import Teach
-from stream.protocol.messages import Teaching
+from stream.protocol.messages import Teaching, TeachingState
 from stream.recognition.bundle import Bundle
 from stream.recognition.classifier import Classifier
 from stream.recognition.results import Result
@@ -58,11 +58,11 @@ class _Lesson:
         """As `PlayerFolder.teach` takes it."""
         return None if self.request.apart else self.request.like or ...
 
-    def told(self, state: str) -> Teaching:
+    def told(self, state: TeachingState) -> Teaching:
         """Say how far it is."""
         enroller = self.enroller
         return Teaching(
-            *(self.name, state, enroller.seconds, LEAST, MOST),  # type: ignore[arg-type]
+            *(self.name, state, enroller.seconds, LEAST, MOST),
             *(enroller.taken_for, self.reliable, self.message),
             self.line.name,
         )
@@ -90,11 +90,6 @@ class NameTeaching:
         self._fitted: _Lesson | None = None  # what is not heard any more, until it is done
         self._is_beginning = False
         self._tasks: set[asyncio.Task[None]] = set()  # which nobody else keeps
-
-    @property
-    def state(self) -> Teaching | None:
-        """How far it is now; None where nothing is taught."""
-        return None if self._lesson is None else self._lesson.told("listening")
 
     async def begin(self, request: Teach, line: Line, classifier: Classifier, folder: str | None) -> None:
         """Listen to a line from now on.
@@ -154,10 +149,13 @@ class NameTeaching:
         else:
             self._keep(lesson)
 
-    def change_model(self, bundle: Bundle) -> None:
-        """Take note of the model that is used from now on; another one ends what was begun."""
-        if self._lesson is not None and bundle != self._lesson.bundle:
-            self._end(self._lesson, "failed", "the model was changed meanwhile; teach it again")
+    def change(self, bundle: Bundle, lines: Collection[Line]) -> None:
+        """Take note of the model and the lines that there are from now on; without its own, what was begun ends."""
+        lesson = self._lesson
+        if lesson is not None and bundle != lesson.bundle:
+            self._end(lesson, "failed", "the model was changed meanwhile; teach it again")
+        elif lesson is not None and lesson.line not in lines:
+            self._end(lesson, "failed", "its line is gone; teach it again on another one")
 
     def close(self) -> None:
         """End the thread."""
@@ -226,7 +224,7 @@ class NameTeaching:
             lesson.message = hint if lesson.message is None else f"{lesson.message}; {hint}"
         self._tell(lesson.told("done"))
 
-    def _end(self, lesson: _Lesson, state: str, message: str | None) -> None:
+    def _end(self, lesson: _Lesson, state: TeachingState, message: str | None) -> None:
         lesson.is_over, self._lesson, lesson.line.listener = True, None, None
         lesson.message = message
         self._tell(lesson.told(state))

@@ -44,7 +44,7 @@ class TriedSettings:
         self._service = service
         self._first = service.settings
         self._read = read
-        self._worker = Worker("settings desk")
+        self._worker = Worker("tried settings")
         self._devices: list[OfferedDevice] = []
         self._one_by_one = asyncio.Lock()
 

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import shutil
 import sys
 from asyncio.subprocess import DEVNULL, PIPE
 from collections import defaultdict
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import numpy as np
@@ -116,7 +118,7 @@ async def test_the_channels_of_an_interface_are_lines(demo: Array, tmp_path: Pat
 JACK = ("jackd", "jack_lsp", "jack_connect", "jack_disconnect")
 LACKING = [tool for tool in JACK if shutil.which(tool) is None]
 PLAYER = """
-import sys, time
+import signal, sys
 import sounddevice, soundfile
 frames, rate = soundfile.read(sys.argv[1], dtype="float32")
 device = next(i for i, it in enumerate(sounddevice.query_devices()) if it["name"] == "system")
@@ -127,9 +129,23 @@ def give(out, count, when, status):
         out[row] = frames[(position + row) % len(frames)]
     position += count
 with sounddevice.OutputStream(device=device, channels=frames.shape[1], samplerate=rate, callback=give):
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
     print("playing", flush=True)
-    time.sleep(600)
+    signal.sigwait({signal.SIGTERM})
 """
+
+
+@contextlib.asynccontextmanager
+async def ended(process: asyncio.subprocess.Process) -> AsyncIterator[None]:
+    """End a server of JACK, or a client of it, as it ends by itself.
+
+    A server that is killed keeps a place (findings/jack-places-of-the-killed.sh), and one whose client is may not live.
+    """
+    try:
+        yield
+    finally:
+        process.terminate()
+        await process.wait()
 
 
 @pytest.mark.sound_server
@@ -151,10 +167,11 @@ async def test_the_inputs_of_jack_are_lines(demo: Array, tmp_path: Path) -> None
 
     driver = ["-d", "dummy", "-r", str(rate), "-p", "4096", "-C", str(CHANNELS), "-P", str(CHANNELS)]
     quiet = {"stdout": DEVNULL, "stderr": DEVNULL, "env": env}
-    async with asyncio.timeout(PATIENCE), program("jackd", "-r", *driver, **quiet):
+    async with asyncio.timeout(PATIENCE), program("jackd", "-r", *driver, **quiet) as server, ended(server):
         while not await ports("system:capture"):  # noqa: ASYNC110 - there is no event to wait for
             await asyncio.sleep(0.1)
-        async with program(sys.executable, "-c", PLAYER, str(file), stdout=PIPE, stderr=DEVNULL, env=env) as player:
+        playing = program(sys.executable, "-c", PLAYER, str(file), stdout=PIPE, stderr=DEVNULL, env=env)
+        async with playing as player, ended(player):
             assert player.stdout is not None
             assert b"playing" in await player.stdout.readline()
             outputs = await ports(":out_")

@@ -252,6 +252,20 @@ async def test_who_waits_for_the_end_is_told_of_a_fault(lesson: Lesson, monkeypa
     assert lesson.told[-1].name == "Anna"
 
 
+async def test_without_its_model_or_its_line_a_lesson_ends(lesson: Lesson, tmp_path: Path) -> None:
+    """It goes on while both are there; whoever waits is told which of them is not, and nothing is heard any more."""
+    model = lesson.classifier.bundle
+    lesson.teaching.change(model, [lesson.line])
+    assert lesson.told[-1].state == "listening"
+    lesson.teaching.change(model, [])
+    assert (lesson.told[-1].state, lesson.line.listener) == ("failed", None)
+    assert "its line is gone" in str(lesson.told[-1].message)
+    await lesson.begin(tmp_path / "players", "Anna")
+    lesson.teaching.change(bundle.load("residual"), [lesson.line])
+    assert (lesson.told[-1].name, lesson.told[-1].state, lesson.line.listener) == ("Anna", "failed", None)
+    assert "the model was changed" in str(lesson.told[-1].message)
+
+
 async def test_two_names_are_not_taught_at_once(lesson: Lesson, monkeypatch: pytest.MonkeyPatch) -> None:
     """Neither while one is listened to nor while it is fitted."""
     monkeypatch.setattr(PlayerFolder, "judge", lambda *_: judged(10))

@@ -352,7 +352,7 @@ async def test_a_running_service_is_taught_on_its_page(
     await step(page, "listening")
     await page.locator(".teach-enough:not(:disabled)").click()
     await page.wait_for_selector("#teach:is([data-step=done], [data-step=doubtful])")
-    await page.wait_for_function("document.querySelector('.now-name').textContent === \"Ben's sax\"")
+    await page.wait_for_function("() => document.querySelector('.now-name').textContent === \"Ben's sax\"")
     row = page.locator('.row[data-instrument="Ben\'s sax"]')
     assert await row.get_attribute("data-front") == "true"
     card = overlay.locator(".card", has_text="Ben's sax")
